@@ -1,0 +1,88 @@
+/* The contract of the native kernels.
+ *
+ * Plain C11: nothing here allocates, fails, or knows of Python. Callers validate first. Every table
+ * computes the same bits, floats included, as the NumPy twin (tv5core/kernels/_numpy.py): sums of
+ * floats have 32 running lanes folded in halves, products are rounded before they are added, and
+ * candidates are ordered by descending score, then ascending row.
+ *
+ * The operations are templates (NAME/NAME.inc) over a few primitives that each instruction set
+ * writes for itself (NAME/ISA.h); isa/ISA.c joins them in one translation unit, so that everything
+ * inlines. dispatch.c alone knows which processor this is.
+ */
+#ifndef TV5_KERNELS_H
+#define TV5_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tv5/walk.h"
+
+#define TV5_LANES 32
+#define TV5_MAX_DIM 4096
+
+/* Rows kept for exact scores. */
+typedef enum tv5_kind { TV5_INT8, TV5_FLOAT16, TV5_FLOAT32 } tv5_kind;
+
+typedef struct tv5_rows {
+    const void *values;  /* count * dim of `kind` */
+    const float *scales; /* count, for TV5_INT8; else NULL */
+    size_t count, dim;
+    tv5_kind kind;
+} tv5_rows;
+
+/* Where a selection of the k best goes. */
+typedef struct tv5_best {
+    uint64_t *list; /* scratch, k entries */
+    uint32_t k;
+    uint32_t *rows; /* k, padded with TV5_NONE */
+    float *scores;  /* k, padded with -inf */
+} tv5_best;
+
+typedef struct tv5_rotation {
+    const float *center; /* dim */
+    const float *signs;  /* rounds * bits, +-1 */
+    size_t dim, rounds, bits;
+} tv5_rotation;
+
+typedef struct tv5_kernels {
+    const char *name;
+    /* Differing bits of one code and n. */
+    void (*hamming)(const uint8_t *codes, size_t n, size_t bytes, const uint8_t *query,
+                    int32_t *out);
+    /* Centre, pad and rotate n rows of dim to n rows of bits. */
+    void (*rotate)(const tv5_rotation *rotation, const float *x, size_t n, float *out);
+    /* Sign bits of n rotated rows, and their sums of |x| and x^2. */
+    void (*encode)(const float *rotated, size_t n, size_t bits, uint8_t *codes, float *absolute,
+                   float *square);
+    /* Round n rows to integers of at most `limit`, with one scale a row. */
+    void (*quantize_i8)(const float *x, size_t n, size_t dim, int8_t *out, float *scale);
+    void (*quantize_i16)(const float *x, size_t n, size_t dim, int16_t *out, float *scale);
+    /* Make n queries ready for the estimator. */
+    void (*prepare)(const tv5_rotation *rotation, const float *queries, size_t n, int8_t *values,
+                    float *scale, int32_t *total, float *base);
+    /* Sum the query's values over the set bits of n codes of 8 * words bytes. */
+    void (*asymmetric)(const int8_t *query, const uint8_t *codes, size_t n, uint32_t words,
+                       int32_t *out);
+    /* Products of n rows with one query; the query is int16 for int8 rows, else float. */
+    void (*dot_i8)(const int8_t *rows, size_t n, size_t dim, const int16_t *query, int32_t *out);
+    void (*dot_f16)(const uint16_t *rows, size_t n, size_t dim, const float *query, float *out);
+    void (*dot_f32)(const float *rows, size_t n, size_t dim, const float *query, float *out);
+    /* Estimate all (allowed) of n records and keep the best. */
+    void (*scan_codes)(const uint8_t *records, size_t n, uint32_t words,
+                       const tv5_walk_query *query, const uint8_t *allow, const tv5_best *best);
+    /* Score all (allowed) rows exactly and keep the best. */
+    void (*scan_rows)(const tv5_rows *rows, const float *query, const uint8_t *allow,
+                      const tv5_best *best);
+    /* Score m candidates exactly and keep the best; TV5_NONE among them is skipped. */
+    void (*rescore)(const tv5_rows *rows, const float *query, const uint32_t *candidates, size_t m,
+                    const tv5_best *best);
+    tv5_walk_fn *walk;
+} tv5_kernels;
+
+/* The table of this name, or NULL where this build or processor has none. */
+const tv5_kernels *tv5_find(const char *name);
+
+/* The i-th name that tv5_find knows here, best first; NULL past the last. */
+const char *tv5_available(size_t i);
+
+#endif

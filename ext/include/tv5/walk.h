@@ -1,0 +1,53 @@
+/* Best-first walk over a sealed graph.
+ *
+ * The graph is the one usearch built, renumbered: rows that exist on higher levels come first, so
+ * that the links of level l are an array over rows 0 .. level_sizes[l - 1] - 1 and need no lookup,
+ * and row 0 is the entry point. On the base level every row has `degree` links, padded with
+ * TV5_NONE. Links at or past `rows` end a list, so that no content of a file leads out of bounds.
+ */
+#ifndef TV5_WALK_H
+#define TV5_WALK_H
+
+#include <stdint.h>
+
+#define TV5_NONE UINT32_MAX
+#define TV5_SCRATCH_LAYOUT (4096 + 256)
+
+typedef struct tv5_graph {
+    const uint8_t *records;      /* rows * (8 * words + 8): code, f_add, f_rescale */
+    const uint32_t *links;       /* rows * degree */
+    const uint32_t *upper;       /* level_sizes[0] * connectivity, then level_sizes[1] * ... */
+    const uint32_t *level_sizes; /* levels entries, descending */
+    uint32_t rows, words, degree, connectivity, levels;
+} tv5_graph;
+
+/* One query, prepared for the asymmetric estimator. */
+typedef struct tv5_walk_query {
+    const int8_t *values; /* 64 * words */
+    float scale;
+    int32_t total;
+    float base;
+} tv5_walk_query;
+
+/* Memory of one walking thread; nothing in it outlives a walk but `marks` and `epoch`. */
+typedef struct tv5_scratch {
+    int8_t *layout;  /* TV5_SCRATCH_LAYOUT bytes, 64-byte aligned */
+    uint8_t *marks;  /* rows; marks[r] == epoch where r was visited in this walk */
+    uint64_t *pool;  /* expansion_search */
+    uint64_t *kept;  /* k; used with a bitmap only */
+    uint32_t *fresh; /* degree */
+    uint8_t epoch;
+} tv5_scratch;
+
+typedef struct tv5_walk_options {
+    uint32_t expansion_search, k;
+    const uint8_t *allow; /* bitmap of rows that may be returned, little bit order, or NULL */
+} tv5_walk_options;
+
+/* Write the k best rows and their estimates, padded with TV5_NONE and -inf; return the number of
+ * rows whose record was read on the base level. */
+typedef uint32_t tv5_walk_fn(const tv5_graph *graph, const tv5_walk_query *query,
+                             const tv5_walk_options *options, tv5_scratch *scratch,
+                             uint32_t *rows, float *scores);
+
+#endif

@@ -1,0 +1,502 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Bindings of the native kernels: validate, allocate, release the GIL, call.
+
+Methods of ``Backend`` have the names, arguments and results of the functions in
+``tv5core/kernels/_numpy.py``. Arrays are taken through the buffer protocol, which is part of the
+stable ABI, so the module needs no NumPy headers and one build serves all versions of Python.
+"""
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from tv5 cimport *
+
+cdef extern from "<stdlib.h>" nogil:
+    void *aligned_alloc(size_t alignment, size_t size)
+
+import numpy as np
+
+from tv5core.kernels._shared import Prepared
+
+_EMPTY = np.empty
+_F32, _I32, _U32, _U8 = (np.dtype(t) for t in ("float32", "int32", "uint32", "uint8"))
+_I8, _I16 = np.dtype("int8"), np.dtype("int16")
+
+
+cdef class View:
+    """One buffer, held while native code uses it."""
+
+    cdef Py_buffer buffer
+    cdef bint held
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.buffer)
+
+    cdef inline Py_ssize_t size(self, int axis) noexcept:
+        return self.buffer.shape[axis]
+
+    cdef inline char format(self) noexcept:
+        return self.buffer.format[0]
+
+
+cdef View view(object array, str name, int ndim, char kind, int flags=0):
+    """Take a C-contiguous buffer of the given format and number of axes ('?' for any format)."""
+    cdef View v = View.__new__(View)
+    try:
+        PyObject_GetBuffer(array, &v.buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags)
+    except (BufferError, ValueError) as error:
+        raise ValueError(f"expected {name} to be contiguous in C order, got {error}") from None
+    v.held = True
+    if v.buffer.ndim != ndim:
+        raise ValueError(f"expected {name} to have {ndim} axes, got {v.buffer.ndim}")
+    if kind != c'?' and (v.buffer.format[0] != kind or v.buffer.format[1] != 0):
+        raise TypeError(
+            f"expected {name} of format {chr(kind)!r}, got {v.buffer.format.decode()!r}"
+        )
+    return v
+
+
+cdef int same(Py_ssize_t want, Py_ssize_t got, str what) except -1:
+    if want != got:
+        raise ValueError(f"expected {what} to be {want}, got {got}")
+    return 0
+
+
+cdef int within(Py_ssize_t got, Py_ssize_t low, Py_ssize_t high, str what) except -1:
+    if got < low or got > high:
+        raise ValueError(f"expected {what} from {low} to {high}, got {got}")
+    return 0
+
+
+cdef int whole_words(Py_ssize_t bits) except -1:
+    if bits % 64:
+        raise ValueError(f"expected a multiple of 64 bits, got {bits}")
+    return within(bits, 64, TV5_MAX_DIM, "bits")
+
+
+cdef class PreparedView:
+    """Queries made ready for the estimator."""
+
+    cdef View values, scale, total, base
+    cdef Py_ssize_t count, bits
+
+    def __init__(self, prepared):
+        self.values = view(prepared[0], "values", 2, c'b')
+        self.scale = view(prepared[1], "scale", 1, c'f')
+        self.total = view(prepared[2], "total", 1, c'i')
+        self.base = view(prepared[3], "base", 1, c'f')
+        self.count, self.bits = self.values.size(0), self.values.size(1)
+        whole_words(self.bits)
+        same(self.count, self.scale.size(0), "length of scale")
+        same(self.count, self.total.size(0), "length of total")
+        same(self.count, self.base.size(0), "length of base")
+
+    cdef inline tv5_walk_query query(self, Py_ssize_t i) noexcept nogil:
+        cdef tv5_walk_query q
+        q.values = <const int8_t *>self.values.buffer.buf + i * self.bits
+        q.scale = (<const float *>self.scale.buffer.buf)[i]
+        q.total = (<const int32_t *>self.total.buffer.buf)[i]
+        q.base = (<const float *>self.base.buffer.buf)[i]
+        return q
+
+
+cdef class RowsView:
+    """Stored rows, with scales where they are int8."""
+
+    cdef View values, scales
+    cdef tv5_rows rows
+
+    def __init__(self, values, scales):
+        self.values = view(values, "rows", 2, c'?')
+        cdef char kind = self.values.format()
+        if kind == c'b':
+            self.rows.kind = TV5_INT8
+        elif kind == c'e':
+            self.rows.kind = TV5_FLOAT16
+        elif kind == c'f':
+            self.rows.kind = TV5_FLOAT32
+        else:
+            raise TypeError(f"expected rows of int8, float16 or float32, got {values.dtype}")
+        if (scales is None) == (self.rows.kind == TV5_INT8):
+            raise ValueError("expected scales for int8 rows, and only for those")
+        self.rows.values = self.values.buffer.buf
+        self.rows.count, self.rows.dim = self.values.size(0), self.values.size(1)
+        within(self.values.size(1), 1, TV5_MAX_DIM, "dimensions")
+        if scales is not None:
+            self.scales = view(scales, "scales", 1, c'f')
+            same(self.values.size(0), self.scales.size(0), "length of scales")
+            self.rows.scales = <const float *>self.scales.buffer.buf
+
+
+cdef const uint8_t *bitmap(View allow, Py_ssize_t n) except? NULL:
+    if allow.size(0) < (n + 7) // 8:
+        raise ValueError(f"expected a bitmap of {(n + 7) // 8} bytes, got {allow.size(0)}")
+    return <const uint8_t *>allow.buffer.buf
+
+
+cdef class Best:
+    """Results of selections, and the list they are made in."""
+
+    cdef object rows, scores
+    cdef View rows_view, scores_view
+    cdef uint64_t *list
+    cdef uint32_t k
+
+    def __cinit__(self, Py_ssize_t queries, k):
+        within(k, 1, 1 << 30, "k")
+        self.k = k
+        self.rows = _EMPTY((queries, k), _U32)
+        self.scores = _EMPTY((queries, k), _F32)
+        self.rows_view = view(self.rows, "rows", 2, c'I', PyBUF_WRITABLE)
+        self.scores_view = view(self.scores, "scores", 2, c'f', PyBUF_WRITABLE)
+        self.list = <uint64_t *>malloc(<size_t>self.k * sizeof(uint64_t))
+        if self.list is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.list)
+
+    cdef inline tv5_best at(self, Py_ssize_t i) noexcept nogil:
+        cdef tv5_best best
+        best.list, best.k = self.list, self.k
+        best.rows = <uint32_t *>self.rows_view.buffer.buf + i * self.k
+        best.scores = <float *>self.scores_view.buffer.buf + i * self.k
+        return best
+
+
+def available():
+    """Return the names of the paths this processor can run, best first."""
+    names = []
+    cdef const char *name = tv5_available(0)
+    while name is not NULL:
+        names.append(name.decode())
+        name = tv5_available(len(names))
+    return tuple(names)
+
+
+cdef class Backend:
+    """The kernels of one instruction set.
+
+    Raises
+    ------
+    ImportError
+        This processor or build has no such path.
+    """
+
+    cdef const tv5_kernels *k
+
+    def __cinit__(self, str name):
+        self.k = tv5_find(name.encode())
+        if self.k is NULL:
+            raise ImportError(f"expected kernels among {available()}, got {name!r}")
+
+    @property
+    def NAME(self):
+        return self.k.name.decode()
+
+    def hamming(self, codes, query):
+        cdef View c = view(codes, "codes", 2, c'B'), q = view(query, "query", 1, c'B')
+        same(c.size(1), q.size(0), "bytes of the query")
+        out = _EMPTY(c.size(0), _I32)
+        cdef View o = view(out, "out", 1, c'i', PyBUF_WRITABLE)
+        with nogil:
+            self.k.hamming(<const uint8_t *>c.buffer.buf, c.buffer.shape[0], c.buffer.shape[1],
+                           <const uint8_t *>q.buffer.buf, <int32_t *>o.buffer.buf)
+        return out
+
+    def rotate(self, x, center, signs):
+        cdef View v = view(x, "x", 2, c'f')
+        cdef Rotation r = Rotation(center, signs)
+        same(r.rotation.dim, v.size(1), "dimensions")
+        out = _EMPTY((v.size(0), r.rotation.bits), _F32)
+        cdef View o = view(out, "out", 2, c'f', PyBUF_WRITABLE)
+        with nogil:
+            self.k.rotate(&r.rotation, <const float *>v.buffer.buf, v.buffer.shape[0],
+                          <float *>o.buffer.buf)
+        return out
+
+    def encode(self, rotated):
+        cdef View v = view(rotated, "rotated", 2, c'f')
+        cdef Py_ssize_t n = v.size(0), bits = v.size(1)
+        whole_words(bits)
+        codes = _EMPTY((n, bits // 8), _U8)
+        absolute, square = _EMPTY(n, _F32), _EMPTY(n, _F32)
+        cdef View c = view(codes, "codes", 2, c'B', PyBUF_WRITABLE)
+        cdef View a = view(absolute, "absolute", 1, c'f', PyBUF_WRITABLE)
+        cdef View s = view(square, "square", 1, c'f', PyBUF_WRITABLE)
+        with nogil:
+            self.k.encode(<const float *>v.buffer.buf, n, bits, <uint8_t *>c.buffer.buf,
+                          <float *>a.buffer.buf, <float *>s.buffer.buf)
+        return codes, absolute, square
+
+    def quantize_i8(self, x):
+        return self._quantize(x, _I8, c'b')
+
+    def quantize_i16(self, x):
+        return self._quantize(x, _I16, c'h')
+
+    cdef _quantize(self, x, dtype, char kind):
+        cdef View v = view(x, "x", 2, c'f')
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        within(dim, 1, TV5_MAX_DIM, "dimensions")
+        values, scale = _EMPTY((n, dim), dtype), _EMPTY(n, _F32)
+        cdef View o = view(values, "values", 2, kind, PyBUF_WRITABLE)
+        cdef View s = view(scale, "scale", 1, c'f', PyBUF_WRITABLE)
+        with nogil:
+            if kind == c'b':
+                self.k.quantize_i8(<const float *>v.buffer.buf, n, dim, <int8_t *>o.buffer.buf,
+                                   <float *>s.buffer.buf)
+            else:
+                self.k.quantize_i16(<const float *>v.buffer.buf, n, dim, <int16_t *>o.buffer.buf,
+                                    <float *>s.buffer.buf)
+        return values, scale
+
+    def prepare(self, queries, center, signs):
+        cdef View v = view(queries, "queries", 2, c'f')
+        cdef Rotation r = Rotation(center, signs)
+        cdef Py_ssize_t n = v.size(0)
+        same(r.rotation.dim, v.size(1), "dimensions")
+        values, scale = _EMPTY((n, r.rotation.bits), _I8), _EMPTY(n, _F32)
+        total, base = _EMPTY(n, _I32), _EMPTY(n, _F32)
+        cdef View o = view(values, "values", 2, c'b', PyBUF_WRITABLE)
+        cdef View s = view(scale, "scale", 1, c'f', PyBUF_WRITABLE)
+        cdef View t = view(total, "total", 1, c'i', PyBUF_WRITABLE)
+        cdef View b = view(base, "base", 1, c'f', PyBUF_WRITABLE)
+        with nogil:
+            self.k.prepare(&r.rotation, <const float *>v.buffer.buf, n, <int8_t *>o.buffer.buf,
+                           <float *>s.buffer.buf, <int32_t *>t.buffer.buf, <float *>b.buffer.buf)
+        return Prepared(values, scale, total, base)
+
+    def asymmetric(self, query, codes):
+        cdef View q = view(query, "query", 1, c'b'), c = view(codes, "codes", 2, c'B')
+        whole_words(q.size(0))
+        same(q.size(0), 8 * c.size(1), "bits of the codes")
+        out = _EMPTY(c.size(0), _I32)
+        cdef View o = view(out, "out", 1, c'i', PyBUF_WRITABLE)
+        with nogil:
+            self.k.asymmetric(<const int8_t *>q.buffer.buf, <const uint8_t *>c.buffer.buf,
+                              c.buffer.shape[0], q.buffer.shape[0] // 64, <int32_t *>o.buffer.buf)
+        return out
+
+    def dot(self, rows, query):
+        cdef View v = view(rows, "rows", 2, c'?')
+        cdef char kind = v.format()
+        cdef View q = view(query, "query", 1, c'h' if kind == c'b' else c'f')
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        same(dim, q.size(0), "dimensions")
+        if kind != c'b' and kind != c'e' and kind != c'f':
+            raise TypeError(f"expected rows of int8, float16 or float32, got {rows.dtype}")
+        out = _EMPTY(n, _I32 if kind == c'b' else _F32)
+        cdef View o = view(out, "out", 1, c'i' if kind == c'b' else c'f', PyBUF_WRITABLE)
+        with nogil:
+            if kind == c'b':
+                self.k.dot_i8(<const int8_t *>v.buffer.buf, n, dim, <const int16_t *>q.buffer.buf,
+                              <int32_t *>o.buffer.buf)
+            elif kind == c'e':
+                self.k.dot_f16(<const uint16_t *>v.buffer.buf, n, dim, <const float *>q.buffer.buf,
+                               <float *>o.buffer.buf)
+            else:
+                self.k.dot_f32(<const float *>v.buffer.buf, n, dim, <const float *>q.buffer.buf,
+                               <float *>o.buffer.buf)
+        return out
+
+    def scan_codes(self, records, prepared, k, allow=None):
+        cdef View v = view(records, "records", 2, c'B')
+        cdef PreparedView p = PreparedView(prepared)
+        cdef Best best = Best(p.count, k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_walk_query query
+        cdef tv5_best to
+        same(p.bits // 8 + 8, v.size(1), "bytes of a record")
+        within(v.size(0), 0, (<Py_ssize_t>1 << 31) - 1, "records")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap(a, v.size(0))
+        with nogil:
+            for i in range(p.count):
+                query, to = p.query(i), best.at(i)
+                self.k.scan_codes(<const uint8_t *>v.buffer.buf, v.buffer.shape[0], p.bits // 64,
+                                  &query, bits, &to)
+        return best.rows, best.scores
+
+    def scan_rows(self, rows, scales, queries, k, allow=None):
+        cdef RowsView v = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f')
+        cdef Best best = Best(q.size(0), k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_best to
+        same(v.rows.dim, q.size(1), "dimensions")
+        within(v.rows.count, 0, (<Py_ssize_t>1 << 31) - 1, "rows")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap(a, v.rows.count)
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                to = best.at(i)
+                self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
+        return best.rows, best.scores
+
+    def rescore(self, rows, scales, queries, candidates, k):
+        cdef RowsView v = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
+        cdef Best best = Best(q.size(0), k)
+        cdef Py_ssize_t i, m = c.size(1)
+        cdef const uint32_t *some = <const uint32_t *>c.buffer.buf
+        cdef tv5_best to
+        same(v.rows.dim, q.size(1), "dimensions")
+        same(q.size(0), c.size(0), "rows of candidates")
+        for i in range(q.size(0) * m):
+            if some[i] >= v.rows.count and some[i] != TV5_NONE:
+                raise ValueError(f"expected candidates below {v.rows.count}, got {some[i]}")
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                to = best.at(i)
+                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, some + i * m,
+                               m, &to)
+        return best.rows, best.scores
+
+    def graph(self, records, links, upper, level_sizes):
+        return NativeGraph(self, records, links, upper, level_sizes)
+
+
+cdef class Rotation:
+    """Centre and signs."""
+
+    cdef View center, signs
+    cdef tv5_rotation rotation
+
+    def __init__(self, center, signs):
+        self.center = view(center, "center", 1, c'f')
+        self.signs = view(signs, "signs", 2, c'f')
+        whole_words(self.signs.size(1))
+        within(self.center.size(0), 1, self.signs.size(1), "dimensions of the center")
+        self.rotation.center = <const float *>self.center.buffer.buf
+        self.rotation.signs = <const float *>self.signs.buffer.buf
+        self.rotation.dim, self.rotation.bits = self.center.size(0), self.signs.size(1)
+        self.rotation.rounds = self.signs.size(0)
+
+
+cdef class Scratch:
+    """Memory of one walking thread, kept for the next walk."""
+
+    cdef tv5_scratch memory
+    cdef readonly size_t pool_room, kept_room
+
+    def __cinit__(self, size_t rows, size_t degree):
+        self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
+        self.memory.marks = <uint8_t *>calloc(rows, 1)
+        self.memory.fresh = <uint32_t *>malloc((degree + 1) * sizeof(uint32_t))
+        if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.memory.layout)
+        free(self.memory.marks)
+        free(self.memory.fresh)
+        free(self.memory.pool)
+        free(self.memory.kept)
+
+    cdef int reserve(self, size_t pool, size_t kept) except -1:
+        if pool > self.pool_room:
+            free(self.memory.pool)
+            self.pool_room = 0
+            self.memory.pool = <uint64_t *>malloc(pool * sizeof(uint64_t))
+            if self.memory.pool is NULL:
+                raise MemoryError
+            self.pool_room = pool
+        if kept > self.kept_room:
+            free(self.memory.kept)
+            self.kept_room = 0
+            self.memory.kept = <uint64_t *>malloc(kept * sizeof(uint64_t))
+            if self.memory.kept is NULL:
+                raise MemoryError
+            self.kept_room = kept
+        return 0
+
+
+cdef class NativeGraph:
+    """A sealed graph, walked in place by any number of threads."""
+
+    cdef Backend backend
+    cdef View records, links, upper, sizes
+    cdef object _sizes
+    cdef tv5_graph graph
+    cdef list idle
+
+    def __init__(self, Backend backend, records, links, upper, level_sizes):
+        self.backend, self.idle = backend, []
+        self._sizes = np.asarray(level_sizes, _U32)
+        self.records = view(records, "records", 2, c'B')
+        self.links = view(links, "links", 2, c'I')
+        self.upper = view(upper, "upper", 2, c'I')
+        self.sizes = view(self._sizes, "level_sizes", 1, c'I')
+        whole_words(8 * (self.records.size(1) - 8))
+        within(self.records.size(0), 1, (<Py_ssize_t>1 << 31) - 1, "rows")
+        same(self.records.size(0), self.links.size(0), "rows of links")
+        within(self.links.size(1), 1, 65536, "links a row")
+        self.graph.records = <const uint8_t *>self.records.buffer.buf
+        self.graph.links = <const uint32_t *>self.links.buffer.buf
+        self.graph.upper = <const uint32_t *>self.upper.buffer.buf
+        self.graph.level_sizes = <const uint32_t *>self.sizes.buffer.buf
+        self.graph.rows = self.records.size(0)
+        self.graph.words = (self.records.size(1) - 8) // 8
+        self.graph.degree = self.links.size(1)
+        self.graph.connectivity = self.upper.size(1)
+        self.graph.levels = self.sizes.size(0)
+        self._check_levels()
+
+    cdef int _check_levels(self) except -1:
+        cdef Py_ssize_t i, total = 0, before = self.graph.rows
+        for i in range(self.sizes.size(0)):
+            within(self.graph.level_sizes[i], 1, before, "rows of a level")
+            before = self.graph.level_sizes[i]
+            total += before
+        return same(total, self.upper.size(0), "rows of upper links")
+
+    @property
+    def scratch_bytes(self):
+        """Bytes kept for walking threads."""
+        return sum(
+            self.graph.rows + TV5_SCRATCH_LAYOUT + 4 * self.graph.degree
+            + 8 * (scratch.pool_room + scratch.kept_room)
+            for scratch in self.idle
+        )
+
+    def walk(self, prepared, expansion_search, k, allow=None):
+        cdef PreparedView p = PreparedView(prepared)
+        cdef Best best = Best(p.count, k)
+        cdef tv5_walk_options options
+        cdef Scratch scratch
+        cdef View a
+        cdef Py_ssize_t i
+        cdef tv5_walk_query query
+        cdef tv5_best to
+        within(expansion_search, 1, 1 << 30, "expansion_search")
+        same(64 * self.graph.words, p.bits, "bits of the queries")
+        # A pool never holds more than all rows.
+        options.expansion_search, options.k = min(expansion_search, self.graph.rows), best.k
+        options.allow = NULL
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            options.allow = bitmap(a, self.graph.rows)
+        visited = _EMPTY(p.count, _I32)
+        cdef View v = view(visited, "visited", 1, c'i', PyBUF_WRITABLE)
+        # list.pop and append are atomic under the GIL: no two threads share a scratch.
+        try:
+            scratch = self.idle.pop()
+        except IndexError:
+            scratch = Scratch(self.graph.rows, self.graph.degree)
+        scratch.reserve(options.expansion_search, best.k if options.allow is not NULL else 0)
+        with nogil:
+            for i in range(p.count):
+                query, to = p.query(i), best.at(i)
+                (<int32_t *>v.buffer.buf)[i] = self.backend.k.walk(
+                    &self.graph, &query, &options, &scratch.memory, to.rows, to.scores)
+        self.idle.append(scratch)
+        return best.rows, best.scores, visited

@@ -1,0 +1,83 @@
+# The C contract (ext/include/tv5), as far as the bindings use it.
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "tv5/walk.h" nogil:
+    enum:
+        TV5_NONE
+        TV5_SCRATCH_LAYOUT
+
+    ctypedef struct tv5_graph:
+        const uint8_t *records
+        const uint32_t *links
+        const uint32_t *upper
+        const uint32_t *level_sizes
+        uint32_t rows, words, degree, connectivity, levels
+
+    ctypedef struct tv5_walk_query:
+        const int8_t *values
+        float scale
+        int32_t total
+        float base
+
+    ctypedef struct tv5_scratch:
+        int8_t *layout
+        uint8_t *marks
+        uint64_t *pool
+        uint64_t *kept
+        uint32_t *fresh
+        uint8_t epoch
+
+    ctypedef struct tv5_walk_options:
+        uint32_t expansion_search, k
+        const uint8_t *allow
+
+cdef extern from "tv5/kernels.h" nogil:
+    enum:
+        TV5_MAX_DIM
+
+    ctypedef enum tv5_kind:
+        TV5_INT8
+        TV5_FLOAT16
+        TV5_FLOAT32
+
+    ctypedef struct tv5_rows:
+        const void *values
+        const float *scales
+        size_t count, dim
+        tv5_kind kind
+
+    ctypedef struct tv5_best:
+        uint64_t *list
+        uint32_t k
+        uint32_t *rows
+        float *scores
+
+    ctypedef struct tv5_rotation:
+        const float *center
+        const float *signs
+        size_t dim, rounds, bits
+
+    ctypedef struct tv5_kernels:
+        const char *name
+        void (*hamming)(const uint8_t *, size_t, size_t, const uint8_t *, int32_t *) noexcept nogil
+        void (*rotate)(const tv5_rotation *, const float *, size_t, float *) noexcept nogil
+        void (*encode)(const float *, size_t, size_t, uint8_t *, float *, float *) noexcept nogil
+        void (*quantize_i8)(const float *, size_t, size_t, int8_t *, float *) noexcept nogil
+        void (*quantize_i16)(const float *, size_t, size_t, int16_t *, float *) noexcept nogil
+        void (*prepare)(const tv5_rotation *, const float *, size_t, int8_t *, float *, int32_t *,
+                        float *) noexcept nogil
+        void (*asymmetric)(const int8_t *, const uint8_t *, size_t, uint32_t, int32_t *) noexcept nogil
+        void (*dot_i8)(const int8_t *, size_t, size_t, const int16_t *, int32_t *) noexcept nogil
+        void (*dot_f16)(const uint16_t *, size_t, size_t, const float *, float *) noexcept nogil
+        void (*dot_f32)(const float *, size_t, size_t, const float *, float *) noexcept nogil
+        void (*scan_codes)(const uint8_t *, size_t, uint32_t, const tv5_walk_query *,
+                           const uint8_t *, const tv5_best *) noexcept nogil
+        void (*scan_rows)(const tv5_rows *, const float *, const uint8_t *,
+                          const tv5_best *) noexcept nogil
+        void (*rescore)(const tv5_rows *, const float *, const uint32_t *, size_t,
+                        const tv5_best *) noexcept nogil
+        uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
+                         tv5_scratch *, uint32_t *, float *) noexcept nogil
+
+    const tv5_kernels *tv5_find(const char *name)
+    const char *tv5_available(size_t i)

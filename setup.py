@@ -1,0 +1,36 @@
+"""Declare the compiled kernels; everything else is in pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+NATIVE = os.environ.get("TV5_NO_NATIVE", "") in ("", "0")
+
+# -ffp-contract=off: products are rounded before they are added, on every path alike.
+# No -march: files for one instruction set say so themselves, and dispatch.c chooses at run time.
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-Wextra"]
+
+
+def extension() -> Extension:
+    """Describe the one extension module, for the stable ABI of Python 3.11."""
+    sources = [*Path("ext/isa").glob("*.c"), Path("ext/dispatch.c")]
+    headers = [*Path("ext").rglob("*.h"), *Path("ext").rglob("*.inc"), Path("bindings/tv5.pxd")]
+    return Extension(
+        "tv5core._native",
+        ["bindings/_native.pyx", *sorted(map(str, sources))],
+        include_dirs=["ext/include", "bindings"],
+        depends=sorted(map(str, headers)),
+        # Cython's own code is C that -Wextra complains about.
+        extra_compile_args=[*FLAGS, "-Wno-unused-parameter"],
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        py_limited_api=True,
+    )
+
+
+if NATIVE:
+    setup(ext_modules=[extension()], options={"bdist_wheel": {"py_limited_api": "cp311"}})
+else:
+    setup()

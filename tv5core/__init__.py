@@ -1,0 +1,3 @@
+"""Embedded search engine for film and TV titles."""
+
+from __future__ import annotations

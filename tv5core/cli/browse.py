@@ -1,0 +1,127 @@
+"""``tv5 search``, ``show`` and ``similar``: look things up."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from tv5core.catalog import Catalog
+from tv5core.cli.output import (
+    AsJson,
+    CatalogOption,
+    print_hits,
+    print_json,
+    results,
+    title_line,
+)
+from tv5core.types import Offer, Title
+
+__all__ = ["COMMANDS"]
+
+Count = Annotated[int, typer.Option("-k", "--count", min=1, max=1000, help="Answers to show.")]
+DEFAULT_CATALOG = Path("tv5-catalog")
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What the film or series is about.")],
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    count: Count = 10,
+    exact: Annotated[bool, typer.Option(help="Compare with every title, no index.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find titles by what they are about."""
+    with Catalog.open(catalog, create=False, read_only=True) as opened:
+        started = time.perf_counter()
+        hits = opened.search(query, count, exact=exact)
+        took_ms = (time.perf_counter() - started) * 1e3
+        total = opened.count()
+    if as_json:
+        print_json({"query": query, "milliseconds": round(took_ms, 3), "hits": hits})
+    else:
+        print_hits(hits, f"{len(hits)} of {total:,} titles in {took_ms:.1f} ms")
+
+
+def similar(
+    id: Annotated[str, typer.Argument(help="A title's id, such as tmdb:movie:27205.")],
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    count: Count = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Find titles like one that is in the catalogue."""
+    with Catalog.open(catalog, create=False, read_only=True) as opened:
+        started = time.perf_counter()
+        hits = opened.similar(id, count)
+        took_ms = (time.perf_counter() - started) * 1e3
+        name = title_line(opened.get(id))
+    if as_json:
+        print_json({"id": id, "milliseconds": round(took_ms, 3), "hits": hits})
+    else:
+        print_hits(hits, f"like {name}, in {took_ms:.1f} ms")
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="A title's id, or imdb:tt1375666 and the like.")],
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known of a title."""
+    with Catalog.open(catalog, create=False, read_only=True) as opened:
+        title = opened.get(id)
+    if as_json:
+        print_json(title)
+    else:
+        _print_title(title)
+
+
+def _print_title(title: Title) -> None:
+    console = results()
+    console.print(Text(title_line(title), style="bold"))
+    for line in (title.tagline, title.overview):
+        if line:
+            console.print(Text(line))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(max_width=120)
+    for name, value in _facts(title).items():
+        if value:
+            table.add_row(name, Text(value))
+    console.print(table)
+
+
+def _facts(title: Title) -> dict[str, str]:
+    cast = (f"{p.name} ({p.character})" if p.character else p.name for p in title.cast[:12])
+    rating = f"{title.rating:.1f} from {title.votes:,} votes" if title.rating else ""
+    return {
+        "id": title.id,
+        "elsewhere": ", ".join(f"{k} {v}" for k, v in title.external_ids.items()),
+        "kind": title.kind,
+        "original title": title.original_title if title.original_title != title.title else "",
+        "released": title.release_date or str(title.year or ""),
+        "genres": ", ".join(title.genres),
+        "directed by": ", ".join(title.directors),
+        "created by": ", ".join(title.creators[:8]),
+        "cast": ", ".join(cast),
+        "runtime": f"{title.runtime} min" if title.runtime else "",
+        "seasons": str(title.seasons or ""),
+        "certification": title.certification,
+        "languages": ", ".join(title.languages),
+        "countries": ", ".join(title.countries),
+        "keywords": ", ".join(title.keywords[:20]),
+        "rating": rating,
+        "watch": "; ".join(_offer(offer) for offer in title.offers),
+        "source": title.source,
+    }
+
+
+def _offer(offer: Offer) -> str:
+    price = f" {offer.price:.2f} {offer.currency}".rstrip() if offer.price is not None else ""
+    where = f" in {offer.region}" if offer.region else ""
+    return f"{offer.provider}{where} ({offer.kind}{price})"
+
+
+COMMANDS = (search, similar, show)

@@ -1,0 +1,146 @@
+"""``tv5 import``: read films and series out of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from tv5core.catalog import Catalog
+from tv5core.cli.browse import DEFAULT_CATALOG
+from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
+from tv5core.errors import InvalidInputError
+from tv5core.importers import FORMATS, FileReport, ImportReport, import_paths
+
+__all__ = ["COMMANDS"]
+
+
+def import_(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True, help="Files, or folders whose files to import.", metavar="PATH..."
+        ),
+    ],
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help=f"Read every file as this: {', '.join(FORMATS)}."),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="Streaming service of the files, where their names don't tell."),
+    ] = None,
+    region: Annotated[str, typer.Option(help="Country of the offers in the files.")] = "US",
+    map_: Annotated[
+        str | None,
+        typer.Option("--map", help="Columns of any CSV: title=Title,overview=Plot,year=Year."),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write rejected rows here, with file, line and reason: .csv or JSON Lines."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop each file after so many rows.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import files; what several say of one work becomes one title.
+
+    An import that was interrupted goes on where it was, and importing the same files again
+    changes nothing. Exit code 1 tells that a whole file could not be read.
+    """
+    mapping = None if map_ is None else _mapping(map_)
+    with Catalog.open(catalog) as opened, progress(quiet=as_json) as report:
+        done = import_paths(
+            opened,
+            paths,
+            format=format_,
+            provider=provider,
+            region=region,
+            mapping=mapping,
+            rejects=rejects,
+            progress=report,
+            limit=limit,
+        )
+        total = opened.count()
+    if as_json:
+        print_json(_as_json(done, total))
+    else:
+        _print_report(done, total, rejects)
+    if done.unreadable:
+        raise typer.Exit(1)
+
+
+def _mapping(text: str) -> dict[str, str]:
+    """Read ``field=Column,field=Column``."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not pairs or not all(
+        sign and field.strip() and column.strip() for field, sign, column in pairs
+    ):
+        raise InvalidInputError(f"expected --map field=Column,field=Column, got {text!r}")
+    return {field.strip(): column.strip() for field, _, column in pairs}
+
+
+_COUNTS = ("rows", "new", "merged", "changed", "unchanged", "auxiliary")
+
+
+def _print_report(done: ImportReport, total: int, rejects: Path | None) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file", style="bold", overflow="fold")
+    table.add_column("format")
+    for name in (*_COUNTS, "rejected", "seconds"):
+        table.add_column(name, justify="right")
+    for file in done.files:
+        counts = [f"{getattr(file, name):,}" for name in _COUNTS]
+        table.add_row(
+            Text(file.path.name), file.format, *counts, f"{file.rejected.total():,}",
+            f"{file.seconds:.1f}",
+        )  # fmt: skip
+    results().print(table)
+    for file in done.files:
+        for kind, reasons in (("rejected", file.rejected), ("left out", file.notes)):
+            for reason, count in reasons.most_common():
+                tell(f"{file.path.name}: {count:,} {kind}: {reason}")
+    for skipped in done.skipped:
+        tell(f"skipped {skipped.path}: {skipped.reason}")
+    tell(
+        f"{done.rows:,} rows in {done.seconds:.1f} s: {done.new:,} new titles, "
+        f"{done.rejected:,} rows rejected; the catalogue holds {total:,} titles"
+    )
+    if rejects is not None:
+        tell(f"rejected rows are in {rejects}")
+
+
+def _as_json(done: ImportReport, total: int) -> dict[str, Any]:
+    return {
+        "titles": total,
+        "rows": done.rows,
+        "new": done.new,
+        "rejected": done.rejected,
+        "embedded": done.embedded,
+        "seconds": round(done.seconds, 3),
+        "files": [_file(file) for file in done.files],
+        "skipped": [{"path": str(s.path), "reason": s.reason} for s in done.skipped],
+    }
+
+
+def _file(file: FileReport) -> dict[str, Any]:
+    return {
+        "path": str(file.path),
+        "format": file.format,
+        "why": file.why,
+        **{name: getattr(file, name) for name in _COUNTS},
+        "resumed": file.resumed,
+        "rejected": dict(file.rejected),
+        "notes": dict(file.notes),
+        "seconds": round(file.seconds, 3),
+    }
+
+
+COMMANDS = (import_,)

@@ -1,0 +1,66 @@
+"""Making renames and small files survive a crash."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tv5core.errors import DiskFullError
+
+__all__ = ["disk_full_as_error", "fsync_folder", "replace_durably", "write_durably"]
+
+
+@contextmanager
+def disk_full_as_error(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the system's "no space" and "over quota" into :class:`DiskFullError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"{path}: expected room to write, got {error.strerror}") from error
+        raise
+
+
+def fsync_folder(path: str | os.PathLike[str]) -> None:
+    """Make the folder's entries (new names, renames, removals) durable."""
+    if os.name == "nt":  # folders cannot be opened there, and renames are journalled
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_durably(temp: str | os.PathLike[str], final: str | os.PathLike[str]) -> None:
+    """Rename a file that is already fsynced, and make the rename itself durable."""
+    with disk_full_as_error(final):
+        os.replace(temp, final)
+        fsync_folder(Path(final).parent)
+
+
+def write_durably(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a small file that is, after a crash, wholly the old or wholly the new one.
+
+    The temporary file beside it is named ``NAME.tmp``.
+    """
+    path = Path(path)
+    temp = path.with_name(path.name + ".tmp")
+    _replacing(temp, path, lambda file: file.write(data))
+
+
+def _replacing(temp: Path, path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    try:
+        with disk_full_as_error(path), open(temp, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        replace_durably(temp, path)
+    except BaseException:
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)
+        raise

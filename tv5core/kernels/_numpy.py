@@ -1,0 +1,365 @@
+"""The kernels in NumPy: the oracle of every native path, and the fallback without a compiler.
+
+Native paths return the same bits, floats included. Three rules make that possible:
+
+* float sums have a fixed order: 32 running lanes (element ``i`` goes to lane ``i % 32``),
+  then the lanes are folded in halves (:func:`_fold`); products are rounded before they are
+  added, so no path may fuse them;
+* the fast Hadamard transform adds in butterfly order, which vectorises without reordering;
+* candidates are ordered by descending score, then ascending row, so that ties have one answer.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.kernels._shared import F32, I32, LANES, NONE, U8, U32, Prepared, Rows
+
+__all__ = [
+    "NAME",
+    "asymmetric",
+    "dot",
+    "encode",
+    "graph",
+    "hamming",
+    "prepare",
+    "quantize_i8",
+    "quantize_i16",
+    "rescore",
+    "rotate",
+    "scan_codes",
+    "scan_rows",
+]
+
+NAME = "numpy"
+
+
+def hamming(codes: U8, query: U8) -> I32:
+    """Count differing bits between one code and many: uint8[n, B], uint8[B] -> int32[n]."""
+    bits: I32 = np.bitwise_count(codes ^ query).sum(axis=1, dtype=np.int32)
+    return bits
+
+
+def rotate(x: F32, center: F32, signs: F32) -> F32:
+    """Centre, pad and rotate rows: float32[n, d], float32[d], float32[r, D] -> float32[n, D].
+
+    One round a row of ``signs``: random signs on all coordinates, then an orthonormal Hadamard
+    transform of the first or, in odd rounds, the last ``p`` coordinates, ``p`` the largest power
+    of two <= D.
+    """
+    n, d = x.shape
+    width = signs.shape[1]
+    out = np.zeros((n, width), np.float32)
+    np.subtract(x, center, out=out[:, :d])
+    block = 1 << (width.bit_length() - 1)
+    norm = np.float32(1.0 / math.sqrt(block))
+    for round_, sign in enumerate(signs):
+        out *= sign
+        part = out[:, :block] if round_ % 2 == 0 else out[:, width - block :]
+        _hadamard(part)
+        part *= norm
+    return out
+
+
+def _hadamard(x: F32) -> None:
+    """Transform every row in place, unnormalised; the width is a power of two."""
+    width = x.shape[1]
+    half = 1
+    while half < width:
+        # A slice of a wider array is not contiguous, so index pairs instead of reshaping.
+        pairs = np.arange(width).reshape(-1, 2, half)
+        low, high = pairs[:, 0].ravel(), pairs[:, 1].ravel()
+        a, b = x[:, low], x[:, high]
+        x[:, low], x[:, high] = a + b, a - b
+        half *= 2
+
+
+def _fold(products: F32) -> F32:
+    """Sum rows in the kernels' fixed order: float32[n, d] -> float32[n]."""
+    n, d = products.shape
+    steps = -(-d // LANES)
+    padded = np.zeros((n, steps * LANES), np.float32)
+    padded[:, :d] = products
+    lanes = np.zeros((n, LANES), np.float32)
+    for step in range(steps):
+        lanes += padded[:, step * LANES : (step + 1) * LANES]
+    half = LANES // 2
+    while half:
+        lanes = lanes[:, :half] + lanes[:, half : 2 * half]
+        half //= 2
+    return lanes[:, 0]
+
+
+def encode(rotated: F32) -> tuple[U8, F32, F32]:
+    """Take sign bits and the sums behind the factors: float32[n, D] -> codes, sum |x|, sum x^2.
+
+    Bit ``i`` (little bit order) is set where ``x[i] > 0``.
+    """
+    codes = np.packbits(rotated > 0, axis=1, bitorder="little")
+    return codes, _fold(np.abs(rotated)), _fold(rotated * rotated)
+
+
+def _quantize(x: F32, limit: int) -> tuple[F32, F32]:
+    peak = np.abs(x).max(axis=1, initial=np.float32(0))
+    with np.errstate(divide="ignore"):
+        inverse = np.where(peak > 0, np.float32(limit) / peak, np.float32(0)).astype(np.float32)
+    # A subnormal peak has an infinite inverse; such a row is as good as zero.
+    inverse[~np.isfinite(inverse)] = 0
+    scale = np.where(inverse > 0, peak / np.float32(limit), np.float32(0)).astype(np.float32)
+    # Nor has a row with NaN or infinity an inverse: 0 would make NaN of those, which no integer is.
+    factor = inverse[:, None]
+    values = np.multiply(x, factor, where=factor > 0, out=np.zeros_like(x))
+    # The rounded inverse may carry the peak past the limit by one unit in the last place.
+    return np.clip(np.rint(values), -limit, limit), scale
+
+
+def quantize_i8(x: F32) -> tuple[npt.NDArray[np.int8], F32]:
+    """Round rows to int8 with one scale a row: float32[n, d] -> int8[n, d], float32[n]."""
+    values, scale = _quantize(x, 127)
+    return values.astype(np.int8), scale
+
+
+def quantize_i16(x: F32) -> tuple[npt.NDArray[np.int16], F32]:
+    """Round rows to int16 as finely as an int32 sum of products with int8 allows."""
+    limit = min(32767, (2**31 - 1) // (127 * x.shape[1]))
+    values, scale = _quantize(x, limit)
+    return values.astype(np.int16), scale
+
+
+def prepare(queries: F32, center: F32, signs: F32) -> Prepared:
+    """Centre, rotate and quantize queries: float32[n, d] -> Prepared."""
+    values, scale = quantize_i8(rotate(queries, center, signs))
+    total = values.sum(axis=1, dtype=np.int32)
+    return Prepared(values, scale, total, _fold(queries * center))
+
+
+def asymmetric(query: npt.NDArray[np.int8], codes: U8) -> I32:
+    """Sum the query's values where a code's bit is set: int8[D], uint8[n, D / 8] -> int32[n]."""
+    bits = np.unpackbits(codes, axis=1, bitorder="little")
+    sums: I32 = bits.astype(np.int32) @ query.astype(np.int32)
+    return sums
+
+
+def dot(rows: Rows, query: npt.NDArray[np.int16] | F32) -> I32 | F32:
+    """Multiply rows with one query.
+
+    int8 rows take an int16 query and give exact int32; float16 and float32 rows take a
+    float32 query and give float32, summed in the kernels' order.
+    """
+    if rows.dtype == np.int8:
+        sums: I32 = rows.astype(np.int32) @ query.astype(np.int32)
+        return sums
+    return _fold(rows.astype(np.float32) * query)
+
+
+def _exact(rows: Rows, scales: F32 | None, query: F32) -> F32:
+    """Score rows exactly as stored."""
+    if scales is None:
+        return np.asarray(dot(rows, query), np.float32)
+    values, scale = quantize_i16(query[None])
+    scores: F32 = dot(rows, values[0]).astype(np.float32) * (scales * scale[0])
+    return scores
+
+
+def _estimates(records: U8, prepared: Prepared, i: int) -> F32:
+    """Estimate inner products from code records, without the query's base."""
+    width = prepared.values.shape[1] // 8
+    sums = asymmetric(prepared.values[i], records[:, :width])
+    factors = np.ascontiguousarray(records[:, width:]).view(np.float32)
+    centred = (2 * sums - prepared.total[i]).astype(np.float32) * prepared.scale[i]
+    estimates: F32 = factors[:, 0] + factors[:, 1] * centred
+    return estimates
+
+
+def _best(rows: U32, scores: F32, k: int) -> tuple[U32, F32]:
+    """Keep the k best by descending score, then ascending row, padded with NONE."""
+    scores = scores + np.float32(0)  # -0 and 0 are one value, and -0 is not returned
+    order = np.lexsort((rows, -scores))[:k]
+    ids, best = np.full(k, NONE, np.uint32), np.full(k, -np.inf, np.float32)
+    ids[: len(order)], best[: len(order)] = rows[order], scores[order]
+    return ids, best
+
+
+def _with_base(found: tuple[U32, F32], base: np.float32) -> tuple[U32, F32]:
+    """Add the query's base to chosen estimates.
+
+    It is the same for every row, so the order is made without it: adding it first would round
+    different estimates to equal scores.
+    """
+    ids, scores = found
+    return ids, np.where(ids == NONE, scores, scores + base)
+
+
+def _allowed(n: int, allow: U8 | None) -> U32:
+    if allow is None:
+        return np.arange(n, dtype=np.uint32)
+    return np.flatnonzero(np.unpackbits(allow, bitorder="little")[:n]).astype(np.uint32)
+
+
+def scan_codes(records: U8, prepared: Prepared, k: int, allow: U8 | None = None) -> tuple[U32, F32]:
+    """Estimate every (allowed) record and keep the k best of each query.
+
+    Parameters
+    ----------
+    records : uint8[n, D / 8 + 8]
+        Code, ``f_add`` and ``f_rescale`` of each row.
+    prepared : Prepared
+    k : int
+    allow : uint8[>= n / 8] or None
+        Bitmap of rows to consider, little bit order.
+
+    Returns
+    -------
+    rows : uint32[queries, k]
+        NONE where fewer than k exist.
+    scores : float32[queries, k]
+        Descending; -inf where fewer than k exist.
+    """
+    rows = _allowed(len(records), allow)
+    found = [
+        _with_base(_best(rows, _estimates(records[rows], prepared, i), k), prepared.base[i])
+        for i in range(len(prepared.values))
+    ]
+    return _stack(found, k)
+
+
+def scan_rows(
+    rows: Rows, scales: F32 | None, queries: F32, k: int, allow: U8 | None = None
+) -> tuple[U32, F32]:
+    """Score every (allowed) stored row exactly and keep the k best of each query."""
+    ids = _allowed(len(rows), allow)
+    part = None if scales is None else scales[ids]
+    return _stack([_best(ids, _exact(rows[ids], part, q), k) for q in queries], k)
+
+
+def rescore(
+    rows: Rows, scales: F32 | None, queries: F32, candidates: U32, k: int
+) -> tuple[U32, F32]:
+    """Score each query's candidates exactly and keep the k best.
+
+    Parameters
+    ----------
+    rows : int8, float16 or float32 [n, d]
+    scales : float32[n] or None
+        One scale a row, for int8.
+    queries : float32[queries, d]
+    candidates : uint32[queries, m]
+        NONE entries are skipped.
+    k : int
+    """
+    found = []
+    for query, some in zip(queries, candidates, strict=True):
+        ids = some[some != NONE]
+        part = None if scales is None else scales[ids]
+        found.append(_best(ids, _exact(rows[ids], part, query), k))
+    return _stack(found, k)
+
+
+def _stack(found: list[tuple[U32, F32]], k: int) -> tuple[U32, F32]:
+    if not found:
+        return np.empty((0, k), np.uint32), np.empty((0, k), np.float32)
+    return np.stack([ids for ids, _ in found]), np.stack([scores for _, scores in found])
+
+
+class NumpyGraph:
+    """A sealed graph, walked in place.
+
+    Parameters
+    ----------
+    records : uint8[n, D / 8 + 8]
+        Code records by row.
+    links : uint32[n, degree]
+        Neighbours on the base level, padded with NONE.
+    upper : uint32[m, connectivity]
+        Neighbours on level 1 of rows 0 .. level_sizes[0] - 1, then on level 2 of rows
+        0 .. level_sizes[1] - 1, and so on. Rows are numbered so that those on higher levels
+        come first; row 0 is the entry point.
+    level_sizes : sequence of int
+        Number of rows on each upper level, from level 1.
+    """
+
+    def __init__(self, records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...]) -> None:
+        self._records, self._links = records, links
+        starts = np.cumsum((0, *level_sizes))
+        self._levels = [upper[a:b] for a, b in pairwise(starts)]
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes kept for walking threads; the walk in NumPy keeps none."""
+        return 0
+
+    def walk(
+        self, prepared: Prepared, expansion_search: int, k: int, allow: U8 | None = None
+    ) -> tuple[U32, F32, I32]:
+        """Walk best-first; see :class:`tv5core.kernels.Graph`."""
+        found, visited = [], []
+        for i in range(len(prepared.values)):
+            rows, scores, seen = self._walk_one(prepared, i, expansion_search, k, allow)
+            found.append(_with_base(_best(rows, scores, k), prepared.base[i]))
+            visited.append(seen)
+        return *_stack(found, k), np.asarray(visited, np.int32)
+
+    def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
+        return _estimates(self._records[rows], prepared, i)
+
+    def _descend(self, prepared: Prepared, i: int) -> int:
+        """Climb down the upper levels to the row nearest the query on level 1."""
+        row = 0
+        score = self._score(prepared, i, np.zeros(1, np.uint32))[0]
+        for level in reversed(self._levels):
+            while True:
+                links = level[row]
+                links = links[links != NONE]
+                if not len(links):
+                    break
+                ids, scores = _best(links, self._score(prepared, i, links), 1)
+                if not scores[0] > score:
+                    break
+                row, score = int(ids[0]), scores[0]
+        return row
+
+    def _walk_one(
+        self, prepared: Prepared, i: int, size: int, k: int, allow: U8 | None
+    ) -> tuple[U32, F32, int]:
+        row = np.uint32(self._descend(prepared, i))
+        score = self._score(prepared, i, np.asarray([row], np.uint32))[0]
+        visited = {int(row)}
+        # Entries are (-score, row): ascending order is descending score, ascending row.
+        pool = [(-score, int(row))]
+        expanded: set[int] = set()
+        kept: list[tuple[np.float32, int]] = []
+        self._keep(kept, pool[0], k, allow)
+        while (entry := next((e for e in pool if e[1] not in expanded), None)) is not None:
+            expanded.add(entry[1])
+            links = self._links[entry[1]]
+            fresh = [int(x) for x in links if x != NONE and int(x) not in visited]
+            fresh = list(dict.fromkeys(fresh))
+            visited.update(fresh)
+            if not fresh:
+                continue
+            rows = np.asarray(fresh, np.uint32)
+            for found in zip(-self._score(prepared, i, rows), fresh, strict=True):
+                insort(pool, found)
+                del pool[size:]
+                self._keep(kept, found, k, allow)
+        best = pool if allow is None else kept
+        ids = np.asarray([e[1] for e in best], np.uint32)
+        return ids, np.asarray([-e[0] for e in best], np.float32), len(visited)
+
+    @staticmethod
+    def _keep(
+        kept: list[tuple[np.float32, int]], entry: tuple[np.float32, int], k: int, allow: U8 | None
+    ) -> None:
+        if allow is not None and allow[entry[1] >> 3] >> (entry[1] & 7) & 1:
+            insort(kept, entry)
+            del kept[k:]
+
+
+def graph(records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...]) -> NumpyGraph:
+    """Make a walkable graph of arrays; see :class:`NumpyGraph`."""
+    return NumpyGraph(records, links, upper, level_sizes)

@@ -1,0 +1,65 @@
+"""What the NumPy kernels and the native ones have in common: types and constants."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["F32", "I32", "LANES", "NONE", "U8", "U32", "Graph", "Prepared", "Rows"]
+
+LANES = 32
+"""Running sums of a float product; element ``i`` goes to lane ``i % 32``."""
+NONE = 0xFFFFFFFF
+"""No row: pads neighbour lists and results."""
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+I32 = npt.NDArray[np.int32]
+Rows = npt.NDArray[np.int8] | npt.NDArray[np.float16] | npt.NDArray[np.float32]
+
+
+class Prepared(NamedTuple):
+    """Queries made ready for the asymmetric estimator, one row a query."""
+
+    values: npt.NDArray[np.int8]
+    """int8[n, bits]: the rotated, centred query; ``value * scale`` restores it."""
+    scale: F32
+    """float32[n]."""
+    total: I32
+    """int32[n]: sum of ``values`` over a query."""
+    base: F32
+    """float32[n]: inner product of the query with the centre."""
+
+
+class Graph(Protocol):
+    """A sealed graph, walked in place; any number of threads may walk at once."""
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes kept for walking threads."""
+
+    def walk(
+        self, prepared: Prepared, expansion_search: int, k: int, allow: U8 | None = None
+    ) -> tuple[U32, F32, I32]:
+        """Walk best-first and keep the k best estimates of each query.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        expansion_search : int
+            Size of the pool of rows whose neighbours are looked at.
+        k : int
+        allow : uint8[>= n / 8] or None
+            Bitmap; rows outside it are walked through but not returned.
+
+        Returns
+        -------
+        rows : uint32[queries, k]
+            NONE where fewer were met.
+        scores : float32[queries, k]
+        visited : int32[queries]
+            Rows whose record was read on the base level.
+        """

@@ -1,0 +1,22 @@
+"""Vector search: binary quantization, a sealed graph walked in place, exact rescoring."""
+
+from __future__ import annotations
+
+from tv5core.vectors.checks import check_vectors
+from tv5core.vectors.filters import Filter
+from tv5core.vectors.index import Matches, VectorIndex
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.recall import recall_at_k
+from tv5core.vectors.sealing import build_files
+from tv5core.vectors.searching import SearchSettings
+
+__all__ = [
+    "Filter",
+    "Matches",
+    "Quantizer",
+    "SearchSettings",
+    "VectorIndex",
+    "build_files",
+    "check_vectors",
+    "recall_at_k",
+]

@@ -1,0 +1,144 @@
+"""The sealed graph: one immutable file, mapped and walked in place; and its file of stored rows.
+
+``graph`` file (kind ``GRPH``): ``records`` uint8[n, bits / 8 + 8], ``links`` uint32[n, degree],
+``upper`` uint32[m, connectivity], ``keys`` int64[n] by row, ``by_key`` uint32[n] (rows in
+ascending order of key), ``center`` float32[dim], ``signs`` int8[rounds, bits]; its metadata holds
+``level_sizes``, ``metric`` and ``pair``. ``rows`` file (kind ``ROWS``): ``values`` and, for int8,
+``scales``; metadata ``pair``. ``pair`` is a random number that ties the two files of one sealing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import kernels
+from tv5core.errors import CorruptFileError
+from tv5core.files import SectionFile
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.rescore import StoredRows
+
+__all__ = ["GRAPH_KIND", "ROWS_KIND", "VERSION", "SealedGraph"]
+
+GRAPH_KIND, ROWS_KIND = "GRPH", "ROWS"
+VERSION = 1
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SealedGraph:
+    """Mapped arrays of one sealing.
+
+    Attributes
+    ----------
+    quantizer : Quantizer
+    metric : str
+    keys : int64[n]
+        By row.
+    by_key : uint32[n]
+        Rows in ascending order of key.
+    records : uint8[n, record_size]
+    links, upper : uint32
+        As the walker takes them.
+    rows : StoredRows
+    walker : kernels.Graph
+    checksums : tuple of int
+        Of the two files, as in their records.
+    """
+
+    quantizer: Quantizer
+    metric: str
+    keys: I64
+    by_key: npt.NDArray[np.uint32]
+    records: npt.NDArray[np.uint8]
+    links: npt.NDArray[np.uint32]
+    upper: npt.NDArray[np.uint32]
+    rows: StoredRows
+    walker: kernels.Graph
+    checksums: tuple[int, int]
+
+    @classmethod
+    def open(cls, graph: Path, rows: Path, *, verify: bool = True) -> SealedGraph:
+        """Map both files and check that they belong together and hold what they claim.
+
+        Parameters
+        ----------
+        graph, rows : Path
+        verify : bool
+            Check every block's checksum first. Without, only heads are checked: for callers who
+            have verified the same bytes already.
+
+        Raises
+        ------
+        CorruptFileError
+            Sizes, checksums or shapes do not hold.
+        FormatVersionError
+            A newer tv5core wrote the file.
+        """
+        files = (
+            SectionFile.open(graph, GRAPH_KIND, VERSION, verify=verify),
+            SectionFile.open(rows, ROWS_KIND, VERSION, verify=verify),
+        )
+        try:
+            return cls._from_sections(*files)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(f"{graph.name}: expected a sealed graph, got {error}") from error
+
+    @classmethod
+    def _from_sections(cls, graph: SectionFile, rows: SectionFile) -> SealedGraph:
+        if graph.meta["pair"] != rows.meta["pair"]:
+            raise CorruptFileError(
+                f"expected the two files of one sealing, got {graph.path.name} and "
+                f"{rows.path.name} of two"
+            )
+        records, links, upper = (graph.section(s) for s in ("records", "links", "upper"))
+        level_sizes = tuple(int(size) for size in graph.meta["level_sizes"])
+        signs = np.ascontiguousarray(graph.section("signs"), np.float32)
+        quantizer = Quantizer(np.array(graph.section("center")), signs)
+        scales = rows.section("scales") if "scales" in rows else None
+        stored = StoredRows(rows.section("values"), scales)
+        sealed = cls(
+            quantizer,
+            str(graph.meta["metric"]),
+            graph.section("keys"),
+            graph.section("by_key"),
+            records,
+            links,
+            upper,
+            stored,
+            kernels.graph(records, links, upper, level_sizes),
+            (graph.checksum, rows.checksum),
+        )
+        sealed._check_shapes()
+        return sealed
+
+    def _check_shapes(self) -> None:
+        n, dim = len(self.keys), self.quantizer.dim
+        want = {
+            "by_key": (n,),
+            "records": (n, self.quantizer.record_size),
+            "values": (n, dim),
+        }
+        got = {
+            "by_key": self.by_key.shape,
+            "records": self.records.shape,
+            "values": self.rows.values.shape,
+        }
+        scales = self.rows.scales
+        if got != want or n == 0 or (scales is not None and scales.shape != (n,)):
+            raise CorruptFileError(f"expected sections of {want}, got {got}")
+        if int(self.by_key.max()) >= n:
+            raise CorruptFileError(f"expected rows below {n}, got {int(self.by_key.max())}")
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, keys: I64) -> I64:
+        """Return the row of each key, -1 where it is not here: int64[m] -> int64[m]."""
+        place = np.searchsorted(self.keys, keys, sorter=self.by_key)
+        rows = self.by_key[np.minimum(place, len(self) - 1)].astype(np.int64)
+        return np.where(self.keys[rows] == keys, rows, -1)

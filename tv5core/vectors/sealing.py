@@ -1,0 +1,255 @@
+"""Seal vectors into a graph file and a rows file, in bounded memory.
+
+Two passes over the vectors: one for the centre, one that encodes. Codes stay in memory (104 B a
+row at 768 dimensions, and usearch's graph beside them); stored rows wait in a temporary file
+until the graph has given every row its place.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.errors import DuplicateKeyError, InvalidInputError
+from tv5core.files import FileRecord, SectionStream, write_sections
+from tv5core.vectors.builder import Links, Progress, build_links
+from tv5core.vectors.checks import (
+    Rescoring,
+    check_metric,
+    check_rescoring,
+    check_vectors,
+    unit_vectors,
+)
+from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.rescore import StoredRows
+
+__all__ = ["Blocks", "BuildOptions", "build_files", "seal_rows"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+
+Blocks = Callable[[], Iterator[tuple[I64, F32]]]
+"""Called twice; gives the same (keys, vectors) blocks in the same order both times."""
+
+_BLOCK_ROWS = 8_192
+
+
+class BuildOptions(msgspec.Struct, frozen=True):
+    """How a graph is built; kept with an index, so that sealing it anew builds alike.
+
+    Attributes
+    ----------
+    connectivity, expansion_add : int
+        M and efConstruction of HNSW.
+    threads : int
+        0 for all cores.
+    seed : int
+        Of the rotation.
+    """
+
+    connectivity: int = 16
+    expansion_add: int = 128
+    threads: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("connectivity", self.connectivity, 2, 512),
+            ("expansion_add", self.expansion_add, 1, 65_536),
+            ("threads", self.threads, 0, 1_024),
+            ("seed", self.seed, 0, 2**63),
+        ):
+            if not low <= value <= high:
+                raise InvalidInputError(f"expected {name} from {low} to {high}, got {value}")
+
+
+def build_files(
+    blocks: Blocks,
+    count: int,
+    dim: int,
+    graph: Path,
+    rows: Path,
+    *,
+    metric: str = "cosine",
+    connectivity: int = 16,
+    expansion_add: int = 128,
+    rescoring: str = "int8",
+    threads: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[FileRecord, FileRecord]:
+    """Build a graph over vectors and write it and the stored rows, durably.
+
+    Parameters
+    ----------
+    blocks : callable
+        Gives an iterator over (int64[m] keys, float32[m, dim] vectors); called twice.
+    count : int
+        Rows in all, at least 1.
+    dim : int
+    graph, rows : Path
+        Files to write, synced when this returns.
+    metric : {"cosine", "ip"}
+    connectivity, expansion_add : int
+        M and efConstruction of HNSW.
+    rescoring : {"int8", "float16", "float32"}
+    threads : int
+        0 for all cores.
+    seed : int
+        Of the rotation.
+    progress : callable, optional
+        Called with (done, total, stage); an exception it raises stops the build.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`check_vectors`, or a parameter or the number of rows is wrong.
+    DuplicateKeyError
+        A key comes twice.
+    """
+    check_metric(metric)
+    check = unit_vectors if metric == "cosine" else check_vectors
+
+    def ready() -> Iterator[tuple[I64, F32]]:
+        for keys, vectors in blocks():
+            yield keys, check(vectors, dim)
+
+    options = BuildOptions(connectivity, expansion_add, threads, seed)
+    kind = check_rescoring(rescoring)
+    return seal_rows(ready, count, dim, (graph, rows), metric, kind, options, progress)
+
+
+def seal_rows(
+    blocks: Blocks,
+    count: int,
+    dim: int,
+    files: tuple[Path, Path],
+    metric: str,
+    rescoring: Rescoring,
+    options: BuildOptions,
+    progress: Progress | None,
+) -> tuple[FileRecord, FileRecord]:
+    """Seal vectors that are checked and, for cosine, of unit length; see :func:`build_files`."""
+    graph, rows = files
+    if not 1 <= count < 2**31:
+        raise InvalidInputError(f"expected 1 to 2**31 - 1 vectors, got {count}")
+    report = progress or _quiet
+    quantizer = Quantizer.create(_center(blocks, count, dim, report), options.seed)
+    with tempfile.TemporaryDirectory(dir=graph.parent, prefix=".sealing-") as folder:
+        keys, records, stored = _encode(blocks, count, quantizer, rescoring, Path(folder), report)
+        _check_unique(keys)
+        links = build_links(
+            np.ascontiguousarray(records[:, : quantizer.bits // 8]),
+            connectivity=options.connectivity,
+            expansion_add=options.expansion_add,
+            threads=options.threads,
+            progress=progress,
+        )
+        report(0, count, "writing")
+        # Files of two sealings must never be taken for a pair, also with equal seeds.
+        pair = secrets.randbits(62)
+        written = (
+            _write_graph(graph, pair, metric, quantizer, keys, records, links),
+            _write_rows(rows, pair, stored, links.order),
+        )
+        report(count, count, "writing")
+    return written
+
+
+def _quiet(_done: int, _total: int, _stage: str) -> None:
+    """Report nothing."""
+
+
+def _center(blocks: Blocks, count: int, dim: int, report: Progress) -> F32:
+    total, done = np.zeros(dim, np.float64), 0
+    for _, vectors in blocks():
+        total += vectors.sum(axis=0, dtype=np.float64)
+        done += len(vectors)
+        report(done, count, "centring")
+    if done != count:
+        raise InvalidInputError(f"expected {count} vectors, got {done}")
+    return (total / count).astype(np.float32)
+
+
+def _encode(
+    blocks: Blocks,
+    count: int,
+    quantizer: Quantizer,
+    rescoring: Rescoring,
+    folder: Path,
+    report: Progress,
+) -> tuple[I64, U8, StoredRows]:
+    keys = np.empty(count, np.int64)
+    records = np.empty((count, quantizer.record_size), np.uint8)
+    values = np.memmap(folder / "rows", np.dtype(rescoring), "w+", shape=(count, quantizer.dim))
+    scales = np.empty(count, np.float32) if rescoring == "int8" else None
+    done = 0
+    for some, vectors in blocks():
+        stop = done + len(some)
+        if stop > count:
+            raise InvalidInputError(f"expected {count} vectors, got more on the second pass")
+        rows = StoredRows.encode(vectors, rescoring)
+        keys[done:stop], values[done:stop] = some, rows.values
+        records[done:stop] = quantizer.encode(vectors)
+        if scales is not None and rows.scales is not None:
+            scales[done:stop] = rows.scales
+        done = stop
+        report(done, count, "encoding")
+    if done != count:
+        raise InvalidInputError(f"expected {count} vectors, got {done} on the second pass")
+    return keys, records, StoredRows(values, scales)
+
+
+def _check_unique(keys: I64) -> None:
+    ordered = np.sort(keys)
+    if ordered[0] < 0:
+        raise InvalidInputError(f"expected keys >= 0, got {int(ordered[0])}")
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(twice):
+        raise DuplicateKeyError(f"expected each key once, got {int(twice[0])} twice")
+
+
+def _permuted(array: npt.NDArray[np.generic], order: I64) -> SectionStream:
+    """Stream the rows of an array in another order."""
+    steps = range(0, len(order), _BLOCK_ROWS)
+    blocks = (np.ascontiguousarray(array[order[at : at + _BLOCK_ROWS]]) for at in steps)
+    return SectionStream(array.dtype, array.shape, blocks)
+
+
+def _write_graph(
+    path: Path,
+    pair: int,
+    metric: str,
+    quantizer: Quantizer,
+    keys: I64,
+    records: U8,
+    links: Links,
+) -> FileRecord:
+    ordered = keys[links.order]
+    meta = {"level_sizes": list(links.level_sizes), "metric": metric, "pair": pair}
+    sections: dict[str, npt.NDArray[Any] | SectionStream] = {
+        "records": _permuted(records, links.order),
+        "links": links.base,
+        "upper": links.upper,
+        "keys": ordered,
+        "by_key": np.argsort(ordered).astype(np.uint32),
+        "center": quantizer.center,
+        "signs": quantizer.signs.astype(np.int8),
+    }
+    return write_sections(path, GRAPH_KIND, VERSION, meta, sections)
+
+
+def _write_rows(path: Path, pair: int, stored: StoredRows, order: I64) -> FileRecord:
+    sections: dict[str, SectionStream] = {"values": _permuted(stored.values, order)}
+    if stored.scales is not None:
+        sections["scales"] = _permuted(stored.scales, order)
+    return write_sections(path, ROWS_KIND, VERSION, {"pair": pair}, sections)

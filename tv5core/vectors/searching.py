@@ -1,0 +1,248 @@
+"""Search one snapshot of an index: choose scan or walk, rescore, merge.
+
+The planner compares what each way costs, in units of one record read by the walk:
+
+* few allowed rows: score the stored rows exactly, no estimate needed;
+* a scan of the allowed codes reads them in order, so a record costs a fraction of a walk's;
+* a walk must widen its pool by one over the selectivity to find as many allowed rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import kernels
+from tv5core.errors import InvalidInputError
+from tv5core.vectors import bitmap
+from tv5core.vectors.bitmap import Bitmap
+from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.head import HeadView
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.rescore import StoredRows
+
+__all__ = ["Part", "SearchSettings", "Snapshot", "search"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+
+_EXACT_ROWS = 2_000
+"""Up to so many rows an exact scan (about 0.1 us a row) is as fast as any walk."""
+_READS_PER_ENTRY = 14
+"""Records a walk reads for each entry of its pool, measured at M=16 on 100 K titles."""
+_SCAN_COST = 0.35
+"""A record read in a scan against one read in a walk."""
+_HEAD_CANDIDATES = 100
+"""The head's codes may have been centred before there was data to centre on: look deeper."""
+
+
+class SearchSettings(msgspec.Struct, frozen=True):
+    """How hard to look.
+
+    Attributes
+    ----------
+    expansion_search : int
+        Rows in the walk's pool.
+    oversampling : float
+        Candidates rescored exactly for each answer asked for.
+    recall : float or None
+        Recall measured when these settings were calibrated; None where they were not.
+    """
+
+    expansion_search: int = 96
+    oversampling: float = 5.0
+    recall: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.expansion_search <= 1 << 20:
+            raise InvalidInputError(
+                f"expected expansion_search from 1 to 1048576, got {self.expansion_search}"
+            )
+        if not 1 <= self.oversampling <= 10_000:
+            raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
+
+    def candidates(self, k: int) -> int:
+        """Return how many rows to rescore for ``k`` answers."""
+        return max(k, math.ceil(self.oversampling * k))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows to search, sealed or head, and which of them count.
+
+    Attributes
+    ----------
+    allow : Bitmap or None
+        Rows that may be returned; None for all.
+    count : int
+        How many those are.
+    """
+
+    keys: I64
+    records: npt.NDArray[np.uint8]
+    rows: StoredRows
+    graph: kernels.Graph | None
+    allow: Bitmap | None
+    count: int
+
+    def restricted(self, allowed: Bitmap | None) -> Part:
+        """Return the part with fewer rows allowed."""
+        if allowed is None:
+            return self
+        both = bitmap.intersect(self.allow, allowed)
+        n = 0 if both is None else bitmap.count(both)
+        return Part(self.keys, self.records, self.rows, self.graph, both, n)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One consistent state of an index; never changes, so readers need no lock."""
+
+    quantizer: Quantizer | None
+    sealed: SealedGraph | None
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(
+        cls,
+        quantizer: Quantizer | None,
+        sealed: SealedGraph | None,
+        sealed_alive: Bitmap | None,
+        head: HeadView | None,
+        head_alive: Bitmap | None,
+    ) -> Snapshot:
+        """Join the sealed graph and the head with the bitmaps of their live rows."""
+        parts = []
+        if sealed is not None:
+            live = len(sealed) if sealed_alive is None else bitmap.count(sealed_alive)
+            walker = sealed.walker
+            parts.append(Part(sealed.keys, sealed.records, sealed.rows, walker, sealed_alive, live))
+        if head is not None and len(head):
+            live = len(head) if head_alive is None else bitmap.count(head_alive)
+            parts.append(Part(head.keys, head.records, head.rows, None, head_alive, live))
+        return cls(quantizer, sealed, tuple(parts))
+
+    @property
+    def live(self) -> int:
+        """Rows that can be found."""
+        return sum(part.count for part in self.parts)
+
+
+def search(
+    quantizer: Quantizer | None,
+    parts: tuple[Part, ...],
+    queries: F32,
+    k: int,
+    settings: SearchSettings,
+    exact: bool = False,
+) -> tuple[I64, F32]:
+    """Find the k best rows of all parts for each query.
+
+    Returns
+    -------
+    keys : int64[queries, k]
+        -1 where fewer than k exist.
+    scores : float32[queries, k]
+        Exact inner products with the stored rows, descending.
+    """
+    parts = tuple([part for part in parts if part.count])
+    if quantizer is None or not parts:
+        shape = (len(queries), k)
+        return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
+    plans = [_plan(part, k, settings, exact) for part in parts]
+    estimated = any(plan != "exact" for plan in plans)
+    prepared = quantizer.prepare(queries) if estimated else None
+    found = [
+        _search_part(part, plan, prepared, queries, k, settings)
+        for part, plan in zip(parts, plans, strict=True)
+    ]
+    return found[0] if len(found) == 1 else _merge(found, k)
+
+
+def _plan(part: Part, k: int, settings: SearchSettings, exact: bool) -> str:
+    if exact or part.count <= max(_EXACT_ROWS, settings.candidates(k)):
+        return "exact"
+    if part.graph is None:
+        return "scan"
+    pool = _pool(part, k, settings)
+    walk_reads = min(_READS_PER_ENTRY * pool, len(part.keys))
+    return "scan" if _SCAN_COST * part.count < walk_reads else "walk"
+
+
+def _pool(part: Part, k: int, settings: SearchSettings) -> int:
+    """Widen the pool so that about as many allowed rows pass through it."""
+    base = max(settings.expansion_search, settings.candidates(k))
+    return min(len(part.keys), math.ceil(base * len(part.keys) / part.count))
+
+
+def _search_part(
+    part: Part,
+    plan: str,
+    prepared: kernels.Prepared | None,
+    queries: F32,
+    k: int,
+    settings: SearchSettings,
+) -> tuple[I64, F32]:
+    if plan == "exact" or prepared is None:
+        rows, scores = part.rows.scan(queries, k, part.allow)
+    elif plan == "walk" and part.graph is not None:
+        rows, scores = _walk(part, part.graph, prepared, queries, k, settings)
+    else:
+        rows, scores = _scan(part, prepared, queries, k, settings)
+    return _keys(part.keys, rows), scores
+
+
+def _walk(
+    part: Part,
+    graph: kernels.Graph,
+    prepared: kernels.Prepared,
+    queries: F32,
+    k: int,
+    settings: SearchSettings,
+) -> tuple[U32, F32]:
+    candidates = settings.candidates(k)
+    found, _, _ = graph.walk(prepared, _pool(part, k, settings), candidates, part.allow)
+    rows, scores = part.rows.rescore(queries, found, k)
+    if rows[:, -1].max() == kernels.NONE:
+        # The walk met too few allowed rows for some query, though k exist: scan for those.
+        short = np.flatnonzero(rows[:, -1] == kernels.NONE)
+        some = kernels.Prepared._make(np.ascontiguousarray(a[short]) for a in prepared)
+        rows[short], scores[short] = _scan(
+            part, some, np.ascontiguousarray(queries[short]), k, settings
+        )
+    return rows, scores
+
+
+def _scan(
+    part: Part,
+    prepared: kernels.Prepared,
+    queries: F32,
+    k: int,
+    settings: SearchSettings,
+) -> tuple[U32, F32]:
+    candidates = settings.candidates(k)
+    if part.graph is None:
+        candidates = max(candidates, _HEAD_CANDIDATES)
+    found, _ = kernels.scan_codes(part.records, prepared, candidates, part.allow)
+    return part.rows.rescore(queries, found, k)
+
+
+def _keys(keys: I64, rows: U32) -> I64:
+    if rows.size and rows.max() == kernels.NONE:
+        there = rows != kernels.NONE
+        out = np.full(rows.shape, -1, np.int64)
+        out[there] = keys[rows[there]]
+        return out
+    return keys[rows]
+
+
+def _merge(found: list[tuple[I64, F32]], k: int) -> tuple[I64, F32]:
+    keys = np.concatenate([part[0] for part in found], axis=1)
+    scores = np.concatenate([part[1] for part in found], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(keys, order, axis=1), np.take_along_axis(scores, order, axis=1)

@@ -54,7 +54,7 @@ def run() -> None:
     """Run ``tv5``; never shows a traceback for an error tv5core foresees."""
     warnings.showwarning = _show_warning
     try:
-        app()
+        app(prog_name="tv5")
     except (InvalidInputError, NotACatalogError) as error:
         errors.print(f"tv5: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)

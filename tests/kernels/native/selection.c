@@ -1,0 +1,108 @@
+/* Scans and rescoring: the same rows in the same order, with and without bitmaps. */
+#include <string.h>
+
+#include "support.h"
+
+static const size_t row_counts[] = {0, 1, 7, 8, 9, 63, 64, 65, 130, 300};
+static const uint32_t wanted[] = {1, 2, 10, 64, 400};
+static const int densities[] = {-1, 0, 3, 60, 100};
+#define LENGTH(array) (sizeof array / sizeof *array)
+
+static tv5_best best_of(uint32_t k)
+{
+    return (tv5_best){room(8 * (size_t)k), k, room(4 * (size_t)k), room(4 * (size_t)k)};
+}
+
+static void same_best(const char *what, const tv5_best *got, const tv5_best *want)
+{
+    same_bytes(what, got->rows, want->rows, 4 * (size_t)got->k);
+    same_floats(what, got->scores, want->scores, got->k);
+}
+
+static uint8_t *records_of(size_t n, uint32_t words, flavour kind)
+{
+    size_t stride = 8 * (size_t)words + 8;
+    uint8_t *out = bytes(n * stride);
+    float *factors = floats(2 * n, kind);
+    for (size_t i = 0; i < n; ++i)
+        memcpy(out + i * stride + 8 * words, factors + 2 * i, 8);
+    return out;
+}
+
+static void one_scan(const tv5_kernels *table, const tv5_kernels *reference, size_t n,
+                     uint32_t words, flavour kind)
+{
+    tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f};
+    uint8_t *records = records_of(n, words, kind);
+    for (size_t d = 0; d < LENGTH(densities); ++d)
+        for (size_t w = 0; w < LENGTH(wanted); ++w) {
+            uint8_t *allow = densities[d] < 0 ? NULL : bitmap(n, (uint32_t)densities[d]);
+            tv5_best got = best_of(wanted[w]), want = best_of(wanted[w]);
+            note("%zu records of %u words, flavour %d, density %d, k %u", n, (unsigned)words,
+                 (int)kind, densities[d], (unsigned)wanted[w]);
+            table->scan_codes(records, n, words, &query, allow, &got);
+            reference->scan_codes(records, n, words, &query, allow, &want);
+            same_best("scan_codes", &got, &want);
+        }
+    release_all();
+}
+
+static void check_scan_codes(const tv5_kernels *table, const tv5_kernels *reference)
+{
+    static const uint32_t words[] = {1, 2, 3, 12, 13, 64};
+    for (size_t w = 0; w < LENGTH(words); ++w)
+        for (size_t i = 0; i < LENGTH(row_counts); ++i)
+            for (flavour kind = NORMAL; kind < FLAVOURS; kind += 2)
+                one_scan(table, reference, row_counts[i], words[w], kind);
+}
+
+static tv5_rows rows_of(size_t n, size_t dim, tv5_kind kind, flavour values)
+{
+    tv5_rows rows = {NULL, NULL, n, dim, kind};
+    if (kind == TV5_INT8) {
+        rows.values = integers(n * dim, -127, 127);
+        rows.scales = floats(n, values);
+    } else if (kind == TV5_FLOAT16) {
+        rows.values = halves(n * dim, values);
+    } else {
+        rows.values = floats(n * dim, values);
+    }
+    return rows;
+}
+
+static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, size_t n,
+                        size_t dim, tv5_kind kind, flavour values)
+{
+    tv5_rows rows = rows_of(n, dim, kind, values);
+    float *query = floats(dim, values);
+    uint32_t *candidates = room(4 * 50);
+    for (size_t i = 0; i < 50; ++i)
+        candidates[i] = n && below(5) ? below((uint32_t)n) : TV5_NONE;
+    for (size_t w = 0; w < LENGTH(wanted); ++w) {
+        uint8_t *allow = w % 2 ? NULL : bitmap(n, 30);
+        tv5_best got = best_of(wanted[w]), want = best_of(wanted[w]);
+        note("%zu rows of %zu, kind %d, flavour %d, k %u", n, dim, (int)kind, (int)values,
+             (unsigned)wanted[w]);
+        table->scan_rows(&rows, query, allow, &got);
+        reference->scan_rows(&rows, query, allow, &want);
+        same_best("scan_rows", &got, &want);
+        table->rescore(&rows, query, candidates, w ? 50 : w, &got);
+        reference->rescore(&rows, query, candidates, w ? 50 : w, &want);
+        same_best("rescore", &got, &want);
+    }
+    release_all();
+}
+
+static void check_rows(const tv5_kernels *table, const tv5_kernels *reference)
+{
+    static const size_t dims[] = {1, 8, 31, 33, 100, 768};
+    for (size_t d = 0; d < LENGTH(dims); ++d)
+        for (size_t i = 0; i < LENGTH(row_counts); ++i)
+            for (tv5_kind kind = TV5_INT8; kind <= TV5_FLOAT32; ++kind)
+                for (flavour values = NORMAL; values < FLAVOURS; values += 3)
+                    one_rescore(table, reference, row_counts[i], dims[d], kind, values);
+}
+
+const check selection_checks[] = {
+    {"scan_codes", check_scan_codes}, {"rows", check_rows}, {NULL, NULL},
+};

@@ -1,0 +1,82 @@
+/* The walk over random graphs, damaged ones among them. */
+#include <string.h>
+
+#include "support.h"
+
+#define LEVELS 2
+
+/* Lists of any length, padded; a few links lead nowhere where `damaged`. */
+static uint32_t *links_of(size_t rows, uint32_t width, uint32_t limit, int damaged)
+{
+    uint32_t *links = room(4 * rows * width);
+    for (size_t row = 0; row < rows; ++row) {
+        uint32_t length = below(width + 1);
+        for (uint32_t i = 0; i < width; ++i) {
+            uint32_t to = i < length ? below(limit) : TV5_NONE;
+            links[row * width + i] = damaged && below(20) == 0 ? any_bits() : to;
+        }
+    }
+    return links;
+}
+
+static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int damaged)
+{
+    uint32_t *sizes = room(4 * LEVELS), most = 0;
+    uint32_t *upper, connectivity = degree / 2 + 1;
+    size_t stride = 8 * (size_t)words + 8;
+    uint8_t *records = bytes(rows * stride);
+    float *factors = floats(2 * rows, below(2) ? NORMAL : INTEGERS);
+    for (size_t i = 0; i < rows; ++i)
+        memcpy(records + i * stride + 8 * words, factors + 2 * i, 8);
+    for (uint32_t level = 0, limit = rows; level < LEVELS; ++level)
+        most += sizes[level] = limit = 1 + below(limit);
+    upper = links_of(most, connectivity, sizes[LEVELS - 1], damaged);
+    return (tv5_graph){records, links_of(rows, degree, rows, damaged), upper, sizes, rows, words,
+                       degree,  connectivity, LEVELS};
+}
+
+static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *options)
+{
+    tv5_scratch scratch = {
+        .layout = room(TV5_SCRATCH_LAYOUT),
+        .marks = room(graph->rows),
+        .pool = room(8 * (size_t)options->expansion_search),
+        .kept = room(8 * (size_t)options->k),
+        .fresh = room(4 * (size_t)graph->degree),
+        .epoch = 250, /* so that a few walks later it starts over */
+    };
+    memset(scratch.marks, 0, graph->rows);
+    return scratch;
+}
+
+static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, uint32_t words,
+                      int damaged)
+{
+    tv5_graph graph = graph_of(1 + below(200), words, 1 + below(16), damaged);
+    tv5_walk_options options = {1 + below(graph.rows), 1 + below(40), NULL};
+    tv5_scratch mine = scratch_of(&graph, &options), other = scratch_of(&graph, &options);
+    uint32_t *got = room(4 * options.k), *want = room(4 * options.k);
+    float *scores = room(4 * options.k), *scores2 = room(4 * options.k);
+    for (int i = 0; i < 12; ++i) {
+        tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f};
+        uint32_t visited;
+        options.allow = i % 3 ? NULL : bitmap(graph.rows, 40);
+        note("%u rows of %u words, pool %u, k %u, walk %d", (unsigned)graph.rows, (unsigned)words,
+             (unsigned)options.expansion_search, (unsigned)options.k, i);
+        visited = table->walk(&graph, &query, &options, &mine, got, scores);
+        if (visited != reference->walk(&graph, &query, &options, &other, want, scores2))
+            same_bytes("visited rows", "a", "b", 1);
+        same_bytes("walk: rows", got, want, 4 * options.k);
+        same_floats("walk: scores", scores, scores2, options.k);
+    }
+    release_all();
+}
+
+static void check_walk(const tv5_kernels *table, const tv5_kernels *reference)
+{
+    for (uint32_t words = 1; words <= 64; words = words < 14 ? words + 1 : words + 10)
+        for (int i = 0; i < 20; ++i)
+            one_graph(table, reference, words, i % 4 == 3);
+}
+
+const check walk_checks[] = {{"walk", check_walk}, {NULL, NULL}};

@@ -1,0 +1,245 @@
+"""What the bindings refuse, and that threads may share everything."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+
+from tv5core.kernels import NONE, Prepared
+
+DIM, BITS, N = 100, 128, 20
+
+
+def arguments():
+    """Give valid arguments of every operation."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((N, DIM)).astype(np.float32)
+    center = rng.standard_normal(DIM).astype(np.float32)
+    signs = rng.choice(np.array([-1, 1], np.float32), (2, BITS))
+    codes = rng.integers(0, 256, (N, BITS // 8), np.uint8)
+    records = rng.integers(0, 120, (N, BITS // 8 + 8), np.uint8)
+    rows, scales = rng.integers(-127, 128, (N, DIM)).astype(np.int8), np.ones(N, np.float32)
+    queries = x[:2].copy()
+    ready = Prepared(
+        rng.integers(-127, 128, (2, BITS)).astype(np.int8),
+        np.ones(2, np.float32),
+        np.zeros(2, np.int32),
+        np.zeros(2, np.float32),
+    )
+    allow = np.full((N + 7) // 8, 255, np.uint8)
+    return {
+        "hamming": (codes, codes[0].copy()),
+        "rotate": (x, center, signs),
+        "encode": (rng.standard_normal((N, BITS)).astype(np.float32),),
+        "quantize_i8": (x,),
+        "quantize_i16": (x,),
+        "prepare": (queries, center, signs),
+        "asymmetric": (ready.values[0].copy(), codes),
+        "dot": (x, center),
+        "scan_codes": (records, ready, 5, allow),
+        "scan_rows": (rows, scales, queries, 5, allow),
+        "rescore": (rows, scales, queries, np.zeros((2, 7), np.uint32), 5),
+    }
+
+
+def array_places():
+    return [
+        (name, place)
+        for name, given in arguments().items()
+        for place, value in enumerate(given)
+        if isinstance(value, np.ndarray)
+    ]
+
+
+def test_accepts(path):
+    for name, given in arguments().items():
+        getattr(path, name)(*given)
+
+
+@pytest.mark.parametrize(("name", "place"), array_places())
+def test_read_only_arrays(native, name, place):
+    """Mapped files are read-only."""
+    given = list(arguments()[name])
+    given[place].flags.writeable = False
+    getattr(native, name)(*given)
+
+
+@pytest.mark.parametrize(("name", "place"), array_places())
+def test_refuses_strides(native, name, place):
+    given = list(arguments()[name])
+    given[place] = np.repeat(given[place], 2, axis=-1)[..., ::2]
+    with pytest.raises(ValueError, match=r"expected .* contiguous"):
+        getattr(native, name)(*given)
+
+
+@pytest.mark.parametrize(("name", "place"), array_places())
+@pytest.mark.parametrize("dtype", ["float64", "int64", "bool", ">f4", "complex64", "S4"])
+def test_refuses_dtypes(native, name, place, dtype):
+    given = list(arguments()[name])
+    given[place] = given[place].astype(dtype)
+    with pytest.raises((TypeError, ValueError), match=r"expected .* got"):
+        getattr(native, name)(*given)
+
+
+@pytest.mark.parametrize(("name", "place"), array_places())
+def test_refuses_axes(native, name, place):
+    given = list(arguments()[name])
+    given[place] = given[place][None]
+    with pytest.raises(ValueError, match=r"expected .* ax[ei]s, got"):
+        getattr(native, name)(*given)
+
+
+@pytest.mark.parametrize(("name", "place"), array_places())
+def test_refuses_what_is_no_array(native, name, place):
+    given = list(arguments()[name])
+    given[place] = [1.0, 2.0]
+    with pytest.raises(TypeError):
+        getattr(native, name)(*given)
+
+
+PAIRED = [
+    ("hamming", 1),
+    ("rotate", 0),
+    ("rotate", 1),
+    ("prepare", 0),
+    ("asymmetric", 0),
+    ("asymmetric", 1),
+    ("dot", 0),
+    ("dot", 1),
+    ("encode", 0),
+    ("rotate", 2),
+    ("scan_codes", 0),
+    ("scan_rows", 0),
+    ("scan_rows", 1),
+    ("scan_rows", 2),
+    ("scan_rows", 4),
+    ("rescore", 1),
+    ("rescore", 2),
+]
+
+
+@pytest.mark.parametrize(("name", "place"), PAIRED)
+def test_refuses_sizes(native, name, place):
+    """An array one element shorter than the others call for is refused."""
+    given = list(arguments()[name])
+    given[place] = np.ascontiguousarray(given[place][..., :-1])
+    with pytest.raises(ValueError, match=r"expected .* got"):
+        getattr(native, name)(*given)
+
+
+@pytest.mark.parametrize("dim", [0, 4097])
+def test_refuses_dimensions(native, dim):
+    """Scratch memory on the stack is made for 4,096 dimensions."""
+    x, ones = np.ones((1, dim), np.float32), np.ones(dim, np.float32)
+    signs = np.ones((1, 4160), np.float32)
+    calls = [
+        lambda: native.quantize_i8(x),
+        lambda: native.quantize_i16(x),
+        lambda: native.rotate(x, ones, signs),
+        lambda: native.prepare(x, ones, signs),
+        lambda: native.scan_rows(x, None, x, 1),
+        lambda: native.asymmetric(np.ones(4160, np.int8), np.ones((1, 520), np.uint8)),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"expected .* got"):
+            call()
+
+
+@pytest.mark.parametrize("k", [0, -1, 2**31])
+def test_refuses_k(native, k):
+    given = arguments()
+    records, ready, _, _ = given["scan_codes"]
+    rows, scales, queries, candidates, _ = given["rescore"]
+    calls = [
+        lambda: native.scan_codes(records, ready, k),
+        lambda: native.scan_rows(rows, scales, queries, k),
+        lambda: native.rescore(rows, scales, queries, candidates, k),
+    ]
+    for call in calls:
+        with pytest.raises((ValueError, OverflowError)):
+            call()
+
+
+@pytest.mark.parametrize("bad", [N, 2**31, NONE - 1])
+@pytest.mark.parametrize("place", [0, 6, 13])
+def test_refuses_candidates_out_of_range(native, bad, place):
+    rows, scales, queries, candidates, k = arguments()["rescore"]
+    candidates.flat[place] = bad
+    with pytest.raises(ValueError, match=f"expected candidates below {N}, got {bad}"):
+        native.rescore(rows, scales, queries, candidates, k)
+
+
+def test_refuses_scales_that_do_not_belong(native):
+    rows, scales, queries, candidates, k = arguments()["rescore"]
+    with pytest.raises(ValueError, match="scales"):
+        native.rescore(rows, None, queries, candidates, k)
+    with pytest.raises(ValueError, match="scales"):
+        native.scan_rows(rows.astype(np.float16), scales, queries, k)
+
+
+def graph_parts():
+    records = arguments()["scan_codes"][0]
+    links = np.random.default_rng(2).integers(0, N, (N, 4)).astype(np.uint32)
+    return [records, links, links[:12] % 6, (6, 6)]
+
+
+@pytest.mark.parametrize(
+    ("place", "bad"),
+    [
+        (0, np.zeros((0, BITS // 8 + 8), np.uint8)),
+        (0, np.zeros((N, BITS // 8 + 7), np.uint8)),
+        (1, np.zeros((N - 1, 4), np.uint32)),
+        (1, np.zeros((N, 4), np.int64)),
+        (2, np.zeros((11, 4), np.uint32)),
+        (3, (6, 5)),
+        (3, (6, 7)),
+        (3, (12, 0)),
+        (3, (N + 1,)),
+    ],
+)
+def test_refuses_graphs(native, place, bad):
+    parts = graph_parts()
+    parts[place] = bad
+    with pytest.raises((ValueError, TypeError), match=r"expected .* got"):
+        native.graph(*parts)
+
+
+def test_refuses_walks(native):
+    graph, ready = native.graph(*graph_parts()), arguments()["scan_codes"][1]
+    short = ready._replace(values=np.zeros((2, 64), np.int8))
+    for given in [
+        (short, 5, 5),
+        (ready, 0, 5),
+        (ready, 5, 0),
+        (ready, 5, 5, np.zeros(2, np.uint8)),
+    ]:
+        with pytest.raises(ValueError, match=r"expected .* got"):
+            graph.walk(*given)
+
+
+def test_threads_agree(native, same):
+    """Threads share inputs, a backend and a graph, and get what one thread gets."""
+    given, graph = arguments(), native.graph(*graph_parts())
+    ready = given["scan_codes"][1]
+    want = {name: getattr(native, name)(*some) for name, some in given.items()}
+    walked = graph.walk(ready, 8, 5)
+    start = Barrier(4)
+
+    def work(_):
+        start.wait()
+        for _ in range(50):
+            for name, some in given.items():
+                same(getattr(native, name)(*some), want[name])
+            same(graph.walk(ready, 8, 5), walked)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert graph.scratch_bytes > 0
+
+
+def test_unknown_backend(native):
+    with pytest.raises(ImportError, match=r"expected .* got 'sse9'"):
+        type(native)("sse9")

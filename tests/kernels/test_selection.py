@@ -1,0 +1,201 @@
+"""Scans, rescoring and the walk: every path chooses what the twin chooses, in its order."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tv5core.kernels import NONE, Prepared
+
+FLAVOURS = st.sampled_from(
+    ["normal", "huge", "wide", "zeros", "constant", "integers", "spike", "bits"]
+)
+FINITE = st.sampled_from(["normal", "zeros", "constant", "integers", "spike"])
+WORDS = st.one_of(st.integers(1, 6), st.sampled_from([12, 16, 33, 64]))
+COUNTS = st.one_of(st.integers(0, 12), st.sampled_from([63, 64, 65, 127, 200, 333]))
+DENSITIES = st.sampled_from([None, 0.0, 0.02, 0.5, 0.95, 1.0])
+QUERIES = st.integers(0, 3)
+SEEDS = st.integers(0, 2**32 - 1)
+
+many = settings(deadline=None, max_examples=80, derandomize=True)
+
+
+def bitmap(rng, n, density):
+    """Make a bitmap with set bits, and some bytes, past the last row."""
+    if density is None:
+        return None
+    bits = rng.random(n) < density
+    padded = np.append(bits, np.ones(-n % 8 + 8, bool))
+    return np.packbits(padded, bitorder="little")
+
+
+def prepared(rng, floats, n, words, flavour):
+    values = rng.integers(-127, 128, (n, 64 * words)).astype(np.int8)
+    return Prepared(
+        values,
+        floats(rng, (n,), flavour),
+        values.sum(axis=1, dtype=np.int32),
+        floats(rng, (n,), "integers"),
+    )
+
+
+def records(rng, floats, n, words, flavour):
+    codes = rng.integers(0, 256, (n, 8 * words), np.uint8)
+    # Few different codes, so that there are ties.
+    codes = codes[rng.integers(0, max(1, n // 2), n)] if n else codes
+    factors = floats(rng, (n, 2), flavour).view(np.uint8).reshape(n, 8)
+    return np.ascontiguousarray(np.concatenate([codes, factors], axis=1))
+
+
+@given(
+    words=WORDS,
+    n=COUNTS,
+    queries=QUERIES,
+    k=st.integers(1, 80),
+    density=DENSITIES,
+    flavour=FLAVOURS,
+    scale=FLAVOURS,
+    seed=SEEDS,
+)
+@many
+def test_scan_codes(
+    native, twin, same, floats, words, n, queries, k, density, flavour, scale, seed
+):
+    rng = np.random.default_rng(seed)
+    some = records(rng, floats, n, words, flavour)
+    ready = prepared(rng, floats, queries, words, scale)
+    allow = bitmap(rng, n, density)
+    with np.errstate(all="ignore"):
+        same(native.scan_codes(some, ready, k, allow), twin.scan_codes(some, ready, k, allow))
+
+
+def rows_of(rng, floats, n, dim, kind, flavour):
+    if kind == "int8":
+        values = rng.integers(-127, 128, (n, dim)).astype(np.int8)
+        return values[rng.integers(0, max(1, n // 2), n)] if n else values, floats(
+            rng, (n,), flavour
+        )
+    with np.errstate(over="ignore"):
+        return floats(rng, (n, dim), flavour).astype(kind), None
+
+
+KINDS = st.sampled_from(["int8", "float16", "float32"])
+DIMS = st.one_of(st.integers(1, 100), st.sampled_from([768, 769, 4096]))
+
+
+@given(
+    dim=DIMS,
+    n=COUNTS,
+    queries=QUERIES,
+    k=st.integers(1, 80),
+    density=DENSITIES,
+    kind=KINDS,
+    flavour=FLAVOURS,
+    seed=SEEDS,
+)
+@many
+def test_scan_rows(native, twin, same, floats, dim, n, queries, k, density, kind, flavour, seed):
+    rng = np.random.default_rng(seed)
+    rows, scales = rows_of(rng, floats, n, dim, kind, flavour)
+    some = floats(rng, (queries, dim), flavour)
+    allow = bitmap(rng, n, density)
+    with np.errstate(all="ignore"):
+        want = twin.scan_rows(rows, scales, some, k, allow)
+        same(native.scan_rows(rows, scales, some, k, allow), want)
+
+
+@given(
+    dim=DIMS,
+    n=COUNTS,
+    queries=QUERIES,
+    m=st.integers(0, 60),
+    k=st.integers(1, 80),
+    kind=KINDS,
+    flavour=FLAVOURS,
+    seed=SEEDS,
+)
+@many
+def test_rescore(native, twin, same, floats, dim, n, queries, m, k, kind, flavour, seed):
+    """Candidates may repeat, and end early."""
+    rng = np.random.default_rng(seed)
+    rows, scales = rows_of(rng, floats, n, dim, kind, flavour)
+    some = floats(rng, (queries, dim), flavour)
+    candidates = rng.integers(0, max(1, n), (queries, m)).astype(np.uint32)
+    candidates[rng.random((queries, m)) < (0.2 if n else 1.1)] = NONE
+    with np.errstate(all="ignore"):
+        want = twin.rescore(rows, scales, some, candidates, k)
+        same(native.rescore(rows, scales, some, candidates, k), want)
+
+
+def test_large_k(native, twin, same):
+    """All rows come back in order when more are asked for than exist."""
+    rng = np.random.default_rng(3)
+    rows = rng.integers(-5, 6, (5000, 8)).astype(np.float32)
+    queries = rng.integers(-5, 6, (2, 8)).astype(np.float32)
+    same(
+        native.scan_rows(rows, None, queries, 6000),
+        twin.scan_rows(rows, None, queries, 6000),
+    )
+
+
+def links_of(rng, rows, width, below):
+    """Draw neighbour lists of any length, padded with NONE."""
+    links = rng.integers(0, below, (rows, width)).astype(np.uint32)
+    links[np.arange(width) >= rng.integers(0, width + 1, (rows, 1))] = NONE
+    return links
+
+
+def graph_of(rng, floats, n, words, degree, levels, flavour):
+    sizes = tuple(int(x) for x in sorted(rng.integers(1, n + 1, levels), reverse=True))
+    upper = [links_of(rng, size, degree // 2 + 1, size) for size in sizes]
+    return (
+        records(rng, floats, n, words, flavour),
+        links_of(rng, n, degree, n),
+        np.concatenate([*upper, np.empty((0, degree // 2 + 1), np.uint32)]),
+        sizes,
+    )
+
+
+@given(
+    words=WORDS,
+    n=st.integers(1, 150),
+    degree=st.integers(1, 12),
+    levels=st.integers(0, 3),
+    queries=QUERIES,
+    pool=st.one_of(st.integers(1, 12), st.integers(1, 200)),
+    k=st.integers(1, 40),
+    density=DENSITIES,
+    flavour=FINITE,
+    seed=SEEDS,
+)
+@many
+def test_walk(
+    native, twin, same, floats, words, n, degree, levels, queries, pool, k, density, flavour, seed
+):
+    rng = np.random.default_rng(seed)
+    parts = graph_of(rng, floats, n, words, degree, levels, flavour)
+    ready = prepared(rng, floats, queries, words, "normal")
+    allow = bitmap(rng, n, density)
+    want = twin.graph(*parts).walk(ready, pool, k, allow)
+    same(native.graph(*parts).walk(ready, pool, k, allow), want)
+
+
+def test_walk_again(native, twin, same, floats):
+    """Marks are one byte a row: walks beyond the 255th start over without mistaking any."""
+    rng = np.random.default_rng(5)
+    parts = graph_of(rng, floats, 60, 1, 6, 1, "integers")
+    ready = prepared(rng, floats, 600, 1, "normal")
+    want = twin.graph(*parts).walk(ready, 8, 4)
+    same(native.graph(*parts).walk(ready, 8, 4), want)
+
+
+def test_links_out_of_range(native, floats):
+    """Links that lead nowhere, as in a damaged file, end a list."""
+    rng = np.random.default_rng(6)
+    some, links, upper, sizes = graph_of(rng, floats, 50, 2, 6, 2, "normal")
+    links[:, 0], upper[:, 0] = 50, 2**31
+    graph = native.graph(some, links, upper, sizes)
+    rows, _, visited = graph.walk(prepared(rng, floats, 2, 2, "normal"), 8, 4)
+    assert rows.tolist() == [[0, NONE, NONE, NONE]] * 2
+    assert visited.tolist() == [1, 1]

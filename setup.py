@@ -26,6 +26,7 @@ def extension() -> Extension:
         # Cython's own code is C that -Wextra complains about.
         extra_compile_args=[*FLAGS, "-Wno-unused-parameter"],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        libraries=["m"],
         py_limited_api=True,
     )
 

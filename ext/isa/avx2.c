@@ -8,10 +8,10 @@
 
 #if defined(__clang__)
 #pragma clang attribute push(                                                                     \
-    __attribute__((target("avx2,f16c,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+    __attribute__((target("avx2,f16c,bmi,bmi2,popcnt"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,f16c,bmi,bmi2,lzcnt,popcnt")
+#pragma GCC target("avx2,f16c,bmi,bmi2,popcnt")
 #endif
 
 #include "../asymmetric/avx2.h"

@@ -16,12 +16,12 @@
 #if defined(__clang__)
 #pragma clang attribute push(                                                                     \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,"        \
-                          "avx2,f16c,bmi,bmi2,lzcnt,popcnt"))),                                   \
+                          "avx2,f16c,bmi,bmi2,popcnt"))),                                   \
     apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target(                                                                               \
-    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,avx2,f16c,bmi,bmi2,lzcnt,popcnt")
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,avx2,f16c,bmi,bmi2,popcnt")
 #endif
 #endif
 

@@ -38,8 +38,16 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             rows.extend(_flat(value, f"{name}: "))
         else:
-            rows.append((name, f"{value:,}" if isinstance(value, int) else str(value)))
+            rows.append((name, _told(value)))
     return rows
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(str, value)) or "-"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def verify(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:

@@ -55,7 +55,7 @@ def print_json(value: Any) -> None:
 
 def tell(message: str) -> None:
     """Print a message for the user, not a result."""
-    errors.print(message, highlight=False, markup=False)
+    errors.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 def title_line(title: Title) -> str:

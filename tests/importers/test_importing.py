@@ -1,0 +1,312 @@
+"""Whole imports: counting, resuming, importing twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tv5core.errors import InvalidInputError
+from tv5core.importers import ImportReport, RejectRecord, import_paths
+from tv5core.importers import runner as runner_module
+from tv5core.types import Offer
+
+Write = Callable[..., Path]
+Check = Callable[[ImportReport], None]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "BATCH_ROWS", 7)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_csv: Write, write_json: Write) -> Path:
+    """One work in every format, thirty others, and files that are no catalogues."""
+    films = [
+        {
+            "id": n,
+            "title": f"Film {n}",
+            "release_date": f"{1950 + n}-01-01",
+            "overview": f"Plot {n}.",
+            "vote_average": 7,
+            "vote_count": 10,
+            "imdb_id": "",
+        }
+        for n in range(1, 31)
+    ]
+    films[4]["id"] = "five"
+    inception = {**films[0], "id": 27205, "title": "Inception", "release_date": "2010-07-15"}
+    write_csv("tmdb.csv", *films, inception)
+    write_csv("links.csv", {"movieId": 1, "imdbId": "1375666", "tmdbId": 27205})
+    write_csv(
+        "netflix_titles.csv",
+        {
+            "id": "tm1",
+            "title": "Inception!",
+            "type": "MOVIE",
+            "release_year": 2010,
+            "imdb_id": "tt1375666",
+            "runtime": 148,
+        },
+        {
+            "id": "tm2",
+            "title": "Film 2",
+            "type": "MOVIE",
+            "release_year": 1952,
+            "imdb_id": "",
+            "runtime": 90,
+        },
+    )
+    write_csv(
+        "netflix_credits.csv",
+        {
+            "person_id": 1,
+            "id": "tm1",
+            "name": "Leonardo DiCaprio",
+            "character": "Cobb",
+            "role": "ACTOR",
+        },
+        {"person_id": 1, "id": "tm7", "name": "Nobody", "character": "", "role": "ACTOR"},
+    )
+    write_csv(
+        "hulu_titles.csv",
+        {
+            "show_id": "s1",
+            "type": "Movie",
+            "title": "Inception",
+            "cast": "Leonardo DiCaprio",
+            "director": "",
+            "country": "",
+            "release_year": 2010,
+            "rating": "",
+            "duration": "148 min",
+            "listed_in": "Sci-Fi",
+            "description": "",
+        },
+    )
+    write_json(
+        "movies.json",
+        [{"title": "Inception", "year": 2010, "cast": ["Leonardo DiCaprio"], "href": "Inception"}],
+    )
+    (tmp_path / "README.md").write_text("about")
+    (tmp_path / ".hidden.csv").write_text("id,title")
+    write_json("error.json", {"status_code": 34})
+    return tmp_path
+
+
+def test_one_work_of_five_files_is_one_title(folder: Path, catalog: Any, adds_up: Check) -> None:
+    report = import_paths(catalog, [folder])
+    adds_up(report)
+    (title,) = catalog.named("Inception")
+    assert title.id == "tmdb:movie:27205"
+    assert title.external_ids == {
+        "tmdb": "27205",
+        "imdb": "tt1375666",
+        "justwatch": "tm1",
+        "wikipedia": "Inception",
+    }
+    assert title.offers == (Offer("netflix", "US"), Offer("hulu", "US"))
+    assert [person.character for person in title.cast] == ["Cobb"]
+    assert len(catalog.titles) == 30
+    assert [(f.path.name, f.rows, f.auxiliary, dict(f.rejected)) for f in report.files] == [
+        ("links.csv", 1, 1, {}),
+        ("tmdb.csv", 31, 0, {"malformed id": 1}),
+        ("netflix_titles.csv", 2, 0, {}),
+        ("netflix_credits.csv", 2, 1, {"credits without a title": 1}),
+        ("hulu_titles.csv", 1, 0, {}),
+        ("movies.json", 1, 0, {}),
+    ]
+    skipped = {skip.path.name: skip.reason for skip in report.skipped}
+    assert set(skipped) == {"README.md", ".hidden.csv", "error.json"}
+    assert all(skipped.values())
+    assert (report.rows, report.new, report.rejected) == (38, 30, 2)
+
+
+def test_importing_twice_changes_nothing(folder: Path, catalog: Any, adds_up: Check) -> None:
+    import_paths(catalog, [folder])
+    before, sealed = dict(catalog.titles), catalog.sealed
+    adds = len(catalog.adds)
+    report = import_paths(catalog, [folder])
+    adds_up(report)
+    assert catalog.titles == before
+    assert (len(catalog.adds), catalog.sealed) == (adds, sealed)
+    assert sum(f.new + f.merged + f.changed for f in report.files) == 0
+    assert not catalog.checkpoints
+
+
+def test_the_order_of_paths_does_not_matter(folder: Path, catalog: Any, new_catalog: Any) -> None:
+    other = new_catalog()
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".csv", ".json"))
+    import_paths(catalog, paths)
+    import_paths(other, reversed(paths))
+    assert catalog.titles == other.titles
+
+
+@pytest.mark.parametrize("broken_at", range(6))
+def test_an_interrupted_import_goes_on(
+    broken_at: int, folder: Path, catalog: Any, new_catalog: Any, adds_up: Check, tmp_path: Path
+) -> None:
+    whole = new_catalog()
+    want = import_paths(whole, [folder])
+    catalog.fail_at = broken_at
+    with pytest.raises(KeyboardInterrupt):
+        import_paths(catalog, [folder])
+    kept = sum(catalog.adds)
+    catalog.fail_at, catalog.adds = -1, []
+    rejects = tmp_path / "rejects.jsonl"
+    report = import_paths(catalog, [folder], rejects=rejects)
+    adds_up(report)
+    assert catalog.titles == whole.titles
+    assert [(f.rows, f.new, f.merged, f.rejected) for f in report.files] == [
+        (f.rows, f.new, f.merged, f.rejected) for f in want.files
+    ]
+    assert sum(f.resumed for f in report.files) >= kept
+    assert len(rejects.read_text().splitlines()) == 2
+    assert not catalog.checkpoints
+
+
+def test_a_changed_file_is_read_from_the_start(folder: Path, catalog: Any) -> None:
+    catalog.fail_at = 2
+    with pytest.raises(KeyboardInterrupt):
+        import_paths(catalog, [folder / "tmdb.csv"])
+    os.utime(folder / "tmdb.csv", ns=(1, 1))
+    catalog.fail_at = -1
+    assert import_paths(catalog, [folder / "tmdb.csv"]).files[0].resumed == 0
+
+
+def test_a_damaged_checkpoint_is_ignored(folder: Path, catalog: Any) -> None:
+    catalog.checkpoint = lambda key: b"\xc1garbage"
+    assert import_paths(catalog, [folder]).new == 30
+
+
+def test_a_limit_keeps_no_checkpoints(folder: Path, catalog: Any, adds_up: Check) -> None:
+    report = import_paths(catalog, [folder], limit=3)
+    adds_up(report)
+    assert [f.rows for f in report.files if f.path.name == "tmdb.csv"] == [3]
+    assert not catalog.checkpoints
+    import_paths(catalog, [folder])
+    assert len(catalog.titles) == 30
+
+
+@pytest.mark.parametrize("name", ["rejects.jsonl", "rejects.csv"])
+def test_rejects_tell_file_line_and_reason(name: str, folder: Path, catalog: Any) -> None:
+    path = folder / "out" / name
+    path.parent.mkdir()
+    import_paths(catalog, [folder / "tmdb.csv"], rejects=path)
+    with path.open(newline="") as file:
+        (found,) = csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, file)
+    assert (Path(found["file"]).name, int(found["line"])) == ("tmdb.csv", 6)
+    assert found["reason"] == "malformed id"
+    assert "five" in found["detail"]
+    assert "Film 5" in found["excerpt"]
+
+
+def test_rejects_go_to_a_function(folder: Path, catalog: Any) -> None:
+    found: list[RejectRecord] = []
+    import_paths(catalog, [folder], rejects=found.append)
+    assert [record.reason for record in found] == ["malformed id", "credits without a title"]
+
+
+def test_formulas_are_not_written_to_csv(write_csv: Write, catalog: Any, tmp_path: Path) -> None:
+    write_csv("t.csv", {"id": "=1+1", "title": "A", "overview": ""})
+    out = tmp_path / "rejects.csv"
+    import_paths(catalog, [tmp_path / "t.csv"], rejects=out)
+    with out.open(newline="") as file:
+        assert not any(cell.startswith("=") for row in csv.reader(file) for cell in row)
+
+
+def test_unreadable_files_do_not_stop_an_import(folder: Path, catalog: Any, adds_up: Check) -> None:
+    (folder / "broken.csv").write_bytes("id,title,overview".encode("utf-16"))
+    (folder / "big.json").write_text('{"id": 1, "title": "X", "overview": "unfinished')
+    paths = [
+        folder / name for name in ("none.csv", "broken.csv", "README.md", "big.json", "tmdb.csv")
+    ]
+    report = import_paths(catalog, paths)
+    adds_up(report)
+    assert {f.path.name for f in report.unreadable} == {
+        "none.csv",
+        "broken.csv",
+        "README.md",
+        "big.json",
+    }
+    assert len(catalog.titles) == 30
+
+
+def test_a_file_named_twice_is_read_once(folder: Path, catalog: Any) -> None:
+    report = import_paths(catalog, [folder / "tmdb.csv", folder / "tmdb.csv"])
+    assert [f.rows for f in report.files] == [31]
+    assert [skip.reason for skip in report.skipped] == ["named twice"]
+
+
+def test_credits_alone_are_said_to_be_skipped(folder: Path, catalog: Any) -> None:
+    report = import_paths(catalog, [folder / "netflix_credits.csv"])
+    assert [skip.reason for skip in report.skipped] == ["credits without their titles file"]
+
+
+def test_credits_given_beside_their_titles_are_read_once(folder: Path, catalog: Any) -> None:
+    paths = [folder / "netflix_credits.csv", folder / "netflix_titles.csv"]
+    assert [f.rows for f in import_paths(catalog, paths).files] == [2, 2]
+
+
+def test_a_format_can_be_forced(folder: Path, catalog: Any, adds_up: Check) -> None:
+    report = import_paths(catalog, [folder / "tmdb.csv"], format="streaming")
+    adds_up(report)
+    assert report.files[0].rejected == {"malformed type": 31}
+    forced = import_paths(
+        catalog, [folder / "netflix_titles.csv", folder / "netflix_credits.csv"], format="justwatch"
+    )
+    assert forced.new == 2
+
+
+def test_a_mapping(write_csv: Write, catalog: Any) -> None:
+    path = write_csv("plots.csv", {"Name": "A Film", "Plot": "Things."}, {"Name": "B", "Plot": ""})
+    report = import_paths(catalog, [path], mapping={"title": "Name", "overview": "Plot"})
+    assert (report.new, report.files[0].format) == (2, "csv")
+    wrong = import_paths(catalog, [path], mapping={"title": "Nome"})
+    assert wrong.unreadable
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "xml"},
+        {"region": "Freedonia"},
+        {"limit": 0},
+        {"mapping": {"titel": "Name"}},
+        {"mapping": {"overview": "Plot"}},
+    ],
+)
+def test_wrong_arguments(options: dict[str, Any], catalog: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="expected"):
+        import_paths(catalog, [tmp_path], **options)
+
+
+def test_progress_is_told_in_bytes(folder: Path, catalog: Any) -> None:
+    seen: list[tuple[int, int, str]] = []
+    import_paths(catalog, [folder], progress=lambda *told: seen.append(told))
+    done = [entry[0] for entry in seen]
+    assert done == sorted(done)
+    assert done[-1] == seen[-1][1] > 0
+    assert {"tmdb.csv", "movies.json"} <= {entry[2] for entry in seen}
+
+
+def test_contents_never_choose_a_path(write_csv: Write, catalog: Any, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("id,title,overview\n1,Secret,x\n")
+    path = write_csv(
+        "t.csv",
+        {
+            "id": 2,
+            "title": "../secret.csv",
+            "overview": str(secret),
+            "poster_path": f"file://{secret}",
+        },
+    )
+    import_paths(catalog, [path])
+    assert [title.title for title in catalog.titles.values()] == ["../secret.csv"]

@@ -1,0 +1,171 @@
+"""What every reader of a file format shares.
+
+A *reader* turns one file into items, in the file's order:
+
+:class:`Row`
+    a title, to be stored or merged;
+:class:`Reject`
+    a row that cannot be used, with the line and the reason;
+:class:`Link`
+    two ids of one work, without a title;
+:class:`Used`
+    rows of a side file (credits) that went into titles.
+
+Readers never touch the catalogue and never open a file other than the one they
+are given and the partner that :mod:`tv5core.importers.expand` found for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from tv5core.types import Title
+
+__all__ = [
+    "Context",
+    "Item",
+    "Link",
+    "Options",
+    "Progress",
+    "Reader",
+    "Reject",
+    "Row",
+    "RowError",
+    "Source",
+    "Used",
+    "excerpt",
+]
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+_EXCERPT_CHARS = 200
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One file to read: where, as what, and why it is taken for that.
+
+    ``partner`` is the credits file that belongs to a JustWatch titles file.
+    """
+
+    path: Path
+    format: str
+    why: str = ""
+    partner: Path | None = None
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the user may say about the files.
+
+    Attributes
+    ----------
+    provider : str or None
+        Service of every offer; None takes it from the file's name.
+    region : str
+        ISO 3166-1 alpha-2 country of offers and age ratings.
+    mapping : mapping of str to str or None
+        Title field to CSV column, for format ``csv``.
+    """
+
+    provider: str | None = None
+    region: str = "US"
+    mapping: Mapping[str, str] | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A title read from one row.
+
+    The title's id is empty unless the row states one itself; the importer then
+    derives it. ``fallback`` is an id for rows that have neither an external id
+    nor a year.
+    """
+
+    line: int
+    title: Title
+    fallback: str = ""
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """A row (or ``count`` rows) that could not be used.
+
+    ``reason`` is one of a small number of phrases to count by, ``detail`` says
+    what was expected and what was found. ``path`` is set where the row is in
+    the partner file.
+    """
+
+    line: int
+    reason: str
+    detail: str = ""
+    excerpt: str = ""
+    path: Path | None = None
+    count: int = 1
+
+
+class Link(msgspec.Struct, frozen=True):
+    """The same film at IMDb (``tt0114709``) and at TMDB (``862``)."""
+
+    line: int
+    imdb: str
+    tmdb: str
+
+
+class Used(msgspec.Struct, frozen=True):
+    """``count`` rows of a side file that went into titles."""
+
+    path: Path
+    count: int
+
+
+Item: TypeAlias = Row | Reject | Link | Used
+
+
+class RowError(Exception):
+    """Raised inside a reader for one unusable row; it becomes a :class:`Reject`."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Context:
+    """State of one reading: options in, bytes read and remarks out.
+
+    Attributes
+    ----------
+    options : Options
+        As the user gave them.
+    bytes_read : int
+        For progress; of the file and its partner together.
+    notes : Counter of str
+        Values left out of rows that were otherwise accepted, such as
+        ``runtime out of range``, with how often.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.bytes_read = 0
+        self.notes: Counter[str] = Counter()
+
+    def note(self, what: str) -> None:
+        """Count one remark."""
+        self.notes[what] += 1
+
+
+class Reader(Protocol):
+    """A function that reads one format."""
+
+    def __call__(self, source: Source, context: Context) -> Iterator[Item]:
+        """Yield the items of ``source`` in order; OSError passes through."""
+        ...
+
+
+def excerpt(text: str | bytes) -> str:
+    """First 200 characters of a row, on one line, for the list of rejects."""
+    if isinstance(text, bytes):
+        text = text[: 4 * _EXCERPT_CHARS].decode("utf-8", "replace")
+    short = " ".join(text[: 2 * _EXCERPT_CHARS].split())
+    return short if len(short) <= _EXCERPT_CHARS else short[: _EXCERPT_CHARS - 1] + "…"

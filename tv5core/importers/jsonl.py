@@ -1,0 +1,85 @@
+"""JSON Lines (or an array) of our own :class:`~tv5core.types.Title`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
+from tv5core.importers.jsonstream import peek, read_json_array, read_json_lines
+from tv5core.importers.values import MAX_TEXT
+from tv5core.types import Title
+
+__all__ = ["read_jsonl"]
+
+_DECODER = msgspec.json.Decoder(Title)
+_MAX_ID = 256
+_DATE = re.compile(r"[1-9]\d{3}-", re.ASCII)
+_SPELLED = re.compile(r"(tmdb:movie|tmdb:tv|imdb|justwatch):([a-z]{0,2}\d{1,12})")
+_BOUNDS = {"year": (1, 9_999), "runtime": (0, 10**6), "seasons": (0, 10**5), "rating": (0, 10)}
+_COUNTS = ("votes", "updated_at", "popularity")
+
+
+def read_jsonl(source: Source, context: Context) -> Iterator[Item]:
+    """Read titles; unknown fields are ignored, wrong types are rejects."""
+    with source.path.open("rb") as file:
+        shape, _ = peek(file.read(1 << 20))
+    if shape == "array":
+        for found in read_json_array(source.path, context):
+            if isinstance(found, Reject):
+                yield found
+            else:
+                yield _item(found[0], msgspec.json.encode(found[1]))
+        return
+    for line in read_json_lines(source.path, context):
+        yield line if isinstance(line, Reject) else _item(*line)
+
+
+def _item(line: int, raw: bytes) -> Item:
+    try:
+        title = _DECODER.decode(raw)
+    except msgspec.ValidationError as error:
+        return Reject(line, "wrong type", str(error), excerpt(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Reject(line, "malformed JSON", str(error), excerpt(raw))
+    wrong = _fault(title)
+    if wrong:
+        return Reject(line, "value out of range", wrong, excerpt(raw))
+    return Row(line, _completed(title))
+
+
+def _completed(title: Title) -> Title:
+    """Return the title with a source, its date's year and the external id that its id spells."""
+    ids = dict(title.external_ids)
+    found = _SPELLED.fullmatch(title.id)
+    if found:
+        scheme, value = found.group(1).partition(":")[0], found.group(2)
+        if scheme != "tmdb" or (found.group(1) == "tmdb:tv") == (title.kind == "show"):
+            ids.setdefault(scheme, value)
+    # A title that names no source is the user's own word.
+    source = title.source or "own"
+    year = title.year
+    if year is None and _DATE.match(title.release_date):
+        year = int(title.release_date[:4])
+    return msgspec.structs.replace(title, external_ids=ids, source=source, year=year)
+
+
+def _fault(title: Title) -> str:
+    """Tell what is wrong with a title whose types are right; empty if nothing is."""
+    size = len(title.id.encode("utf-8", "replace"))
+    if not 0 < size <= _MAX_ID or not title.id.isprintable():
+        return f"id: expected 1 to {_MAX_ID} printable bytes, got {size}"
+    if not title.title.strip():
+        return "title: expected text, got an empty field"
+    if len(title.overview) > MAX_TEXT:
+        return f"overview: expected at most {MAX_TEXT} characters, got {len(title.overview)}"
+    for name, (low, high) in _BOUNDS.items():
+        value = getattr(title, name)
+        if value is not None and not low <= value <= high:
+            return f"{name}: expected {low} to {high}, got {value}"
+    for name in _COUNTS:
+        if not 0 <= getattr(title, name) <= 2**53:
+            return f"{name}: expected 0 to 2**53, got {getattr(title, name)}"
+    return ""

@@ -1,0 +1,30 @@
+"""MovieLens links: which IMDb id and which TMDB id are the same film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tv5core.importers.base import Context, Item, Link, Reject, Source, excerpt
+from tv5core.importers.lines import CsvRow, read_csv
+from tv5core.importers.values import digits, imdb_id
+
+__all__ = ["read_links"]
+
+
+def read_links(source: Source, context: Context) -> Iterator[Item]:
+    """Read ``movieId,imdbId,tmdbId``: no titles, but ids to match titles by."""
+    for record in read_csv(source.path, context):
+        yield record if isinstance(record, Reject) else _link(record)
+
+
+def _link(record: CsvRow) -> Item:
+    fields = record.fields
+    given = fields.get("imdbId", "").strip()
+    imdb = imdb_id(given.removeprefix("tt").zfill(7))
+    tmdb = digits(fields.get("tmdbId"))
+    shown = excerpt(",".join(fields.values()))
+    if not tmdb and imdb:
+        return Reject(record.line, "no TMDB id", "expected a number in tmdbId, got none", shown)
+    if not tmdb or not imdb:
+        return Reject(record.line, "malformed id", "expected imdbId and tmdbId as numbers", shown)
+    return Link(record.line, imdb, tmdb)

@@ -1,0 +1,169 @@
+"""Any CSV file, with the user saying which column holds which field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tv5core.errors import ImportFormatError, InvalidInputError
+from tv5core.importers.base import Context, Item, Reject, Row, RowError, Source, excerpt
+from tv5core.importers.lines import CsvRow, header_of, read_csv
+from tv5core.importers.places import country, language
+from tv5core.importers.tmdb import MAX_RUNTIME
+from tv5core.importers.values import (
+    calendar_date,
+    digits,
+    imdb_id,
+    integer,
+    names,
+    number,
+    people_names,
+    plain,
+    rating,
+    required_title,
+    text,
+    unique,
+    whole,
+    year_of,
+)
+from tv5core.importers.vocabulary import certification, genres, provider
+from tv5core.types import Kind, Offer, Person, Title
+
+__all__ = ["MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]
+
+MAPPED_FIELDS = (
+    "id", "kind", "title", "original_title", "release_date", "year", "overview", "tagline",
+    "genres", "keywords", "cast", "directors", "creators", "runtime", "languages", "countries",
+    "certification", "seasons", "rating", "votes", "popularity", "poster_path", "provider",
+    "imdb", "tmdb", "justwatch", "wikipedia",
+)  # fmt: skip
+"""Fields a mapping may name."""
+
+_SHOW_WORDS = {"show", "tv", "tv show", "tv series", "series", "tvseries", "tvminiseries"}
+_MAX_ID = 256
+_SEPARATORS = "|;,"
+
+
+def check_mapping(mapping: Mapping[str, str]) -> None:
+    """Check a mapping of fields to columns.
+
+    Raises
+    ------
+    InvalidInputError
+        It names an unknown field or has none for the title.
+    """
+    unknown = sorted(mapping.keys() - set(MAPPED_FIELDS))
+    if unknown:
+        expected = ", ".join(MAPPED_FIELDS)
+        raise InvalidInputError(f"expected fields among {expected}; got {', '.join(unknown)}")
+    if "title" not in mapping:
+        raise InvalidInputError(f"expected a column for title, got {', '.join(mapping) or 'none'}")
+
+
+def read_mapped_csv(source: Source, context: Context) -> Iterator[Item]:
+    """Read a CSV file by ``context.options.mapping``.
+
+    Raises
+    ------
+    ImportFormatError
+        There is no mapping, or it names a column that the file has not.
+    """
+    mapping = context.options.mapping
+    if not mapping:
+        raise ImportFormatError(f"expected a mapping of columns for {source.path.name}, got none")
+    columns = _columns(source, mapping)
+    for record in read_csv(source.path, context):
+        yield record if isinstance(record, Reject) else _item(record, columns, context)
+
+
+def _columns(source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return the mapping with column names as the file spells them."""
+    with source.path.open("rb") as file:
+        header = header_of(file.readline(1 << 20))
+    spelled = {name.casefold(): name for name in reversed(header)}
+    found: dict[str, str] = {}
+    for field, column in mapping.items():
+        name = column if column in header else spelled.get(column.strip().casefold())
+        if name is None:
+            have = ", ".join(header)[:300]
+            raise ImportFormatError(
+                f"expected a column {column!r} in {source.path.name}, got {have}"
+            )
+        found[field] = name
+    return found
+
+
+def _item(record: CsvRow, columns: dict[str, str], context: Context) -> Item:
+    values = {field: record.fields[column] for field, column in columns.items()}
+    try:
+        return Row(record.line, _title(values, context))
+    except RowError as error:
+        shown = excerpt(",".join(record.fields.values()))
+        return Reject(record.line, error.reason, error.detail, shown)
+
+
+def _title(values: Mapping[str, str], context: Context) -> Title:
+    def listed(field: str) -> list[str]:
+        given = values.get(field, "")
+        mark = next((m for m in _SEPARATORS if m in given), ",")
+        return names(given, context, separators=mark)
+
+    day, year = calendar_date(values.get("release_date"), context)
+    return Title(
+        id=_own_id(values),
+        kind=_kind(values.get("kind", "")),
+        title=required_title(values.get("title")),
+        original_title=text(values.get("original_title")),
+        release_date=day,
+        year=year or year_of(values.get("year"), context),
+        overview=text(values.get("overview"), context),
+        tagline=text(values.get("tagline")),
+        genres=genres(listed("genres")),
+        keywords=unique(word.lower() for word in listed("keywords")),
+        cast=tuple(Person(name) for name in people_names(listed("cast"), context)),
+        directors=people_names(listed("directors"), context),
+        creators=people_names(listed("creators"), context),
+        runtime=integer(_leading(values.get("runtime")), 1, MAX_RUNTIME, "runtime", context),
+        languages=unique(filter(None, map(language, listed("languages")))),
+        countries=unique(map(country, listed("countries"))),
+        certification=certification(text(values.get("certification"))),
+        seasons=integer(_leading(values.get("seasons")), 1, 1_000, "seasons", context),
+        rating=rating(values.get("rating"), context),
+        votes=whole(values.get("votes", "").replace(",", "")),
+        popularity=max(0.0, number(values.get("popularity")) or 0.0),
+        external_ids=_external_ids(values, context),
+        poster_path=text(values.get("poster_path")),
+        offers=_offers(listed("provider"), context),
+        source="csv",
+    )
+
+
+def _own_id(values: Mapping[str, str]) -> str:
+    given = plain(values.get("id"))
+    if len(given.encode("utf-8", "replace")) > _MAX_ID:
+        raise RowError("malformed id", "expected at most 256 bytes")
+    return given
+
+
+def _kind(value: str) -> Kind:
+    return "show" if plain(value).casefold() in _SHOW_WORDS else "movie"
+
+
+def _leading(value: str | None) -> str:
+    """``120`` out of ``120 min``."""
+    return text(value).partition(" ")[0]
+
+
+def _external_ids(values: Mapping[str, str], context: Context) -> dict[str, str]:
+    found = {
+        "imdb": imdb_id(values.get("imdb"), context),
+        "tmdb": digits(values.get("tmdb")),
+        "justwatch": text(values.get("justwatch"))[:60],
+        "wikipedia": text(values.get("wikipedia")).rpartition("/wiki/")[2][:120],
+    }
+    return {scheme: value for scheme, value in found.items() if value}
+
+
+def _offers(listed: list[str], context: Context) -> tuple[Offer, ...]:
+    named = [context.options.provider] if context.options.provider else listed
+    services = unique(provider(name) for name in named)
+    return tuple(Offer(service, context.options.region) for service in services if service)

@@ -1,0 +1,373 @@
+"""Importing files into a catalogue, a thousand rows at a time.
+
+Each batch is read, matched, merged and stored in one transaction together with
+a checkpoint that says how far the file has been read. An import that is cut off
+at any point goes on from there when it is started again, as long as the file is
+the same; when a whole import is done its checkpoints are removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from tv5core.errors import ImportFormatError, InvalidInputError
+from tv5core.importers.base import (
+    Context,
+    Item,
+    Link,
+    Options,
+    Progress,
+    Reader,
+    Reject,
+    Row,
+    Source,
+    Used,
+)
+from tv5core.importers.expand import expand
+from tv5core.importers.jsonl import read_jsonl
+from tv5core.importers.justwatch import read_justwatch
+from tv5core.importers.links import read_links
+from tv5core.importers.mapping import check_mapping, read_mapped_csv
+from tv5core.importers.places import country
+from tv5core.importers.report import FileReport, ImportReport, RejectRecord, Rejects, RejectWriter
+from tv5core.importers.resolve import Bridge, Resolver
+from tv5core.importers.streaming import read_streaming
+from tv5core.importers.tmdb import read_tmdb_csv, read_tmdb_json
+from tv5core.importers.wikipedia import read_wikipedia
+from tv5core.types import Title
+
+__all__ = ["BATCH_ROWS", "ImportCatalog", "import_paths"]
+
+BATCH_ROWS = 1_000
+"""Rows resolved and stored at a time."""
+
+_READERS: dict[str, Reader] = {
+    "links": read_links,
+    "jsonl": read_jsonl,
+    "tmdb-json": read_tmdb_json,
+    "tmdb-csv": read_tmdb_csv,
+    "justwatch": read_justwatch,
+    "streaming": read_streaming,
+    "csv": read_mapped_csv,
+    "wikipedia": read_wikipedia,
+}
+
+
+class ImportCatalog(Protocol):
+    """What importing needs of :class:`tv5core.catalog.Catalog`."""
+
+    def find(self, alias: str) -> tuple[str, ...]:
+        """Ids of the titles that carry an alias, oldest first."""
+        ...
+
+    def get_many(self, ids: Sequence[str]) -> list[Title | None]:
+        """Return the titles of these ids; None for an unknown one."""
+        ...
+
+    def add(
+        self, titles: Sequence[Title], /, *, embed: bool, checkpoint: tuple[str, bytes] | None
+    ) -> Any:
+        """Store titles and a checkpoint in one transaction."""
+        ...
+
+    def checkpoint(self, key: str) -> bytes | None:
+        """Return the checkpoint stored under a key."""
+        ...
+
+    def clear_checkpoints(self, prefix: str) -> Any:
+        """Remove the checkpoints whose keys begin so."""
+        ...
+
+    def embed_pending(self, progress: Progress | None = None, /) -> int:
+        """Embed the titles added without vectors; how many there were."""
+        ...
+
+    def seal(self, progress: Progress | None = None, /) -> Any:
+        """Write a new generation of the index."""
+        ...
+
+
+class _Mark(msgspec.Struct):
+    """A checkpoint: which file, how far, and the counts so far."""
+
+    identity: bytes
+    rows: int = 0
+    new: int = 0
+    merged: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+def import_paths(
+    catalog: ImportCatalog,
+    paths: Iterable[str | Path],
+    *,
+    format: str | None = None,
+    provider: str | None = None,
+    region: str = "US",
+    mapping: Mapping[str, str] | None = None,
+    rejects: Path | Rejects | None = None,
+    progress: Progress | None = None,
+    limit: int | None = None,
+) -> ImportReport:
+    """Import files into a catalogue.
+
+    Parameters
+    ----------
+    catalog : ImportCatalog
+        Open for writing.
+    paths : iterable of str or Path
+        Files and folders; a folder stands for the files in it.
+    format : str or None
+        One of ``FORMATS`` for all files; None detects each.
+    provider : str or None
+        Service of the offers; None takes it from each file's name.
+    region : str
+        ISO 3166-1 alpha-2 country of offers and age ratings.
+    mapping : mapping of str to str or None
+        Title fields to column names, for CSV files of another kind.
+    rejects : Path, callable or None
+        Where to write rows that cannot be used: CSV or JSON Lines by name.
+    progress : callable or None
+        Called with bytes done, bytes in all and what is being done.
+    limit : int or None
+        Read at most so many rows of each file; no checkpoints are kept then.
+
+    Returns
+    -------
+    ImportReport
+        Counts by file. Every row is counted once.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument is wrong. Nothing about the files raises: what cannot be
+        read is in the report.
+    """
+    options = _options(provider, region, mapping, limit)
+    started = time.perf_counter()
+    plan = expand([Path(path) for path in paths], format=format, mapped=mapping is not None)
+    with ExitStack() as stack:
+        if isinstance(rejects, Path | str):
+            rejects = stack.enter_context(RejectWriter(Path(rejects)))
+        run = _Run(catalog, options, rejects, progress, limit)
+        for problem in plan.unreadable:
+            run.unreadable(problem.path, problem.reason)
+        run.read(plan.sources)
+    run.report.skipped = plan.skipped
+    run.finish()
+    run.report.seconds = time.perf_counter() - started
+    return run.report
+
+
+def _options(
+    provider: str | None, region: str, mapping: Mapping[str, str] | None, limit: int | None
+) -> Options:
+    code = country(region)
+    if not (code.isalpha() and code.isupper() and len(code) == len("US")):
+        raise InvalidInputError(f"expected a country such as US, got {region!r}")
+    if mapping is not None:
+        check_mapping(mapping)
+    if limit is not None and limit < 1:
+        raise InvalidInputError(f"expected a limit of 1 or more, got {limit}")
+    return Options(provider, code, mapping)
+
+
+class _Run:
+    """One import: its report, and the state shared by its files."""
+
+    def __init__(
+        self,
+        catalog: ImportCatalog,
+        options: Options,
+        rejects: Rejects | None,
+        progress: Progress | None,
+        limit: int | None,
+    ) -> None:
+        self.report = ImportReport()
+        self.catalog = catalog
+        self.options = options
+        self.rejects = rejects
+        self.progress = progress
+        self.limit = limit
+        self.bridge = Bridge()
+        self.resolver = Resolver(catalog, self.bridge)
+        self.keys: list[str] = []
+        self.stored = 0
+        self.bytes_done = 0
+        self.bytes_all = 0
+
+    def unreadable(self, path: Path, reason: str) -> None:
+        """Report a file that was named but cannot be read: one reject."""
+        file = FileReport(path, "unknown")
+        self.report.files.append(file)
+        self.reject(file, Reject(0, "unreadable file", reason))
+
+    def read(self, sources: Sequence[Source]) -> None:
+        """Import the files one after another."""
+        self.bytes_all = sum(map(_size, sources))
+        for source in sources:
+            _File(self, source).read()
+            self.bytes_done += _size(source)
+
+    def finish(self) -> None:
+        """Embed and seal what was stored; the checkpoints have served."""
+        self.report.embedded = self.catalog.embed_pending(self.progress)
+        if self.stored or self.report.embedded:
+            self.catalog.seal(self.progress)
+        for key in self.keys:
+            self.catalog.clear_checkpoints(key)
+
+    def reject(self, file: FileReport, found: Reject) -> None:
+        """Count a rejected row and write it to the list of rejects."""
+        file.reject(found)
+        if self.rejects is not None:
+            name = str(found.path or file.path)
+            self.rejects(
+                RejectRecord(
+                    name, found.line, found.reason, found.detail, found.excerpt, found.count
+                )
+            )
+
+    def show(self, context: Context, source: Source) -> None:
+        """Tell how many bytes are done."""
+        if self.progress is not None:
+            done = min(self.bytes_done + context.bytes_read, self.bytes_all)
+            self.progress(done, self.bytes_all, source.path.name)
+
+
+class _File:
+    """The import of one file."""
+
+    def __init__(self, run: _Run, source: Source) -> None:
+        self._run = run
+        self._source = source
+        self._context = Context(run.options)
+        self._report = FileReport(source.path, source.format, source.why)
+        self._partner: FileReport | None = None
+        self._key = _key(source)
+        self._mark = self._earlier_mark()
+        self._position = 0
+        run.report.files.append(self._report)
+
+    def read(self) -> None:
+        """Read it batch by batch, and report."""
+        started = time.perf_counter()
+        batch: list[Row] = []
+        for item in self._items():
+            self._take(item, batch)
+            if len(batch) >= BATCH_ROWS:
+                self._store(batch)
+        self._store(batch)
+        self._report.notes = self._context.notes
+        self._report.seconds = time.perf_counter() - started
+
+    def _items(self) -> Iterator[Item]:
+        """Yield the reader's items; what breaks off the reading becomes the last of them."""
+        reader = _READERS[self._source.format]
+        read = 0
+        try:
+            for item in reader(self._source, self._context):
+                yield item
+                read += isinstance(item, Row) or (isinstance(item, Reject) and item.path is None)
+                if self._run.limit is not None and read >= self._run.limit:
+                    return
+        except (OSError, ImportFormatError) as error:
+            yield Reject(0, "unreadable file", str(error))
+
+    def _take(self, item: Item, batch: list[Row]) -> None:
+        if isinstance(item, Row):
+            self._position += 1
+            if self._position <= self._mark.rows:
+                self._run.resolver.passed(item)
+            else:
+                batch.append(item)
+        elif isinstance(item, Link):
+            self._run.bridge.add(item)
+            self._report.use(1)
+        elif isinstance(item, Used):
+            self._side().use(item.count)
+        else:
+            self._run.reject(self._report if item.path is None else self._side(), item)
+
+    def _side(self) -> FileReport:
+        """Return the report of the partner file, begun when it is first needed."""
+        if self._partner is None:
+            path = self._source.partner or self._source.path
+            self._partner = FileReport(path, f"{self._source.format}-credits", "beside its titles")
+            self._run.report.files.append(self._partner)
+        return self._partner
+
+    def _store(self, batch: list[Row]) -> None:
+        """Place a batch and store what it changed, with how far we are."""
+        resolver = self._run.resolver
+        for row in batch:
+            outcome = resolver.place(row)
+            self._report.count(outcome)
+            setattr(self._mark, outcome, getattr(self._mark, outcome) + 1)
+        self._mark.rows = max(self._mark.rows, self._position)
+        if resolver.pending:
+            self._run.stored += len(resolver.pending)
+            mark = (self._key, msgspec.msgpack.encode(self._mark)) if self._keeps_marks() else None
+            self._run.catalog.add(list(resolver.pending.values()), embed=False, checkpoint=mark)
+            resolver.flushed()
+        batch.clear()
+        self._run.show(self._context, self._source)
+
+    def _keeps_marks(self) -> bool:
+        return self._run.limit is None
+
+    def _earlier_mark(self) -> _Mark:
+        """Where an interrupted import of this very file stopped, or the beginning."""
+        fresh = _Mark(_identity(self._source, self._run.options))
+        if not self._keeps_marks():
+            return fresh
+        self._run.keys.append(self._key)
+        mark = _decoded(self._run.catalog.checkpoint(self._key))
+        if mark is None or mark.identity != fresh.identity:
+            return fresh
+        report = self._report
+        report.resumed = report.rows = mark.rows
+        report.new, report.merged = mark.new, mark.merged
+        report.changed, report.unchanged = mark.changed, mark.unchanged
+        return mark
+
+
+def _decoded(raw: bytes | None) -> _Mark | None:
+    try:
+        return None if raw is None else msgspec.msgpack.decode(raw, type=_Mark)
+    except msgspec.DecodeError:
+        return None
+
+
+def _size(source: Source) -> int:
+    paths = [source.path] if source.partner is None else [source.path, source.partner]
+    return sum(_stat(path)[0] for path in paths)
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def _key(source: Source) -> str:
+    digest = hashlib.blake2b(str(source.path.absolute()).encode("utf-8", "surrogateescape"))
+    return f"import:{digest.hexdigest()[:32]}:{source.format}"
+
+
+def _identity(source: Source, options: Options) -> bytes:
+    """Digest everything that decides what the rows of a file are."""
+    partner = None if source.partner is None else _stat(source.partner)
+    mapping = sorted((options.mapping or {}).items())
+    parts = [_stat(source.path), partner, options.provider, options.region, mapping]
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()

@@ -1,0 +1,110 @@
+"""Catalogues of one service as CSV with ``show_id`` and ``listed_in``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tv5core.importers.base import Context, Item, Reject, Row, RowError, Source, excerpt
+from tv5core.importers.lines import CsvRow, read_csv
+from tv5core.importers.places import country
+from tv5core.importers.tmdb import MAX_RUNTIME
+from tv5core.importers.values import (
+    integer,
+    names,
+    people_names,
+    plain,
+    required_title,
+    text,
+    unique,
+    year_of,
+)
+from tv5core.importers.vocabulary import certification, genres, provider, provider_of_file
+from tv5core.types import Kind, Offer, Person, Title
+
+__all__ = ["read_streaming"]
+
+_KINDS: dict[str, Kind] = {"movie": "movie", "tv show": "show", "tv series": "show"}
+_LENGTH = re.compile(r"(\d+)\s*(min|mins|minutes|seasons?)", re.IGNORECASE)
+# How a copy is encoded or dubbed is no part of the film's name.
+_EDITION = re.compile(
+    r"\s*[\[(](4k uhd|ultra hd|uhd|hd|english subtitled|subtitled|subbed|dubbed"
+    r"|english dub(?:bed)?|[a-z]+ version)[\])]\s*$",
+    re.IGNORECASE,
+)
+_ARTS = "Arts, Entertainment, and Culture"
+
+
+def read_streaming(source: Source, context: Context) -> Iterator[Item]:
+    """Read a service's catalogue; every title gets one subscription offer of it."""
+    named = context.options.provider
+    service = provider(named) if named else provider_of_file(source.path)
+    for record in read_csv(source.path, context):
+        yield record if isinstance(record, Reject) else _item(record, service, context)
+
+
+def _item(record: CsvRow, service: str, context: Context) -> Item:
+    try:
+        title = _title(record.fields, service, context)
+    except RowError as error:
+        shown = excerpt(",".join(record.fields.values()))
+        return Reject(record.line, error.reason, error.detail, shown)
+    show_id = plain(record.fields.get("show_id"))[:60]
+    return Row(record.line, title, f"{service.replace(' ', '-')}:{show_id}" if show_id else "")
+
+
+def _title(fields: dict[str, str], service: str, context: Context) -> Title:
+    kind = _KINDS.get(fields.get("type", "").strip().casefold())
+    if kind is None:
+        got = fields.get("type", "")[:60]
+        raise RowError("malformed type", f"expected Movie or TV Show, got {got!r}")
+    name, quality = _without_edition(required_title(fields.get("title")))
+    age, length = _rating_and_length(fields)
+    runtime, seasons = _lengths(length, context)
+    listed = fields.get("listed_in", "").replace(_ARTS, "Arts & Culture")
+    return Title(
+        id="",
+        kind=kind,
+        title=name,
+        year=year_of(fields.get("release_year"), context),
+        overview=text(fields.get("description"), context),
+        genres=genres(names(listed, context)),
+        cast=tuple(Person(person) for person in people_names(fields.get("cast"), context)),
+        directors=people_names(fields.get("director"), context),
+        runtime=runtime,
+        seasons=seasons,
+        countries=unique(country(word) for word in names(fields.get("country"), context)),
+        certification=certification(age),
+        offers=(Offer(service, context.options.region, quality=quality),) if service else (),
+        source="streaming",
+    )
+
+
+def _without_edition(name: str) -> tuple[str, str]:
+    """Split off a remark such as ``(4K UHD)``; return the name and the picture quality."""
+    found = _EDITION.search(name)
+    if not found or found.start() == 0:
+        return name, ""
+    remark = found.group(1).casefold()
+    quality = "4k" if remark in ("4k uhd", "ultra hd", "uhd") else "hd" if remark == "hd" else ""
+    return name[: found.start()], quality
+
+
+def _rating_and_length(fields: dict[str, str]) -> tuple[str, str]:
+    """Age rating and length; some rows have the length in the rating's column."""
+    age, length = text(fields.get("rating")), text(fields.get("duration"))
+    if _LENGTH.fullmatch(age):
+        return "", length or age
+    return age, length
+
+
+def _lengths(length: str, context: Context) -> tuple[int | None, int | None]:
+    """Minutes and seasons out of ``90 min`` or ``2 Seasons``."""
+    found = _LENGTH.fullmatch(length)
+    if not found:
+        if length:
+            context.note("duration malformed")
+        return None, None
+    if found.group(2).casefold().startswith("season"):
+        return None, integer(found.group(1), 1, 1_000, "seasons", context)
+    return integer(found.group(1), 1, MAX_RUNTIME, "runtime", context), None

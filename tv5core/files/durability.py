@@ -39,7 +39,7 @@ def fsync_folder(path: str | os.PathLike[str]) -> None:
 def replace_durably(temp: str | os.PathLike[str], final: str | os.PathLike[str]) -> None:
     """Rename a file that is already fsynced, and make the rename itself durable."""
     with disk_full_as_error(final):
-        os.replace(temp, final)
+        Path(temp).replace(final)
         fsync_folder(Path(final).parent)
 
 
@@ -55,7 +55,7 @@ def write_durably(path: str | os.PathLike[str], data: bytes) -> None:
 
 def _replacing(temp: Path, path: Path, fill: Callable[[BinaryIO], object]) -> None:
     try:
-        with disk_full_as_error(path), open(temp, "wb") as file:
+        with disk_full_as_error(path), temp.open("wb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())

@@ -101,7 +101,7 @@ class SectionFile:
             The file cannot be opened.
         """
         path = Path(path)
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             version, header, record, body_end = _read_head(file, path, kind, max_version)
             if verify:
                 _verify_body(file, path, header, body_end)

@@ -93,7 +93,7 @@ def write_sections(
     path = Path(path)
     identity = _identity(kind, version)
     try:
-        with disk_full_as_error(path), open(path, "wb") as file:
+        with disk_full_as_error(path), path.open("wb") as file:
             return _write(file, path.name, identity, dict(meta), sections)
     except BaseException:
         with suppress(OSError):

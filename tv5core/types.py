@@ -17,7 +17,7 @@ __all__ = ["Hit", "Kind", "Offer", "Person", "Title"]
 Kind = Literal["movie", "show"]
 
 
-class Person(msgspec.Struct, frozen=True, omit_defaults=True):
+class Person(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Someone in a title's cast.
 
     Attributes
@@ -32,7 +32,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     character: str = ""
 
 
-class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One way to watch a title.
 
     Attributes

@@ -35,7 +35,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find titles by what they are about."""
-    with Catalog.open(catalog, create=False, read_only=True) as opened:
+    with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         started = time.perf_counter()
         hits = opened.search(query, count, exact=exact)
         took_ms = (time.perf_counter() - started) * 1e3
@@ -53,7 +53,7 @@ def similar(
     as_json: AsJson = False,
 ) -> None:
     """Find titles like one that is in the catalogue."""
-    with Catalog.open(catalog, create=False, read_only=True) as opened:
+    with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         started = time.perf_counter()
         hits = opened.similar(id, count)
         took_ms = (time.perf_counter() - started) * 1e3
@@ -70,7 +70,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a title."""
-    with Catalog.open(catalog, create=False, read_only=True) as opened:
+    with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         title = opened.get(id)
     if as_json:
         print_json(title)

@@ -18,7 +18,7 @@ __all__ = ["COMMANDS"]
 
 def info(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
     """Say what the catalogue holds and what it takes."""
-    with Catalog.open(catalog, create=False, read_only=True) as opened:
+    with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         facts = opened.info()
     if as_json:
         print_json(facts)
@@ -53,7 +53,7 @@ def _told(value: Any) -> str:
 def verify(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
     """Check every file, title and vector; exit code 1 if anything is wrong."""
     with (
-        Catalog.open(catalog, create=False, read_only=True) as opened,
+        Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened,
         progress(quiet=as_json) as report,
     ):
         found = opened.verify(progress=report)
@@ -71,7 +71,7 @@ def verify(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) ->
 def seal(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
     """Build the graph over all titles, so that searches need not scan recent ones."""
     with (
-        Catalog.open(catalog, create=False) as opened,
+        Catalog.open(catalog, create=False, embedder=None) as opened,
         progress(quiet=as_json) as report,
     ):
         opened.seal(progress=report)

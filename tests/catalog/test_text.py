@@ -1,0 +1,386 @@
+"""Text search: the embedder fitted here, callables, ready vectors, and their mixtures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tv5core import errors
+from tv5core.catalog import Catalog
+from tv5core.store import embeddings
+from tv5core.types import Title
+
+PLOTS = {
+    "inception": ("Inception", "A thief steals secrets from people through their dreams."),
+    "jaws": ("Jaws", "A great white shark terrorises a beach town in summer."),
+    "alien": ("Alien", "The crew of a spaceship is hunted by a deadly creature."),
+    "toys": ("Toy Story", "Toys come alive when their owner leaves the room."),
+    "titanic": ("Titanic", "Two lovers meet on a ship that strikes an iceberg."),
+    "matrix": ("The Matrix", "A hacker learns that reality is a simulation."),
+}
+
+
+def plots(*names: str) -> list[Title]:
+    return [Title(n, "movie", PLOTS[n][0], overview=PLOTS[n][1]) for n in names or PLOTS]
+
+
+def more(start: int, stop: int) -> list[Title]:
+    words = [
+        "river",
+        "night",
+        "garden",
+        "clock",
+        "letter",
+        "storm",
+        "piano",
+        "winter",
+        "market",
+        "island",
+    ]
+    return [
+        Title(f"m{i}", "movie", f"Story {i}", overview=f"{words[i % 10]} {words[i // 10 % 10]} {i}")
+        for i in range(start, stop)
+    ]
+
+
+def letters(texts: list[str]) -> npt.NDArray[np.float32]:
+    """Stand-in for a model: counts of letters."""
+    rows = [[text.lower().count(c) for c in "abcdefghijklmnopqrstuvwxyz"] for text in texts]
+    return np.asarray(rows, np.float32)
+
+
+def others(texts: list[str]) -> npt.NDArray[np.float32]:
+    return letters(texts)[:, ::-1]
+
+
+# -- fitted on the catalogue --------------------------------------------------------------
+
+
+def test_the_ten_lines(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "films") as catalog:
+        catalog.add(plots())
+        hits = catalog.search("thief of dreams and secrets")
+        assert hits[0].title.title == "Inception"
+        assert hits[0].score > hits[1].score
+    with Catalog.open(tmp_path / "films", read_only=True) as catalog:
+        assert catalog.search("shark at the beach", 1)[0].id == "jaws"
+        assert catalog.similar("jaws", 2)
+        assert catalog.info()["embedder"].startswith("lsa:")
+
+
+def test_fitted_anew_when_the_catalogue_doubles(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(plots("jaws", "alien"))
+        assert (catalog.info()["space"], catalog.info()["fitted_on"]) == (1, 2)
+        catalog.add(plots("toys"))
+        assert catalog.info()["space"] == 1
+        catalog.add(plots("titanic"))
+        assert (catalog.info()["space"], catalog.info()["fitted_on"]) == (2, 4)
+        assert catalog.search("lovers on a ship", 1)[0].id == "titanic"
+        assert catalog.verify().ok
+        models = [p.name for p in tmp_path.glob("lsa.*")]
+        assert models == ["lsa.000002.tv5"]
+
+
+def test_embedding_later(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(plots(), embed=False)
+        info = catalog.info()
+        assert (info["titles"], info["pending"], info["vectors"]) == (6, 6, 0)
+        assert catalog.search("shark") == []
+        assert catalog.get("jaws").title == "Jaws"
+        assert catalog.embed_pending() == 6
+        assert catalog.embed_pending() == 0
+        assert catalog.search("shark", 1)[0].id == "jaws"
+        catalog.add(more(0, 3), embed=False)
+        assert catalog.embed_pending() == 3
+        assert catalog.info()["pending"] == 0
+        catalog.add(more(3, 4), embed=False)
+        catalog.seal()
+        assert (catalog.info()["pending"], catalog.info()["sealed"]) == (0, 10)
+        assert catalog.verify().ok
+
+
+def test_only_changed_text_is_embedded_again(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def counting(texts: list[str]) -> npt.NDArray[np.float32]:
+        seen.extend(texts)
+        return letters(texts)
+
+    with Catalog.open(tmp_path, embedder=counting) as catalog:
+        catalog.add(plots())
+        assert len(seen) == 6
+        catalog.add(plots())
+        catalog.add(
+            [Title("jaws", "movie", *PLOTS["jaws"][:1], overview=PLOTS["jaws"][1], votes=9)]
+        )
+        assert len(seen) == 6
+        assert catalog.get("jaws").votes == 9
+        catalog.add([Title("jaws", "movie", "Jaws", overview="a fish")])
+        assert len(seen) == 7
+
+
+def test_a_title_without_words_is_kept_without_a_vector(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        catalog.add([*plots(), Title("blank", "movie", "", overview="...", genres=("!",))])
+        catalog.add([Title("digits", "movie", "12")])
+        info = catalog.info()
+        assert info["titles"] == 8
+        assert info["pending"] == 0
+        assert catalog.get("digits").title == "12"
+        assert catalog.verify().ok
+
+
+def test_unknown_words_find_nothing(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        catalog.add(plots())
+        assert catalog.search("12345") == []
+        assert [bool(hits) for hits in catalog.search_many(["jaws", "123"])] == [True, False]
+
+
+def test_refit_while_titles_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Additions, changes and deletions made during a refit end up in the new space."""
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add([*plots(), *more(0, 2200)])
+        space, done = catalog.info()["space"], []
+
+        def progress(at: int, total: int, stage: str) -> None:
+            if stage == "embedding" and not done:
+                done.append(at)
+                catalog.add([Title("new", "movie", "Brand New", overview="a zeppelin race")])
+                catalog.add([Title("jaws", "movie", "Jaws", overview="a violin concert")])
+                catalog.add([Title("late", "movie", "Late", overview="a lighthouse")], embed=False)
+                catalog.delete("alien")
+                assert catalog.search("stolen dreams secrets", 1)[0].id == "inception"
+
+        catalog.refit(progress)
+        assert catalog.info()["space"] == space + 1
+        assert catalog.search("zeppelin race", 1)[0].id == "new"
+        assert catalog.search("violin concert", 1)[0].id == "jaws"
+        assert catalog.search("lighthouse", 1)[0].id == "late"
+        assert "alien" not in [h.id for h in catalog.search("crew of a spaceship", 2208)]
+        assert catalog.info()["pending"] == 0
+        assert catalog.verify().ok
+        expected = catalog.search("ship iceberg", 5)
+    with Catalog.open(tmp_path) as catalog:
+        assert catalog.search("ship iceberg", 5) == expected
+        assert catalog.verify().ok
+
+
+def test_refit_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tv5core.catalog.refit.HEAD_ROWS", 5)
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add([*plots(), *more(0, 50)])
+        late = [0]
+
+        def progress(at: int, total: int, stage: str) -> None:
+            if stage == "building graph" and not late[0]:
+                late[0] = 1
+                catalog.add([Title("late", "movie", "Late", overview="a lighthouse")], embed=False)
+
+        catalog.refit(progress)
+        assert late == [1]
+        assert catalog.info()["sealed"] >= 56
+        assert catalog.search("lighthouse", 1)[0].id == "late"
+    with Catalog.open(tmp_path, read_only=True) as catalog:
+        assert catalog.info()["recovered"] == []
+        assert catalog.search("lighthouse", 1)[0].id == "late"
+        assert catalog.search("shark", 1)[0].id == "jaws"
+        assert catalog.verify().ok
+
+
+def test_a_refit_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(plots())
+        before = catalog.search("shark", 3)
+
+        def progress(at: int, total: int, stage: str) -> None:
+            if stage == "embedding":
+                raise RuntimeError("enough")
+
+        with pytest.raises(RuntimeError, match="enough"):
+            catalog.refit(progress)
+        assert catalog.search("shark", 3) == before
+        assert [p.name for p in tmp_path.glob("lsa.*")] == ["lsa.000001.tv5"]
+        with catalog._store.read() as txn:
+            assert not embeddings.has_other_spaces(txn, 1)
+        assert catalog.verify().ok
+        catalog.refit()
+
+
+def test_killed_while_refitting(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add([*plots(), *more(0, 100)])
+    code = """
+import os, signal, sys
+from tv5core.catalog import Catalog
+catalog = Catalog.open(sys.argv[1])
+def progress(done, total, stage):
+    if stage == "embedding":  # the new model and vectors are on disk, but not taken over
+        os.kill(os.getpid(), signal.SIGKILL)
+catalog.refit(progress)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    assert len(list(tmp_path.glob("lsa.*"))) == 2
+    with Catalog.open(tmp_path) as catalog:
+        assert catalog.info()["space"] == 1
+        assert catalog.search("shark", 1)[0].id == "jaws"
+        assert catalog.verify().ok
+        with catalog._store.read() as txn:
+            assert not embeddings.has_other_spaces(txn, 1)
+    assert [p.name for p in tmp_path.glob("lsa.*")] == ["lsa.000001.tv5"]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_lost_model_is_fitted_anew(tmp_path: Path, lost: bool) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(plots())
+    model = tmp_path / "lsa.000001.tv5"
+    if lost:
+        model.unlink()
+    else:
+        data = bytearray(model.read_bytes())
+        data[1000] ^= 1
+        model.write_bytes(data)
+    with Catalog.open(tmp_path, read_only=True) as catalog:
+        with pytest.raises(errors.CorruptFileError, match="for writing fits it anew"):
+            catalog.search("shark")
+        assert catalog.similar("jaws")
+        assert not catalog.verify().ok
+    with Catalog.open(tmp_path) as catalog:
+        assert "fitted anew" in catalog.info()["recovered"][0]
+        assert catalog.search("shark", 1)[0].id == "jaws"
+        assert catalog.verify().ok
+
+
+def test_a_reader_follows_a_refit(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(plots())
+        with Catalog.open(tmp_path, read_only=True) as reader:
+            assert reader.search("shark", 1)[0].id == "jaws"
+            catalog.add(more(0, 20))
+            assert catalog.info()["space"] == 2
+            assert reader.search("shark", 1)[0].id == "jaws"
+            assert reader.info()["space"] == 2
+            assert reader.verify().ok
+
+
+def test_threads_that_add_to_a_new_catalogue(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+    with Catalog.open(tmp_path) as catalog:
+
+        def run(number: int) -> None:
+            try:
+                for i in range(3):
+                    catalog.add(more(10 * number + i, 10 * number + i + 1))
+                    catalog.search("river")
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert catalog.info()["vectors"] == 12
+        assert catalog.verify().ok
+
+
+# -- callables and ready vectors ----------------------------------------------------------
+
+
+def test_a_callable(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        catalog.add(plots())
+        assert catalog.info()["dim"] == 26
+        assert len(catalog.search("a great white shark", 3)) == 3
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        catalog.add(more(0, 3))
+        assert catalog.info()["vectors"] == 9
+        catalog.refit()
+        assert catalog.search("jaws")
+        assert catalog.verify().ok
+
+
+@pytest.mark.parametrize("embedder", [others, "lsa"])
+def test_another_embedder_is_refused(tmp_path: Path, embedder: object) -> None:
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        catalog.add(plots())
+    for read_only in (False, True):
+        with pytest.raises(errors.EmbedderMismatchError, match="letters"):
+            Catalog.open(tmp_path, embedder=embedder, read_only=read_only)  # type: ignore[arg-type]
+    with Catalog.open(tmp_path, embedder=None, read_only=True) as catalog:
+        assert catalog.similar("jaws")
+        with pytest.raises(errors.EmbedderMismatchError, match="made by"):
+            catalog.search("shark")
+
+
+def test_a_callable_for_a_catalogue_that_fits_its_own(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(plots())
+        with pytest.raises(errors.EmbedderMismatchError, match="without vectors"):
+            catalog.add(more(0, 1), np.ones((1, 768), np.float32))
+    with pytest.raises(errors.EmbedderMismatchError, match="'lsa:"):
+        Catalog.open(tmp_path, embedder=letters)
+    with Catalog.open(tmp_path, embedder=None) as catalog:
+        assert catalog.search("shark", 1)[0].id == "jaws"
+
+
+def test_ready_vectors_of_a_named_embedder(tmp_path: Path) -> None:
+    some = plots()
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        catalog.add(some, letters([t.overview for t in some]))
+        assert catalog.search("jaws")
+        assert "letters" in catalog.info()["embedder"]
+    with pytest.raises(errors.EmbedderMismatchError):
+        Catalog.open(tmp_path, embedder=others)
+
+
+def test_ready_vectors_first_and_a_callable_later(tmp_path: Path) -> None:
+    some = plots()
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add(some, letters([t.overview for t in some]))
+        assert catalog.info()["embedder"] == "external"
+        catalog.add([Title("pending", "movie", "P")], embed=False)
+        assert catalog.embed_pending() == 0
+    with Catalog.open(tmp_path, embedder=letters) as catalog:
+        assert catalog.search("shark")
+        catalog.add(more(0, 2))
+        assert "letters" in catalog.info()["embedder"]
+        assert catalog.embed_pending() == 1
+        assert catalog.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("made", "error"),
+    [
+        (lambda texts: np.full((len(texts), 26), np.nan), errors.NonFiniteVectorError),
+        (lambda texts: np.ones((len(texts), 25)), errors.DimensionError),
+        (lambda texts: np.ones((len(texts) + 1, 26)), errors.InvalidInputError),
+        (lambda texts: "no", errors.InvalidInputError),
+    ],
+)
+def test_what_an_embedder_makes_is_not_trusted(
+    tmp_path: Path, made: object, error: type[Exception]
+) -> None:
+    broken = [False]
+
+    def model(texts: list[str]) -> npt.ArrayLike:
+        return made(texts) if broken[0] else letters(texts)  # type: ignore[operator]
+
+    with Catalog.open(tmp_path, embedder=model) as catalog:
+        catalog.add(plots())
+        broken[0] = True
+        with pytest.raises(error):
+            catalog.add(more(0, 3))
+        assert (catalog.count(), catalog.info()["vectors"]) == (6, 6)
+        assert catalog.verify().ok

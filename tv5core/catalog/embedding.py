@@ -1,0 +1,258 @@
+"""The catalogue's embedder: which one made its vectors, when it is fitted, what waits for it.
+
+Two kinds of embedder fill a catalogue. A *given* one (any callable, a transformer) never
+changes. The default, latent semantic analysis, is *fitted* on the catalogue's own text and
+kept as a file in its folder; it is fitted anew whenever the catalogue has doubled, at once
+while that is cheap, and later when the caller seals or embeds what is pending.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index import IndexKeeper, Progress, Served
+from tv5core.catalog.refit import checked_embedding, put_or_delete, refit, with_entry
+from tv5core.errors import CorruptFileError, EmbedderMismatchError
+from tv5core.store import Store, generations, journal, titles
+from tv5core.store.environment import Txn
+from tv5core.store.meta import Meta
+from tv5core.text import Embedder, LsaEmbedder, resolve_embedder
+from tv5core.types import Title
+
+__all__ = ["EXTERNAL", "EmbedderSpec", "TextSide"]
+
+F32 = npt.NDArray[np.float32]
+EmbedderSpec: TypeAlias = "str | Embedder | Callable[[list[str]], npt.ArrayLike] | None"
+
+log = logging.getLogger("tv5core")
+
+EXTERNAL = "external"
+"""Recorded as embedder where vectors were given and no embedder was named."""
+
+CHEAP_TITLES = 2_000
+"""Up to this many titles, fitting anew takes about a second and is done inside ``add``."""
+
+_BLOCK = 1_000
+
+
+class TextSide:
+    """Turn text into vectors of the space that is served.
+
+    Parameters
+    ----------
+    store : Store
+    keeper : IndexKeeper
+    spec
+        What ``Catalog.open`` was given as ``embedder``.
+
+    Raises
+    ------
+    EmbedderMismatchError
+        The catalogue was built with another embedder.
+    """
+
+    def __init__(self, store: Store, keeper: IndexKeeper, spec: EmbedderSpec) -> None:
+        self._store, self._keeper = store, keeper
+        resolved = resolve_embedder(spec)
+        self._fits = resolved is None or isinstance(resolved, LsaEmbedder)
+        self._given = None if self._fits else resolved
+        recorded = store.meta.embedder
+        if recorded in ("", EXTERNAL) or resolved is None:
+            return
+        if self._fits != _is_fitted(recorded) or (
+            self._given is not None and self._given.fingerprint != recorded
+        ):
+            got = "lsa" if self._given is None else self._given.fingerprint
+            raise EmbedderMismatchError(
+                f"{store.folder}: expected the embedder its vectors were made with, {recorded!r}, "
+                f"got {got!r}; embedder=None opens it without text search"
+            )
+
+    # -- which embedder -------------------------------------------------------------------
+
+    def name_for_given_vectors(self) -> str:
+        """Return the fingerprint under which ready vectors are stored.
+
+        Raises
+        ------
+        EmbedderMismatchError
+            The catalogue makes its own vectors.
+        """
+        recorded = self._store.meta.embedder
+        if _is_fitted(recorded):
+            raise EmbedderMismatchError(
+                f"{self._store.folder}: expected titles without vectors, because this catalogue "
+                "embeds them itself ('lsa'), got ready vectors"
+            )
+        return recorded or (self._given.fingerprint if self._given is not None else EXTERNAL)
+
+    def check_can_embed(self) -> None:
+        """Raise EmbedderMismatchError where titles cannot be embedded."""
+        recorded = self._store.meta.embedder
+        if self._given is None and recorded and not _is_fitted(recorded):
+            raise EmbedderMismatchError(_no_embedder(self._store, recorded))
+
+    def fits(self, served: Served) -> bool:
+        """Tell whether the catalogue made this space itself, from its own text."""
+        return self._given is None and _is_fitted(served.fingerprint)
+
+    def embedder(self, served: Served) -> Embedder | None:
+        """Return the embedder of a space; None where it is still to be fitted.
+
+        Raises
+        ------
+        EmbedderMismatchError
+            The vectors were made elsewhere and no embedder was given.
+        CorruptFileError
+            The fitted embedder's file is damaged or gone.
+        """
+        if self._given is not None:
+            return self._given
+        if not served.fingerprint:
+            return None
+        if not _is_fitted(served.fingerprint):
+            raise EmbedderMismatchError(_no_embedder(self._store, served.fingerprint))
+        if served.embedder is None:
+            served.embedder = self._load(served)
+        return served.embedder
+
+    def _load(self, served: Served) -> Embedder:
+        if served.model is None:
+            raise CorruptFileError(f"{self._store.folder}: expected a fitted embedder, got none")
+        path = self._store.folder / served.model.name
+        try:
+            generations.check_sizes(self._store.folder, (served.model,))
+            model = LsaEmbedder.load(path)
+        except (CorruptFileError, OSError) as error:
+            raise CorruptFileError(
+                f"{path}: expected the fitted embedder, got {error}; "
+                "opening the catalogue for writing fits it anew"
+            ) from error
+        if model.fingerprint != served.fingerprint:
+            raise CorruptFileError(
+                f"{path}: expected {served.fingerprint}, got {model.fingerprint}"
+            )
+        return model
+
+    def embed_queries(self, served: Served, texts: Sequence[str]) -> F32:
+        """Embed queries: float32[n, dim]; a zero row where nothing of a text is known."""
+        embedder = self.embedder(served)
+        if embedder is None:
+            return np.zeros((len(texts), self._store.meta.dim), np.float32)
+        return checked_embedding(embedder.embed_queries(texts), len(texts), self._store.meta.dim)
+
+    def embed_titles(self, embedder: Embedder, some: Sequence[Title]) -> F32:
+        """Embed titles: float32[n, dim]; a zero row where a title has no known text."""
+        return checked_embedding(embedder.embed_titles(some), len(some), self._store.meta.dim)
+
+    # -- what is pending ------------------------------------------------------------------
+
+    def after_adding(self, progress: Progress | None) -> None:
+        """Fit, at first or anew, where that is due and cheap."""
+        if not self._fits:
+            return
+        if not self._store.meta.fitted_on:
+            self.embed_pending(progress)
+        elif self._store.meta.fitted_on < CHEAP_TITLES and self.is_due():
+            self._refit_if_due(progress)
+
+    def is_due(self) -> bool:
+        """Say whether the catalogue has doubled since its embedder was fitted."""
+        meta = self._store.meta
+        if not self._fits or meta.embedder == EXTERNAL or (meta.embedder and not meta.fitted_on):
+            return False
+        with self._store.read() as txn:
+            count = titles.count(txn)
+        return count > 0 and count >= 2 * meta.fitted_on
+
+    def embed_pending(self, progress: Progress | None = None) -> int:
+        """Embed the titles stored without; return how many there were."""
+        with self._store.read() as txn:
+            total = titles.pending_count(txn)
+        if self.is_due():
+            self._refit_if_due(progress)
+            return total
+        if not total or self._is_without_embedder():
+            return 0
+        report = self._keeper.checked(progress)
+        done, last = 0, -1
+        while True:
+            with self._store.lock:
+                rows = self._embed_some(last)
+            if not rows:
+                return done
+            done, last = done + len(rows), rows[-1]
+            report(min(done, total), total, "embedding")
+            self._keeper.seal_if_due()
+
+    def _is_without_embedder(self) -> bool:
+        recorded = self._store.meta.embedder
+        return self._given is None and (not recorded or not _is_fitted(recorded))
+
+    def _embed_some(self, last: int) -> list[int]:
+        """Embed and store the next pending rows after ``last``; return them."""
+        with self._store.read() as txn:
+            rows = titles.pending_rows(txn, last, _BLOCK)
+            some = [titles.by_row(txn, row) for row in rows]
+        embedder = self.embedder(self._keeper.served)
+        if not rows or embedder is None:
+            return []
+        vectors = self.embed_titles(embedder, [title for title in some if title is not None])
+        self._store_vectors(rows, vectors)
+        return rows
+
+    def _store_vectors(self, rows: list[int], vectors: F32) -> None:
+        has = np.any(vectors, axis=1)
+
+        def work(txn: Txn, meta: Meta) -> tuple[Meta, None]:
+            for row, vector, found in zip(rows, vectors, has.tolist(), strict=True):
+                titles.set_pending(txn, row, pending=False)
+                put_or_delete(txn, meta.space, row, vector if found else None)
+            journal.append(txn, meta.next_seq, rows, ())
+            return with_entry(meta, vectors.shape[1], self.name_for_own_vectors()), None
+
+        self._store.write(work)
+        given = np.asarray(rows, np.int64)
+        self._keeper.apply(given[has], vectors[has], given[~has])
+
+    def name_for_own_vectors(self) -> str:
+        """Return the fingerprint under which vectors made here are stored."""
+        return self._store.meta.embedder if self._given is None else self._given.fingerprint
+
+    def recover(self) -> None:
+        """Fit anew where the fitted embedder's file is damaged or gone; for the writer."""
+        served = self._keeper.served
+        if self._given is not None or not _is_fitted(served.fingerprint):
+            return
+        try:
+            self.embedder(served)
+        except CorruptFileError as error:
+            message = f"the fitted embedder was lost and is fitted anew: {error}"
+            self._keeper.recovered.append(message)
+            log.warning("%s: %s", self._store.folder, message)
+            self.refit()
+
+    def _refit_if_due(self, progress: Progress | None) -> None:
+        refit(self._store, self._keeper, None, progress, due=self.is_due)
+
+    def refit(self, progress: Progress | None = None) -> None:
+        """Embed all titles anew; see ``Catalog.refit``."""
+        self.check_can_embed()
+        refit(self._store, self._keeper, self._given, progress)
+
+
+def _is_fitted(fingerprint: str) -> bool:
+    return fingerprint.split(":", maxsplit=1)[0] == "lsa"
+
+
+def _no_embedder(store: Store, recorded: str) -> str:
+    made = "were given ready-made" if recorded == EXTERNAL else f"were made by {recorded!r}"
+    return (
+        f"{store.folder}: expected an embedder for text, got none: this catalogue's vectors "
+        f"{made}; pass Catalog.open(..., embedder=...)"
+    )

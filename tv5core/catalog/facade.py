@@ -1,0 +1,403 @@
+"""Catalog: titles with vectors in a folder, searched by text, by vector and by likeness.
+
+::
+
+    from tv5core import Catalog, Title
+
+    with Catalog.open("films") as catalog:
+        catalog.add([Title("tmdb:movie:27205", "movie", "Inception", overview="A thief ...")])
+        for hit in catalog.search("steals secrets through dreams"):
+            print(hit.score, hit.title.title)
+
+One process writes, any number read. What :meth:`Catalog.add` stored is on disk when it
+returns and found by the next search, in every process. The mechanism is in ``tv5core.store``
+(what is on disk) and in the modules beside this one (what joins it to vectors and text).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import numpy.typing as npt
+
+from tv5core.catalog import tuning
+from tv5core.catalog.embedding import EmbedderSpec, TextSide
+from tv5core.catalog.index import IndexKeeper, Progress
+from tv5core.catalog.reading import CatalogReader
+from tv5core.catalog.writing import AddResult, Checkpoint, Writer
+from tv5core.errors import CatalogError, CorruptFileError, ReadOnlyError
+from tv5core.store import Store, VerifyReport, embeddings, verification
+from tv5core.store import meta as records
+from tv5core.store import titles as stored_titles
+from tv5core.text import lsa_model
+from tv5core.types import Title
+from tv5core.vectors import SearchSettings, VectorIndex
+from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+
+__all__ = ["AddResult", "Catalog", "VerifyReport"]
+
+_KINDS = {
+    "graph": (GRAPH_KIND, VERSION),
+    "rows": (ROWS_KIND, VERSION),
+    "lsa": (lsa_model.KIND, lsa_model.VERSION),
+}
+
+
+class Catalog(CatalogReader):
+    """A folder of titles; made by :meth:`open`.
+
+    All methods may be called from any number of threads. Searches never wait for additions,
+    embedding or sealing; changes wait for each other.
+    """
+
+    def __init__(self, store: Store, *, embedder: EmbedderSpec, auto_seal: bool) -> None:
+        keeper = IndexKeeper(store, auto_seal=auto_seal)
+        super().__init__(store, keeper, TextSide(store, keeper, embedder))
+        self._writer = Writer(store, keeper, self._text)
+        self._closing = threading.Lock()
+        if store.writable:
+            self._tidy()
+        _OPEN.add(self)
+
+    def _tidy(self) -> None:
+        """Remove what a crash left, and mend what can be mended."""
+        self._store.tidy()
+        self._text.recover()
+        with self._store.read() as txn:
+            left = embeddings.has_other_spaces(txn, self._store.meta.space)
+        if left:
+            embeddings.drop_spaces(self._store.environment, self._store.meta.space)
+        self._keeper.seal_if_due()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        embedder: EmbedderSpec = "lsa",
+        metric: str = "cosine",
+        rescoring: str = "int8",
+        auto_seal: bool = True,
+    ) -> Catalog:
+        """Open a catalogue.
+
+        Damaged or missing index files are no error: the generation before them is used, or
+        the index is rebuilt from the stored vectors; a damaged text model is fitted anew by
+        the writer. ``info()["recovered"]`` and the log (``tv5core``) tell.
+
+        Parameters
+        ----------
+        path : path-like
+            The catalogue's folder.
+        create : bool
+            Make one where the folder is missing or empty.
+        read_only : bool
+            Open beside a writer; sees what it adds without being opened again.
+        embedder : "lsa", callable, Embedder or None
+            What turns text into vectors. ``"lsa"`` is fitted on the catalogue's own text;
+            a callable takes a list of texts and returns float32[n, dim]. None takes the
+            catalogue as it is, without text search where a callable made its vectors.
+        metric : {"cosine", "ip"}
+        rescoring : {"int8", "float16", "float32"}
+            How the index stores rows for the exact look. Both are used on creation only.
+        auto_seal : bool
+            Seal in the background when many titles were added since the last sealing.
+
+        Raises
+        ------
+        NotACatalogError
+            No catalogue there, and none may be made; or the folder is something else.
+        CatalogLockedError
+            Another writer has it open.
+        EmbedderMismatchError
+            Its vectors were made by another embedder.
+        CorruptFileError, FormatVersionError
+            LMDB's file is damaged, or of a newer tv5core.
+        """
+        if create and not read_only:
+            VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
+        store = Store.open(
+            Path(path), create=create, read_only=read_only, metric=metric, rescoring=rescoring
+        )
+        try:
+            return cls(store, embedder=embedder, auto_seal=auto_seal)
+        except BaseException:
+            store.close()
+            raise
+
+    # -- changing -------------------------------------------------------------------------
+
+    def add(
+        self,
+        titles: Iterable[Title],
+        vectors: npt.ArrayLike | None = None,
+        *,
+        embed: bool = True,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress | None = None,
+    ) -> AddResult:
+        """Store titles, replacing those of the same id; durable and searchable on return.
+
+        Everything is checked before anything is written. Up to 1,000 titles (8 MB) are one
+        transaction; more are several, each whole.
+
+        Parameters
+        ----------
+        titles : iterable of Title
+            Each id once.
+        vectors : array_like [n, dim], optional
+            Ready vectors, one a title; else the catalogue's embedder makes them.
+        embed : bool
+            False leaves titles without vectors until :meth:`embed_pending` or :meth:`seal`;
+            meanwhile they are found by id only (a title that had a vector keeps it).
+        checkpoint : (str, bytes), optional
+            Stored in the same transaction as the last title.
+        progress : callable, optional
+            Called with (done, total, stage).
+
+        Returns
+        -------
+        AddResult
+
+        Raises
+        ------
+        InvalidInputError
+            A field's type, an id, or the number of vectors is wrong.
+        DimensionError, NonFiniteVectorError, ZeroVectorError, DuplicateKeyError
+        EmbedderMismatchError
+            Vectors given to a catalogue that embeds itself, or none to one that cannot.
+        DiskFullError
+            The message tells what was stored before, if anything.
+        """
+        self._check_writable()
+        listed = list(titles)
+        result = self._writer.add(
+            listed, vectors, embed=embed, checkpoint=checkpoint, progress=progress
+        )
+        if embed and vectors is None and listed:
+            self._text.after_adding(progress)
+        return result
+
+    def delete(self, ids: str | Iterable[str]) -> int:
+        """Remove titles by id; ids that do not exist are passed over. Return how many went."""
+        self._check_writable()
+        return self._writer.delete([ids] if isinstance(ids, str) else list(ids))
+
+    def embed_pending(self, progress: Progress | None = None) -> int:
+        """Embed the titles that were stored without; return how many there were.
+
+        The default embedder is fitted first where the catalogue has doubled since it was.
+        """
+        self._check_writable()
+        return self._text.embed_pending(progress)
+
+    def refit(self, progress: Progress | None = None) -> None:
+        """Fit the default embedder anew over all titles, and embed them all again.
+
+        Searches and additions go on meanwhile; the new vectors are taken over at once.
+        """
+        self._check_writable()
+        self._text.refit(progress)
+
+    def seal(self, progress: Progress | None = None, *, wait: bool = True) -> None:
+        """Embed what is pending and build the graph over all vectors.
+
+        A catalogue that embeds its own text ("lsa") is calibrated on it afterwards, unless
+        :meth:`calibrate` was given queries before: those settings stay.
+
+        Parameters
+        ----------
+        progress : callable, optional
+        wait : bool
+            False returns at once and seals in the background what has vectors already.
+        """
+        self._check_writable()
+        if not wait:
+            self._keeper.seal_in_background()
+            return
+        self._text.embed_pending(progress)
+        self._keeper.seal(progress)
+        self._calibrate_on_own_text()
+
+    def _calibrate_on_own_text(self) -> None:
+        served, settings = self._serve(), self._store.meta.settings
+        if served.index is None or not served.index.sealed_count or not self._text.fits(served):
+            return
+        if settings is not None and not settings.get("own_text"):
+            return
+        sample = tuning.spread(list(self.ids()), tuning.SAMPLE)
+        matrix = self._vectors_of(served, tuning.text_queries(self.get_many(sample)))
+        matrix = matrix[matrix.any(axis=1)]
+        if len(matrix):
+            chosen = served.index.calibrate(matrix)
+            kept = {**msgspec.to_builtins(chosen), "own_text": True}
+            self._store.change_meta(settings=kept)
+
+    def calibrate(
+        self, queries: Sequence[str] | npt.ArrayLike, target_recall: float = 0.95, k: int = 10
+    ) -> SearchSettings:
+        """Choose and keep the cheapest search settings that reach a recall on these queries.
+
+        Parameters
+        ----------
+        queries : sequence of str, or array_like [n, dim]
+            Like those to come; a few hundred.
+        target_recall : float
+        k : int
+        """
+        self._check_writable()
+        served = self._serve()
+        if served.index is None:
+            raise CatalogError("expected a catalogue with vectors, got one without")
+        matrix = self._vectors_of(served, queries)
+        chosen = served.index.calibrate(matrix[matrix.any(axis=1)], target_recall, k)
+        self._store.change_meta(settings=msgspec.to_builtins(chosen))
+        return chosen
+
+    def clear_checkpoints(self, prefix: str) -> int:
+        """Forget the checkpoints whose keys start so; return how many there were."""
+        self._check_writable()
+        return self._store.write(lambda txn, m: (m, records.clear_checkpoints(txn, prefix)))
+
+    # -- the catalogue itself -------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """Describe the catalogue: counts, settings, files and what opening recovered."""
+        served = self._serve()
+        with self._store.read() as txn:
+            meta = self._store.refresh(txn)
+            count, pending = stored_titles.count(txn), stored_titles.pending_count(txn)
+        index = served.index
+        vectors = 0 if index is None else len(index)
+        files = sorted(path for path in self._store.folder.iterdir() if path.is_file())
+        sizes = {path.name: path.stat().st_size for path in files}
+        return {
+            "path": str(self._store.folder),
+            "titles": count,
+            "vectors": vectors,
+            "pending": pending,
+            "without_text": max(0, count - vectors - pending),
+            "dim": meta.dim,
+            "metric": meta.metric,
+            "rescoring": meta.rescoring,
+            "embedder": meta.embedder or "none yet",
+            "fitted_on": meta.fitted_on,
+            "space": served.space,
+            "generation": served.generation,
+            "sealed": 0 if index is None else index.sealed_count,
+            "head": 0 if index is None else index.head_count,
+            "removed": 0 if index is None else index.removed_count,
+            "settings": {} if index is None else msgspec.to_builtins(index.settings),
+            "files": sizes,
+            "bytes_on_disk": sum(sizes.values()),
+            "recovered": list(self._keeper.recovered),
+            "read_only": not self._store.writable,
+        }
+
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Check every file, title, vector and reference.
+
+        Additions that need more room in the map wait until it is done.
+
+        Returns
+        -------
+        VerifyReport
+        """
+        problems: list[str] = []
+        self._serve()
+        checked: dict[str, int] = {}
+        with self._store.read() as txn:
+            meta = self._store.refresh(txn)
+        try:
+            checked["files"] = verification.check_files(self._store.folder, meta, _KINDS, problems)
+            checked |= self._verify_store(problems, progress)
+        except CorruptFileError as error:
+            problems.append(str(error))
+        return verification.report(problems, checked)
+
+    def _verify_store(self, problems: list[str], progress: Progress | None) -> dict[str, int]:
+        self._store.lock.acquire()
+        held = True
+        try:
+            with self._store.read() as txn:
+                meta, served = self._store.refresh(txn), self._keeper.served
+                indexed = None if served.index is None else served.index.keys()
+                applied = served.applied
+                self._store.lock.release()
+                held = False
+                return verification.check_store(txn, meta, indexed, applied, problems, progress)
+        finally:
+            if held:
+                self._store.lock.release()
+
+    def close(self) -> None:
+        """Stop work in the background and let go of the folder; again does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        _OPEN.discard(self)
+        self._keeper.close()
+        with self._store.lock:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "writable" if self._store.writable else "read-only"
+        return f"Catalog({str(self._store.folder)!r}, {state})"
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        if not self._store.writable:
+            raise ReadOnlyError(
+                f"{self._store.folder}: expected a catalogue opened for writing, "
+                "got one opened with read_only=True"
+            )
+
+    def after_fork(self) -> None:
+        """Start afresh as a reader; leave a writer to the parent, who holds the lock."""
+        self._store.lock, self._store.maintenance = threading.RLock(), threading.Lock()
+        self._closing = threading.Lock()
+        self._foreign = self._store.writable
+        self._keeper.after_fork()
+
+
+_OPEN: weakref.WeakSet[Catalog] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    # Work in the background must end before the interpreter's state goes away.
+    for catalog in list(_OPEN):
+        with suppress(Exception):
+            catalog.close()
+
+
+def _after_fork_in_child() -> None:
+    for catalog in list(_OPEN):
+        catalog.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,387 @@
+"""The catalogue's index: opened, kept in step with the store, and sealed.
+
+This is where the commit protocol meets the vectors:
+
+- Opening takes the newest generation whose files hold, else the one before, else rebuilds
+  the index from the stored vectors; then it replays the journal.
+- A writer applies its own changes after their commit; a reader follows the journal.
+- Sealing builds new files from the store while searches and additions go on, records them
+  in one transaction, and swaps them in.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.sealing import (
+    Progress,
+    Served,
+    StoppedError,
+    build_generation,
+    check_identity,
+    search_settings,
+)
+from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
+from tv5core.store import Store, embeddings, generations, journal
+from tv5core.store.meta import Generation, Meta
+from tv5core.text import Embedder
+from tv5core.vectors import VectorIndex
+from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND
+
+__all__ = ["HEAD_ROWS", "IndexKeeper", "Progress", "Served"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+log = logging.getLogger("tv5core")
+
+HEAD_ROWS = 20_000
+"""Rows the head may hold before it is worth sealing: a scan of them takes well under 1 ms."""
+
+_BLOCK_ROWS = 4_096
+
+
+class IndexKeeper:
+    """Keep an index in step with a store.
+
+    Attributes
+    ----------
+    served : Served
+        What searches use; replaced, never mixed.
+    recovered : list of str
+        What opening found damaged and what was done about it.
+    """
+
+    def __init__(self, store: Store, *, auto_seal: bool) -> None:
+        self._store = store
+        self._auto_seal = auto_seal and store.writable
+        self._stopping = threading.Event()
+        self._background: threading.Thread | None = None
+        self._refused: set[int] = set()  # generations found damaged
+        self._verified: set[int] = set()  # generations whose every byte was checked
+        self._retry_from = 0  # head rows from which to try again after a sealing failed
+        self._behind = False
+        self._seen = -1
+        self.recovered: list[str] = []
+        self.served = self._open()
+
+    # -- opening --------------------------------------------------------------------------
+
+    def _open(self) -> Served:
+        while True:
+            with self._store.read() as txn:
+                meta = self._store.refresh(txn)
+            served = self._open_sealed(meta)
+            if served is None and not self._store.writable:
+                with self._store.read() as txn:
+                    if self._store.refresh(txn).generations != meta.generations:
+                        continue  # the writer sealed anew, and removed what we looked for
+            served = served or self._rebuild(meta)
+            if self.catch_up(served):
+                self._forget_refused()
+                return served
+
+    def _open_sealed(self, meta: Meta) -> Served | None:
+        for place, generation in enumerate(meta.generations):
+            try:
+                served = self._open_generation(meta, generation)
+                # An older one is of use only where the journal reaches back that far.
+                if not place or self.catch_up(served):
+                    return served
+            except CorruptFileError as error:
+                self._refused.add(generation.number)
+                self._tell(f"generation {generation.number} cannot be used: {error}")
+            except OSError as error:  # such as too many open files: no fault of the file
+                self._tell(f"generation {generation.number} cannot be opened now: {error}")
+        return None
+
+    def _open_generation(self, meta: Meta, generation: Generation) -> Served:
+        folder, files = self._store.folder, (generation.graph, generation.rows)
+        generations.check_sizes(folder, files)
+        paths = generations.index_paths(folder, generation.number)
+        for path, kind, record in zip(paths, (GRAPH_KIND, ROWS_KIND), files, strict=True):
+            check_identity(path, kind, record)
+        index = VectorIndex.open_files(
+            *paths, settings=search_settings(meta), verify=generation.number not in self._verified
+        )
+        self._verified.add(generation.number)
+        if (index.dim, index.metric, index.rescoring) != (meta.dim, meta.metric, meta.rescoring):
+            raise CorruptFileError(
+                f"{paths[0].name}: expected {meta.dim} dimensions, {meta.metric} and "
+                f"{meta.rescoring}, got {index.dim}, {index.metric} and {index.rescoring}"
+            )
+        served = _of(meta, index)
+        served.space = generation.space  # the record may have moved on since
+        served.generation, served.applied = generation.number, generation.seq
+        return served
+
+    def _forget_refused(self) -> None:
+        """Take damaged generations off the record, so that sealing replaces them."""
+        meta = self._store.meta
+        kept = tuple(g for g in meta.generations if g.number not in self._refused)
+        if self._store.writable and kept != meta.generations:
+            self._store.change_meta(generations=kept)
+
+    def _rebuild(self, meta: Meta) -> Served:
+        """Index all stored vectors in memory."""
+        if meta.generations:
+            self._tell("the index was rebuilt from the stored vectors")
+        served = _of(meta, _empty(meta))
+        with self._store.read() as txn:
+            rows = embeddings.rows(txn, meta.space)
+        self.converge(served, rows)
+        served.applied = meta.last_seq
+        return served
+
+    def _tell(self, message: str) -> None:
+        self.recovered.append(message)
+        log.warning("%s: %s", self._store.folder, message)
+
+    # -- following the store --------------------------------------------------------------
+
+    def serve(self) -> Served:
+        """Return what to search, in step with every committed change."""
+        if self._store.writable:
+            if self._behind:
+                self._follow()
+            return self.served
+        last = self._store.environment.last_transaction()
+        if last != self._seen or self._behind:
+            self._follow()
+            self._seen = last
+        return self.served
+
+    def after_fork(self) -> None:
+        """Start afresh in a child: another thread may have been changing the index."""
+        self._background, self._stopping = None, threading.Event()
+        self.served = Served(-1)
+        self._behind = True
+
+    def _follow(self) -> None:
+        with self._store.lock:
+            if not self.catch_up(self.served):
+                self.served = self._open()
+            self._behind = False
+            newest = self._store.meta.generations[:1]
+        if newest and not self._store.writable and newest[0].number != self.served.generation:
+            self._in_background("follow", lambda: self._take_over(newest[0]))
+
+    def _take_over(self, generation: Generation) -> None:
+        """Swap in what the writer sealed; until then the journal kept us in step."""
+        if generation.number in self._refused:
+            return
+        try:
+            served = self._open_generation(self._store.meta, generation)
+        except (Tv5Error, OSError) as error:
+            # The writer may have replaced it already; what is served now stays in step.
+            self._refused.add(generation.number)
+            log.info("%s: generation %d: %s", self._store.folder, generation.number, error)
+            return
+        with self._store.lock:
+            if served.space == self.served.space and self.catch_up(served):
+                served.embedder = self.served.embedder
+                self.served = served
+
+    def catch_up(self, served: Served) -> bool:
+        """Replay the journal onto an index.
+
+        Returns
+        -------
+        bool
+            False when it cannot be done: the space is no longer the one served, or the
+            journal was trimmed past what this index contains.
+        """
+        with self._store.read() as txn:
+            meta = self._store.refresh(txn)
+            if meta.space != served.space:
+                return False
+            rows = journal.rows_after(txn, served.applied, meta.next_seq)
+        if rows is None:
+            return False
+        _prepare(served, meta)
+        self.converge(served, rows)
+        served.applied = meta.last_seq
+        return True
+
+    def converge(self, served: Served, rows: I64) -> None:
+        """Bring rows to their present values: the vector stored, or none."""
+        index = served.index
+        if index is None:
+            return
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            with self._store.read() as txn:
+                found = embeddings.gather(
+                    txn, served.space, rows[start : start + _BLOCK_ROWS], index.dim
+                )
+            _apply(index, found.rows, found.vectors, found.absent)
+
+    def apply(self, rows: I64, vectors: F32, removed: I64) -> None:
+        """Repeat on the index what was just committed; called with the store's lock held.
+
+        Where an earlier change was committed but, interrupted, did not get this far, or this
+        one does not, the journal is replayed instead.
+        """
+        served, meta = self.served, self._store.meta
+        if served.applied != meta.last_seq - 1:
+            self.catch_up(served)
+            return
+        _prepare(served, meta)
+        try:
+            if served.index is not None:
+                _apply(served.index, rows, vectors, removed)
+        except BaseException:
+            self._behind = True
+            raise
+        served.applied = meta.last_seq
+
+    # -- sealing --------------------------------------------------------------------------
+
+    def seal(self, progress: Progress | None = None) -> None:
+        """Build files over all vectors and serve them."""
+        with self._store.maintenance:
+            index = self.serve().index
+            if index is None or not (index.head_count or index.removed_count):
+                return
+            if not len(index):
+                self._serve_nothing()
+                return
+            self._adopt(*self.build(self._store.meta.space, index.dim, progress=progress))
+
+    def _serve_nothing(self) -> None:
+        with self._store.lock:
+            if self.served.index is None or len(self.served.index):
+                return
+            self._store.change_meta(generations=())
+            meta = self._store.meta
+            self.served = _of(meta, _empty(meta), self.served.embedder)
+            self.served.applied = meta.last_seq
+        self._store.tidy()
+
+    def _adopt(self, served: Served, newest: Generation) -> None:
+        self.catch_up(served)  # most of it, while others may still write
+        with self._store.lock:
+            if not self.catch_up(served):
+                raise CatalogError(f"expected the journal after entry {newest.seq}, got less")
+            self._store.change_meta(
+                generations=generations.with_newest(self._store.meta, newest),
+                next_generation=newest.number + 1,
+            )
+            served.model, served.embedder = self.served.model, self.served.embedder
+            self.served = served
+        self._store.tidy()
+
+    def build(
+        self,
+        space: int,
+        dim: int,
+        *,
+        applied: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Served, Generation]:
+        """Write the files of a new generation; see :func:`build_generation`."""
+        cores = os.cpu_count() or 1
+        served, generation = build_generation(
+            self._store,
+            space,
+            dim,
+            applied=applied,
+            # In the background, a core is left to those who search.
+            threads=max(1, cores - 1) if self._on_background() else 0,
+            progress=self.checked(progress),
+        )
+        self._verified.add(generation.number)
+        return served, generation
+
+    # -- in the background ----------------------------------------------------------------
+
+    def seal_if_due(self) -> None:
+        """Start sealing in the background when the head has grown long."""
+        index = self.served.index
+        if not self._auto_seal or index is None:
+            return
+        if index.head_count > max(HEAD_ROWS, index.sealed_count // 4, self._retry_from):
+            self._in_background("seal", self._seal_quietly)
+
+    def seal_in_background(self) -> None:
+        """Start sealing, unless something is at work already."""
+        self._in_background("seal", self._seal_quietly)
+
+    def _seal_quietly(self) -> None:
+        try:
+            self.seal()
+            self._retry_from = 0
+        except StoppedError:
+            pass
+        except (Tv5Error, OSError) as error:
+            # Nothing is lost: the head stays searchable, and is sealed when it has doubled.
+            index = self.served.index
+            self._retry_from = 2 * index.head_count if index is not None else 0
+            log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
+
+    def _in_background(self, name: str, work: Callable[[], None]) -> None:
+        with self._store.lock:
+            running = self._background
+            if self._stopping.is_set() or (running is not None and running.is_alive()):
+                return
+            self._background = threading.Thread(target=work, name=f"tv5-{name}", daemon=True)
+            self._background.start()
+
+    def _on_background(self) -> bool:
+        return threading.current_thread() is self._background
+
+    def checked(self, progress: Progress | None) -> Progress:
+        """Wrap a progress function so that long work ends soon once the catalogue closes."""
+
+        def report(done: int, total: int, stage: str) -> None:
+            if self._stopping.is_set():
+                raise StoppedError("expected the catalogue to stay open, got close()")
+            if progress is not None:
+                progress(done, total, stage)
+
+        return report
+
+    def wait(self) -> None:
+        """Wait for work in the background."""
+        thread = self._background
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def close(self) -> None:
+        """Call off work in the background and let go of the index."""
+        self._stopping.set()
+        self.wait()
+        with self._store.maintenance:  # whoever seals in another thread is about to stop
+            pass
+        if self.served.index is not None:
+            self.served.index.close()
+
+
+def _empty(meta: Meta) -> VectorIndex | None:
+    if not meta.dim:
+        return None
+    return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
+
+
+def _of(meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None) -> Served:
+    return Served(meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder)
+
+
+def _prepare(served: Served, meta: Meta) -> None:
+    """Take over what the first vectors decided."""
+    served.fingerprint = meta.embedder
+    if served.index is None:
+        served.index = _empty(meta)
+
+
+def _apply(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:
+    gone = np.asarray([row for row in removed.tolist() if row in index], np.int64)
+    if len(gone):
+        index.remove(gone)
+    if len(rows):
+        index.add(vectors, rows)

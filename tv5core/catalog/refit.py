@@ -1,0 +1,248 @@
+"""Fill a new embedding space beside the one that is served, then take it over at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index import HEAD_ROWS, IndexKeeper, Progress, Served
+from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
+from tv5core.files import FileRecord
+from tv5core.store import Store, embeddings, generations, journal, titles
+from tv5core.store.environment import Txn
+from tv5core.store.meta import Generation, Meta
+from tv5core.text import Embedder, LsaEmbedder
+from tv5core.types import Title
+from tv5core.vectors import VectorIndex
+
+__all__ = ["checked_embedding", "put_or_delete", "refit", "with_entry"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+_BLOCK = 1_000
+_FEW = 256  # rows left to catch up with before the store's lock is taken
+
+
+def refit(
+    store: Store,
+    keeper: IndexKeeper,
+    given: Embedder | None,
+    progress: Progress | None,
+    *,
+    due: Callable[[], bool] | None = None,
+) -> None:
+    """Embed all titles anew, with a given embedder or with one fitted on them.
+
+    Searches and additions go on in the old space meanwhile. After a crash at any moment the
+    old one is served, and what was written of the new one is removed by the next opening.
+
+    Parameters
+    ----------
+    given : Embedder or None
+        None fits the default one.
+    due : callable, optional
+        Asked once nobody else refits; False ends it there.
+    """
+    with store.maintenance:
+        if due is not None and not due():
+            return
+        with store.read() as txn:
+            left = embeddings.has_other_spaces(txn, store.meta.space)
+        if left:
+            embeddings.drop_spaces(store.environment, store.meta.space)
+        work = _Refit(store, keeper, keeper.checked(progress))
+        try:
+            work.run(given)
+        except BaseException:
+            work.discard()
+            raise
+
+
+class _Refit:
+    def __init__(self, store: Store, keeper: IndexKeeper, report: Progress) -> None:
+        self._store, self._keeper, self._report = store, keeper, report
+        self._space = store.meta.space + 1
+        self._dim = 0
+
+    def run(self, given: Embedder | None) -> None:
+        with self._store.lock, self._store.read() as txn:
+            mark, count = self._store.meta.last_seq, titles.count(txn)
+        if not count:
+            return
+        embedder, model = (given, None) if given is not None else self._fit(count)
+        self._fill(embedder, count)
+        mark = self._catch_up(embedder, mark)
+        served, newest = self._index(mark)
+        changes = {
+            "space": self._space,
+            "embedder": embedder.fingerprint,
+            "model": model,
+            "fitted_on": 0 if model is None else count,
+            "generations": () if newest is None else (newest,),
+        }
+        self._take_over(embedder, served, mark, changes)
+        embeddings.drop_spaces(self._store.environment, self._space)
+        self._store.tidy()
+
+    def discard(self) -> None:
+        """Remove what a failed refit left; where that fails too, the next opening does it."""
+        with suppress(Tv5Error, OSError):
+            if self._store.meta.space != self._space:
+                embeddings.drop_spaces(self._store.environment, self._store.meta.space)
+                self._store.tidy()
+
+    # -- fitting and filling --------------------------------------------------------------
+
+    def _fit(self, count: int) -> tuple[Embedder, FileRecord]:
+        self._report(0, count, "fitting")
+        model = LsaEmbedder()
+        model.fit(self._all_titles)
+        path = generations.model_path(self._store.folder, self._space)
+        record = generations.publish(path, model.save(generations.temporary(path)))
+        self._report(count, count, "fitting")
+        return model, record
+
+    def _all_titles(self) -> Iterator[Title]:
+        for rows in self._row_blocks():
+            yield from (title for _, title in self._load(rows))
+
+    def _row_blocks(self) -> Iterator[list[int]]:
+        last = -1
+        while True:
+            with self._store.read() as txn:
+                rows = titles.rows_after(txn, last, _BLOCK)
+            if not rows:
+                return
+            yield rows
+            last = rows[-1]
+
+    def _load(self, rows: Sequence[int]) -> list[tuple[int, Title]]:
+        with self._store.read() as txn:
+            found = ((row, titles.by_row(txn, row)) for row in rows)
+            return [(row, title) for row, title in found if title is not None]
+
+    def _fill(self, embedder: Embedder, count: int) -> None:
+        done = 0
+        for rows in self._row_blocks():
+            self._embed(embedder, rows)
+            done += len(rows)
+            self._report(min(done, count), count, "embedding")
+
+    def _embed(self, embedder: Embedder, rows: Sequence[int]) -> None:
+        """Bring rows of the new space to the vectors of their present titles."""
+        loaded = self._load(rows)
+        by_row: dict[int, F32] = {}
+        if loaded:
+            made = embedder.embed_titles([title for _, title in loaded])
+            vectors = checked_embedding(made, len(loaded), self._dim)
+            self._dim = vectors.shape[1]
+            by_row = {row: v for (row, _), v in zip(loaded, vectors, strict=True) if v.any()}
+
+        def work(txn: Txn) -> None:
+            for row in rows:
+                put_or_delete(txn, self._space, row, by_row.get(row))
+
+        self._store.environment.write(work)
+
+    # -- catching up and taking over ------------------------------------------------------
+
+    def _touched(self, mark: int) -> tuple[I64, int]:
+        """Return the rows changed since ``mark`` and the newest entry; nothing trims it now."""
+        with self._store.lock, self._store.read() as txn:
+            meta = self._store.meta
+            rows = journal.rows_after(txn, mark, meta.next_seq, titles=True)
+            return np.empty(0, np.int64) if rows is None else rows, meta.last_seq
+
+    def _catch_up(self, embedder: Embedder, mark: int) -> int:
+        while True:
+            rows, newest = self._touched(mark)
+            self._embed_all(embedder, rows)
+            mark = newest
+            if len(rows) < _FEW:
+                return mark
+
+    def _embed_all(self, embedder: Embedder, rows: I64) -> None:
+        for start in range(0, len(rows), _BLOCK):
+            self._embed(embedder, rows[start : start + _BLOCK].tolist())
+
+    def _index(self, applied: int) -> tuple[Served, Generation | None]:
+        """Index the new space: in files where it is large, else in memory."""
+        with self._store.read() as txn:
+            rows = embeddings.rows(txn, self._space)
+        if len(rows) > HEAD_ROWS:
+            return self._keeper.build(
+                self._space, self._dim, applied=applied, progress=self._report
+            )
+        meta = self._store.meta
+        index = VectorIndex.empty(self._dim, metric=meta.metric, rescoring=meta.rescoring)
+        served = Served(self._space, index, applied=applied)
+        self._keeper.converge(served, rows)
+        return served, None
+
+    def _take_over(
+        self, embedder: Embedder, served: Served, mark: int, changes: dict[str, object]
+    ) -> None:
+        with self._store.lock:  # from here on there are no more changes to catch up with
+            late, _ = self._touched(mark)
+            self._embed_all(embedder, late)
+            self._keeper.converge(served, late)
+            self._record(changes, late)
+            meta = self._store.meta
+            served.applied, served.fingerprint = meta.last_seq, meta.embedder
+            served.model = meta.model
+            served.embedder = embedder if meta.model is not None else None
+            self._keeper.served = served
+
+    def _record(self, changes: dict[str, object], late: I64) -> None:
+        newest = bool(changes["generations"])
+
+        def work(txn: Txn, meta: Meta) -> tuple[Meta, None]:
+            txn.raw.drop(txn.dbs.pending, delete=False)  # every title was embedded
+            # Where only the title of a late row changed, its vector still is new in this space.
+            journal.append(txn, meta.next_seq, late.tolist(), ())
+            meta = msgspec.structs.replace(
+                with_entry(meta), dim=self._dim, next_generation=meta.next_generation + newest
+            )
+            return msgspec.structs.replace(meta, **changes), None
+
+        self._store.write(work)
+
+
+def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:
+    """Return the record after one more journal entry, whose vectors ``embedder`` made."""
+    return msgspec.structs.replace(
+        meta,
+        next_seq=meta.next_seq + 1,
+        dim=meta.dim or dim,
+        embedder=embedder or meta.embedder,
+    )
+
+
+def put_or_delete(txn: Txn, space: int, row: int, vector: F32 | None) -> None:
+    """Store a row's vector, or remove it where it has none."""
+    if vector is None:
+        embeddings.delete(txn, space, row)
+    else:
+        embeddings.put(txn, space, row, vector)
+
+
+def checked_embedding(vectors: npt.ArrayLike, count: int, dim: int) -> F32:
+    """Return what an embedder made, or say what is wrong: it is about to become durable.
+
+    Raises
+    ------
+    DimensionError, NonFiniteVectorError
+    """
+    made = np.ascontiguousarray(vectors, np.float32)
+    if made.ndim != 2 or len(made) != count or (dim and made.shape[1] != dim):
+        raise DimensionError(
+            f"expected an embedding of shape ({count}, {dim or 'any'}), got {made.shape}"
+        )
+    if not np.isfinite(made).all():
+        raise NonFiniteVectorError("expected finite values from the embedder, got NaN or inf")
+    return made

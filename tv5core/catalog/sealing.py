@@ -1,0 +1,155 @@
+"""Sealed generations: their files built from the store, and checked when opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.errors import ClosedError, CorruptFileError
+from tv5core.files import FileRecord, SectionFile
+from tv5core.store import Store, embeddings, generations
+from tv5core.store.meta import Generation, Meta
+from tv5core.text import Embedder
+from tv5core.vectors import SearchSettings, VectorIndex, build_files
+from tv5core.vectors.graph import VERSION
+
+__all__ = [
+    "Progress",
+    "Served",
+    "StoppedError",
+    "build_generation",
+    "check_identity",
+    "search_settings",
+]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+Progress = Callable[[int, int, str], None]
+
+_BLOCK_ROWS = 4_096
+
+
+@dataclass
+class Served:
+    """One space and what searches it; searches hold on to it, so spaces never mix.
+
+    Attributes
+    ----------
+    space : int
+    index : VectorIndex or None
+        None until the catalogue has a vector.
+    generation : int
+        The sealed files under it; 0 for none.
+    applied : int
+        The last journal entry it contains.
+    fingerprint : str
+        Of the embedder that made the space.
+    model : FileRecord or None
+        File of that embedder, where the catalogue keeps one.
+    embedder : Embedder or None
+        That model, once loaded.
+    """
+
+    space: int
+    index: VectorIndex | None = None
+    generation: int = 0
+    applied: int = 0
+    fingerprint: str = ""
+    model: FileRecord | None = None
+    embedder: Embedder | None = None
+
+
+class StoppedError(ClosedError):
+    """Long work was called off because the catalogue closes."""
+
+
+def build_generation(
+    store: Store,
+    space: int,
+    dim: int,
+    *,
+    applied: int | None,
+    threads: int,
+    progress: Progress,
+) -> tuple[Served, Generation]:
+    """Write the files of a new generation over a space's vectors, and open them.
+
+    Nothing refers to the files yet. The store stays free: rows are listed once and read in
+    short transactions. A row that changes meanwhile is brought up to date by replaying the
+    journal, which is kept from the generation's ``seq`` on.
+
+    Parameters
+    ----------
+    store : Store
+        With its ``maintenance`` lock held.
+    space, dim : int
+    applied : int or None
+        The last journal entry the space's vectors contain; None for the newest.
+    threads : int
+        0 for all cores.
+    progress : callable
+        An exception it raises ends the work, and the files are removed.
+    """
+    with store.read() as txn:
+        meta = store.refresh(txn)
+        rows = embeddings.rows(txn, space)
+    number, seq = meta.next_generation, meta.last_seq if applied is None else applied
+    paths = generations.index_paths(store.folder, number)
+    temporary = generations.temporary(paths[0]), generations.temporary(paths[1])
+    try:
+        written = build_files(
+            lambda: _blocks(store, space, rows, dim),
+            len(rows),
+            dim,
+            *temporary,
+            metric=meta.metric,
+            rescoring=meta.rescoring,
+            threads=threads,
+            progress=progress,
+        )
+        files = [generations.publish(p, r) for p, r in zip(paths, written, strict=True)]
+        # These bytes were checksummed while they were written, a moment ago.
+        index = VectorIndex.open_files(*paths, settings=search_settings(meta), verify=False)
+    except BaseException:
+        for path in (*temporary, *paths):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
+    return Served(space, index, number, seq), Generation(number, seq, space, len(rows), *files)
+
+
+def _blocks(store: Store, space: int, rows: I64, dim: int) -> Iterator[tuple[I64, F32]]:
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        some = rows[start : start + _BLOCK_ROWS]
+        with store.read() as txn:
+            found = embeddings.gather(txn, space, some, dim)
+        # A row deleted since it was listed still needs its place; replay removes it.
+        vectors = np.zeros((len(some), dim), np.float32)
+        vectors[:, 0] = 1
+        vectors[np.searchsorted(some, found.rows)] = found.vectors
+        yield some, vectors
+
+
+def search_settings(meta: Meta) -> SearchSettings | None:
+    """Return the calibrated settings, if there are any."""
+    return None if meta.settings is None else msgspec.convert(meta.settings, SearchSettings)
+
+
+def check_identity(path: Path, kind: str, record: FileRecord) -> None:
+    """Check that a file is the one recorded; its content is verified when it is opened.
+
+    Raises
+    ------
+    CorruptFileError
+    """
+    file = SectionFile.open(path, kind, VERSION, verify=False)
+    got = file.checksum
+    file.close()
+    if got != record.checksum:
+        raise CorruptFileError(f"{path}: expected checksum {record.checksum:08x}, got {got:08x}")

@@ -1,0 +1,304 @@
+"""Adding and deleting: plan against what is stored, commit, then tell the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.embedding import TextSide
+from tv5core.catalog.index import IndexKeeper, Progress
+from tv5core.catalog.refit import put_or_delete, with_entry
+from tv5core.errors import DiskFullError, DuplicateKeyError, InvalidInputError
+from tv5core.store import Store, embeddings, journal, titles
+from tv5core.store import meta as records
+from tv5core.store.environment import Txn
+from tv5core.store.meta import Meta
+from tv5core.types import Title
+from tv5core.vectors import check_vectors
+
+__all__ = ["AddResult", "Checkpoint", "Writer"]
+
+F32 = npt.NDArray[np.float32]
+Checkpoint = tuple[str, bytes]
+
+CHUNK_TITLES = 1_000
+CHUNK_BYTES = 8 << 20
+_FLOAT16_MAX = 65_504.0
+# A change of these says nothing new about what a title is about, so its vector is kept.
+_NOT_TEXT = {
+    "external_ids": {},
+    "offers": (),
+    "popularity": 0.0,
+    "poster_path": "",
+    "rating": None,
+    "source": "",
+    "updated_at": 0,
+    "votes": 0,
+}
+
+
+class AddResult(msgspec.Struct, frozen=True):
+    """What an addition did.
+
+    Attributes
+    ----------
+    added, updated, unchanged : int
+        Titles new to the catalogue, different from what was stored, and equal to it.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: AddResult) -> AddResult:
+        return AddResult(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
+
+@dataclass
+class _Plan:
+    """What is to happen to one title."""
+
+    title: Title
+    data: bytes
+    row: int = -1  # -1 until it is given one
+    old: Title | None = None
+    same: bool = False  # equal to what is stored
+    touches_vector: bool = False
+    vector: F32 | None = None  # to store; where None and the vector is touched, to remove
+    becomes_pending: bool = False
+    was_pending: bool = False
+
+    @property
+    def idle(self) -> bool:
+        return self.same and not self.touches_vector and not self.becomes_pending
+
+
+class Writer:
+    """Change a catalogue, one durable transaction a chunk."""
+
+    def __init__(self, store: Store, keeper: IndexKeeper, text: TextSide) -> None:
+        self._store, self._keeper, self._text = store, keeper, text
+
+    # -- adding ---------------------------------------------------------------------------
+
+    def add(
+        self,
+        some: Sequence[Title],
+        vectors: npt.ArrayLike | None,
+        *,
+        embed: bool,
+        checkpoint: Checkpoint | None,
+        progress: Progress | None,
+    ) -> AddResult:
+        """Store titles; see ``Catalog.add``."""
+        data = _checked_titles(some)
+        matrix = None if vectors is None else self._checked_vectors(vectors, len(some))
+        if matrix is None and embed and some:
+            self._text.check_can_embed()
+        total, result, stored = len(some), AddResult(), 0
+        for start, stop in _chunks(data):
+            plans = [_Plan(t, d) for t, d in zip(some[start:stop], data[start:stop], strict=True)]
+            given = None if matrix is None else matrix[start:stop]
+            try:
+                last = checkpoint if stop == total else None
+                result += self._store_chunk(plans, given, embed, last)
+            except DiskFullError as error:
+                raise _partly(error, stored, total) from error
+            stored = stop
+            if progress is not None:
+                progress(stored, total, "storing")
+            self._keeper.seal_if_due()
+        if not some and checkpoint is not None:
+            self._store_chunk([], None, False, checkpoint)
+        return result
+
+    def _checked_vectors(self, vectors: npt.ArrayLike, count: int) -> F32:
+        self._text.name_for_given_vectors()
+        meta = self._store.meta
+        matrix = check_vectors(vectors, meta.dim or None)
+        if len(matrix) != count:
+            raise InvalidInputError(f"expected {count} vectors, one a title, got {len(matrix)}")
+        if meta.rescoring == "float16" and meta.metric != "cosine" and count:
+            largest = float(np.abs(matrix).max())
+            if largest > _FLOAT16_MAX:
+                raise InvalidInputError(
+                    f"expected values within float16 ({_FLOAT16_MAX:.0f}), got {largest}"
+                )
+        return matrix
+
+    def _store_chunk(
+        self, plans: list[_Plan], given: F32 | None, embed: bool, checkpoint: Checkpoint | None
+    ) -> AddResult:
+        with self._store.lock:
+            self._compare(plans, given)
+            if given is None:
+                self._plan_embedding(plans, embed)
+            if checkpoint is not None or not all(plan.idle for plan in plans):
+                self._commit(plans, given is not None, checkpoint)
+        added = sum(plan.old is None for plan in plans)
+        same = sum(plan.same and (given is None or not plan.touches_vector) for plan in plans)
+        return AddResult(added, len(plans) - added - same, same)
+
+    def _compare(self, plans: list[_Plan], given: F32 | None) -> None:
+        """Look up what is stored of each title, and whether its given vector is new."""
+        space = self._store.meta.space
+        with self._store.read() as txn:
+            for place, plan in enumerate(plans):
+                row = titles.find(txn, plan.title.id)
+                stored = None if row is None else titles.load(txn, row)
+                if stored is not None:
+                    plan.row, plan.old = stored.row, stored.title
+                    plan.same = stored.data == plan.data or stored.title == plan.title
+                    plan.was_pending = titles.is_pending(txn, stored.row)
+                if given is not None:
+                    plan.vector = given[place]
+                    plan.touches_vector = stored is None or not embeddings.equals(
+                        txn, space, stored.row, given[place]
+                    )
+
+    def _plan_embedding(self, plans: list[_Plan], embed: bool) -> None:
+        """Embed what has no vector of its present text, or leave it for later."""
+        todo = [p for p in plans if p.was_pending or p.old is None or not _same_text(p)]
+        embedder = self._text.embedder(self._keeper.served) if embed and todo else None
+        if embedder is None:
+            for plan in todo:
+                plan.becomes_pending = not plan.was_pending
+            return
+        vectors = self._text.embed_titles(embedder, [plan.title for plan in todo])
+        for plan, vector in zip(todo, vectors, strict=True):
+            plan.touches_vector, plan.vector = True, vector if vector.any() else None
+
+    def _commit(self, plans: list[_Plan], given: bool, checkpoint: Checkpoint | None) -> None:
+        name = self._text.name_for_given_vectors() if given else self._text.name_for_own_vectors()
+
+        def work(txn: Txn, meta: Meta) -> tuple[Meta, list[int]]:
+            rows, next_row = _rows(plans, meta.next_row)
+            for plan, row in zip(plans, rows, strict=True):
+                _put(txn, meta.space, plan, row)
+            if checkpoint is not None:
+                records.set_checkpoint(txn, *checkpoint)
+            noted = _note(txn, meta, list(zip(rows, plans, strict=True)), name)
+            return msgspec.structs.replace(noted, next_row=next_row), rows
+
+        rows = self._store.write(work)
+        if not all(plan.idle for plan in plans):
+            self._tell_index(rows, plans)
+
+    def _tell_index(self, rows: list[int], plans: list[_Plan]) -> None:
+        touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
+        kept = [(row, vector) for row, vector in touched if vector is not None]
+        dim = self._store.meta.dim
+        self._keeper.apply(
+            np.asarray([row for row, _ in kept], np.int64),
+            np.stack([vector for _, vector in kept]) if kept else np.empty((0, dim), np.float32),
+            np.asarray([row for row, vector in touched if vector is None], np.int64),
+        )
+
+    # -- deleting -------------------------------------------------------------------------
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove titles; see ``Catalog.delete``."""
+        unique, deleted = list(dict.fromkeys(ids)), 0
+        for start in range(0, len(unique), CHUNK_TITLES):
+            with self._store.lock:
+                count, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
+                deleted += count
+                if count:
+                    empty = np.empty((0, self._store.meta.dim), np.float32)
+                    self._keeper.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
+        return deleted
+
+    def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:
+        with self._store.read() as txn:
+            rows = [row for name in ids if (row := titles.find(txn, name)) is not None]
+        if not rows:
+            return 0, []
+
+        def work(txn: Txn, meta: Meta) -> tuple[Meta, list[int]]:
+            gone = [row for row in rows if embeddings.delete(txn, meta.space, row)]
+            for row in rows:
+                title = titles.by_row(txn, row)
+                if title is not None:
+                    titles.delete(txn, row, title)
+            journal.append(txn, meta.next_seq, gone, sorted(set(rows) - set(gone)))
+            return with_entry(meta), gone
+
+        return len(rows), self._store.write(work)
+
+
+def _put(txn: Txn, space: int, plan: _Plan, row: int) -> None:
+    if not plan.same:
+        titles.put(txn, row, plan.data, plan.title, plan.old)
+    if plan.becomes_pending:
+        titles.set_pending(txn, row, pending=True)
+    if plan.touches_vector:
+        put_or_delete(txn, space, row, plan.vector)
+    if plan.was_pending and plan.touches_vector:
+        titles.set_pending(txn, row, pending=False)
+
+
+def _note(txn: Txn, meta: Meta, pairs: list[tuple[int, _Plan]], name: str) -> Meta:
+    """Write the journal entry of a chunk and return the record that goes with it."""
+    vectors = [row for row, plan in pairs if plan.touches_vector]
+    others = [row for row, plan in pairs if not plan.touches_vector and not plan.idle]
+    if not vectors and not others:
+        return meta
+    journal.append(txn, meta.next_seq, vectors, others)
+    stored = (plan.vector for _, plan in pairs if plan.touches_vector)
+    widths = [len(vector) for vector in stored if vector is not None]
+    return with_entry(meta, widths[0], name) if widths else with_entry(meta)
+
+
+def _rows(plans: list[_Plan], next_row: int) -> tuple[list[int], int]:
+    """Give new titles the next rows, without changing the plans: a transaction may run twice."""
+    rows = []
+    for plan in plans:
+        if plan.row < 0:
+            rows.append(next_row)
+            next_row += 1
+        else:
+            rows.append(plan.row)
+    return rows, next_row
+
+
+def _same_text(plan: _Plan) -> bool:
+    if plan.same or plan.old is None:
+        return plan.same
+    old, new = (msgspec.structs.replace(t, **_NOT_TEXT) for t in (plan.old, plan.title))
+    return old == new
+
+
+def _checked_titles(some: Sequence[Title]) -> list[bytes]:
+    data = [titles.check_title(title, place) for place, title in enumerate(some)]
+    seen: set[str] = set()
+    for place, title in enumerate(some):
+        if title.id in seen:
+            raise DuplicateKeyError(f"expected each id once, got {title.id!r} again at {place}")
+        seen.add(title.id)
+    return data
+
+
+def _chunks(data: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Cut into runs of bounded count and size."""
+    start = size = 0
+    for place, item in enumerate(data):
+        if place > start and (place - start >= CHUNK_TITLES or size + len(item) > CHUNK_BYTES):
+            yield start, place
+            start, size = place, 0
+        size += len(item)
+    if start < len(data):
+        yield start, len(data)
+
+
+def _partly(error: DiskFullError, stored: int, total: int) -> DiskFullError:
+    if not stored:
+        return error
+    return DiskFullError(f"{error}; the first {stored} of {total} titles are stored")

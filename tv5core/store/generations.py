@@ -1,0 +1,102 @@
+"""Names and housekeeping of the files beside LMDB."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from tv5core.errors import CorruptFileError
+from tv5core.files import FileRecord, replace_durably
+from tv5core.store.meta import Generation, Meta
+
+__all__ = [
+    "check_sizes",
+    "file_names",
+    "index_paths",
+    "is_ours",
+    "model_path",
+    "publish",
+    "remove_orphans",
+    "temporary",
+]
+
+_OURS = re.compile(r"(graph|rows|lsa)\.\d{6,}\.tv5(\.tmp)?")
+_SCRATCH = re.compile(r"\.sealing-.*")  # what a killed sealing leaves
+KEPT = 2
+"""Generations kept: the newest, and one to fall back on."""
+
+
+def index_paths(folder: Path, number: int) -> tuple[Path, Path]:
+    """Name the graph and rows files of a generation."""
+    return folder / f"graph.{number:06d}.tv5", folder / f"rows.{number:06d}.tv5"
+
+
+def model_path(folder: Path, space: int) -> Path:
+    """Name the fitted embedder of a space."""
+    return folder / f"lsa.{space:06d}.tv5"
+
+
+def temporary(path: Path) -> Path:
+    """Name the file to write before it becomes ``path``."""
+    return path.with_name(path.name + ".tmp")
+
+
+def publish(path: Path, record: FileRecord) -> FileRecord:
+    """Give a written and synced temporary file its final name; return its record."""
+    replace_durably(temporary(path), path)
+    return FileRecord(path.name, record.size, record.checksum)
+
+
+def check_sizes(folder: Path, records: tuple[FileRecord, ...]) -> None:
+    """Check that files exist and have the recorded sizes.
+
+    Raises
+    ------
+    CorruptFileError
+    """
+    for record in records:
+        path = folder / record.name
+        size = path.stat().st_size if path.is_file() else None
+        if size != record.size:
+            got = "no file" if size is None else f"{size} bytes"
+            raise CorruptFileError(f"{path}: expected {record.size} bytes, got {got}")
+
+
+def records(meta: Meta) -> tuple[FileRecord, ...]:
+    """Return the records of every file the catalogue needs."""
+    model = () if meta.model is None else (meta.model,)
+    return model + tuple(r for g in meta.generations for r in (g.graph, g.rows))
+
+
+def file_names(meta: Meta) -> set[str]:
+    """Return the names of every file the catalogue needs."""
+    return {record.name for record in records(meta)}
+
+
+def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
+    """Return the generations to keep when another is added."""
+    older = tuple(g for g in meta.generations if g.space == newest.space)
+    return (newest, *older)[:KEPT]
+
+
+def is_ours(name: str) -> bool:
+    """Say whether a file's name is one tv5core gives."""
+    return bool(_OURS.fullmatch(name) or _SCRATCH.fullmatch(name))
+
+
+def remove_orphans(folder: Path, meta: Meta) -> list[str]:
+    """Remove our files that the record does not name; return their names.
+
+    Only the writer may, and not while it seals.
+    """
+    needed = file_names(meta)
+    orphans = [p for p in sorted(folder.iterdir()) if is_ours(p.name) and p.name not in needed]
+    for path in orphans:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+    return [path.name for path in orphans]

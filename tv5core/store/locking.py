@@ -1,0 +1,98 @@
+"""One writer at a time: a lock file that names its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+import weakref
+from pathlib import Path
+
+import msgspec
+
+from tv5core.errors import CatalogError, CatalogLockedError
+
+__all__ = ["LOCK_NAME", "WriterLock"]
+
+LOCK_NAME = "writer.lock"
+
+
+class _Holder(msgspec.Struct, frozen=True):
+    pid: int
+    host: str
+    since: str
+
+    @classmethod
+    def me(cls) -> _Holder:
+        return cls(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+
+
+class WriterLock:
+    """An advisory lock on ``writer.lock``, held until :meth:`release` or the process's end.
+
+    It belongs to the open file, so a second handle in the same process is refused too. The
+    file itself stays: removing it would let two writers lock two files of one name.
+
+    Raises
+    ------
+    CatalogLockedError
+        Someone holds it.
+    CatalogError
+        The file cannot be opened for writing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = -1
+        path = folder / LOCK_NAME
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise CatalogError(f"{path}: expected a file to write, got {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _describe(os.pread(descriptor, 4096, 0))
+            os.close(descriptor)
+            raise CatalogLockedError(
+                f"{folder}: expected to be the only writer, got one at work: {holder}"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, msgspec.json.encode(_Holder.me()), 0)
+        self._descriptor = descriptor
+        _HELD.add(self)
+
+    def release(self) -> None:
+        """Let the next writer in, even where a forked child still has the file open."""
+        if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self.forget()
+
+    def forget(self) -> None:
+        """Close the file without unlocking it for others who share it."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def _describe(raw: bytes) -> str:
+    try:
+        holder = msgspec.json.decode(raw, type=_Holder)
+    except msgspec.MsgspecError:
+        return "an unnamed process"
+    return f"process {holder.pid} on {holder.host} since {holder.since}"
+
+
+_HELD: weakref.WeakSet[WriterLock] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    # A child shares the open file; keeping it would hold the lock after its parent's end.
+    for lock in list(_HELD):
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)

@@ -1,0 +1,158 @@
+"""The catalogue's own record, and the checkpoints its users keep in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tv5core.errors import CorruptFileError, FormatVersionError
+from tv5core.files import FileRecord
+from tv5core.store.environment import Txn
+
+__all__ = [
+    "FORMAT",
+    "Generation",
+    "Meta",
+    "checkpoint",
+    "clear_checkpoints",
+    "read",
+    "set_checkpoint",
+    "write",
+]
+
+FORMAT = 1
+
+_KEY = b"catalog"
+_CHECKPOINT = b"checkpoint:"
+
+
+class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A sealed index.
+
+    Attributes
+    ----------
+    number : int
+        Names its files; grows by one with every sealing.
+    seq : int
+        The last journal entry it contains.
+    space : int
+        Which vectors it was built from.
+    count : int
+        Its rows.
+    graph, rows : FileRecord
+        Its files, by name, size and checksum.
+    """
+
+    number: int
+    seq: int
+    space: int
+    count: int
+    graph: FileRecord
+    rows: FileRecord
+
+
+class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a catalogue knows of itself; one value, replaced whole in a transaction.
+
+    Attributes
+    ----------
+    format : int
+        Version of everything in LMDB.
+    metric, rescoring : str
+        As for ``VectorIndex``.
+    dim : int
+        Width of the vectors; 0 until there are any.
+    embedder : str
+        Fingerprint of what made the vectors; ``""`` until there are any, ``external``
+        where they were given and no embedder was named.
+    space : int
+        The space that is served.
+    model : FileRecord or None
+        The fitted embedder of that space, where the catalogue keeps one.
+    fitted_on : int
+        Titles in the catalogue when it was fitted.
+    next_row, next_seq : int
+        The next row and journal entry to be given out.
+    next_generation : int
+        The next generation's number.
+    generations : tuple of Generation
+        Newest first; at most two, all of the present space.
+    settings : dict or None
+        Calibrated search settings.
+    """
+
+    format: int = msgspec.field(default=0)
+    metric: str = "cosine"
+    rescoring: str = "int8"
+    dim: int = 0
+    embedder: str = ""
+    space: int = 0
+    model: FileRecord | None = None
+    fitted_on: int = 0
+    next_row: int = 0
+    next_seq: int = 1
+    next_generation: int = 1
+    generations: tuple[Generation, ...] = ()
+    settings: dict[str, Any] | None = None
+
+    @property
+    def last_seq(self) -> int:
+        """The newest journal entry."""
+        return self.next_seq - 1
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int
+
+
+def read(txn: Txn) -> Meta | None:
+    """Return the record; None where the catalogue was never finished.
+
+    Raises
+    ------
+    FormatVersionError
+        A newer tv5core wrote the catalogue.
+    CorruptFileError
+        The record is no record.
+    """
+    data = txn.raw.get(_KEY, db=txn.dbs.meta)
+    if data is None:
+        return None
+    try:
+        known = msgspec.msgpack.decode(data, type=_Format).format
+        if known > FORMAT:
+            raise FormatVersionError(
+                f"expected a catalogue of format {FORMAT} or less, got {known}: "
+                "a newer tv5core wrote it"
+            )
+        return msgspec.msgpack.decode(data, type=Meta)
+    except msgspec.MsgspecError as error:
+        raise CorruptFileError(f"expected a catalogue's record, got {error}") from error
+
+
+def write(txn: Txn, meta: Meta) -> None:
+    """Replace the record."""
+    txn.raw.put(_KEY, msgspec.msgpack.encode(meta), db=txn.dbs.meta)
+
+
+def checkpoint(txn: Txn, key: str) -> bytes | None:
+    """Return a checkpoint."""
+    data = txn.raw.get(_CHECKPOINT + key.encode(), db=txn.dbs.meta)
+    return None if data is None else bytes(data)
+
+
+def set_checkpoint(txn: Txn, key: str, value: bytes) -> None:
+    """Store a checkpoint."""
+    txn.raw.put(_CHECKPOINT + key.encode(), value, db=txn.dbs.meta)
+
+
+def clear_checkpoints(txn: Txn, prefix: str) -> int:
+    """Delete the checkpoints whose keys start with ``prefix``; return how many."""
+    start, cleared = _CHECKPOINT + prefix.encode(), 0
+    with txn.raw.cursor(txn.dbs.meta) as cursor:
+        more = cursor.set_range(start)
+        while more and bytes(cursor.key()).startswith(start):
+            more = cursor.delete()
+            cleared += 1
+    return cleared

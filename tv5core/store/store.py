@@ -1,0 +1,202 @@
+"""A catalogue's folder: LMDB, the writer's lock, and the record of what is current."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError
+from tv5core.files import fsync_folder
+from tv5core.store import generations, journal, titles
+from tv5core.store import meta as records
+from tv5core.store.environment import Environment, ReadTransaction, Txn
+from tv5core.store.locking import LOCK_NAME, WriterLock
+from tv5core.store.meta import FORMAT, Meta
+
+__all__ = ["Store"]
+
+T = TypeVar("T")
+
+_LMDB_NAMES = {"data.mdb", "lock.mdb"}
+
+
+class Store:
+    """An open folder; see :meth:`open`.
+
+    Attributes
+    ----------
+    folder : Path
+    writable : bool
+    meta : Meta
+        The writer's is always current; a reader's is as of its last :meth:`refresh`.
+    lock : threading.RLock
+        Held by whoever changes the store, and by whoever needs it unchanged.
+    maintenance : threading.Lock
+        Held by whoever seals or refits; taken before ``lock``.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Environment, lock: WriterLock | None, meta: Meta
+    ) -> None:
+        self.folder = folder
+        self.environment = environment
+        self.writable = lock is not None
+        self.meta = meta
+        self.lock = threading.RLock()
+        self.maintenance = threading.Lock()
+        self._writer = lock
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, create: bool, read_only: bool, metric: str, rescoring: str
+    ) -> Store:
+        """Open a catalogue's folder.
+
+        Parameters
+        ----------
+        folder : Path
+        create : bool
+            Make a catalogue where there is none: in a new or an empty folder only.
+        read_only : bool
+            Read beside a writer; nothing is created.
+        metric, rescoring : str
+            Of a catalogue that is created.
+
+        Raises
+        ------
+        NotACatalogError, CatalogLockedError, CorruptFileError, FormatVersionError, CatalogError
+        """
+        _look(folder, create=create and not read_only)
+        if read_only:
+            return cls._open_reader(folder)
+        lock = WriterLock(folder)
+        try:
+            return cls._open_writer(folder, lock, Meta(FORMAT, metric, rescoring))
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _open_reader(cls, folder: Path) -> Store:
+        environment = Environment.acquire(folder, writable=False)
+        try:
+            environment.check_readers()
+            with environment.read() as txn:
+                meta = records.read(txn)
+            return cls(folder, environment, None, _known(folder, meta))
+        except BaseException:
+            environment.release()
+            raise
+
+    @classmethod
+    def _open_writer(cls, folder: Path, lock: WriterLock, fresh: Meta) -> Store:
+        environment = Environment.acquire(folder, writable=True)
+        try:
+            environment.check_readers()
+            with environment.read() as txn:
+                meta, empty = records.read(txn), titles.count(txn) == 0
+            if meta is None and empty:  # new, or making it was cut short
+                environment.write(lambda txn: records.write(txn, fresh))
+                fsync_folder(folder)
+                meta = fresh
+            return cls(folder, environment, lock, _known(folder, meta))
+        except BaseException:
+            environment.release()
+            raise
+
+    def close(self) -> None:
+        """Let go of LMDB and of the writer's lock."""
+        self.environment.release()
+        if self._writer is not None:
+            self._writer.release()
+
+    # -- transactions ---------------------------------------------------------------------
+
+    def read(self) -> ReadTransaction:
+        """Begin a short read transaction."""
+        return self.environment.read()
+
+    def write(self, work: Callable[[Txn, Meta], tuple[Meta, T]]) -> T:
+        """Run ``work`` in a write transaction that also stores the record it returns.
+
+        Parameters
+        ----------
+        work : callable
+            Takes a transaction and the present record; returns the record to store and a
+            result. Runs again where the map had to grow.
+
+        Returns
+        -------
+        The result.
+
+        Raises
+        ------
+        DiskFullError
+            Nothing was stored.
+        """
+        if not self.writable:
+            raise ReadOnlyError(f"{self.folder}: expected a catalogue opened for writing")
+
+        def run(txn: Txn) -> tuple[Meta, T]:
+            meta, result = work(txn, self.meta)
+            if meta is not self.meta:
+                records.write(txn, meta)
+            return meta, result
+
+        with self.lock:
+            self.meta, result = self.environment.write(run)
+            return result
+
+    def change_meta(self, **changes: object) -> None:
+        """Replace fields of the record in a transaction of its own."""
+        self.write(lambda _, meta: (msgspec.structs.replace(meta, **changes), None))
+
+    def refresh(self, txn: Txn) -> Meta:
+        """Return the record as a transaction sees it; a reader keeps it."""
+        meta = records.read(txn)
+        if meta is None:
+            raise CatalogError(f"{self.folder}: expected a catalogue, got none any more")
+        if not self.writable:
+            self.meta = meta
+        return meta
+
+    # -- housekeeping ---------------------------------------------------------------------
+
+    def tidy(self) -> list[str]:
+        """Remove files the record does not name, and journal nobody needs; return the names."""
+        meta = self.meta
+        if meta.generations:
+            journal.trim(self.environment, min(g.seq for g in meta.generations))
+        return generations.remove_orphans(self.folder, meta)
+
+
+def _nothing_here(folder: Path, got: str) -> NotACatalogError:
+    return NotACatalogError(f"expected a catalogue in {folder}, got {got}")
+
+
+def _known(folder: Path, meta: Meta | None) -> Meta:
+    if meta is None:
+        raise _nothing_here(folder, "an LMDB file without a catalogue's record")
+    return meta
+
+
+def _look(folder: Path, *, create: bool) -> None:
+    """Check that a folder holds a catalogue, or may become one."""
+    if folder.exists() and not folder.is_dir():
+        raise _nothing_here(folder, "a file")
+    data = folder / "data.mdb"
+    if data.is_file() and data.stat().st_size:
+        return
+    if not create:
+        raise _nothing_here(folder, "a folder without one" if folder.exists() else "no folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(f"{folder}: expected to create it, got {error.strerror}") from error
+    foreign = sorted({p.name for p in folder.iterdir()} - _LMDB_NAMES - {LOCK_NAME})
+    if foreign:
+        raise _nothing_here(folder, f"a folder with other files ({', '.join(foreign[:3])})")

@@ -1,0 +1,254 @@
+"""Titles on disk: by row, with their ids and aliases.
+
+``titles``   row (uint64, big-endian) -> version byte, msgpack map
+``ids``      id (UTF-8) -> row
+``aliases``  alias (UTF-8) -> rows, in order
+``pending``  row -> nothing: the title waits to be embedded
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import lmdb
+import msgspec
+
+from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
+from tv5core.store.aliases import aliases
+from tv5core.store.environment import Txn
+from tv5core.types import Title
+
+__all__ = [
+    "MAX_ID_BYTES",
+    "StoredTitle",
+    "by_row",
+    "check_title",
+    "count",
+    "decode",
+    "delete",
+    "encode",
+    "find",
+    "find_alias",
+    "ids_after",
+    "is_pending",
+    "load",
+    "pending_count",
+    "pending_rows",
+    "put",
+    "row_key",
+    "rows_after",
+    "set_pending",
+]
+
+VERSION = 1
+MAX_ID_BYTES = 256
+
+_VERSION_BYTE = bytes([VERSION])
+_ROW = struct.Struct(">Q")
+# Sorted keys, so that equal titles have equal bytes.
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Title)
+
+row_key = _ROW.pack
+
+
+class StoredTitle(NamedTuple):
+    """A title with its row and its bytes on disk."""
+
+    row: int
+    data: bytes
+    title: Title
+
+
+# -- bytes --------------------------------------------------------------------------------
+
+
+def encode(title: Title) -> bytes:
+    """Turn a title into the bytes stored for it; equal titles give equal bytes."""
+    return _VERSION_BYTE + _encoder.encode(title)
+
+
+def decode(data: memoryview | bytes) -> Title:
+    """Restore a title.
+
+    Raises
+    ------
+    FormatVersionError
+        A newer tv5core wrote it.
+    CorruptFileError
+        The bytes are no title.
+    """
+    if data[:1] != _VERSION_BYTE:
+        _refuse_version(bytes(data[:1]))
+    try:
+        return _decoder.decode(data[1:])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise CorruptFileError(f"expected a stored title, got {error}") from error
+
+
+def _refuse_version(got: bytes) -> None:
+    if not got or got[0] < VERSION:
+        raise CorruptFileError(f"expected a title of version {VERSION}, got {got!r}")
+    raise FormatVersionError(
+        f"expected a title of version {VERSION} or less, got {got[0]}: "
+        "a newer tv5core wrote this catalogue"
+    )
+
+
+def check_title(title: Title, place: int) -> bytes:
+    """Return the bytes of a title to store, or say what is wrong with it.
+
+    Parameters
+    ----------
+    title : Title
+        Its constructor checks no types, so they are checked here.
+    place : int
+        Position in the caller's list, for the message.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if not isinstance(title, Title):
+        raise InvalidInputError(f"expected a Title at {place}, got {type(title).__name__}")
+    _check_id(title.id, place)
+    try:
+        data = encode(title)
+        _decoder.decode(memoryview(data)[1:])
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidInputError(
+            f"expected a valid Title at {place} ({title.id}), got one where: {error}"
+        ) from error
+    return data
+
+
+def _check_id(id: object, place: int) -> None:
+    if not isinstance(id, str):
+        raise InvalidInputError(f"expected a text id at {place}, got {type(id).__name__}")
+    try:
+        size = len(id.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"expected a UTF-8 id at {place}, got {error}") from error
+    if not 1 <= size <= MAX_ID_BYTES:
+        raise InvalidInputError(
+            f"expected an id of 1 to {MAX_ID_BYTES} bytes at {place}, got {size}"
+        )
+    if any(c < " " or "\x7f" <= c <= "\x9f" for c in id):
+        raise InvalidInputError(f"expected an id without control characters at {place}, got {id!r}")
+
+
+# -- looking up ---------------------------------------------------------------------------
+
+
+def _id_key(id: str) -> bytes:
+    """Encode an id to look up; text that no stored id can equal gives a key no id has."""
+    key = id.encode("utf-8", "replace")
+    return key if 1 <= len(key) <= MAX_ID_BYTES else b"\0"
+
+
+def find(txn: Txn, id: str) -> int | None:
+    """Return the row of an id."""
+    raw = txn.raw.get(_id_key(id), db=txn.dbs.ids)
+    return None if raw is None else int(_ROW.unpack(raw)[0])
+
+
+def find_alias(txn: Txn, alias: str) -> list[int]:
+    """Return the rows that carry an alias, in order."""
+    rows: list[int] = []
+    with txn.raw.cursor(txn.dbs.aliases) as cursor:
+        found = cursor.set_key(_id_key(alias))
+        while found:
+            rows.append(_ROW.unpack(cursor.value())[0])
+            found = cursor.next_dup()
+    return rows
+
+
+def by_row(txn: Txn, row: int) -> Title | None:
+    """Return the title in a row."""
+    data = txn.raw.get(row_key(row), db=txn.dbs.titles)
+    return None if data is None else decode(data)
+
+
+def load(txn: Txn, row: int) -> StoredTitle | None:
+    """Return the title in a row with its bytes."""
+    data = txn.raw.get(row_key(row), db=txn.dbs.titles)
+    return None if data is None else StoredTitle(row, bytes(data), decode(data))
+
+
+def count(txn: Txn) -> int:
+    """Count titles."""
+    return txn.raw.stat(txn.dbs.titles)["entries"]
+
+
+def rows_after(txn: Txn, row: int, limit: int) -> list[int]:
+    """Return up to ``limit`` rows of titles above ``row`` (-1 for the first), in order."""
+    return [_ROW.unpack(k)[0] for k in _keys_from(txn, txn.dbs.titles, row_key(row + 1), limit)]
+
+
+def pending_rows(txn: Txn, row: int, limit: int) -> list[int]:
+    """Return up to ``limit`` rows above ``row`` that wait to be embedded."""
+    return [_ROW.unpack(k)[0] for k in _keys_from(txn, txn.dbs.pending, row_key(row + 1), limit)]
+
+
+def is_pending(txn: Txn, row: int) -> bool:
+    """Say whether a row waits to be embedded."""
+    return txn.raw.get(row_key(row), db=txn.dbs.pending) is not None
+
+
+def pending_count(txn: Txn) -> int:
+    """Count titles that wait to be embedded."""
+    return txn.raw.stat(txn.dbs.pending)["entries"]
+
+
+def ids_after(txn: Txn, id: str, limit: int) -> list[str]:
+    """Return up to ``limit`` ids that sort after ``id`` ("" for the first)."""
+    return [str(key, "utf-8") for key in _keys_from(txn, txn.dbs.ids, id.encode() + b"\0", limit)]
+
+
+def _keys_from(
+    txn: Txn, database: lmdb._Database, start: bytes, limit: int
+) -> Iterator[memoryview]:
+    with txn.raw.cursor(database) as cursor:
+        found = cursor.set_range(start)
+        while found and limit > 0:
+            yield cursor.key()
+            found, limit = cursor.next(), limit - 1
+
+
+# -- changing -----------------------------------------------------------------------------
+
+
+def put(txn: Txn, row: int, data: bytes, title: Title, old: Title | None) -> None:
+    """Store a title in its row; ``old`` is what the row held before."""
+    key = row_key(row)
+    txn.raw.put(key, data, db=txn.dbs.titles)
+    if old is None:
+        txn.raw.put(title.id.encode(), key, db=txn.dbs.ids)
+    _change_aliases(txn, key, aliases(old) if old else (), aliases(title))
+
+
+def delete(txn: Txn, row: int, title: Title) -> None:
+    """Remove a title and everything that leads to it."""
+    key = row_key(row)
+    txn.raw.delete(key, db=txn.dbs.titles)
+    txn.raw.delete(title.id.encode(), db=txn.dbs.ids)
+    txn.raw.delete(key, db=txn.dbs.pending)
+    _change_aliases(txn, key, aliases(title), ())
+
+
+def _change_aliases(txn: Txn, key: bytes, before: Iterable[str], after: Iterable[str]) -> None:
+    old, new = set(before), set(after)
+    for alias in old - new:
+        txn.raw.delete(_id_key(alias), key, db=txn.dbs.aliases)
+    for alias in new - old:
+        txn.raw.put(_id_key(alias), key, db=txn.dbs.aliases)
+
+
+def set_pending(txn: Txn, row: int, *, pending: bool) -> None:
+    """Note that a row waits to be embedded, or no longer does."""
+    if pending:
+        txn.raw.put(row_key(row), b"", db=txn.dbs.pending)
+    else:
+        txn.raw.delete(row_key(row), db=txn.dbs.pending)

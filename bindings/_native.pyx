@@ -386,13 +386,18 @@ cdef class Scratch:
     """Memory of one walking thread, kept for the next walk."""
 
     cdef tv5_scratch memory
-    cdef readonly size_t pool_room, kept_room
+    cdef int8_t *values
+    cdef uint32_t *candidates
+    cdef float *estimates
+    cdef readonly size_t pool_room, kept_room, candidate_room
 
     def __cinit__(self, size_t rows, size_t degree):
         self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
         self.memory.marks = <uint8_t *>calloc(rows, 1)
         self.memory.fresh = <uint32_t *>malloc((degree + 1) * sizeof(uint32_t))
-        if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL):
+        self.values = <int8_t *>aligned_alloc(64, TV5_MAX_DIM)
+        if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL
+                or self.values is NULL):
             raise MemoryError
 
     def __dealloc__(self):
@@ -401,6 +406,21 @@ cdef class Scratch:
         free(self.memory.fresh)
         free(self.memory.pool)
         free(self.memory.kept)
+        free(self.values)
+        free(self.candidates)
+        free(self.estimates)
+
+    cdef int reserve_candidates(self, size_t candidates) except -1:
+        if candidates > self.candidate_room:
+            free(self.candidates)
+            free(self.estimates)
+            self.candidate_room = 0
+            self.candidates = <uint32_t *>malloc(candidates * sizeof(uint32_t))
+            self.estimates = <float *>malloc(candidates * sizeof(float))
+            if self.candidates is NULL or self.estimates is NULL:
+                raise MemoryError
+            self.candidate_room = candidates
+        return 0
 
     cdef int reserve(self, size_t pool, size_t kept) except -1:
         if pool > self.pool_room:
@@ -464,7 +484,7 @@ cdef class NativeGraph:
         """Bytes kept for walking threads."""
         return sum(
             self.graph.rows + TV5_SCRATCH_LAYOUT + 4 * self.graph.degree
-            + 8 * (scratch.pool_room + scratch.kept_room)
+            + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + TV5_MAX_DIM
             for scratch in self.idle
         )
 
@@ -487,12 +507,7 @@ cdef class NativeGraph:
             options.allow = bitmap(a, self.graph.rows)
         visited = _EMPTY(p.count, _I32)
         cdef View v = view(visited, "visited", 1, c'i', PyBUF_WRITABLE)
-        # list.pop and append are atomic under the GIL: no two threads share a scratch.
-        try:
-            scratch = self.idle.pop()
-        except IndexError:
-            scratch = Scratch(self.graph.rows, self.graph.degree)
-        scratch.reserve(options.expansion_search, best.k if options.allow is not NULL else 0)
+        scratch = self._scratch(options)
         with nogil:
             for i in range(p.count):
                 query, to = p.query(i), best.at(i)
@@ -500,3 +515,52 @@ cdef class NativeGraph:
                     &self.graph, &query, &options, &scratch.memory, to.rows, to.scores)
         self.idle.append(scratch)
         return best.rows, best.scores, visited
+
+    cdef Scratch _scratch(self, tv5_walk_options options):
+        cdef Scratch scratch
+        # list.pop and append are atomic under the GIL: no two threads share a scratch.
+        try:
+            scratch = self.idle.pop()
+        except IndexError:
+            scratch = Scratch(self.graph.rows, self.graph.degree)
+        scratch.reserve(options.expansion_search, options.k if options.allow is not NULL else 0)
+        return scratch
+
+    def search(self, center, signs, rows, scales, queries, expansion_search, candidates, k,
+               allow=None):
+        cdef Rotation r = Rotation(center, signs)
+        cdef RowsView stored = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f')
+        cdef Best best = Best(q.size(0), k)
+        cdef const tv5_kernels *kernels = self.backend.k
+        cdef tv5_walk_options options
+        cdef tv5_walk_query query
+        cdef tv5_best to
+        cdef Scratch scratch
+        cdef View a
+        cdef Py_ssize_t i
+        cdef const float *raw
+        same(r.rotation.dim, q.size(1), "dimensions")
+        same(stored.rows.dim, q.size(1), "dimensions of the stored rows")
+        same(self.graph.rows, stored.rows.count, "stored rows")
+        same(64 * self.graph.words, r.rotation.bits, "bits of the rotation")
+        within(expansion_search, 1, 1 << 30, "expansion_search")
+        within(candidates, 1, 1 << 30, "candidates")
+        options.expansion_search, options.k = min(expansion_search, self.graph.rows), candidates
+        options.allow = NULL
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            options.allow = bitmap(a, self.graph.rows)
+        scratch = self._scratch(options)
+        scratch.reserve_candidates(options.k)
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                raw, to = <const float *>q.buffer.buf + i * r.rotation.dim, best.at(i)
+                query.values = scratch.values
+                kernels.prepare(&r.rotation, raw, 1, scratch.values, &query.scale, &query.total,
+                                &query.base)
+                kernels.walk(&self.graph, &query, &options, &scratch.memory, scratch.candidates,
+                             scratch.estimates)
+                kernels.rescore(&stored.rows, raw, scratch.candidates, options.k, &to)
+        self.idle.append(scratch)
+        return best.rows, best.scores

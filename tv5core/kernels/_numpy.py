@@ -304,6 +304,23 @@ class NumpyGraph:
             visited.append(seen)
         return *_stack(found, k), np.asarray(visited, np.int32)
 
+    def search(
+        self,
+        center: F32,
+        signs: F32,
+        rows: Rows,
+        scales: F32 | None,
+        queries: F32,
+        expansion_search: int,
+        candidates: int,
+        k: int,
+        allow: U8 | None = None,
+    ) -> tuple[U32, F32]:
+        """Prepare, walk and rescore; see :class:`tv5core.kernels.Graph`."""
+        ready = prepare(queries, center, signs)
+        found, _, _ = self.walk(ready, expansion_search, candidates, allow)
+        return rescore(rows, scales, queries, found, k)
+
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
         return _estimates(self._records[rows], prepared, i)
 

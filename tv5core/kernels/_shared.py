@@ -63,3 +63,30 @@ class Graph(Protocol):
         visited : int32[queries]
             Rows whose record was read on the base level.
         """
+
+    def search(
+        self,
+        center: F32,
+        signs: F32,
+        rows: Rows,
+        scales: F32 | None,
+        queries: F32,
+        expansion_search: int,
+        candidates: int,
+        k: int,
+        allow: U8 | None = None,
+    ) -> tuple[U32, F32]:
+        """Prepare, walk and rescore in one call that gives the GIL up once.
+
+        Parameters
+        ----------
+        center, signs
+            As :func:`tv5core.kernels.prepare` takes them.
+        rows, scales, queries
+            As :func:`tv5core.kernels.rescore` takes them.
+        expansion_search, allow
+            As :meth:`walk` takes them.
+        candidates : int
+            Rows that the walk hands on for an exact look.
+        k : int
+        """

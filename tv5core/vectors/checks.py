@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -100,8 +101,17 @@ def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> F32:
 
 def unit_vectors(vectors: npt.ArrayLike, dim: int) -> F32:
     """Check vectors as :func:`check_vectors` does and scale them to unit length."""
+    if (
+        isinstance(vectors, np.ndarray)
+        and vectors.shape == (1, dim)
+        and vectors.dtype == np.float32
+    ):
+        # One query a call is the common case, and this is several times faster.
+        square = float(vectors[0].dot(vectors[0]))
+        if 0 < square < np.inf:
+            return np.multiply(vectors, np.float32(1 / math.sqrt(square)), order="C")
     matrix, squares = _checked(vectors, dim)
-    return np.divide(matrix, np.sqrt(squares)[:, None], dtype=np.float32)
+    return np.multiply(matrix, (1 / np.sqrt(squares))[:, None], dtype=np.float32)
 
 
 def _checked(vectors: npt.ArrayLike, dim: int | None) -> tuple[F32, F32]:

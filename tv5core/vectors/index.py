@@ -334,14 +334,10 @@ class VectorIndex:
         ready = self._ready(given[None] if given.ndim == 1 else given)
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InvalidInputError(f"expected k >= 1, got {k!r}")
-        settings = self._chosen(expansion_search, oversampling)
-        snapshot = self._rows.snapshot
+        settings, snapshot = self._chosen(expansion_search, oversampling), self._rows.snapshot
         parts = _restricted(snapshot, allow)
-
-        def run(chunk: F32) -> tuple[I64, F32]:
-            return search(snapshot.quantizer, parts, chunk, int(k), settings, exact)
-
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
+        run = partial(search, snapshot.quantizer, parts, k=int(k), settings=settings, exact=exact)
         keys, scores = run(ready) if split <= 1 else _in_threads(run, ready, split)
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
 

@@ -20,7 +20,9 @@ from tv5core import kernels
 __all__ = ["Quantizer"]
 
 F32 = npt.NDArray[np.float32]
-_ROUNDS = 2  # a third round of signs and transforms gains no recall
+_ROUNDS = 4
+"""Two rounds do for sentence embeddings, but where variance lies along the axes, as after a
+truncated SVD, they cost 3 to 4 points of recall at 40 candidates; four equal a dense rotation."""
 
 
 @dataclass(frozen=True)

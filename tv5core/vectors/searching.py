@@ -154,13 +154,7 @@ def search(
     if quantizer is None or not parts:
         shape = (len(queries), k)
         return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
-    plans = [_plan(part, k, settings, exact) for part in parts]
-    estimated = any(plan != "exact" for plan in plans)
-    prepared = quantizer.prepare(queries) if estimated else None
-    found = [
-        _search_part(part, plan, prepared, queries, k, settings)
-        for part, plan in zip(parts, plans, strict=True)
-    ]
+    found = [_search_part(quantizer, part, queries, k, settings, exact) for part in parts]
     return found[0] if len(found) == 1 else _merge(found, k)
 
 
@@ -181,64 +175,75 @@ def _pool(part: Part, k: int, settings: SearchSettings) -> int:
 
 
 def _search_part(
+    quantizer: Quantizer,
     part: Part,
-    plan: str,
-    prepared: kernels.Prepared | None,
     queries: F32,
     k: int,
     settings: SearchSettings,
+    exact: bool,
 ) -> tuple[I64, F32]:
-    if plan == "exact" or prepared is None:
+    plan = _plan(part, k, settings, exact)
+    if plan == "exact":
         rows, scores = part.rows.scan(queries, k, part.allow)
-    elif plan == "walk" and part.graph is not None:
-        rows, scores = _walk(part, part.graph, prepared, queries, k, settings)
+    elif plan == "scan" or part.graph is None:
+        rows, scores = _scan(quantizer, part, queries, k, settings)
     else:
-        rows, scores = _scan(part, prepared, queries, k, settings)
+        rows, scores = _walk(quantizer, part, part.graph, queries, k, settings)
     return _keys(part.keys, rows), scores
 
 
 def _walk(
+    quantizer: Quantizer,
     part: Part,
     graph: kernels.Graph,
-    prepared: kernels.Prepared,
     queries: F32,
     k: int,
     settings: SearchSettings,
 ) -> tuple[U32, F32]:
-    candidates = settings.candidates(k)
-    found, _, _ = graph.walk(prepared, _pool(part, k, settings), candidates, part.allow)
-    rows, scores = part.rows.rescore(queries, found, k)
-    if rows[:, -1].max() == kernels.NONE:
+    rows, scores = graph.search(
+        quantizer.center,
+        quantizer.signs,
+        part.rows.values,
+        part.rows.scales,
+        queries,
+        _pool(part, k, settings),
+        settings.candidates(k),
+        k,
+        part.allow,
+    )
+    if not _complete(rows):
         # The walk met too few allowed rows for some query, though k exist: scan for those.
         short = np.flatnonzero(rows[:, -1] == kernels.NONE)
-        some = kernels.Prepared._make(np.ascontiguousarray(a[short]) for a in prepared)
-        rows[short], scores[short] = _scan(
-            part, some, np.ascontiguousarray(queries[short]), k, settings
-        )
+        some = np.ascontiguousarray(queries[short])
+        rows[short], scores[short] = _scan(quantizer, part, some, k, settings)
     return rows, scores
 
 
 def _scan(
-    part: Part,
-    prepared: kernels.Prepared,
-    queries: F32,
-    k: int,
-    settings: SearchSettings,
+    quantizer: Quantizer, part: Part, queries: F32, k: int, settings: SearchSettings
 ) -> tuple[U32, F32]:
     candidates = settings.candidates(k)
     if part.graph is None:
         candidates = max(candidates, _HEAD_CANDIDATES)
+    prepared = quantizer.prepare(queries)
     found, _ = kernels.scan_codes(part.records, prepared, candidates, part.allow)
     return part.rows.rescore(queries, found, k)
 
 
 def _keys(keys: I64, rows: U32) -> I64:
-    if rows.size and rows.max() == kernels.NONE:
-        there = rows != kernels.NONE
-        out = np.full(rows.shape, -1, np.int64)
-        out[there] = keys[rows[there]]
-        return out
-    return keys[rows]
+    if _complete(rows):
+        return keys.take(rows)
+    there = rows != kernels.NONE
+    out = np.full(rows.shape, -1, np.int64)
+    out[there] = keys[rows[there]]
+    return out
+
+
+def _complete(rows: U32) -> bool:
+    """Tell whether every query has k rows: NONE comes last, so the last column tells."""
+    if len(rows) == 1:  # one query a call is the common case, and this is several times faster
+        return rows.item(-1) != kernels.NONE
+    return not len(rows) or bool(rows[:, -1].max() != kernels.NONE)
 
 
 def _merge(found: list[tuple[I64, F32]], k: int) -> tuple[I64, F32]:

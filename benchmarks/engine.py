@@ -21,7 +21,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,9 @@ from tv5core.vectors import VectorIndex, recall_at_k
 I64 = npt.NDArray[np.int64]
 K = 10
 TARGET = 0.95
-POOLS = (48, 64, 96, 128, 192, 256, 384)
+PEER = "hnswlib"
+POOLS = (48, 64, 80, 96, 128, 192, 256, 384)
+OVERSAMPLING = (4.0, 5.0, 6.0, 8.0, 10.0)
 WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 ROUNDS = 3
 
@@ -76,13 +80,19 @@ def measure(data: Dataset, path: Path) -> dict[str, Any]:
     _say(f"{data.name}: exact neighbours of {len(data.queries)} queries")
     truth, cosines = true_neighbours(data, 100)
     truth = truth[:, :K]
-    _say("building tv5core")
-    index, built_s = _timed(lambda: VectorIndex.build(data.vectors, path=path))
-    _say("building hnswlib")
-    peer, peer_built_s = _timed(lambda: _build_peer(data))
+    indexes, seconds = {}, {}
+    for rescoring in ("int8", "float16"):
+        name = f"tv5core {rescoring}"
+        _say(f"building {name}")
+        indexes[name], seconds[name] = _timed(
+            partial(VectorIndex.build, data.vectors, path=path / rescoring, rescoring=rescoring)
+        )
+    _say(f"building {PEER}")
+    peer, seconds[PEER] = _timed(lambda: _build_peer(data))
     _say("searching")
-    curves = _sweep(data, truth, index, peer)
+    curves = _sweep(data, truth, indexes, peer)
     at = {name: _speed_at(curve, TARGET) for name, curve in curves.items()}
+    index = indexes["tv5core int8"]
     memory = index.memory()
     n = len(data.vectors)
     return {
@@ -90,7 +100,7 @@ def measure(data: Dataset, path: Path) -> dict[str, Any]:
         "hardness": hardness(cosines)._asdict(),
         "versions": {name: version(name) for name in ("tv5core", "hnswlib", "usearch", "numpy")},
         "machine": {"processor": platform.machine(), "kernels": kernels.active()},
-        "build_seconds": {"tv5core": built_s, "hnswlib": peer_built_s},
+        "build_seconds": seconds,
         "bytes_a_vector": {
             "graph": memory["graph"]["total"] / n,
             "codes": memory["codes"]["total"] / n,
@@ -99,7 +109,7 @@ def measure(data: Dataset, path: Path) -> dict[str, Any]:
         },
         "curves": curves,
         "qps_at_target": at,
-        "ratio_at_target": _ratio(at),
+        "ratio_at_target": {name: _ratio(at[name], at[PEER]) for name in indexes},
         "threads": _threads(index, data),
     }
 
@@ -117,10 +127,12 @@ def _build_peer(data: Dataset) -> Any:
     return peer
 
 
-def _sweep(data: Dataset, truth: I64, index: VectorIndex, peer: Any) -> dict[str, list[Any]]:
+def _sweep(
+    data: Dataset, truth: I64, indexes: dict[str, VectorIndex], peer: Any
+) -> dict[str, list[Any]]:
     """Return for each index its (setting, recall, QPS), the best of all rounds."""
 
-    def ours(pool: int, oversampling: float) -> I64:
+    def ours(index: VectorIndex, pool: int, oversampling: float) -> I64:
         found = index.search(data.queries, K, expansion_search=pool, oversampling=oversampling)
         return found.keys
 
@@ -130,12 +142,11 @@ def _sweep(data: Dataset, truth: I64, index: VectorIndex, peer: Any) -> dict[str
         return labels
 
     trials: list[tuple[str, str, Callable[[], I64]]] = []
-    for pool in POOLS:
-        for oversampling in (4.0, 5.0, 6.0, 8.0, 10.0):
-            if oversampling * K <= pool:
-                setting = f"expansion_search={pool} oversampling={oversampling:g}"
-                trials.append(("tv5core", setting, lambda p=pool, o=oversampling: ours(p, o)))
-    trials += [("hnswlib", f"ef={width}", lambda w=width: theirs(w)) for width in WIDTHS]
+    for (name, index), pool, oversampling in product(indexes.items(), POOLS, OVERSAMPLING):
+        if oversampling * K <= pool:
+            setting = f"expansion_search={pool} oversampling={oversampling:g}"
+            trials.append((name, setting, partial(ours, index, pool, oversampling)))
+    trials += [(PEER, f"ef={width}", partial(theirs, width)) for width in WIDTHS]
     best: dict[tuple[str, str], tuple[float, float]] = {}
     for _ in range(ROUNDS):
         for name, setting, search in trials:
@@ -143,7 +154,7 @@ def _sweep(data: Dataset, truth: I64, index: VectorIndex, peer: Any) -> dict[str
             qps = len(data.queries) / seconds
             recall, before = best.get((name, setting), (recall_at_k(keys, truth), 0.0))
             best[name, setting] = (recall, max(before, qps))
-    curves: dict[str, list[Any]] = {"tv5core": [], "hnswlib": []}
+    curves: dict[str, list[Any]] = {name: [] for name in (*indexes, PEER)}
     for (name, setting), (recall, qps) in best.items():
         curves[name].append({"setting": setting, "recall": recall, "qps": qps})
     return curves
@@ -163,8 +174,7 @@ def _speed_at(curve: list[Any], recall: float) -> float | None:
     return float(np.exp(np.interp(recall, recalls, np.log(speeds))))
 
 
-def _ratio(at: dict[str, float | None]) -> float | None:
-    ours, theirs = at["tv5core"], at["hnswlib"]
+def _ratio(ours: float | None, theirs: float | None) -> float | None:
     return None if ours is None or theirs is None else ours / theirs
 
 
@@ -214,11 +224,10 @@ def _print(report: dict[str, Any]) -> None:
         print(f"{name}: built in {report['build_seconds'][name]:.1f} s")
         for point in sorted(curve, key=lambda p: p["recall"]):
             print(f"  {point['setting']:<42} {point['recall']:.4f} {point['qps']:>9,.0f} QPS")
-    at, ratio = report["qps_at_target"], report["ratio_at_target"]
-    for name, speed in at.items():
+    for name, speed in report["qps_at_target"].items():
         told = "not reached" if speed is None else f"{speed:,.0f} QPS"
-        print(f"{name} at recall {TARGET}: {told}")
-    print(f"ratio: {'-' if ratio is None else f'{ratio:.2f}'}")
+        ratio = report["ratio_at_target"].get(name)
+        print(f"{name} at recall {TARGET}: {told}{'' if ratio is None else f', {ratio:.2f}x'}")
     print("bytes a vector:", {k: round(v, 1) for k, v in report["bytes_a_vector"].items()})
     print("calibrated:", report["threads"]["settings"])
     for name, figures in report["threads"].items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -384,3 +385,31 @@ def test_what_an_embedder_makes_is_not_trusted(
             catalog.add(more(0, 3))
         assert (catalog.count(), catalog.info()["vectors"]) == (6, 6)
         assert catalog.verify().ok
+
+
+def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(400)]
+    titles = [
+        Title(f"t:{i}", "movie", f"Film {i}", overview=" ".join(rng.choice(words, 25)))
+        for i in range(2500)
+    ]
+    with Catalog.open(tmp_path / "c") as catalog, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # random words may be too hard for any settings
+        catalog.add(titles)
+        assert catalog.info()["text_settings"] == {}
+        catalog.seal()
+        own = catalog.info()["text_settings"]
+        assert own["own_text"] is True
+        assert own["recall"] > 0
+        plain = catalog.info()["settings"]
+        query = titles[7].overview
+        exact = [hit.id for hit in catalog.search(query, 10, exact=True)]
+        assert exact[0] == "t:7"
+        assert catalog.search(query, 1)[0].id == "t:7"
+        chosen = catalog.calibrate([title.overview for title in titles[:50]], 0.5)
+        catalog.seal()
+        kept = catalog.info()["text_settings"]
+        assert kept["expansion_search"] == chosen.expansion_search
+        assert "own_text" not in kept
+        assert catalog.info()["settings"] == plain

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from tv5core.catalog import tuning
 from tv5core.catalog.embedding import EmbedderSpec, TextSide
 from tv5core.catalog.index import IndexKeeper, Progress
-from tv5core.catalog.reading import CatalogReader
+from tv5core.catalog.reading import CatalogReader, are_texts
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
 from tv5core.errors import CatalogError, CorruptFileError, ReadOnlyError
 from tv5core.store import Store, VerifyReport, embeddings, verification
@@ -231,7 +231,7 @@ class Catalog(CatalogReader):
         self._calibrate_on_own_text()
 
     def _calibrate_on_own_text(self) -> None:
-        served, settings = self._serve(), self._store.meta.settings
+        served, settings = self._serve(), self._store.meta.text_settings
         if served.index is None or not served.index.sealed_count or not self._text.fits(served):
             return
         if settings is not None and not settings.get("own_text"):
@@ -240,14 +240,16 @@ class Catalog(CatalogReader):
         matrix = self._vectors_of(served, tuning.text_queries(self.get_many(sample)))
         matrix = matrix[matrix.any(axis=1)]
         if len(matrix):
-            chosen = served.index.calibrate(matrix)
+            chosen = served.index.settings_for(matrix)
             kept = {**msgspec.to_builtins(chosen), "own_text": True}
-            self._store.change_meta(settings=kept)
+            self._store.change_meta(text_settings=kept)
 
     def calibrate(
         self, queries: Sequence[str] | npt.ArrayLike, target_recall: float = 0.95, k: int = 10
     ) -> SearchSettings:
         """Choose and keep the cheapest search settings that reach a recall on these queries.
+
+        Texts set how hard searches by text look, vectors how hard the others do.
 
         Parameters
         ----------
@@ -261,8 +263,13 @@ class Catalog(CatalogReader):
         if served.index is None:
             raise CatalogError("expected a catalogue with vectors, got one without")
         matrix = self._vectors_of(served, queries)
-        chosen = served.index.calibrate(matrix[matrix.any(axis=1)], target_recall, k)
-        self._store.change_meta(settings=msgspec.to_builtins(chosen))
+        matrix = matrix[matrix.any(axis=1)]
+        if are_texts(queries):
+            chosen = served.index.settings_for(matrix, target_recall, k)
+            self._store.change_meta(text_settings=msgspec.to_builtins(chosen))
+        else:
+            chosen = served.index.calibrate(matrix, target_recall, k)
+            self._store.change_meta(settings=msgspec.to_builtins(chosen))
         return chosen
 
     def clear_checkpoints(self, prefix: str) -> int:
@@ -299,6 +306,7 @@ class Catalog(CatalogReader):
             "head": 0 if index is None else index.head_count,
             "removed": 0 if index is None else index.removed_count,
             "settings": {} if index is None else msgspec.to_builtins(index.settings),
+            "text_settings": meta.text_settings or {},
             "files": sizes,
             "bytes_on_disk": sum(sizes.values()),
             "recovered": list(self._keeper.recovered),

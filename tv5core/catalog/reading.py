@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from tv5core.store import meta as records
 from tv5core.store.environment import Txn
 from tv5core.types import Hit, Title
 
-__all__ = ["CatalogReader"]
+__all__ = ["CatalogReader", "are_texts"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -80,7 +81,8 @@ class CatalogReader:
         if index is None:
             return []
         rows = None if allow is None else self._rows(allow)
-        matches = index.search(vector, k, allow=rows, exact=exact)
+        effort = self._effort(text=isinstance(query, str))
+        matches = index.search(vector, k, allow=rows, exact=exact, **effort)
         if matches.keys.ndim != 1:
             raise InvalidInputError("expected one query, got several: use search_many")
         return self._hits(matches.keys, matches.scores)
@@ -99,15 +101,25 @@ class CatalogReader:
         matrix = self._vectors_of(served, queries)
         hits: list[list[Hit]] = [[] for _ in matrix]
         # A text of which no word is known has a zero vector; a given one of zeros is an error.
-        known = np.any(matrix, axis=1) if _are_texts(queries) else np.ones(len(matrix), bool)
+        known = np.any(matrix, axis=1) if are_texts(queries) else np.ones(len(matrix), bool)
         if served.index is None or not known.any():
             return hits
         rows = None if allow is None else self._rows(allow)
-        found = served.index.search(matrix[known], k, allow=rows, exact=exact, threads=threads)
+        effort = self._effort(text=are_texts(queries))
+        found = served.index.search(
+            matrix[known], k, allow=rows, exact=exact, threads=threads, **effort
+        )
         places = np.flatnonzero(known).tolist()
         for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
             hits[place] = self._hits(keys, scores)
         return hits
+
+    def _effort(self, *, text: bool) -> dict[str, Any]:
+        """Return the settings of searches by text, where they have some of their own."""
+        chosen = self._store.meta.text_settings if text else None
+        if chosen is None:
+            return {}
+        return {name: chosen[name] for name in ("expansion_search", "oversampling")}
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most like one of the catalogue, itself left out.
@@ -136,7 +148,7 @@ class CatalogReader:
         return self._text.embed_queries(self._serve(), list(texts))
 
     def _vectors_of(self, served: Served, queries: Sequence[str] | npt.ArrayLike) -> F32:
-        if _are_texts(queries):
+        if are_texts(queries):
             return self._text.embed_queries(served, list(queries))  # type: ignore[arg-type]
         matrix = np.asarray(queries)
         if matrix.ndim != 2:
@@ -256,5 +268,6 @@ class CatalogReader:
             )
 
 
-def _are_texts(queries: object) -> bool:
+def are_texts(queries: object) -> bool:
+    """Tell whether queries are texts rather than vectors."""
     return isinstance(queries, Sequence) and all(isinstance(q, str) for q in queries)

@@ -80,6 +80,9 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
         Newest first; at most two, all of the present space.
     settings : dict or None
         Calibrated search settings.
+    text_settings : dict or None
+        Those for queries by text, which are harder; ``own_text`` in it tells that they were
+        chosen on the catalogue's own text.
     """
 
     format: int = msgspec.field(default=0)
@@ -95,6 +98,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     next_generation: int = 1
     generations: tuple[Generation, ...] = ()
     settings: dict[str, Any] | None = None
+    text_settings: dict[str, Any] | None = None
 
     @property
     def last_seq(self) -> int:

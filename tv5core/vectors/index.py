@@ -382,6 +382,15 @@ class VectorIndex:
             Opened read-only.
         """
         self._check_writable()
+        settings = self.settings_for(queries, target_recall, k)
+        self._store(settings)
+        return settings
+
+    def settings_for(
+        self, queries: npt.ArrayLike, target_recall: float = 0.95, k: int = 10
+    ) -> SearchSettings:
+        """Choose settings as :meth:`calibrate` does, without keeping them."""
+        self._check_open()
         ready = self._ready(np.asarray(queries))
         if not 0 < target_recall <= 1 or not len(ready) or k < 1:
             raise InvalidInputError(
@@ -390,15 +399,13 @@ class VectorIndex:
             )
         snapshot = self._rows.snapshot
         walked = [part for part in snapshot.parts if part.graph is not None and part.count]
-        settings = SearchSettings(recall=1.0)  # what is scanned needs no pool
-        if walked and snapshot.quantizer is not None:
-            part = walked[0]
-            rows, _ = part.rows.scan(ready, k, part.allow)
-            truth = np.where(rows == NONE, np.int64(-1), rows.astype(np.int64))
-            prepared = snapshot.quantizer.prepare(ready)
-            settings = cheapest_settings(part, prepared, ready, truth, target_recall)
-        self._store(settings)
-        return settings
+        if not walked or snapshot.quantizer is None:
+            return SearchSettings(recall=1.0)  # what is scanned needs no pool
+        part = walked[0]
+        rows, _ = part.rows.scan(ready, k, part.allow)
+        truth = np.where(rows == NONE, np.int64(-1), rows.astype(np.int64))
+        prepared = snapshot.quantizer.prepare(ready)
+        return cheapest_settings(part, prepared, ready, truth, target_recall)
 
     def _store(self, settings: SearchSettings) -> None:
         with self._lock:

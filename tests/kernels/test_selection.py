@@ -199,3 +199,37 @@ def test_links_out_of_range(native, floats):
     rows, _, visited = graph.walk(prepared(rng, floats, 2, 2, "normal"), 8, 4)
     assert rows.tolist() == [[0, NONE, NONE, NONE]] * 2
     assert visited.tolist() == [1, 1]
+
+
+@given(
+    dim=st.sampled_from([8, 63, 64, 100, 768]),
+    n=st.sampled_from([1, 2, 40, 300]),
+    queries=QUERIES,
+    pool=st.integers(1, 60),
+    candidates=st.integers(1, 60),
+    k=st.integers(1, 20),
+    density=DENSITIES,
+    kind=st.sampled_from([np.int8, np.float16, np.float32]),
+    seed=SEEDS,
+)
+@settings(deadline=None, max_examples=60, derandomize=True)
+def test_fused_search(
+    native, twin, same, floats, dim, n, queries, pool, candidates, k, density, kind, seed
+):
+    """One call equals preparing, walking and rescoring, one after another, and the twin."""
+    rng = np.random.default_rng(seed)
+    words = -(-dim // 64)
+    parts = graph_of(rng, floats, n, words, 6, 2, "normal")
+    center = rng.standard_normal(dim).astype(np.float32)
+    signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
+    vectors = rng.standard_normal((n, dim)).astype(np.float32)
+    rows, scales = twin.quantize_i8(vectors) if kind is np.int8 else (vectors.astype(kind), None)
+    probes = rng.standard_normal((queries, dim)).astype(np.float32)
+    allow = bitmap(rng, n, density)
+    given = (center, signs, rows, scales, probes, pool, candidates, k, allow)
+    graph = native.graph(*parts)
+    found = graph.search(*given)
+    ready = native.prepare(probes, center, signs)
+    some, _, _ = graph.walk(ready, pool, candidates, allow)
+    same(found, native.rescore(rows, scales, probes, some, k))
+    same(found, twin.graph(*parts).search(*given))

@@ -75,7 +75,8 @@ def cheapest_settings(
                 best_cost = cost if reached else np.inf
     if (best.recall or 0.0) < target:
         warnings.warn(
-            f"no settings reach recall {target} on these queries; the best found reach {best.recall:.4f}",
+            f"no settings reach recall {target} on these queries; "
+            f"the best found reach {best.recall:.4f}",
             RuntimeWarning,
             stacklevel=4,
         )

@@ -95,7 +95,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
     Yields
     ------
     callable
-        Takes (done, total, stage). Without a terminal, one line when a stage ends.
+        Takes (done, total, stage). Without a terminal, one line when a stage is over.
     """
     columns = (
         bars.TextColumn("{task.description}"),
@@ -106,29 +106,36 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
     )
     live = errors.is_terminal and not quiet
     with bars.Progress(*columns, console=errors, disable=not live) as shown:
-        stages: dict[str, _Stage] = {}
+        stages: list[_Stage] = []
 
-        def report(done: int, total: int, stage: str) -> None:
-            if stage not in stages:
-                stages[stage] = _Stage(shown, stage)
-            stages[stage].update(done, total, plain=not live and not quiet)
+        def report(done: int, total: int, name: str) -> None:
+            if not stages or stages[-1].name != name:
+                if stages and not live and not quiet:
+                    stages[-1].tell()
+                stages.append(_Stage(shown, name))
+            stages[-1].update(done, total)
 
         yield report
+        if stages and not live and not quiet:
+            stages[-1].tell()
 
 
 class _Stage:
     """One bar, or one line where there is no terminal."""
 
     def __init__(self, shown: bars.Progress, name: str) -> None:
-        self._shown, self._name = shown, name
-        self._started = time.monotonic()
+        self.name = name
+        self._shown, self._done, self._rate = shown, 0, ""
+        self._started = self._updated = time.monotonic()
         self._task = shown.add_task(name, total=None, rate="")
-        self._told = False
 
-    def update(self, done: int, total: int, *, plain: bool) -> None:
-        elapsed = time.monotonic() - self._started
-        rate = f"{done / elapsed:,.0f}/s" if elapsed > 0.05 and done else ""
-        self._shown.update(self._task, completed=done, total=total, rate=rate)
-        if plain and done >= total and not self._told:
-            self._told = True
-            tell(f"{self._name}: {done:,} in {elapsed:.1f} s{f' ({rate})' if rate else ''}")
+    def update(self, done: int, total: int) -> None:
+        self._done, self._updated = done, time.monotonic()
+        elapsed = self._updated - self._started
+        self._rate = f"{done / elapsed:,.0f}/s" if elapsed > 0.05 and done else ""
+        self._shown.update(self._task, completed=done, total=total, rate=self._rate)
+
+    def tell(self) -> None:
+        """Print the stage as one line, for those without a terminal."""
+        rate = f" ({self._rate})" if self._rate else ""
+        tell(f"{self.name}: {self._done:,} in {self._updated - self._started:.1f} s{rate}")

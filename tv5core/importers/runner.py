@@ -236,11 +236,11 @@ class _Run:
                 )
             )
 
-    def show(self, context: Context, source: Source) -> None:
+    def show(self, context: Context) -> None:
         """Tell how many bytes are done."""
         if self.progress is not None:
             done = min(self.bytes_done + context.bytes_read, self.bytes_all)
-            self.progress(done, self.bytes_all, source.path.name)
+            self.progress(done, self.bytes_all, "reading bytes")
 
 
 class _File:
@@ -319,7 +319,7 @@ class _File:
             self._run.catalog.add(list(resolver.pending.values()), embed=False, checkpoint=mark)
             resolver.flushed()
         batch.clear()
-        self._run.show(self._context, self._source)
+        self._run.show(self._context)
 
     def _keeps_marks(self) -> bool:
         return self._run.limit is None

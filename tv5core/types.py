@@ -8,13 +8,17 @@ renamed, retyped or reused, so every version reads what any other has written
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
-__all__ = ["Hit", "Kind", "Offer", "Person", "Title"]
+__all__ = ["Hit", "Kind", "Offer", "Person", "Progress", "Title"]
 
 Kind = Literal["movie", "show"]
+
+Progress = Callable[[int, int, str], None]
+"""Called with what is done, what there is in all, and the name of the stage."""
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -7,6 +7,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from tv5core import errors
 from tv5core.catalog import Catalog
 from tv5core.store import embeddings
 from tv5core.types import Title
+from tv5core.vectors import VectorIndex
 
 PLOTS = {
     "inception": ("Inception", "A thief steals secrets from people through their dreams."),
@@ -407,6 +409,20 @@ def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
         exact = [hit.id for hit in catalog.search(query, 10, exact=True)]
         assert exact[0] == "t:7"
         assert catalog.search(query, 1)[0].id == "t:7"
+        asked: list[tuple[Any, Any]] = []
+        search = VectorIndex.search
+
+        def spy(index: VectorIndex, queries: Any, k: int = 10, **options: Any) -> Any:
+            asked.append((options.get("expansion_search"), options.get("oversampling")))
+            return search(index, queries, k, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(VectorIndex, "search", spy)
+            catalog.search(query)
+            catalog.search_many([query])
+            catalog.search(catalog.embed_queries([query])[0])
+        text = (own["expansion_search"], own["oversampling"])
+        assert asked == [text, text, (None, None)], "vectors keep the settings for vectors"
         chosen = catalog.calibrate([title.overview for title in titles[:50]], 0.5)
         catalog.seal()
         kept = catalog.info()["text_settings"]

@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from tv5core.catalog import tuning
 from tv5core.catalog.embedding import EmbedderSpec, TextSide
-from tv5core.catalog.index import IndexKeeper, Progress
+from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.reading import CatalogReader, are_texts
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
 from tv5core.errors import CatalogError, CorruptFileError, ReadOnlyError
@@ -39,7 +39,7 @@ from tv5core.store import Store, VerifyReport, embeddings, verification
 from tv5core.store import meta as records
 from tv5core.store import titles as stored_titles
 from tv5core.text import lsa_model
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
 from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
 

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.sealing import (
-    Progress,
     Served,
     StoppedError,
     build_generation,
@@ -31,10 +30,11 @@ from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.meta import Generation, Meta
 from tv5core.text import Embedder
+from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
 from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND
 
-__all__ = ["HEAD_ROWS", "IndexKeeper", "Progress", "Served"]
+__all__ = ["HEAD_ROWS", "IndexKeeper", "Served"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,11 @@ from tv5core.files import FileRecord, SectionFile
 from tv5core.store import Store, embeddings, generations
 from tv5core.store.meta import Generation, Meta
 from tv5core.text import Embedder
+from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import VERSION
 
 __all__ = [
-    "Progress",
     "Served",
     "StoppedError",
     "build_generation",
@@ -30,7 +30,6 @@ __all__ = [
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-Progress = Callable[[int, int, str], None]
 
 _BLOCK_ROWS = 4_096
 

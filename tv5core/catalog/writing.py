@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.embedding import TextSide
-from tv5core.catalog.index import IndexKeeper, Progress
+from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.refit import put_or_delete, with_entry
 from tv5core.errors import DiskFullError, DuplicateKeyError, InvalidInputError
 from tv5core.store import Store, embeddings, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 from tv5core.vectors import check_vectors
 
 __all__ = ["AddResult", "Checkpoint", "Writer"]

@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tv5core.types import Hit, Title
-from tv5core.vectors.builder import Progress
+from tv5core.types import Hit, Progress, Title
 
 __all__ = [
     "AsJson",

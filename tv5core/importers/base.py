@@ -18,7 +18,7 @@ are given and the partner that :mod:`tv5core.importers.expand` found for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -31,7 +31,6 @@ __all__ = [
     "Item",
     "Link",
     "Options",
-    "Progress",
     "Reader",
     "Reject",
     "Row",
@@ -41,7 +40,6 @@ __all__ = [
     "excerpt",
 ]
 
-Progress: TypeAlias = Callable[[int, int, str], None]
 _EXCERPT_CHARS = 200
 
 

@@ -23,7 +23,6 @@ from tv5core.importers.base import (
     Item,
     Link,
     Options,
-    Progress,
     Reader,
     Reject,
     Row,
@@ -41,7 +40,7 @@ from tv5core.importers.resolve import Bridge, Resolver
 from tv5core.importers.streaming import read_streaming
 from tv5core.importers.tmdb import read_tmdb_csv, read_tmdb_json
 from tv5core.importers.wikipedia import read_wikipedia
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 
 __all__ = ["BATCH_ROWS", "ImportCatalog", "import_paths"]
 

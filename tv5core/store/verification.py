@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import lmdb
@@ -17,12 +17,11 @@ from tv5core.store import generations, journal, titles
 from tv5core.store.aliases import aliases
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 
 __all__ = ["Kinds", "VerifyReport", "check_files", "check_store"]
 
 I64 = npt.NDArray[np.int64]
-Progress = Callable[[int, int, str], None]
 Kinds = Mapping[str, tuple[str, int]]
 """By the first part of a file's name: what it holds, and the newest version known."""
 

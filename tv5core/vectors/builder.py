@@ -7,7 +7,6 @@ stored and served is the sealed graph of :mod:`tv5core.vectors.graph`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +15,14 @@ from usearch.index import Index
 
 from tv5core.errors import CorruptFileError
 from tv5core.kernels import NONE
+from tv5core.types import Progress
 
-__all__ = ["Links", "Progress", "build_links"]
+__all__ = ["Links", "build_links"]
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
-Progress = Callable[[int, int, str], None]
-"""Called with what is done, what there is in all, and the name of the stage."""
 
 _CHUNK = 16_384  # rows between two calls of the progress function
 _DENSE_HEAD = 64  # bytes of usearch's head over the plain graph: magic, kinds, counts

@@ -24,8 +24,8 @@ from tv5core.errors import (
 )
 from tv5core.files import FileRecord
 from tv5core.kernels import NONE
+from tv5core.types import Progress
 from tv5core.vectors import folder
-from tv5core.vectors.builder import Progress
 from tv5core.vectors.checks import (
     check_dim,
     check_keys,

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from tv5core.errors import DuplicateKeyError, InvalidInputError
 from tv5core.files import FileRecord, SectionStream, write_sections
-from tv5core.vectors.builder import Links, Progress, build_links
+from tv5core.types import Progress
+from tv5core.vectors.builder import Links, build_links
 from tv5core.vectors.checks import (
     Rescoring,
     check_metric,

@@ -1,0 +1,97 @@
+"""How work and waiting at the edges are watched: counters and timings, for any backend.
+
+What calls upstream, and what caches its answers, tells an :class:`Observer` of every outcome.
+:class:`Tally` keeps the figures in memory; an adapter to a metrics library is a class of two
+methods.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["SILENT", "Observer", "Tally", "Timing"]
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Observer(Protocol):
+    """Told of what happened; must return at once, raise nothing, and bear any thread.
+
+    Names are dotted (``upstream.request``); labels have few values each, never ids or URLs.
+    """
+
+    def count(self, name: str, value: int = 1, **labels: str) -> None:
+        """Add to a counter."""
+
+    def time(self, name: str, seconds: float, **labels: str) -> None:
+        """Note how long something took, in seconds."""
+
+
+class _Silent:
+    def count(self, name: str, value: int = 1, **labels: str) -> None:
+        """Do nothing."""
+
+    def time(self, name: str, seconds: float, **labels: str) -> None:
+        """Do nothing."""
+
+
+SILENT: Observer = _Silent()
+"""Watches nothing; the default."""
+
+
+@dataclass
+class Timing:
+    """How long something took, over all times.
+
+    Attributes
+    ----------
+    count : int
+    total_s, longest_s : float
+        Seconds.
+    """
+
+    count: int = 0
+    total_s: float = 0.0
+    longest_s: float = 0.0
+
+
+class Tally:
+    """An observer that keeps counters and timings in memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: defaultdict[tuple[str, Labels], int] = defaultdict(int)
+        self._timings: defaultdict[tuple[str, Labels], Timing] = defaultdict(Timing)
+
+    def count(self, name: str, value: int = 1, **labels: str) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._counts[name, _sorted(labels)] += value
+
+    def time(self, name: str, seconds: float, **labels: str) -> None:
+        """Note how long something took, in seconds."""
+        with self._lock:
+            timing = self._timings[name, _sorted(labels)]
+            timing.count += 1
+            timing.total_s += seconds
+            timing.longest_s = max(timing.longest_s, seconds)
+
+    def counted(self, name: str, **labels: str) -> int:
+        """Return the sum of a counter over all series that carry these labels."""
+        want = labels.items()
+        with self._lock:
+            found = [n for (of, have), n in self._counts.items() if of == name and want <= {*have}]
+        return sum(found)
+
+    def timed(self, name: str, **labels: str) -> Timing:
+        """Return the timing of one series, as it is now."""
+        with self._lock:
+            found = self._timings.get((name, _sorted(labels)), Timing())
+            return Timing(found.count, found.total_s, found.longest_s)
+
+
+def _sorted(labels: dict[str, str]) -> Labels:
+    return tuple(sorted(labels.items()))

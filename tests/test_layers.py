@@ -24,11 +24,12 @@ ALLOWED = {
     "store": BASE,
     "text": BASE | {"kernels"},
     "query": {"errors", "types", "kernels"},
-    "importers": BASE | {"store.aliases"},
+    "sources": {"errors", "types"},
+    "importers": BASE | {"sources", "store.aliases"},
     "data": {"types"},
     "catalog": BASE | {"kernels", "vectors", "store", "text", "query"},
     "cache": BASE,
-    "upstream": BASE,
+    "upstream": BASE | {"sources"},
 }
 
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tv5core.importers import values
-from tv5core.importers.base import Context, Options, RowError
-from tv5core.importers.places import country, language
-from tv5core.importers.vocabulary import certification, genres, provider, provider_of_file
+from tv5core.importers.base import Context, Options
+from tv5core.sources import values
+from tv5core.sources.places import country, language
+from tv5core.sources.values import RowError
+from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 
 
 @pytest.fixture

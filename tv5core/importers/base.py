@@ -34,7 +34,6 @@ __all__ = [
     "Reader",
     "Reject",
     "Row",
-    "RowError",
     "Source",
     "Used",
     "excerpt",
@@ -118,15 +117,6 @@ class Used(msgspec.Struct, frozen=True):
 
 
 Item: TypeAlias = Row | Reject | Link | Used
-
-
-class RowError(Exception):
-    """Raised inside a reader for one unusable row; it becomes a :class:`Reject`."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class Context:

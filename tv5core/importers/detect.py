@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from tv5core.errors import ImportFormatError
-from tv5core.importers.jsonstream import decode, peek
+from tv5core.importers.jsonstream import peek
 from tv5core.importers.lines import header_of
 from tv5core.importers.tmdb import list_of_titles, looks_like_title
+from tv5core.sources.values import decode
 
 __all__ = ["FORMATS", "Detected", "detect"]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
 from tv5core.importers.jsonstream import peek, read_json_array, read_json_lines
-from tv5core.importers.values import MAX_TEXT
+from tv5core.sources.values import MAX_TEXT
 from tv5core.types import Title
 
 __all__ = ["read_jsonl"]

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tv5core.errors import ImportFormatError
 from tv5core.importers.base import Context, Reject, excerpt
 from tv5core.importers.lines import read_lines
+from tv5core.sources.values import decode
 
-__all__ = ["MAX_VALUE", "decode", "peek", "read_json_array", "read_json_file", "read_json_lines"]
+__all__ = ["MAX_VALUE", "peek", "read_json_array", "read_json_file", "read_json_lines"]
 
 MAX_VALUE = 8 << 20
 """Longest single value in an array, in bytes."""
@@ -24,21 +23,6 @@ _MAX_RECOVERIES = 100
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]', re.DOTALL)
 _GAP = re.compile(rb"[\s,]*")
 _SCALAR = re.compile(rb"[^\s,\[\]{}]+")
-_DECODER = msgspec.json.Decoder()
-
-
-def decode(raw: bytes) -> Any:
-    """Decode one JSON value.
-
-    Raises
-    ------
-    ValueError
-        It is not JSON, not UTF-8, or nested too deeply.
-    """
-    try:
-        return _DECODER.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(str(error)) from None
 
 
 def end_of_value(buffer: bytes, start: int) -> int:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tv5core.errors import ImportFormatError
-from tv5core.importers.base import Context, Item, Reject, Row, RowError, Source, Used, excerpt
+from tv5core.importers.base import Context, Item, Reject, Row, Source, Used, excerpt
 from tv5core.importers.lines import CsvRow, read_csv
-from tv5core.importers.places import country
-from tv5core.importers.tmdb import MAX_RUNTIME
-from tv5core.importers.values import (
+from tv5core.sources.places import country
+from tv5core.sources.tmdb import MAX_RUNTIME
+from tv5core.sources.values import (
+    RowError,
     imdb_id,
     integer,
     names,
@@ -27,7 +28,7 @@ from tv5core.importers.values import (
     whole,
     year_of,
 )
-from tv5core.importers.vocabulary import certification, genres, provider, provider_of_file
+from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
 __all__ = ["read_justwatch"]

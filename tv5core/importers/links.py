@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tv5core.importers.base import Context, Item, Link, Reject, Source, excerpt
 from tv5core.importers.lines import CsvRow, read_csv
-from tv5core.importers.values import digits, imdb_id
+from tv5core.sources.values import digits, imdb_id
 
 __all__ = ["read_links"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tv5core.errors import ImportFormatError, InvalidInputError
-from tv5core.importers.base import Context, Item, Reject, Row, RowError, Source, excerpt
+from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
 from tv5core.importers.lines import CsvRow, header_of, read_csv
-from tv5core.importers.places import country, language
-from tv5core.importers.tmdb import MAX_RUNTIME
-from tv5core.importers.values import (
+from tv5core.sources.places import country, language
+from tv5core.sources.tmdb import MAX_RUNTIME
+from tv5core.sources.values import (
+    RowError,
     calendar_date,
     digits,
     imdb_id,
@@ -25,7 +26,7 @@ from tv5core.importers.values import (
     whole,
     year_of,
 )
-from tv5core.importers.vocabulary import certification, genres, provider
+from tv5core.sources.vocabulary import certification, genres, provider
 from tv5core.types import Kind, Offer, Person, Title
 
 __all__ = ["MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]

@@ -34,12 +34,12 @@ from tv5core.importers.jsonl import read_jsonl
 from tv5core.importers.justwatch import read_justwatch
 from tv5core.importers.links import read_links
 from tv5core.importers.mapping import check_mapping, read_mapped_csv
-from tv5core.importers.places import country
 from tv5core.importers.report import FileReport, ImportReport, RejectRecord, Rejects, RejectWriter
 from tv5core.importers.resolve import Bridge, Resolver
 from tv5core.importers.streaming import read_streaming
 from tv5core.importers.tmdb import read_tmdb_csv, read_tmdb_json
 from tv5core.importers.wikipedia import read_wikipedia
+from tv5core.sources.places import country
 from tv5core.types import Progress, Title
 
 __all__ = ["BATCH_ROWS", "ImportCatalog", "import_paths"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tv5core.importers.base import Context, Item, Reject, Row, RowError, Source, excerpt
+from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
 from tv5core.importers.lines import CsvRow, read_csv
-from tv5core.importers.places import country
-from tv5core.importers.tmdb import MAX_RUNTIME
-from tv5core.importers.values import (
+from tv5core.sources.places import country
+from tv5core.sources.tmdb import MAX_RUNTIME
+from tv5core.sources.values import (
+    RowError,
     integer,
     names,
     people_names,
@@ -19,7 +20,7 @@ from tv5core.importers.values import (
     unique,
     year_of,
 )
-from tv5core.importers.vocabulary import certification, genres, provider, provider_of_file
+from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
 __all__ = ["read_streaming"]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from tv5core.importers.base import Context, Item, Reject, Row, RowError, Source, excerpt
+from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
 from tv5core.importers.jsonstream import read_json_array
-from tv5core.importers.values import names, plain, required_title, text, unique, year_of
-from tv5core.importers.vocabulary import genres
+from tv5core.sources.values import RowError, names, plain, required_title, text, unique, year_of
+from tv5core.sources.vocabulary import genres
 from tv5core.types import Person, Title
 
 __all__ = ["read_wikipedia"]

@@ -2,7 +2,7 @@
 
 Every function takes whatever a file may have in a place and returns a value of
 the right type, or the empty one. A value that is there but unusable is counted
-through :meth:`Context.note`, so that nothing is left out unseen.
+through :meth:`Notes.note`, so that nothing is left out unseen.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from tv5core.importers.base import Context, RowError
-from tv5core.importers.jsonstream import decode
+import msgspec
 
 __all__ = [
     "MAX_TEXT",
+    "Notes",
+    "RowError",
     "calendar_date",
+    "decode",
     "digits",
     "imdb_id",
     "integer",
@@ -59,6 +61,42 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FORMS = ("%B %d, %Y", "%d %B %Y", "%b %d, %Y", "%d %b %Y", "%Y/%m/%d", "%m/%d/%Y")
 _SUFFIXES = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "m.d.", "ph.d.", "esq."})
 
+_DECODER = msgspec.json.Decoder()
+
+
+class RowError(Exception):
+    """Raised for one record that cannot be used; what reads the source reports it.
+
+    ``reason`` is one of a small number of phrases to count by, ``detail`` says what was expected
+    and what was found.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Notes(Protocol):
+    """Takes remarks about values that were left out of a record otherwise accepted."""
+
+    def note(self, what: str) -> None:
+        """Count one remark, such as ``runtime out of range``."""
+
+
+def decode(raw: bytes) -> Any:
+    """Decode one JSON value.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON, not UTF-8, or nested too deeply.
+    """
+    try:
+        return _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
 
 def plain(value: object) -> str:
     """Text with single spaces and without control characters; numbers as text."""
@@ -69,14 +107,14 @@ def plain(value: object) -> str:
     return " ".join(value.split())
 
 
-def text(value: object, context: Context | None = None) -> str:
+def text(value: object, notes: Notes | None = None) -> str:
     """Like :func:`plain`, but words for "nothing" are empty text and length has a limit."""
     clean = plain(value)
     if len(clean) <= _LONGEST_EMPTY and clean.casefold() in _EMPTY:
         return ""
     if len(clean) > MAX_TEXT:
-        if context:
-            context.note("text cut at 20,000 characters")
+        if notes:
+            notes.note("text cut at 20,000 characters")
         return clean[:MAX_TEXT]
     return clean
 
@@ -115,7 +153,7 @@ def whole(value: object) -> int:
     return int(result) if result is not None and 0 < result <= _MAX_WHOLE else 0
 
 
-def integer(value: object, low: int, high: int, what: str, context: Context) -> int | None:
+def integer(value: object, low: int, high: int, what: str, notes: Notes) -> int | None:
     """Return a whole number within limits; what is there but outside them is noted.
 
     Zero stands for "unknown" in all catalogues and is not noted.
@@ -123,22 +161,22 @@ def integer(value: object, low: int, high: int, what: str, context: Context) -> 
     result = number(value)
     if result is None:
         if text(value):
-            context.note(f"{what} malformed")
+            notes.note(f"{what} malformed")
         return None
     if not low <= result <= high:
         if result:
-            context.note(f"{what} out of range")
+            notes.note(f"{what} out of range")
         return None
     return int(result)
 
 
-def rating(value: object, context: Context) -> float | None:
+def rating(value: object, notes: Notes) -> float | None:
     """Return a mean rating from 0 to 10; None where there is none or it is 0."""
     result = number(value)
     if result is None or result == 0:
         return None
     if not 0 < result <= _TOP_RATING:
-        context.note("rating out of range")
+        notes.note("rating out of range")
         return None
     return round(result, 3)
 
@@ -151,24 +189,24 @@ def digits(value: object) -> str:
     return str(int(result))
 
 
-def imdb_id(value: object, context: Context | None = None) -> str:
+def imdb_id(value: object, notes: Notes | None = None) -> str:
     """Return an IMDb id with ``tt`` and at least seven digits, from that or bare digits."""
     raw = text(value).casefold()
     if raw.isascii() and raw.isdigit():
         raw = "tt" + raw
     if not _IMDB.fullmatch(raw):
-        if raw and context:
-            context.note("imdb id malformed")
+        if raw and notes:
+            notes.note("imdb id malformed")
         return ""
     return "tt" + raw[2:].lstrip("0").zfill(7)
 
 
-def year_of(value: object, context: Context) -> int | None:
+def year_of(value: object, notes: Notes) -> int | None:
     """Return a year of release, 1870 to 2100."""
-    return integer(value, _FIRST_YEAR, _LAST_YEAR, "year", context)
+    return integer(value, _FIRST_YEAR, _LAST_YEAR, "year", notes)
 
 
-def calendar_date(value: object, context: Context) -> tuple[str, int | None]:
+def calendar_date(value: object, notes: Notes) -> tuple[str, int | None]:
     """Return a date as ``YYYY-MM-DD`` and its year; a year alone gives an empty date.
 
     Times after the date are dropped; forms such as ``March 30, 2021`` are understood.
@@ -180,8 +218,8 @@ def calendar_date(value: object, context: Context) -> tuple[str, int | None]:
     if found and _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return found.isoformat(), found.year
     if raw.isascii() and raw.isdigit() and len(raw) == len("1999"):
-        return "", year_of(raw, context)
-    context.note("date malformed")
+        return "", year_of(raw, notes)
+    notes.note("date malformed")
     return "", None
 
 
@@ -200,7 +238,7 @@ def _parsed_date(raw: str) -> date | None:
     return None
 
 
-def split_list(value: object, context: Context, separators: str = ",") -> list[Any]:
+def split_list(value: object, notes: Notes, separators: str = ",") -> list[Any]:
     """Elements of a list however it is written.
 
     A JSON array, a Python literal (parsed by :func:`ast.literal_eval` after a
@@ -212,16 +250,16 @@ def split_list(value: object, context: Context, separators: str = ",") -> list[A
     if not raw or raw.casefold() in _EMPTY:
         return []
     if raw[0] == "[":
-        return list(_bracketed(raw, context))
+        return list(_bracketed(raw, notes))
     for separator in separators[1:]:
         raw = raw.replace(separator, separators[0])
     return raw.split(separators[0])
 
 
-def _bracketed(raw: str, context: Context) -> tuple[Any, ...]:
+def _bracketed(raw: str, notes: Notes) -> tuple[Any, ...]:
     parsed = _short_list(raw) if len(raw) < _SHORT_LIST else _parse_list(raw)
     if parsed is None:
-        context.note("list malformed")
+        notes.note("list malformed")
         return ()
     return parsed
 
@@ -254,19 +292,19 @@ def _from_literal(raw: str) -> object:
         return None
 
 
-def names(value: object, context: Context, key: str = "name", separators: str = ",") -> list[str]:
+def names(value: object, notes: Notes, key: str = "name", separators: str = ",") -> list[str]:
     """Names in a list of texts or of objects with a name."""
     found = (
         text(item.get(key)) if isinstance(item, dict) else text(item)
-        for item in split_list(value, context, separators)
+        for item in split_list(value, notes, separators)
     )
     return [name for name in found if name]
 
 
-def people_names(value: object, context: Context) -> tuple[str, ...]:
+def people_names(value: object, notes: Notes) -> tuple[str, ...]:
     """Names of people, with ``, Jr.`` joined to the name before and bare numbers left out."""
     joined: list[str] = []
-    for name in names(value, context):
+    for name in names(value, notes):
         if joined and name.casefold() in _SUFFIXES:
             joined[-1] += f", {name}"
         elif not name.isdigit():

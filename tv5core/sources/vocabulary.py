@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tv5core.importers.values import plain, unique
+from tv5core.sources.values import plain, unique
 
 __all__ = ["certification", "genre_by_tmdb_number", "genres", "provider", "provider_of_file"]
 

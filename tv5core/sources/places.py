@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from tv5core.importers.values import plain
+from tv5core.sources.values import plain
 
 __all__ = ["country", "language"]
 

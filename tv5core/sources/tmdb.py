@@ -1,0 +1,240 @@
+"""A title out of a record of TMDB's, from its API or from the CSV files made of it.
+
+A CSV row and a JSON body have the same keys; only how lists are written differs, and
+:func:`tv5core.sources.values.split_list` takes them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tv5core.sources.places import country, language
+from tv5core.sources.values import (
+    Notes,
+    RowError,
+    calendar_date,
+    digits,
+    imdb_id,
+    integer,
+    names,
+    number,
+    plain,
+    rating,
+    required_title,
+    split_list,
+    text,
+    unique,
+    whole,
+)
+from tv5core.sources.vocabulary import certification, genre_by_tmdb_number, genres, provider
+from tv5core.types import Kind, Offer, Person, Title
+
+__all__ = ["MAX_RUNTIME", "MAX_SEASONS", "OFFER_KINDS", "SHOW_KEYS", "title_of"]
+
+MAX_RUNTIME = 1_440
+"""Longest film that is believed, in minutes."""
+MAX_SEASONS = 1_000
+OFFER_KINDS = ("flatrate", "free", "ads", "rent", "buy")
+SHOW_KEYS = {"first_air_date", "number_of_seasons", "episode_run_time", "origin_country"}
+"""Keys that only series have."""
+_WRITING = {"Writer", "Screenplay", "Story", "Author", "Creator", "Teleplay"}
+_BOOLEANS = {"", "true", "false", "0", "1"}
+
+
+def title_of(record: Mapping[str, Any], notes: Notes, region: str = "US") -> Title:
+    """Make a title of one CSV row or JSON object; its id is left empty.
+
+    Parameters
+    ----------
+    record : mapping
+        Keys as TMDB names them; ``media_type`` (``movie`` or ``tv``) settles the kind.
+    notes : Notes
+        Told of values that were left out.
+    region : str
+        Country whose age rating is taken.
+
+    Raises
+    ------
+    RowError
+        There is no usable id or title, or the columns have shifted.
+    """
+    number_at_tmdb = _identity(record)
+    kind = _kind(record)
+    released = record.get("release_date") or record.get("first_air_date")
+    day, year = calendar_date(released, notes)
+    name = record.get("title") or record.get("name")
+    original = text(record.get("original_title") or record.get("original_name"))
+    votes = whole(record.get("vote_count"))
+    cast, directors, writers = _credits(record, notes)
+    return Title(
+        id="",
+        kind=kind,
+        title=required_title(name or original),
+        original_title=original,
+        release_date=day,
+        year=year,
+        overview=text(record.get("overview"), notes),
+        tagline=text(record.get("tagline")),
+        genres=_genres(record, notes),
+        keywords=_keywords(record, notes),
+        cast=cast,
+        directors=directors,
+        creators=unique((*names(record.get("created_by"), notes), *writers)),
+        runtime=_runtime(record, notes),
+        languages=_languages(record, notes),
+        countries=_countries(record, notes),
+        certification=_certification(record, region),
+        seasons=integer(record.get("number_of_seasons"), 1, MAX_SEASONS, "seasons", notes),
+        rating=rating(record.get("vote_average"), notes) if votes else None,
+        votes=votes,
+        popularity=max(0.0, number(record.get("popularity")) or 0.0),
+        external_ids=_external_ids(record, number_at_tmdb, notes),
+        poster_path=text(record.get("poster_path")),
+        offers=_offers(record),
+        source="tmdb",
+    )
+
+
+def _identity(record: Mapping[str, Any]) -> str:
+    given = record.get("id") or record.get("movie_id")
+    found = digits(given)
+    if not found:
+        raise RowError("malformed id", f"expected a TMDB number, got {plain(given)[:60]!r}")
+    if plain(record.get("media_type")) == "person":
+        raise RowError("not a title", "expected a film or a series, got a person")
+    adult = record.get("adult", "")
+    if not isinstance(adult, bool) and plain(adult).casefold() not in _BOOLEANS:
+        raise RowError(
+            "shifted columns", f"adult: expected True or False, got {plain(adult)[:60]!r}"
+        )
+    return found
+
+
+def _kind(record: Mapping[str, Any]) -> Kind:
+    media = record.get("media_type")
+    if media in ("movie", "tv"):
+        return "movie" if media == "movie" else "show"
+    if "title" in record and "name" not in record:
+        return "movie"
+    return (
+        "show" if record.keys() & (SHOW_KEYS - {"origin_country"}) or "name" in record else "movie"
+    )
+
+
+def _part(record: Mapping[str, Any], *path: str) -> Any:
+    """Return a value deep inside a JSON object; None where any step is missing."""
+    value: Any = record
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [x for x in value if isinstance(x, dict)] if isinstance(value, list) else []
+
+
+def _genres(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
+    by_name = names(record.get("genres") or record.get("genre"), notes)
+    numbered = record.get("genre_ids")
+    by_number = map(genre_by_tmdb_number, numbered if isinstance(numbered, list) else ())
+    return genres([*by_name, *by_number])
+
+
+def _keywords(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
+    given = record.get("keywords")
+    if isinstance(given, dict):
+        given = given.get("keywords") or given.get("results")
+    return unique(word.lower() for word in names(given, notes))
+
+
+def _runtime(record: Mapping[str, Any], notes: Notes) -> int | None:
+    given = record.get("runtime")
+    episodes = record.get("episode_run_time")
+    if given is None and isinstance(episodes, list) and episodes:
+        given = episodes[0]
+    return integer(given, 1, MAX_RUNTIME, "runtime", notes)
+
+
+def _languages(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
+    spoken = names(record.get("spoken_languages"), notes, key="iso_639_1")
+    found = (language(word) for word in [text(record.get("original_language")), *spoken])
+    return unique(code for code in found if code)
+
+
+def _countries(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
+    made_in = names(record.get("production_countries"), notes, key="iso_3166_1")
+    origin = names(record.get("origin_country"), notes)
+    return unique(country(word) for word in [*made_in, *origin])
+
+
+def _external_ids(record: Mapping[str, Any], tmdb: str, notes: Notes) -> dict[str, str]:
+    found = {"tmdb": tmdb}
+    imdb = imdb_id(record.get("imdb_id") or _part(record, "external_ids", "imdb_id"), notes)
+    if imdb:
+        found["imdb"] = imdb
+    return found
+
+
+def _credits(
+    record: Mapping[str, Any], notes: Notes
+) -> tuple[tuple[Person, ...], tuple[str, ...], tuple[str, ...]]:
+    """Cast in billing order, directors and writers."""
+    cast = _crowd(record, "cast", notes)
+    crew = _crowd(record, "crew", notes)
+    ordered = sorted(cast, key=lambda p: number(p.get("order")) or 0.0)
+    return _people(ordered), _with_job(crew, {"Director"}), _with_job(crew, _WRITING)
+
+
+def _crowd(record: Mapping[str, Any], key: str, notes: Notes) -> list[dict[str, Any]]:
+    # Series: the aggregate over all seasons is fuller than the latest season's credits.
+    for part in ("aggregate_credits", "credits"):
+        if found := _objects(_part(record, part, key)):
+            return found
+    given = record.get(key)
+    return _objects(split_list(given, notes) if isinstance(given, str) and given else given)
+
+
+def _people(members: Iterable[Mapping[str, Any]]) -> tuple[Person, ...]:
+    found: dict[str, Person] = {}
+    for member in members:
+        name = text(member.get("name"))
+        roles = _objects(member.get("roles"))
+        character = text(member.get("character") or (roles[0].get("character") if roles else ""))
+        if name:
+            found.setdefault(name.casefold(), Person(name, character))
+    return tuple(found.values())
+
+
+def _with_job(crew: Iterable[Mapping[str, Any]], jobs: set[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for member in crew:
+        held = {member.get("job"), *(job.get("job") for job in _objects(member.get("jobs")))}
+        if held & jobs:
+            found.append(text(member.get("name")))
+    return unique(name for name in found if name)
+
+
+def _certification(record: Mapping[str, Any], region: str) -> str:
+    found: list[object] = []
+    for entry in _objects(_part(record, "release_dates", "results")):
+        if entry.get("iso_3166_1") == region:
+            found += [d.get("certification") for d in _objects(entry.get("release_dates"))]
+    for entry in _objects(_part(record, "content_ratings", "results")):
+        found += [entry.get("rating")] if entry.get("iso_3166_1") == region else []
+    for entry in _objects(_part(record, "releases", "countries")):
+        found += [entry.get("certification")] if entry.get("iso_3166_1") == region else []
+    return next((certification(text(word)) for word in found if text(word)), "")
+
+
+def _offers(record: Mapping[str, Any]) -> tuple[Offer, ...]:
+    regions = _part(record, "watch/providers", "results")
+    found: dict[tuple[str, str, str], Offer] = {}
+    for region, entry in regions.items() if isinstance(regions, dict) else ():
+        for kind in OFFER_KINDS:
+            for service in _objects(_part(entry, kind)):
+                name = provider(text(service.get("provider_name")))
+                if name:
+                    offer = Offer(name, country(region), kind, url=text(entry.get("link")))
+                    found.setdefault((name, offer.region, kind), offer)
+    return tuple(found.values())

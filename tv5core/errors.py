@@ -18,7 +18,16 @@
     │   └── DiskFullError                no room to write; nothing was written
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
-    └── ImportFormatError                a file's format is unknown or unusable
+    ├── ImportFormatError                a file's format is unknown or unusable
+    └── UpstreamError                    a provider could not be asked, or its answer not used
+        ├── RateLimitedError             it would take too long, or break the limit
+        ├── DeadlineError                no answer by the deadline
+        ├── BreakerOpenError             the provider fails; it is left alone for a while
+        ├── UnreachableError             no connection, or one that broke off
+        ├── ResponseTooLargeError        more bytes than are accepted
+        ├── ForbiddenTargetError         a host or an address that may not be asked
+        ├── UpstreamStatusError          a status that says the call failed
+        └── MalformedResponseError       an answer that cannot be read
 
 Messages read "expected X, got Y".
 """
@@ -26,22 +35,31 @@ Messages read "expected X, got Y".
 from __future__ import annotations
 
 __all__ = [
+    "BreakerOpenError",
     "CatalogError",
     "CatalogLockedError",
     "ClosedError",
     "CorruptFileError",
+    "DeadlineError",
     "DimensionError",
     "DiskFullError",
     "DuplicateKeyError",
     "EmbedderMismatchError",
+    "ForbiddenTargetError",
     "FormatVersionError",
     "ImportFormatError",
     "InvalidInputError",
+    "MalformedResponseError",
     "NonFiniteVectorError",
     "NotACatalogError",
+    "RateLimitedError",
     "ReadOnlyError",
+    "ResponseTooLargeError",
     "Tv5Error",
     "UnknownIdError",
+    "UnreachableError",
+    "UpstreamError",
+    "UpstreamStatusError",
     "ZeroVectorError",
 ]
 
@@ -116,3 +134,84 @@ class FormatVersionError(CorruptFileError):
 
 class ImportFormatError(Tv5Error):
     """A file to import has a format that is unknown or unusable."""
+
+
+class UpstreamError(Tv5Error):
+    """A provider could not be asked, or its answer cannot be used."""
+
+
+class RateLimitedError(UpstreamError):
+    """A call would wait longer than it may, or the provider says that it asked too often.
+
+    Attributes
+    ----------
+    retry_after_s : float
+        Seconds until it is worth another try.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineError(UpstreamError):
+    """No answer came by the deadline."""
+
+
+class BreakerOpenError(UpstreamError):
+    """The provider failed so often that it is left alone for a while.
+
+    Attributes
+    ----------
+    retry_after_s : float
+        Seconds until it is tried again.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UnreachableError(UpstreamError):
+    """No connection was to be had, or it broke off before the answer was whole."""
+
+
+class ResponseTooLargeError(UpstreamError):
+    """An answer has more bytes, packed or unpacked, than are accepted."""
+
+
+class ForbiddenTargetError(UpstreamError):
+    """A host, scheme or address that may not be asked, be it named or redirected to."""
+
+
+class UpstreamStatusError(UpstreamError):
+    """The provider answered that the call failed.
+
+    Attributes
+    ----------
+    status : int
+        Of HTTP.
+    code : int
+        The provider's own, 0 where it gave none.
+    message : str
+        The provider's own, empty where it gave none.
+    """
+
+    def __init__(self, status: int, code: int = 0, message: str = "", *, where: str = "") -> None:
+        said = f" ({code}: {message})" if code or message else ""
+        super().__init__(f"{where}: " * bool(where) + f"expected an answer, got {status}{said}")
+        self.status, self.code, self.message = status, code, message
+
+
+class MalformedResponseError(UpstreamError):
+    """An answer that is not what the provider's interface promises.
+
+    Attributes
+    ----------
+    where : str
+        The field or the byte that is wrong, empty where it is all of it.
+    """
+
+    def __init__(self, message: str, where: str = "") -> None:
+        super().__init__(message)
+        self.where = where

@@ -27,7 +27,11 @@
         ├── ResponseTooLargeError        more bytes than are accepted
         ├── ForbiddenTargetError         a host or an address that may not be asked
         ├── UpstreamStatusError          a status that says the call failed
-        └── MalformedResponseError       an answer that cannot be read
+        ├── MalformedResponseError       an answer that cannot be read
+        ├── CredentialsError             no key, or one that the provider refuses
+        ├── SourceDisabledError          a source that is off until it is switched on
+        ├── TitleNotFoundError           the provider has no such title, or no such file
+        └── UpstreamRefusalError         an answer that says why there is none
 
 Messages read "expected X, got Y".
 """
@@ -40,6 +44,7 @@ __all__ = [
     "CatalogLockedError",
     "ClosedError",
     "CorruptFileError",
+    "CredentialsError",
     "DeadlineError",
     "DimensionError",
     "DiskFullError",
@@ -55,10 +60,13 @@ __all__ = [
     "RateLimitedError",
     "ReadOnlyError",
     "ResponseTooLargeError",
+    "SourceDisabledError",
+    "TitleNotFoundError",
     "Tv5Error",
     "UnknownIdError",
     "UnreachableError",
     "UpstreamError",
+    "UpstreamRefusalError",
     "UpstreamStatusError",
     "ZeroVectorError",
 ]
@@ -215,3 +223,19 @@ class MalformedResponseError(UpstreamError):
     def __init__(self, message: str, where: str = "") -> None:
         super().__init__(message)
         self.where = where
+
+
+class CredentialsError(UpstreamError):
+    """There is no key for a provider, or the provider refuses the one there is."""
+
+
+class SourceDisabledError(UpstreamError):
+    """A source that promises nothing was asked without being switched on."""
+
+
+class TitleNotFoundError(UpstreamError):
+    """The provider has no such title, or no such file."""
+
+
+class UpstreamRefusalError(UpstreamError):
+    """The provider understood, and said why it gives no answer."""

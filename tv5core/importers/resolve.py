@@ -82,8 +82,23 @@ class Bridge:
         return msgspec.structs.replace(title, external_ids={**ids, **added})
 
 
+class Unite(Protocol):
+    """A rule by which two descriptions of one work become one; see :func:`merge`."""
+
+    def __call__(self, stored: Title, incoming: Title, *, restated: bool = False) -> Title:
+        """Return the title as it is to be stored."""
+        ...
+
+
 class Resolver:
     """Places rows one after another; what they change waits in ``pending``.
+
+    Parameters
+    ----------
+    store : Store
+    bridge : Bridge
+    unite : Unite
+        The rule for a row about a title that is there already.
 
     Attributes
     ----------
@@ -91,9 +106,10 @@ class Resolver:
         New and changed titles by id, since :meth:`flushed`.
     """
 
-    def __init__(self, store: Store, bridge: Bridge) -> None:
+    def __init__(self, store: Store, bridge: Bridge, *, unite: Unite = merge) -> None:
         self._store = store
         self._bridge = bridge
+        self._unite = unite
         self._by_alias: dict[str, list[str]] = {}
         self._stated: set[str] = set()
         self.pending: dict[str, Title] = {}
@@ -128,7 +144,7 @@ class Resolver:
             return "new"
         restated = title.id in (found.id, own_id(found)) and title.id not in self._stated
         self.passed(row)
-        merged = merge(found, _under(found, title), restated=bool(title.id) and restated)
+        merged = self._unite(found, _under(found, title), restated=bool(title.id) and restated)
         if merged == found:
             return "unchanged"
         self._put(merged)

@@ -30,7 +30,7 @@ from tv5core.sources.values import (
 from tv5core.sources.vocabulary import certification, genre_by_tmdb_number, genres, provider
 from tv5core.types import Kind, Offer, Person, Title
 
-__all__ = ["MAX_RUNTIME", "MAX_SEASONS", "OFFER_KINDS", "SHOW_KEYS", "title_of"]
+__all__ = ["MAX_RUNTIME", "MAX_SEASONS", "OFFER_KINDS", "SHOW_KEYS", "offers_of", "title_of"]
 
 MAX_RUNTIME = 1_440
 """Longest film that is believed, in minutes."""
@@ -91,7 +91,7 @@ def title_of(record: Mapping[str, Any], notes: Notes, region: str = "US") -> Tit
         popularity=max(0.0, number(record.get("popularity")) or 0.0),
         external_ids=_external_ids(record, number_at_tmdb, notes),
         poster_path=text(record.get("poster_path")),
-        offers=_offers(record),
+        offers=offers_of(record.get("watch/providers")),
         source="tmdb",
     )
 
@@ -227,8 +227,9 @@ def _certification(record: Mapping[str, Any], region: str) -> str:
     return next((certification(text(word)) for word in found if text(word)), "")
 
 
-def _offers(record: Mapping[str, Any]) -> tuple[Offer, ...]:
-    regions = _part(record, "watch/providers", "results")
+def offers_of(providers: object) -> tuple[Offer, ...]:
+    """Offers in what ``watch/providers`` says of a title, country by country."""
+    regions = providers.get("results") if isinstance(providers, Mapping) else None
     found: dict[tuple[str, str, str], Offer] = {}
     for region, entry in regions.items() if isinstance(regions, dict) else ():
         for kind in OFFER_KINDS:

@@ -11,6 +11,7 @@ import ast
 import functools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ import msgspec
 __all__ = [
     "MAX_TEXT",
     "Notes",
+    "Remarks",
     "RowError",
     "calendar_date",
     "decode",
@@ -82,6 +84,14 @@ class Notes(Protocol):
 
     def note(self, what: str) -> None:
         """Count one remark, such as ``runtime out of range``."""
+
+
+class Remarks(Counter[str]):
+    """Remarks, counted by what they say."""
+
+    def note(self, what: str) -> None:
+        """Count one remark."""
+        self[what] += 1
 
 
 def decode(raw: bytes) -> Any:

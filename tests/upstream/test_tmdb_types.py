@@ -1,0 +1,231 @@
+"""TMDB's bodies as structs: forgiving of what is missing, exact about what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.upstream.recorded import FILM, LIST, SERIES, as_body
+from tv5core.errors import MalformedResponseError
+from tv5core.types import Offer, Person
+from tv5core.upstream.decoding import decoded, without_nulls
+from tv5core.upstream.justwatch_types import Envelope, Popular
+from tv5core.upstream.tmdb_mapping import offers_from, title_from
+from tv5core.upstream.tmdb_types import (
+    ChangedId,
+    Configuration,
+    Country,
+    Credits,
+    ErrorBody,
+    ExternalIds,
+    Found,
+    Genres,
+    Keywords,
+    Language,
+    MovieDetails,
+    MovieResult,
+    MultiResult,
+    Page,
+    Region,
+    ReleaseDates,
+    ServiceListing,
+    Services,
+    TvDetails,
+    TvResult,
+    WatchProviders,
+)
+
+RECORDED = Path(__file__).parents[3] / "shared" / "data" / "tmdb_responses"
+
+
+def film(**changes: Any) -> MovieDetails:
+    return decoded(as_body(FILM | changes), MovieDetails, "tmdb movie/7001")
+
+
+def test_a_film_with_what_was_appended() -> None:
+    title = title_from(film(), checked_at=1_700_000_000)
+    assert (title.id, title.kind, title.title) == ("tmdb:movie:7001", "movie", FILM["title"])
+    assert (title.year, title.release_date, title.runtime) == (2019, "2019-11-08", 104)
+    assert title.genres == ("Science Fiction",)
+    assert title.keywords == ("salvage", "moon")
+    assert title.cast == (Person("Jonas Egger"), Person("Mira Lind", "Pilot"))
+    assert (title.directors, title.creators) == (("Ada Holm",), ("Luis Abel",))
+    assert (title.rating, title.votes, title.popularity) == (7.0, 412, 93.4917)
+    assert title.external_ids == {"tmdb": "7001", "imdb": "tt7001001"}
+    assert title.certification == "PG-13"
+    assert title_from(film(), region="DE").certification == "12"
+    assert (title.languages, title.countries) == (("en",), ("US",))
+    assert (title.source, title.updated_at) == ("tmdb", 1_700_000_000)
+    us, fr = title.offers
+    assert us == Offer(
+        "netflix",
+        "US",
+        "flatrate",
+        url="https://www.themoviedb.org/movie/7001/watch?locale=US",
+        checked_at=1_700_000_000,
+    )
+    assert (fr.provider, fr.region, fr.kind) == ("disney plus", "FR", "buy")
+
+
+def test_a_series() -> None:
+    details = decoded(as_body(SERIES), TvDetails, "tmdb tv/8002")
+    title = title_from(details)
+    assert (title.id, title.kind, title.seasons) == ("tmdb:tv:8002", "show", 3)
+    assert title.genres == ("Science Fiction", "Fantasy")
+    assert title.keywords == ("radio",)
+    assert title.certification == "TV-MA"
+    assert title.creators == ("Karin Dubois",)
+    assert title.external_ids == {"tmdb": "8002", "imdb": "tt0944947"}
+    assert title.rating is None, "nobody voted"
+    assert title.overview == ""
+    assert title.countries == ("GB",)
+
+
+@pytest.mark.parametrize("name", sorted(FILM))
+def test_any_field_may_be_null_or_missing(name: str) -> None:
+    if name == "id":
+        return
+    without = {key: value for key, value in FILM.items() if key != name}
+    assert title_from(film(**{name: None})) == title_from(
+        decoded(as_body(without), MovieDetails, "film")
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"id": None}, "field `id`"),
+        ({"id": "seven"}, "$.id"),
+        ({"runtime": [104]}, "$.runtime"),
+        ({"title": {"en": "x"}}, "$.title"),
+        ({"genres": {"id": 1}}, "$.genres"),
+        ({"credits": {"cast": [{"name": "A"}, {"name": 5}]}}, "$.credits.cast[1].name"),
+        ({"watch/providers": {"results": {"US": []}}}, "$.watch/providers.results[...]"),
+        ({"title": None, "original_title": None}, "expected a title"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(changes: dict[str, Any], place: str) -> None:
+    with pytest.raises(MalformedResponseError) as caught:
+        film(**changes)
+    assert place in str(caught.value), str(caught.value)
+    assert str(caught.value).startswith("tmdb movie/7001: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "an empty body"),
+        (b"<html>down for maintenance</html>", "<html>down"),
+        (as_body(FILM)[:200], "200 bytes beginning"),
+        (b'{"id": 7001, "title": "\xff\xfe"}', "expected JSON"),
+        (b"[" * 200_000, "expected JSON"),
+        (b"[1, 2]", "got `array`"),
+    ],
+)
+def test_what_is_no_body_at_all(body: bytes, said: str) -> None:
+    with pytest.raises(MalformedResponseError, match="tmdb film") as caught:
+        decoded(body, MovieDetails, "tmdb film")
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_nulls_go_at_any_depth_and_nothing_else() -> None:
+    given = {"a": None, "b": [None, {"c": None, "d": 0}], "e": "", "f": False}
+    assert without_nulls(given) == {"b": [{"d": 0}], "e": "", "f": False}
+
+
+def test_a_mixed_list() -> None:
+    page = decoded(as_body(LIST), Page[MultiResult], "tmdb search/multi")
+    assert (page.page, page.total_pages, page.total_results) == (1, 500, 10_000)
+    one, two, three = page.results
+    assert title_from(one).id == "tmdb:movie:1"
+    assert title_from(one).genres == ("Horror",)
+    assert title_from(two).id == "tmdb:tv:2"
+    assert title_from(two).year == 2020
+    with pytest.raises(MalformedResponseError, match="got a person"):
+        title_from(three)
+
+
+def test_films_are_no_series() -> None:
+    films = as_body({"page": 1, "results": [{"id": 4, "title": "Four"}]})
+    assert decoded(films, Page[MovieResult], "x").results[0].title == "Four"
+    with pytest.raises(MalformedResponseError, match=r"expected a name.*\$\.results\[0\]"):
+        decoded(films, Page[TvResult], "tmdb search/tv")
+
+
+def test_offers_of_some_countries() -> None:
+    providers = decoded(as_body(FILM["watch/providers"]), WatchProviders, "x")
+    assert {offer.region for offer in offers_from(providers)} == {"US", "FR"}
+    assert [o.region for o in offers_from(providers, ["FR"], checked_at=3)] == ["FR"]
+    assert offers_from(providers, ["FR"], checked_at=3)[0].checked_at == 3
+
+
+# -- the real bodies, where they are -----------------------------------------------------------
+
+_KINDS: list[tuple[str, Any]] = [
+    ("tv-series-details-append-response|tv-details|tv-latest|tv__all|tv-series.json", TvDetails),
+    (
+        "movie-details|movie-latest|movie__all|adamayoung__movie.json|movie-with",
+        MovieDetails,
+    ),
+    ("api-configuration|configuration__get", Configuration),
+    ("configuration-countries", list[Country]),
+    ("configuration-languages", list[Language]),
+    ("error-|invalid-api-key|resource-not-found|validation-error", ErrorBody),
+    ("find-results", Found),
+    ("genre", Genres),
+    ("all-changes|changes__movies", Page[ChangedId]),
+    ("watch-provider-regions", Services[Region]),
+    ("watch-provider-movie-list|watch-provider-tv-list", Services[ServiceListing]),
+    ("watch-providers|watch-provider-result", WatchProviders),
+    ("credits", Credits),
+    ("external-ids", ExternalIds),
+    ("keywords__movies", Page[MovieResult]),
+    ("keywords", Keywords),
+    ("release-dates", ReleaseDates),
+    ("tv-search-decoding-error|movie-popular|movie-top|movie-similar", Page[MovieResult]),
+    ("recommendations|search-movie|movie-pageable", Page[MovieResult]),
+    ("tv-popular|tv-similar|search-tv|tv-series-pageable", Page[TvResult]),
+    ("media-pageable|trending-all", Page[MultiResult]),
+]
+
+
+def _kind_of(name: str) -> Any:
+    found = (kind for parts, kind in _KINDS if any(part in name for part in parts.split("|")))
+    return next(found, None)
+
+
+def _recorded() -> list[Path]:
+    return sorted(RECORDED.glob("*.json")) if RECORDED.is_dir() else []
+
+
+@pytest.mark.skipif(not _recorded(), reason="no recorded bodies beside the checkout")
+def test_every_recorded_body_decodes() -> None:
+    typed = 0
+    for path in _recorded():
+        body = path.read_bytes()
+        kind = _kind_of(path.name)
+        if path.name.startswith("justwatch"):
+            envelope = decoded(body, Envelope, path.name)
+            decoded(json.dumps(envelope.data).encode(), Popular, path.name)
+        elif kind is None:
+            # Seasons, people, images and the like: nothing here asks for them.
+            assert decoded(body, dict[str, Any], path.name)
+        else:
+            found = decoded(body, kind, path.name)
+            typed += 1
+            if isinstance(found, MovieDetails | TvDetails):
+                assert title_from(found).title
+            if isinstance(found, Page) and not isinstance(found.results[0], ChangedId):
+                assert all(title_from(r).title for r in found.results if r.media_type != "person")
+    assert typed >= 45
+
+
+@pytest.mark.skipif(not _recorded(), reason="no recorded bodies beside the checkout")
+def test_the_body_that_is_wrong_on_purpose_says_where() -> None:
+    body = (RECORDED / "jdrouet__tv-search-decoding-error.json").read_bytes()
+    with pytest.raises(MalformedResponseError, match=r"expected a name.*`?\$\.results\[0\]"):
+        decoded(body, Page[TvResult], "tmdb search/tv")

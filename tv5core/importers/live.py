@@ -1,0 +1,100 @@
+"""Storing what a live source says into a catalogue that files may have filled before.
+
+A title is matched as a row of a file would be: by its ids, else by name, kind and year. What the
+source itself had said before is replaced, because it may have taken something back; what others
+said is kept and merged by the rule of :mod:`tv5core.importers.merge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from tv5core.importers.base import Row
+from tv5core.importers.merge import merge
+from tv5core.importers.resolve import Bridge, Resolver
+from tv5core.types import Offer, Title
+
+__all__ = ["LiveCatalog", "MergingCatalog"]
+
+_TMDB_PAGE = "themoviedb.org/"
+
+
+class LiveCatalog(Protocol):
+    """What is needed of :class:`tv5core.catalog.Catalog`."""
+
+    def find(self, alias: str) -> tuple[str, ...]:
+        """Ids of the titles that carry an alias, oldest first."""
+        ...
+
+    def get_many(self, ids: Sequence[str]) -> list[Title | None]:
+        """Return the titles of these ids; None for an unknown one."""
+        ...
+
+    def add(
+        self, titles: Sequence[Title], /, *, embed: bool, checkpoint: tuple[str, bytes] | None
+    ) -> Any:
+        """Store titles and a checkpoint in one transaction."""
+        ...
+
+    def checkpoint(self, key: str) -> bytes | None:
+        """Return the checkpoint stored under a key."""
+        ...
+
+
+class MergingCatalog:
+    """A catalogue to which titles of a live source are added, each to the title it is about.
+
+    Parameters
+    ----------
+    catalog : LiveCatalog
+        Open for writing.
+    """
+
+    def __init__(self, catalog: LiveCatalog) -> None:
+        self._catalog = catalog
+        self._resolver = Resolver(catalog, Bridge(), unite=restate)
+        self.find, self.checkpoint = catalog.find, catalog.checkpoint
+
+    def add(
+        self,
+        titles: Sequence[Title],
+        /,
+        *,
+        embed: bool = True,
+        checkpoint: tuple[str, bytes] | None = None,
+    ) -> Any:
+        """Store titles under the ids they have in the catalogue; see ``Catalog.add``."""
+        for place, title in enumerate(titles):
+            # The source's own id is among the external ids; the catalogue's may be another.
+            self._resolver.place(Row(place, msgspec.structs.replace(title, id="")))
+        placed = list(self._resolver.pending.values())
+        done = self._catalog.add(placed, embed=embed, checkpoint=checkpoint)
+        self._resolver.flushed()
+        return done
+
+
+def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
+    """Unite what is stored with what a live source says now.
+
+    Of titles whose main source it is, everything it says replaces what is stored. Ids elsewhere
+    stay, and so do offers, but for those that the same source gave before.
+    """
+    if stored.source == incoming.source and stored.kind == incoming.kind:
+        united = msgspec.structs.replace(
+            incoming,
+            id=stored.id,
+            external_ids={**stored.external_ids, **incoming.external_ids},
+        )
+    else:
+        united = merge(stored, incoming, restated=restated)
+    kept = [offer for offer in stored.offers if not _is_tmdbs(offer)]
+    fresh = {(o.provider, o.region, o.kind, o.quality): o for o in (*kept, *incoming.offers)}
+    return msgspec.structs.replace(united, offers=tuple(fresh.values()))
+
+
+def _is_tmdbs(offer: Offer) -> bool:
+    """Whether an offer came from TMDB, whose offers all lead to its own page."""
+    return _TMDB_PAGE in offer.url

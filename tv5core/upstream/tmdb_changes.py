@@ -1,0 +1,79 @@
+"""The windows of days in which TMDB tells what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Unpack
+
+from tv5core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from tv5core.upstream.tmdb import Limits, Media, Tmdb
+
+__all__ = ["MAX_WINDOW_DAYS", "changed_ids", "day", "window", "windows"]
+
+MAX_WINDOW_DAYS = 14
+"""TMDB's own limit."""
+_MAX_PAGE = 500
+
+
+def day(given: date) -> date:
+    """Return the day itself; a moment would be taken for one of an unknown time zone."""
+    if isinstance(given, datetime) or not isinstance(given, date):
+        raise InvalidInputError(f"expected a date, got {given!r}")
+    return given
+
+
+def window(start: date, end: date) -> dict[str, str]:
+    """Return the parameters of a window of days.
+
+    Raises
+    ------
+    InvalidInputError
+        It is longer than 14 days, or ends before it starts.
+    """
+    if not timedelta(0) <= day(end) - day(start) <= timedelta(days=MAX_WINDOW_DAYS):
+        raise InvalidInputError(
+            f"expected at most {MAX_WINDOW_DAYS} days, the earlier first, got {start} to {end}"
+        )
+    return {"start_date": start.isoformat(), "end_date": end.isoformat()}
+
+
+def windows(since: date, until: date) -> Iterator[tuple[date, date]]:
+    """Cut a stretch of days into windows that TMDB takes; neighbours share a day."""
+    start = day(since)
+    if day(until) < start:
+        raise InvalidInputError(f"expected the earlier day first, got {since} to {until}")
+    while True:
+        end = min(start + timedelta(days=MAX_WINDOW_DAYS), until)
+        yield start, end
+        if end >= until:
+            return
+        start = end
+
+
+async def changed_ids(
+    client: Tmdb, media: Media, since: date, until: date, **limits: Unpack[Limits]
+) -> list[int]:
+    """Collect the numbers of all titles that changed; see ``Tmdb.changed_ids``."""
+    found: set[int] = set()
+    for start, end in windows(since, until):
+        found |= await _changed_within(client, media, start, end, **limits)
+    return sorted(found)
+
+
+async def _changed_within(
+    client: Tmdb, media: Media, start: date, end: date, **limits: Unpack[Limits]
+) -> set[int]:
+    """Read all pages of a window; one with more pages than TMDB gives is halved."""
+    first = await client.changes(media, start, end, **limits)
+    if first.total_pages > _MAX_PAGE and end - start > timedelta(days=1):
+        middle = start + (end - start) // 2
+        left = await _changed_within(client, media, start, middle, **limits)
+        return left | await _changed_within(client, media, middle, end, **limits)
+    found = {each.id for each in first.results}
+    for number in range(2, min(first.total_pages, _MAX_PAGE) + 1):
+        page = await client.changes(media, start, end, page=number, **limits)
+        found.update(each.id for each in page.results)
+    return found - {0}

@@ -1,0 +1,422 @@
+"""What TMDB's API answers, version 3, as structs.
+
+Only what identifies a thing is required of it. Everything else takes its default where TMDB leaves
+it out or says null, and fields not named here are passed over.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+__all__ = [
+    "CastMember",
+    "Change",
+    "ChangeItem",
+    "ChangedId",
+    "Configuration",
+    "ContentRating",
+    "ContentRatings",
+    "Country",
+    "Credits",
+    "CrewMember",
+    "ErrorBody",
+    "ExternalIds",
+    "Found",
+    "Genre",
+    "Genres",
+    "Images",
+    "Job",
+    "Keywords",
+    "Language",
+    "MovieDetails",
+    "MovieResult",
+    "MultiResult",
+    "Named",
+    "Page",
+    "Region",
+    "RegionOffers",
+    "ReleaseDate",
+    "ReleaseDates",
+    "Role",
+    "Service",
+    "ServiceListing",
+    "Services",
+    "TitleChanges",
+    "TvDetails",
+    "TvResult",
+    "WatchProviders",
+]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Struct(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of all: immutable, and written without what was not there."""
+
+
+class Named(Struct, frozen=True):
+    """Something with a number and a name: a genre, a keyword, a company."""
+
+    name: str = ""
+    id: int = 0
+
+
+Genre = Named
+
+
+class Genres(Struct, frozen=True):
+    """``genre/movie/list`` and ``genre/tv/list``."""
+
+    genres: tuple[Genre, ...]
+
+
+class Language(Struct, frozen=True):
+    """A language by its ISO 639-1 code."""
+
+    iso_639_1: str = ""
+    english_name: str = ""
+    name: str = ""
+
+
+class Country(Struct, frozen=True):
+    """A country by its ISO 3166-1 code."""
+
+    iso_3166_1: str = ""
+    english_name: str = ""
+    name: str = ""
+
+
+class Region(Struct, frozen=True):
+    """A country of which TMDB knows where to watch."""
+
+    iso_3166_1: str
+    english_name: str = ""
+    native_name: str = ""
+
+
+# -- lists ------------------------------------------------------------------------------------
+
+
+class _Result(Struct, frozen=True, kw_only=True):
+    """What films and series in lists have in common."""
+
+    id: int
+    media_type: str = ""
+    overview: str = ""
+    original_language: str = ""
+    genre_ids: tuple[int, ...] = ()
+    origin_country: tuple[str, ...] = ()
+    popularity: float = 0.0
+    vote_average: float = 0.0
+    vote_count: int = 0
+    poster_path: str = ""
+    backdrop_path: str = ""
+    adult: bool = False
+
+
+class MovieResult(_Result, frozen=True, kw_only=True):
+    """A film in a list."""
+
+    title: str = ""
+    original_title: str = ""
+    release_date: str = ""
+    video: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.title and not self.original_title:
+            raise ValueError("expected a title, got a film without")
+
+
+class TvResult(_Result, frozen=True, kw_only=True):
+    """A series in a list."""
+
+    name: str = ""
+    original_name: str = ""
+    first_air_date: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name and not self.original_name:
+            raise ValueError("expected a name, got a series without")
+
+
+class MultiResult(_Result, frozen=True, kw_only=True):
+    """A film, a series, a person or a collection; ``media_type`` tells."""
+
+    title: str = ""
+    original_title: str = ""
+    name: str = ""
+    original_name: str = ""
+    release_date: str = ""
+    first_air_date: str = ""
+    known_for_department: str = ""
+
+
+class Page(Struct, Generic[T_co], frozen=True):
+    """A page of a list: 20 results, at most 500 pages.
+
+    Attributes
+    ----------
+    page : int
+        From 1.
+    results : tuple
+    total_pages, total_results : int
+        Of the whole list, as TMDB counts; pages after the 500th cannot be had.
+    """
+
+    results: tuple[T_co, ...]
+    page: int = 1
+    total_pages: int = 1
+    total_results: int = 0
+
+
+class Found(Struct, frozen=True):
+    """``find/ID``: what carries an id elsewhere."""
+
+    movie_results: tuple[MovieResult, ...] = ()
+    tv_results: tuple[TvResult, ...] = ()
+
+
+# -- details ----------------------------------------------------------------------------------
+
+
+class Role(Struct, frozen=True):
+    """A character, in credits over all seasons."""
+
+    character: str = ""
+    episode_count: int = 0
+
+
+class Job(Struct, frozen=True):
+    """A job, in credits over all seasons."""
+
+    job: str = ""
+    episode_count: int = 0
+
+
+class CastMember(Struct, frozen=True):
+    """Someone in the cast."""
+
+    id: int = 0
+    name: str = ""
+    character: str = ""
+    order: int = 0
+    roles: tuple[Role, ...] = ()
+
+
+class CrewMember(Struct, frozen=True):
+    """Someone behind the camera."""
+
+    id: int = 0
+    name: str = ""
+    department: str = ""
+    job: str = ""
+    jobs: tuple[Job, ...] = ()
+
+
+class Credits(Struct, frozen=True):
+    """Cast and crew."""
+
+    cast: tuple[CastMember, ...] = ()
+    crew: tuple[CrewMember, ...] = ()
+
+
+class Keywords(Struct, frozen=True):
+    """Keywords; TMDB calls them ``keywords`` for films and ``results`` for series."""
+
+    keywords: tuple[Named, ...] = ()
+    results: tuple[Named, ...] = ()
+
+
+class ExternalIds(Struct, frozen=True):
+    """Ids elsewhere."""
+
+    imdb_id: str = ""
+    wikidata_id: str = ""
+    tvdb_id: int = 0
+
+
+class ReleaseDate(Struct, frozen=True):
+    """One release of a film in a country."""
+
+    certification: str = ""
+    release_date: str = ""
+    type: int = 0
+
+
+class CountryReleases(Struct, frozen=True):
+    """The releases of a film in a country."""
+
+    iso_3166_1: str = ""
+    release_dates: tuple[ReleaseDate, ...] = ()
+
+
+class ReleaseDates(Struct, frozen=True):
+    """The releases of a film, with its age ratings."""
+
+    results: tuple[CountryReleases, ...] = ()
+
+
+class ContentRating(Struct, frozen=True):
+    """The age rating of a series in a country."""
+
+    iso_3166_1: str = ""
+    rating: str = ""
+
+
+class ContentRatings(Struct, frozen=True):
+    """The age ratings of a series."""
+
+    results: tuple[ContentRating, ...] = ()
+
+
+class Service(Struct, frozen=True):
+    """A service on which a title can be watched."""
+
+    provider_name: str = ""
+    provider_id: int = 0
+    display_priority: int = 0
+    logo_path: str = ""
+
+
+class RegionOffers(Struct, frozen=True):
+    """Where to watch a title in one country; ``link`` leads to TMDB's own page about it."""
+
+    link: str = ""
+    flatrate: tuple[Service, ...] = ()
+    free: tuple[Service, ...] = ()
+    ads: tuple[Service, ...] = ()
+    rent: tuple[Service, ...] = ()
+    buy: tuple[Service, ...] = ()
+
+
+class WatchProviders(Struct, frozen=True):
+    """Where to watch a title, by country. The data is JustWatch's and must be credited to it."""
+
+    results: dict[str, RegionOffers] = {}
+
+
+class _Details(_Result, frozen=True, kw_only=True):
+    """What the details of films and series have in common."""
+
+    genres: tuple[Genre, ...] = ()
+    homepage: str = ""
+    production_companies: tuple[Named, ...] = ()
+    production_countries: tuple[Country, ...] = ()
+    spoken_languages: tuple[Language, ...] = ()
+    status: str = ""
+    tagline: str = ""
+    credits: Credits | None = None
+    keywords: Keywords | None = None
+    external_ids: ExternalIds | None = None
+    watch_providers: WatchProviders | None = msgspec.field(default=None, name="watch/providers")
+
+
+class MovieDetails(_Details, frozen=True, kw_only=True):
+    """``movie/ID``, with what was appended to it."""
+
+    title: str = ""
+    original_title: str = ""
+    release_date: str = ""
+    runtime: int = 0
+    budget: int = 0
+    revenue: int = 0
+    imdb_id: str = ""
+    release_dates: ReleaseDates | None = None
+    similar: Page[MovieResult] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.title and not self.original_title:
+            raise ValueError("expected a title, got a film without")
+
+
+class TvDetails(_Details, frozen=True, kw_only=True):
+    """``tv/ID``, with what was appended to it."""
+
+    name: str = ""
+    original_name: str = ""
+    first_air_date: str = ""
+    last_air_date: str = ""
+    created_by: tuple[Named, ...] = ()
+    episode_run_time: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
+    networks: tuple[Named, ...] = ()
+    number_of_episodes: int = 0
+    number_of_seasons: int = 0
+    in_production: bool = False
+    aggregate_credits: Credits | None = None
+    content_ratings: ContentRatings | None = None
+    similar: Page[TvResult] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name and not self.original_name:
+            raise ValueError("expected a name, got a series without")
+
+
+# -- the rest ---------------------------------------------------------------------------------
+
+
+class Images(Struct, frozen=True):
+    """Where images are, and in what sizes."""
+
+    secure_base_url: str = ""
+    base_url: str = ""
+    poster_sizes: tuple[str, ...] = ()
+    backdrop_sizes: tuple[str, ...] = ()
+
+
+class Configuration(Struct, frozen=True):
+    """``configuration``."""
+
+    images: Images
+    change_keys: tuple[str, ...] = ()
+
+
+class ServiceListing(Service, frozen=True):
+    """A service in the list of all, with its place in each country's list."""
+
+    display_priorities: dict[str, int] = {}
+
+
+class Services(Struct, Generic[T_co], frozen=True):
+    """``watch/providers/movie``, ``tv`` and ``regions``."""
+
+    results: tuple[T_co, ...]
+
+
+class ChangedId(Struct, frozen=True):
+    """A title that changed; TMDB now and then lists one without a number."""
+
+    id: int = 0
+    adult: bool = False
+
+
+class ChangeItem(Struct, frozen=True):
+    """One change: what was done, and when."""
+
+    id: str = ""
+    action: str = ""
+    time: str = ""
+    iso_639_1: str = ""
+
+
+class Change(Struct, frozen=True):
+    """The changes of one field."""
+
+    key: str = ""
+    items: tuple[ChangeItem, ...] = ()
+
+
+class TitleChanges(Struct, frozen=True):
+    """``movie/ID/changes`` and ``tv/ID/changes``."""
+
+    changes: tuple[Change, ...] = ()
+
+
+class ErrorBody(Struct, frozen=True):
+    """What TMDB says when it refuses; older services say ``errors`` instead."""
+
+    status_code: int = 0
+    status_message: str = ""
+    errors: tuple[str, ...] = ()

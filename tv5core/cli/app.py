@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tv5core import kernels
-from tv5core.cli import browse, demo, importing, maintain
+from tv5core.cli import browse, demo, importing, maintain, upstream
 from tv5core.cli.output import errors
 from tv5core.errors import InvalidInputError, NotACatalogError, Tv5Error
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 for command in (
     *importing.COMMANDS,
+    *upstream.COMMANDS,
     *browse.COMMANDS,
     *maintain.COMMANDS,
     *demo.COMMANDS,

@@ -21,7 +21,7 @@ from tv5core.cli.output import (
 )
 from tv5core.types import Offer, Title
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "DEFAULT_CATALOG", "print_title"]
 
 Count = Annotated[int, typer.Option("-k", "--count", min=1, max=1000, help="Answers to show.")]
 DEFAULT_CATALOG = Path("tv5-catalog")
@@ -75,10 +75,11 @@ def show(
     if as_json:
         print_json(title)
     else:
-        _print_title(title)
+        print_title(title)
 
 
-def _print_title(title: Title) -> None:
+def print_title(title: Title) -> None:
+    """Print all that is known of a title."""
     console = results()
     console.print(Text(title_line(title), style="bold"))
     for line in (title.tagline, title.overview):

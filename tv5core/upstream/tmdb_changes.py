@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 from tv5core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from tv5core.upstream.tmdb import Limits, Media, Tmdb
+    from tv5core.upstream.limits import Limits
+    from tv5core.upstream.tmdb import Media, Tmdb
 
 __all__ = ["MAX_WINDOW_DAYS", "changed_ids", "day", "window", "windows"]
 

@@ -10,7 +10,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tests.upstream.standin.tmdb_bodies import GENRE_NUMBERS, details, number_of, part, result
@@ -56,12 +56,21 @@ class TmdbContent:
     ----------
     count : int
         How many works there are.
+
+    Attributes
+    ----------
+    works : dict
+        By kind and number.
+    export_days : set of date
+        Days of which there is an export.
     """
 
     def __init__(self, count: int = 1_000) -> None:
         works = make_works(count)
         self.works = {(work.media, work.id): work for work in works}
         self.changed: list[tuple[date, str, int]] = []
+        today = datetime.now(UTC).date()
+        self.export_days = {today, today - timedelta(days=1)}
         self._alike = works[:400]
         self._routes = [
             (re.compile(pattern), answer)
@@ -247,7 +256,7 @@ def page(query: Query, some: Sequence[Any], size: int = PAGE_SIZE) -> dict[str, 
 
 
 def _window(query: Query) -> tuple[date, date]:
-    today = date.today()  # noqa: DTZ011 - TMDB's default, which the tests do not rely on
+    today = datetime.now(UTC).date()
     end = date.fromisoformat(query.get("end_date") or today.isoformat())
     start = date.fromisoformat(query.get("start_date") or (end - timedelta(days=1)).isoformat())
     if not timedelta(0) <= end - start <= timedelta(days=_MAX_DAYS):

@@ -1,0 +1,245 @@
+"""``tv5 sync`` and ``tv5 fetch``: titles from TMDB itself."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from msgspec.structs import replace
+from rich.table import Table
+from rich.text import Text
+
+from tv5core.catalog import Catalog
+from tv5core.cli.browse import DEFAULT_CATALOG, print_title
+from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
+from tv5core.cli.watching import watching
+from tv5core.errors import InvalidInputError, UpstreamError
+from tv5core.importers import MergingCatalog
+from tv5core.types import Title
+from tv5core.upstream.availability import Availability, find_availability
+from tv5core.upstream.justwatch import JustWatch
+from tv5core.upstream.sync import SyncProgress, SyncReport, refresh_tmdb, sync_tmdb
+from tv5core.upstream.tmdb import Tmdb
+from tv5core.upstream.tmdb_mapping import WATCH_ATTRIBUTION
+
+__all__ = ["COMMANDS"]
+
+_SHOWN_FAILURES = 20
+
+
+class Source(StrEnum):
+    """Where titles come from."""
+
+    tmdb = "tmdb"
+
+
+Region = Annotated[str, typer.Option(help="Country of age ratings, such as US.")]
+Language = Annotated[str, typer.Option(help="Language of titles and texts, such as en-US.")]
+
+
+def sync(
+    source: Annotated[Source, typer.Argument(help="Where from: tmdb.")],  # noqa: ARG001
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    kind: Annotated[str, typer.Option(help="movie, tv or both: movie,tv.")] = "movie,tv",
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A daily id export downloaded before, instead of the newest; may be repeated.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of the most popular titles.")
+    ] = None,
+    min_popularity: Annotated[
+        float, typer.Option(min=0.0, help="Only titles at least so popular.")
+    ] = 0.0,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Fetch anew what TMDB says changed since last time.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="With or without --changes: what changed since this day.")
+    ] = None,
+    share: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1.0,
+            help="Part of TMDB's rate to take: 0.2 leaves room for users, 1.0 is full speed.",
+        ),
+    ] = 0.2,
+    region: Region = "US",
+    language: Language = "en-US",
+    seal: Annotated[bool, typer.Option(help="Make the new titles searchable at the end.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch titles from TMDB into a catalogue, the most popular first.
+
+    Interrupt it at any time: the same command goes on from there. The key comes from
+    TMDB_BEARER_TOKEN or TMDB_API_KEY (or a file named by either with _FILE behind it).
+    """
+    day = None if since is None else _day(since)
+    if (changes or day) and (export or limit is not None or min_popularity):
+        raise InvalidInputError(
+            "expected --changes without --export, --limit and --min-popularity, got both"
+        )
+    media = [word.strip() for word in kind.split(",") if word.strip()]
+    with Catalog.open(catalog) as opened:
+        with watching(quiet=as_json) as watch:
+            work = _sync(
+                MergingCatalog(opened), watch, share, language, region,
+                media=media, changes=changes or day is not None, since=day,
+                exports=export or [], limit=limit, min_popularity=min_popularity,
+            )  # fmt: skip
+            done = _run(work)
+        if seal and (done.added or done.updated or opened.info()["pending"]):
+            with progress(quiet=as_json) as report:
+                opened.seal(progress=report)
+        total = opened.count()
+    if as_json:
+        print_json(_as_json(done, total))
+    else:
+        _print_report(done, total)
+
+
+async def _sync(
+    sink: MergingCatalog,
+    watch: SyncProgress,
+    share: float,
+    language: str,
+    region: str,
+    *,
+    media: list[str],
+    changes: bool,
+    since: date | None,
+    **plan: Any,
+) -> SyncReport:
+    async with Tmdb.open(language=language, region=region, bulk_share=share) as tmdb:
+        if changes:
+            return await refresh_tmdb(tmdb, sink, media=media, since=since, progress=watch)
+        return await sync_tmdb(tmdb, sink, media=media, progress=watch, **plan)
+
+
+def _run(work: Any) -> Any:
+    """Run to the end; what stops it says that nothing is lost."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        tell("stopped; what was fetched is stored, and the same command goes on from there")
+        raise typer.Exit(1) from None
+    except UpstreamError:
+        tell("what was fetched is stored, and the same command goes on from there")
+        raise
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(f"expected a day such as 2026-01-31, got {text[:40]!r}") from None
+
+
+def _print_report(done: SyncReport, total: int) -> None:
+    failed = list(done.failures.values())
+    if failed:
+        table = Table(box=None, pad_edge=False)
+        for name in ("not stored", "kind", "why"):
+            table.add_column(name, overflow="fold")
+        for failure in failed[:_SHOWN_FAILURES]:
+            table.add_row(*map(Text, (failure.id, failure.kind, failure.message)))
+        results().print(table)
+        if len(failed) > _SHOWN_FAILURES:
+            tell(f"and {len(failed) - _SHOWN_FAILURES:,} more: --json lists them all")
+    tell(
+        f"{done.fetched:,} titles fetched in {done.seconds:.1f} s: {done.added:,} new, "
+        f"{done.updated:,} updated, {done.unchanged:,} unchanged; {len(failed):,} could not be had"
+    )
+    for count, what in (
+        (done.earlier, "had been settled by an earlier run"),
+        (done.passed_over, "changed at TMDB but are not in this catalogue"),
+        (done.adult, "adult titles of the export left out"),
+        (done.malformed, "malformed lines of the export left out"),
+    ):
+        if count:
+            tell(f"{count:,} {what}")
+    tell(f"the catalogue holds {total:,} titles")
+
+
+def _as_json(done: SyncReport, total: int) -> dict[str, Any]:
+    return {
+        "titles": total,
+        **{name: getattr(done, name) for name in _COUNTS},
+        "seconds": round(done.seconds, 3),
+        "errors": dict(done.errors),
+        "failures": list(done.failures.values()),
+    }
+
+
+_COUNTS = (
+    "planned", "earlier", "fetched", "added", "updated", "unchanged", "passed_over", "adult",
+    "malformed",
+)  # fmt: skip
+
+
+def fetch(
+    id: Annotated[str, typer.Argument(help="tmdb:movie:603, tmdb:tv:1399, or imdb:tt0133093.")],
+    catalog: Annotated[
+        Path | None, typer.Option("--catalog", "-c", help="Store the title here as well.")
+    ] = None,
+    justwatch: Annotated[
+        bool,
+        typer.Option(
+            "--justwatch", help="Ask JustWatch too where to watch it (an unofficial interface)."
+        ),
+    ] = False,
+    region: Annotated[
+        str, typer.Option(help="Country of the age rating, and of JustWatch's offers.")
+    ] = "US",
+    language: Language = "en-US",
+    as_json: AsJson = False,
+) -> None:
+    """Fetch one title from TMDB and show it; the key is found as for sync."""
+    title, found = asyncio.run(_fetch(id, justwatch, region, language))
+    if catalog is not None:
+        with Catalog.open(catalog) as opened:
+            MergingCatalog(opened).add([title])
+    if as_json:
+        print_json(title)
+        return
+    print_title(title)
+    if title.offers:
+        tell(f"where to watch: data by {WATCH_ATTRIBUTION}")
+    for source, reason in (found.missing if found else {}).items():
+        tell(f"{source}: {reason}")
+
+
+async def _fetch(
+    id: str, justwatch: bool, region: str, language: str
+) -> tuple[Title, Availability | None]:
+    async with Tmdb.open(language=language, region=region) as tmdb:
+        title = await tmdb.title(id)
+    if not justwatch:
+        return title, None
+    async with JustWatch.open(enabled=True, language=language.partition("-")[0]) as other:
+        found = await find_availability(
+            title, justwatch=other, regions=[region], deadline_s=_OFFERS_S
+        )
+    return _with_offers(title, found), found
+
+
+_OFFERS_S = 10.0
+
+
+def _with_offers(title: Title, found: Availability) -> Title:
+    """Add JustWatch's offers; of those that TMDB knows too, JustWatch's say more."""
+    known = {(offer.provider, offer.region, offer.kind) for offer in found.offers}
+    rest = (o for o in title.offers if (o.provider, o.region, o.kind) not in known)
+    return replace(title, offers=(*found.offers, *rest))
+
+
+COMMANDS = (sync, fetch)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tv5core.upstream.fetcher import Fetcher
 
 from tests.upstream.standin.core import Standin
 from tests.upstream.standin.justwatch import JustWatchContent
@@ -22,6 +21,7 @@ from tv5core.errors import (
 from tv5core.sources.vocabulary import provider
 from tv5core.types import Title
 from tv5core.upstream.decoding import decoded
+from tv5core.upstream.fetcher import Fetcher
 from tv5core.upstream.justwatch import JustWatch
 from tv5core.upstream.justwatch_mapping import offers_from, title_from
 from tv5core.upstream.justwatch_provider import JUSTWATCH_URL, justwatch_provider

@@ -29,7 +29,8 @@ __all__ = [
     "title_line",
 ]
 
-errors = Console(stderr=True)
+# Without emoji: ":tv:" in an id such as tmdb:tv:1399 is no picture.
+errors = Console(stderr=True, emoji=False)
 """Messages and progress; never results."""
 
 CatalogOption = Annotated[
@@ -43,8 +44,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 
 def results() -> Console:
     """Return the console for results: as wide as it takes when it is not a terminal."""
-    console = Console(soft_wrap=False)
-    return console if console.is_terminal else Console(width=200, soft_wrap=False)
+    console = Console(soft_wrap=False, emoji=False)
+    return console if console.is_terminal else Console(width=200, soft_wrap=False, emoji=False)
 
 
 def print_json(value: Any) -> None:

@@ -63,7 +63,7 @@ def sync(
         bool, typer.Option("--changes", help="Fetch anew what TMDB says changed since last time.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option(help="With or without --changes: what changed since this day.")
+        str | None, typer.Option(help="What changed since this day; implies --changes.")
     ] = None,
     share: Annotated[
         float,
@@ -81,7 +81,8 @@ def sync(
     """Fetch titles from TMDB into a catalogue, the most popular first.
 
     Interrupt it at any time: the same command goes on from there. The key comes from
-    TMDB_BEARER_TOKEN or TMDB_API_KEY (or a file named by either with _FILE behind it).
+    TMDB_BEARER_TOKEN or TMDB_API_KEY (or a file named by either with _FILE behind it). A mirror
+    is asked instead of TMDB where TV5_TMDB_URL holds its address.
     """
     day = None if since is None else _day(since)
     if (changes or day) and (export or limit is not None or min_popularity):

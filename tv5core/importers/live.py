@@ -7,6 +7,7 @@ said is kept and merged by the rule of :mod:`tv5core.importers.merge`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from tv5core.importers.merge import merge
 from tv5core.importers.resolve import Bridge, Resolver
 from tv5core.types import Offer, Title
 
-__all__ = ["LiveCatalog", "MergingCatalog"]
+__all__ = ["LiveCatalog", "MergingCatalog", "Placed"]
 
 _TMDB_PAGE = "themoviedb.org/"
 
@@ -44,6 +45,14 @@ class LiveCatalog(Protocol):
         ...
 
 
+class Placed(msgspec.Struct, frozen=True):
+    """What became of titles: new ones, changed ones, and those that said nothing new."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
 class MergingCatalog:
     """A catalogue to which titles of a live source are added, each to the title it is about.
 
@@ -65,15 +74,18 @@ class MergingCatalog:
         *,
         embed: bool = True,
         checkpoint: tuple[str, bytes] | None = None,
-    ) -> Any:
+    ) -> Placed:
         """Store titles under the ids they have in the catalogue; see ``Catalog.add``."""
-        for place, title in enumerate(titles):
-            # The source's own id is among the external ids; the catalogue's may be another.
-            self._resolver.place(Row(place, msgspec.structs.replace(title, id="")))
+        outcomes = Counter(self._place(place, title) for place, title in enumerate(titles))
         placed = list(self._resolver.pending.values())
-        done = self._catalog.add(placed, embed=embed, checkpoint=checkpoint)
+        self._catalog.add(placed, embed=embed, checkpoint=checkpoint)
         self._resolver.flushed()
-        return done
+        new, same = outcomes["new"], outcomes["unchanged"]
+        return Placed(new, len(titles) - new - same, same)
+
+    def _place(self, place: int, title: Title) -> str:
+        # The source's own id is among the external ids; the catalogue's may be another.
+        return self._resolver.place(Row(place, msgspec.structs.replace(title, id="")))
 
 
 def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:

@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from tv5core.upstream.fetcher import Fetcher
 
 from tv5core.errors import (
     ImportFormatError,
@@ -20,6 +19,7 @@ from tv5core.errors import (
     TitleNotFoundError,
     UpstreamStatusError,
 )
+from tv5core.upstream.fetcher import Fetcher
 
 __all__ = [
     "BadLine",

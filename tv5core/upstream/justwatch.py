@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import msgspec
-from tv5core.upstream.fetcher import Fetcher
 
 from tv5core.errors import (
     InvalidInputError,
@@ -31,6 +30,7 @@ from tv5core.errors import (
 )
 from tv5core.types import Kind, Offer, Title
 from tv5core.upstream.decoding import converted, decoded
+from tv5core.upstream.fetcher import Fetcher
 from tv5core.upstream.justwatch_mapping import offers_from, title_from
 from tv5core.upstream.justwatch_provider import justwatch_provider
 from tv5core.upstream.justwatch_queries import offers_query, popular_query, search_query

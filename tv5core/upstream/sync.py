@@ -163,8 +163,9 @@ async def refresh_tmdb(
     key = f"{_CHANGES}:{'+'.join(wanted)}"
     known = await asyncio.to_thread(_known, sink, key)
     if since is not None or known is None or known.mark.finished:
-        start = since or await asyncio.to_thread(_last_seen, sink, known, wanted)
-        known = await _changes(client, sink, wanted, start, known)
+        if since is None:
+            since = await asyncio.to_thread(_last_seen, sink, known, wanted)
+        known = await _changes(client, sink, wanted, since, known)
         await asyncio.to_thread(_keep, sink, key, known.listed)
     listed, plan = known.listed, plan_from_ids(known.listed.ids)
     report = await run_plan(

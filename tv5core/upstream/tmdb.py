@@ -19,12 +19,11 @@ from datetime import date
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
 
-from tv5core.upstream.fetcher import Fetcher
-
 from tv5core.errors import InvalidInputError, TitleNotFoundError, UpstreamStatusError
 from tv5core.types import Title
 from tv5core.upstream.decoding import decoded
 from tv5core.upstream.exports import BadLine, ExportedId, export_path, read_export
+from tv5core.upstream.fetcher import Fetcher
 from tv5core.upstream.limits import Limits
 from tv5core.upstream.tmdb_changes import changed_ids, day, window
 from tv5core.upstream.tmdb_mapping import title_from

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tv5core.upstream.fetcher import Response
-
 from tv5core.errors import (
     CredentialsError,
     MalformedResponseError,
@@ -12,6 +10,7 @@ from tv5core.errors import (
     UpstreamStatusError,
 )
 from tv5core.upstream.decoding import decoded
+from tv5core.upstream.fetcher import Response
 from tv5core.upstream.tmdb_types import ErrorBody
 
 __all__ = ["BAD_REQUEST", "error_body", "refusal", "refusal_in"]

@@ -4,8 +4,8 @@
 
     python -m tests.upstream.standin.serve --titles 5000 --port 8765
 
-serves TMDB below ``/3`` (its exports below ``/p/exports``) and JustWatch at ``/graphql`` until it
-is told to end, and then prints what it saw as one line of JSON.
+serves TMDB below ``/3`` (its exports below ``/p/exports``), and JustWatch at ``/graphql`` on a
+port of its own, until it is told to end; then it prints what TMDB saw as one line of JSON.
 """
 
 from __future__ import annotations
@@ -94,14 +94,17 @@ async def serve(arguments: argparse.Namespace) -> None:
         faults=Faults(json.loads(arguments.faults), only="/3/"),
     )
     add_tmdb(server, TmdbContent(arguments.titles))
-    add_justwatch(server, JustWatchContent(arguments.titles))
+    other = Standin(contract=10)
+    add_justwatch(other, JustWatchContent(arguments.titles))
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await server.start(arguments.port)
-    print(json.dumps({"url": server.url}), flush=True)
+    await other.start()
+    print(json.dumps({"url": server.url, "justwatch": other.url}), flush=True)
     await ended.wait()
     print(json.dumps(seen(server)), flush=True)
+    await other.stop()
     await server.stop()
 
 

@@ -123,7 +123,7 @@ def _generated(number: int, place: int) -> Work:
         keywords=tuple(draw.sample(_THINGS, 4)),
         cast=tuple((name, draw.choice(_PEOPLE)) for name in cast),
         directors=(people[0],),
-        imdb=f"tt{number:08}",
+        imdb=f"tt{number:07}",
         popularity=_popularity(place),
         rating=round(draw.uniform(3, 9), 1),
         votes=draw.randrange(1, 5_000),

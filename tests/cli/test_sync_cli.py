@@ -1,0 +1,256 @@
+"""``tv5 sync`` and ``tv5 fetch`` as a user runs them, against the stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import pytest
+
+from tests.upstream.standin.core import Standin
+from tests.upstream.standin.justwatch import JustWatchContent
+from tests.upstream.standin.serve import add_justwatch, add_tmdb
+from tests.upstream.standin.tmdb import TmdbContent
+from tv5core import Catalog
+from tv5core.upstream.exports import latest_export_day
+
+KEY = "canary-key-of-the-tests"
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Background:
+    """A stand-in on a thread of its own."""
+
+    def __init__(self) -> None:
+        self.server = Standin(bearer=KEY, contract=10_000)
+        self.content = TmdbContent(330)
+        self.justwatch = JustWatchContent(330)
+        add_tmdb(self.server, self.content)
+        self.other = Standin(contract=10_000)
+        add_justwatch(self.other, self.justwatch)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def call(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.call(self.server.start())
+        self.call(self.other.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.call(self.server.stop())
+        self.call(self.other.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def environment(self, **env: str) -> dict[str, str]:
+        names = {
+            "TV5_TMDB_URL": f"{self.server.url}/3",
+            "TV5_JUSTWATCH_URL": self.other.url,
+            "TMDB_BEARER_TOKEN": KEY,
+        }
+        return {**os.environ, **names, **env}
+
+    def tv5(self, *arguments: object, **env: str) -> Done:
+        return self.call(self._tv5(arguments, self.environment(**env)))
+
+    async def _tv5(self, arguments: tuple[object, ...], env: dict[str, str]) -> Done:
+        process = await self.start(arguments, env)
+        out, err = await process.communicate()
+        return Done(process.returncode or 0, out.decode(), err.decode())
+
+    @staticmethod
+    async def start(
+        arguments: tuple[object, ...], env: dict[str, str]
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", "from tv5core.cli import main; main()", *map(str, arguments),
+            env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tmdb() -> Iterator[Background]:
+    with Background() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _afresh(tmdb: Background) -> None:
+    tmdb.server.paths.clear()
+    tmdb.server.queries.clear()
+    tmdb.content.changed.clear()
+
+
+def test_the_most_popular_titles_arrive_and_are_found(tmdb: Background, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    done = tmdb.tv5("sync", "tmdb", "-c", folder, "--limit", 60, "--share", "1.0")
+    assert done.returncode == 0, done.stderr
+    assert "60 titles fetched" in done.stderr
+    assert "60 new" in done.stderr
+    assert "the catalogue holds 60 titles" in done.stderr
+    assert KEY not in done.stdout + done.stderr
+    with Catalog.open(folder, read_only=True) as catalog:
+        assert catalog.info()["pending"] == 0
+        first = next(iter(tmdb.content.works.values()))
+        assert catalog.get(first.key).title == first.title
+        assert catalog.search(first.overview, 1)[0].id == first.key
+    more = tmdb.tv5("sync", "tmdb", "-c", folder, "--limit", 70, "--share", "1", "--json")
+    report = json.loads(more.stdout)
+    assert (report["titles"], report["earlier"], report["fetched"]) == (70, 60, 10)
+    assert more.stderr == ""
+    assert report["failures"] == []
+
+
+def test_what_could_not_be_had_is_listed(tmdb: Background, tmp_path: Path) -> None:
+    export = tmp_path / "movie_ids.json"
+    ids = [work.id for work in tmdb.content.works.values() if work.media == "movie"][:5]
+    lines = [{"id": n, "popularity": 9.0, "original_title": "x", "adult": False} for n in ids]
+    lines += [{"id": 999_999, "popularity": 1.0, "original_title": "[gone]", "adult": False}]
+    lines += [{"id": 12, "popularity": 1.0, "original_title": "x", "adult": True}]
+    export.write_text("\n".join(map(json.dumps, lines)) + "\nnonsense\n", "utf-8")
+    folder = tmp_path / "c"
+    done = tmdb.tv5("sync", "tmdb", "-c", folder, "--export", export, "--kind", "movie")
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"tmdb:movie:999999\s+not found\s+tmdb movie/999999: The resource", done.stdout
+    )
+    assert "5 titles fetched" in done.stderr
+    assert "1 could not be had" in done.stderr
+    assert "1 adult titles" in done.stderr
+    assert "1 malformed lines" in done.stderr
+    again = json.loads(
+        tmdb.tv5(
+            "sync", "tmdb", "-c", folder, "--export", export, "--kind", "movie", "--json"
+        ).stdout
+    )
+    assert (again["fetched"], again["earlier"]) == (0, 5)
+    assert [f["id"] for f in again["failures"]] == ["tmdb:movie:999999"]
+    assert again["errors"] == {"not found": 1}
+
+
+def test_changes_are_fetched_anew(tmdb: Background, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    assert tmdb.tv5("sync", "tmdb", "-c", folder, "--limit", 20, "--share", "1").returncode == 0
+    works = list(tmdb.content.works.values())
+    day = latest_export_day()
+    for work in (works[3], works[300]):
+        tmdb.content.change(work.renamed("A New Name"), day)
+    done = tmdb.tv5("sync", "tmdb", "-c", folder, "--changes", "--since", day.isoformat())
+    assert "1 titles fetched" in done.stderr, done.stderr
+    assert "1 updated" in done.stderr
+    assert "1 changed at TMDB but are not in this catalogue" in done.stderr
+    with Catalog.open(folder, read_only=True) as catalog:
+        assert catalog.get(works[3].key).title == "A New Name"
+    tmdb.content.change(works[3], day)
+
+
+def test_interrupted_it_says_how_to_go_on(tmdb: Background, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    asked = ("sync", "tmdb", "-c", folder, "--share", "1", "--no-seal")
+
+    async def interrupted() -> Done:
+        process = await tmdb.start(asked, tmdb.environment())
+        while len(tmdb.server.paths) < 50:
+            await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        return Done(process.returncode or 0, out.decode(), err.decode())
+
+    done = tmdb.call(interrupted())
+    assert done.returncode == 1
+    assert "the same command goes on from there" in done.stderr
+    assert "Traceback" not in done.stderr
+    with Catalog.open(folder, read_only=True) as catalog:
+        stored = catalog.count()
+    assert 0 < stored < 330
+    report = json.loads(tmdb.tv5(*asked, "--json").stdout)
+    assert (report["earlier"], report["titles"]) == (stored, 330)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("sync", "elsewhere"), 2, "elsewhere"),
+        (("sync", "tmdb", "--kind", "film"), 2, "expected movie, tv or both, got film"),
+        (("sync", "tmdb", "--since", "yesterday"), 2, "expected a day such as 2026-01-31"),
+        (("sync", "tmdb", "--changes", "--limit", "5"), 2, "expected --changes without"),
+        (("sync", "tmdb", "--changes"), 2, "no earlier sync is known"),
+        (("sync", "tmdb", "--share", "1.5"), 2, "--share"),
+        (("fetch", "603"), 2, "expected tmdb:movie:603, tmdb:tv:1399 or imdb:tt0133093"),
+        (("fetch", "tmdb:movie:1"), 1, "The resource you requested could not be found"),
+    ],
+)
+def test_asked_wrongly(
+    tmdb: Background, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = tmdb.tv5(*arguments, TV5_CATALOG=str(tmp_path / "c"))
+    assert done.returncode == code, done.stderr
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_key_or_with_a_wrong_one(tmdb: Background, tmp_path: Path) -> None:
+    wrong = tmdb.tv5("sync", "tmdb", "-c", tmp_path / "c", TMDB_BEARER_TOKEN="another-secret")
+    assert wrong.returncode == 1
+    assert "Invalid API key" in wrong.stderr or "401" in wrong.stderr or "key" in wrong.stderr
+    assert "another-secret" not in wrong.stderr
+    none = tmdb.tv5("fetch", "tmdb:movie:603", TMDB_BEARER_TOKEN="", TV5_TMDB_URL="")
+    assert none.returncode == 1
+    assert "expected a key of TMDB's in TMDB_BEARER_TOKEN or TMDB_API_KEY" in none.stderr
+
+
+def test_a_key_from_a_file(tmdb: Background, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(KEY + "\n", "ascii")
+    done = tmdb.tv5(
+        "fetch", "tmdb:movie:603", TMDB_BEARER_TOKEN="", TMDB_BEARER_TOKEN_FILE=str(path)
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_fetch_shows_a_title_and_stores_it(tmdb: Background, tmp_path: Path) -> None:
+    done = tmdb.tv5("fetch", "imdb:tt0133093", "--catalog", tmp_path / "c")
+    assert done.returncode == 0, done.stderr
+    assert "The Matrix (1999)" in done.stdout
+    assert "Keanu Reeves" in done.stdout
+    assert "where to watch: data by JustWatch" in done.stderr
+    with Catalog.open(tmp_path / "c", read_only=True) as catalog:
+        assert catalog.get("tmdb:movie:603").title == "The Matrix"
+    title = json.loads(tmdb.tv5("fetch", "tmdb:tv:1399", "--json").stdout)
+    assert (title["id"], title["kind"]) == ("tmdb:tv:1399", "show")
+
+
+def test_fetch_asks_justwatch_only_when_told(tmdb: Background) -> None:
+    plain = tmdb.tv5("fetch", "tmdb:movie:603", "--json")
+    assert not tmdb.other.arrivals
+    assert all("themoviedb" in o["url"] for o in json.loads(plain.stdout)["offers"])
+    both = tmdb.tv5("fetch", "tmdb:movie:603", "--json", "--justwatch")
+    found = [o for o in json.loads(both.stdout)["offers"] if o.get("region") == "US"]
+    assert found
+    assert all("watch.example" in offer["url"] for offer in found)
+    tmdb.justwatch.closed = {"US"}
+    try:
+        told = tmdb.tv5("fetch", "tmdb:movie:603", "--justwatch")
+    finally:
+        tmdb.justwatch.closed = set()
+    assert told.returncode == 0
+    assert "justwatch: " in told.stderr
+    assert "country US is not available" in told.stderr

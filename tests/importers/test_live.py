@@ -98,6 +98,17 @@ def test_numbers_of_films_and_series_are_told_apart(catalog: Catalog) -> None:
         assert set(catalog.ids()) == {"tmdb:movie:603", "tmdb:tv:603"}
 
 
+def test_a_work_that_tmdb_has_twice_keeps_its_first_number(catalog: Catalog) -> None:
+    twin = msgspec.structs.replace(
+        MATRIX, id="tmdb:movie:9", external_ids={**MATRIX.external_ids, "tmdb": "9"}
+    )
+    with catalog:
+        add(catalog, MATRIX)
+        add(catalog, twin)
+        assert list(catalog.ids()) == ["tmdb:movie:603"]
+        assert catalog.get("imdb:tt0133093").external_ids["tmdb"] == "603"
+
+
 def test_again_changes_nothing(catalog: Catalog) -> None:
     with catalog:
         sink = MergingCatalog(catalog)

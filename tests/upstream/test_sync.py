@@ -359,6 +359,22 @@ async def test_faults_cost_no_title(tmp_path: Path) -> None:
             assert whole == (work.title, len(work.keywords), len(work.cast), True), name
 
 
+class FirstTwice(Faults):
+    """Spoils the first two answers to every request for an export."""
+
+    def pick(self, path: str, time: int) -> str:
+        return ("truncated", "invalid_json")[time - 1] if "exports" in path and time <= 2 else ""
+
+
+async def test_an_export_that_breaks_off_is_begun_anew() -> None:
+    server = standin(TmdbContent(80), faults=FirstTwice())
+    async with server, client(server) as tmdb:
+        report = await sync_tmdb(tmdb, MemorySink(), media=["movie"])
+    assert report.fetched == report.planned > 0
+    assert report.malformed == 0, "what came of the broken ones counts for nothing"
+    assert server.met == {"truncated": 1, "invalid_json": 1}
+
+
 # -- killed ------------------------------------------------------------------------------------
 
 WORKER = """

@@ -94,7 +94,7 @@ def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
     Of titles whose main source it is, everything it says replaces what is stored. Ids elsewhere
     stay, and so do offers, but for those that the same source gave before.
     """
-    if stored.source == incoming.source and stored.kind == incoming.kind:
+    if stored.source == incoming.source and _same_entry(stored, incoming):
         united = msgspec.structs.replace(
             incoming,
             id=stored.id,
@@ -105,6 +105,12 @@ def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
     kept = [offer for offer in stored.offers if not _is_tmdbs(offer)]
     fresh = {(o.provider, o.region, o.kind, o.quality): o for o in (*kept, *incoming.offers)}
     return msgspec.structs.replace(united, offers=tuple(fresh.values()))
+
+
+def _same_entry(stored: Title, incoming: Title) -> bool:
+    """Whether both are one entry of TMDB's: it has a few works twice, under one IMDb id."""
+    mine, theirs = stored.external_ids.get("tmdb"), incoming.external_ids.get("tmdb")
+    return stored.kind == incoming.kind and mine == theirs
 
 
 def _is_tmdbs(offer: Offer) -> bool:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -28,12 +29,14 @@ import msgspec
 from tv5core.errors import InvalidInputError, TitleNotFoundError
 from tv5core.upstream.classes import Priority
 from tv5core.upstream.exports import latest_export_day
+from tv5core.upstream.patience import Patience
 from tv5core.upstream.sync_mark import Mark, decoded_mark
 from tv5core.upstream.sync_options import SyncOptions, options_from
 from tv5core.upstream.sync_plan import Plan, plan_from_files, plan_from_ids, plan_from_tmdb
 from tv5core.upstream.sync_report import Failure, SyncProgress, SyncReport
 from tv5core.upstream.sync_run import Invalidate, Sink, run_plan
 from tv5core.upstream.tmdb import Media, Tmdb
+from tv5core.upstream.tmdb_changes import changed_ids
 
 __all__ = [
     "Failure",
@@ -92,7 +95,7 @@ async def sync_tmdb(
     UpstreamError
         The exports cannot be had, or TMDB stayed out of reach.
     """
-    wanted = _checked(media, limit, min_popularity)
+    wanted, chosen = _checked(media, limit, min_popularity), options_from(options)
     paths = list(exports)
     if paths:
         plan = await plan_from_files(paths, wanted)
@@ -100,19 +103,22 @@ async def sync_tmdb(
     else:
         key = f"sync:tmdb:daily:{'+'.join(wanted)}"
         mark = decoded_mark(await asyncio.to_thread(sink.checkpoint, key))
-        plan, mark = await _daily(client, wanted, mark)
+        plan, mark = await _daily(client, wanted, mark, chosen.patience_s)
     mark = mark or decoded_mark(await asyncio.to_thread(sink.checkpoint, key)) or _fresh(plan, "")
     reach = plan.reach(limit, min_popularity)
-    return await run_plan(client, sink, plan, reach, mark, key, options_from(options))
+    return await run_plan(client, sink, plan, reach, mark, key, chosen)
 
 
-async def _daily(client: Tmdb, media: Sequence[str], mark: Mark | None) -> tuple[Plan, Mark]:
+async def _daily(
+    client: Tmdb, media: Sequence[str], mark: Mark | None, patience_s: float
+) -> tuple[Plan, Mark]:
     """Read the export that an unfinished sync began with, else the newest."""
-    newest = latest_export_day()
+    newest, patience = latest_export_day(), Patience(patience_s)
     days = [date.fromisoformat(mark.day)] if mark and not mark.finished and mark.day else []
     for day in (*days, newest):
         try:
-            plan = await plan_from_tmdb(client, media, day)
+            # What breaks off is begun anew: a part of an export is no plan.
+            plan = await patience.ask(partial(plan_from_tmdb, client, media, day))
         except TitleNotFoundError:
             if day == newest:
                 raise
@@ -159,18 +165,16 @@ async def refresh_tmdb(
         ``since`` is needed or lies in the future.
     UpstreamError
     """
-    wanted = _checked(media, None, 0.0)
+    wanted, chosen = _checked(media, None, 0.0), options_from(options)
     key = f"{_CHANGES}:{'+'.join(wanted)}"
     known = await asyncio.to_thread(_known, sink, key)
     if since is not None or known is None or known.mark.finished:
         if since is None:
             since = await asyncio.to_thread(_last_seen, sink, known, wanted)
-        known = await _changes(client, sink, wanted, since, known)
+        known = await _changes(client, sink, wanted, since, known, chosen.patience_s)
         await asyncio.to_thread(_keep, sink, key, known.listed)
     listed, plan = known.listed, plan_from_ids(known.listed.ids)
-    report = await run_plan(
-        client, sink, plan, len(plan), known.mark, f"{key}:mark", options_from(options)
-    )
+    report = await run_plan(client, sink, plan, len(plan), known.mark, f"{key}:mark", chosen)
     report.passed_over = listed.passed_over
     return report
 
@@ -220,17 +224,23 @@ def _last_seen(sink: Sink, known: _Known | None, media: Sequence[str]) -> date:
 
 
 async def _changes(
-    client: Tmdb, sink: Sink, media: Sequence[str], since: date, before: _Known | None
+    client: Tmdb,
+    sink: Sink,
+    media: Sequence[str],
+    since: date,
+    before: _Known | None,
+    patience_s: float,
 ) -> _Known:
     """Ask what changed, and keep what the catalogue holds or what failed the last time."""
     today = _today()
     if since > today:
         raise InvalidInputError(f"expected a day until today, {today}, got {since}")
     changed: set[tuple[str, int]] = set()
+    patience = Patience(patience_s)
     for kind in media:
         side: Media = "movie" if kind == "movie" else "tv"
-        numbers = await client.changed_ids(
-            side, since, today, priority=Priority.BULK, deadline_s=_DEADLINE_S
+        numbers = await changed_ids(
+            client, side, since, today, patience.ask, priority=Priority.BULK, deadline_s=_DEADLINE_S
         )
         changed.update((side, number) for number in numbers)
     held = set(await asyncio.to_thread(_held, sink, changed))

@@ -15,15 +15,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tv5core.errors import (
-    BreakerOpenError,
-    CredentialsError,
-    RateLimitedError,
-    SourceDisabledError,
-    UpstreamError,
-)
+from tv5core.errors import UpstreamError
 from tv5core.types import Title
 from tv5core.upstream.classes import Priority
+from tv5core.upstream.limits import Limits
+from tv5core.upstream.patience import HOPELESS, Patience
 from tv5core.upstream.sync_mark import Mark
 from tv5core.upstream.sync_plan import Plan
 from tv5core.upstream.sync_report import Failure, SyncProgress, SyncReport, failure_of
@@ -33,11 +29,7 @@ __all__ = ["BATCH_TITLES", "Invalidate", "Options", "Sink", "TitleSource", "run_
 BATCH_TITLES = 100
 """Titles stored at a time; a crash costs at most these and those on their way."""
 _BATCH_S = 2.0
-_ATTEMPTS = 3
 _DEADLINE_S = 120.0
-_LONGEST_REST_S = 30.0
-# No other title will fare better.
-_FATAL = (CredentialsError, SourceDisabledError)
 
 Invalidate = Callable[[Sequence[str]], None]
 """Told, on the storing thread, which ids of the catalogue were stored anew."""
@@ -140,7 +132,8 @@ class _Run:
         # What the mark says is stored but is not yet.
         self._unstored: tuple[list[Title], bytes] | None = None
         self._broken = False
-        self._batch_began = self._answered = time.monotonic()
+        self._batch_began = time.monotonic()
+        self._patience = Patience(options.patience_s)
         known = {plan[place]: f for place, f in mark.failures.items() if place < reach}
         self.report = SyncReport(
             planned=reach,
@@ -209,31 +202,13 @@ class _Run:
 
     async def _fetch(self, id: str) -> Title | Failure:
         """Fetch a title, a few times where another try may help."""
-        attempt = 0
-        while True:
-            try:
-                title = await self._source.title(
-                    id, priority=self._options.priority, deadline_s=_DEADLINE_S
-                )
-            except _FATAL:
-                raise
-            except (BreakerOpenError, RateLimitedError) as error:
-                # It is so for everyone, and says nothing about this title.
-                await self._rest(error, error.retry_after_s)
-            except UpstreamError as error:
-                attempt += 1
-                failure = failure_of(id, error)
-                if failure.lasting or attempt >= _ATTEMPTS:
-                    return failure
-            else:
-                self._answered = time.monotonic()
-                return title
-
-    async def _rest(self, error: UpstreamError, rest_s: float) -> None:
-        """Wait until the provider may be back, as long as that was not too often."""
-        if time.monotonic() - self._answered > self._options.patience_s:
-            raise error
-        await asyncio.sleep(min(max(rest_s, 0.05), _LONGEST_REST_S))
+        limits: Limits = {"priority": self._options.priority, "deadline_s": _DEADLINE_S}
+        try:
+            return await self._patience.ask(lambda: self._source.title(id, **limits))
+        except HOPELESS:
+            raise
+        except UpstreamError as error:
+            return failure_of(id, error)
 
     # -- storing ------------------------------------------------------------------------------
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from tv5core.errors import InvalidInputError
+from tv5core.upstream.tmdb_types import ChangedId, Page
 
 if TYPE_CHECKING:
     from tv5core.upstream.limits import Limits
     from tv5core.upstream.tmdb import Media, Tmdb
 
-__all__ = ["MAX_WINDOW_DAYS", "changed_ids", "day", "window", "windows"]
+__all__ = ["MAX_WINDOW_DAYS", "Ask", "changed_ids", "day", "window", "windows"]
 
 MAX_WINDOW_DAYS = 14
 """TMDB's own limit."""
@@ -54,27 +55,43 @@ def windows(since: date, until: date) -> Iterator[tuple[date, date]]:
         start = end
 
 
+Ask = Callable[[Callable[[], Awaitable[Page[ChangedId]]]], Awaitable[Page[ChangedId]]]
+"""Makes a call, perhaps more than once; see :class:`Patience`."""
+
+
+async def _at_once(call: Callable[[], Awaitable[Page[ChangedId]]]) -> Page[ChangedId]:
+    return await call()
+
+
 async def changed_ids(
-    client: Tmdb, media: Media, since: date, until: date, **limits: Unpack[Limits]
+    client: Tmdb,
+    media: Media,
+    since: date,
+    until: date,
+    ask: Ask = _at_once,
+    **limits: Unpack[Limits],
 ) -> list[int]:
     """Collect the numbers of all titles that changed; see ``Tmdb.changed_ids``."""
     found: set[int] = set()
     for start, end in windows(since, until):
-        found |= await _changed_within(client, media, start, end, **limits)
+        found |= await _changed_within(client, media, start, end, ask, **limits)
     return sorted(found)
 
 
 async def _changed_within(
-    client: Tmdb, media: Media, start: date, end: date, **limits: Unpack[Limits]
+    client: Tmdb, media: Media, start: date, end: date, ask: Ask, **limits: Unpack[Limits]
 ) -> set[int]:
     """Read all pages of a window; one with more pages than TMDB gives is halved."""
-    first = await client.changes(media, start, end, **limits)
+
+    def page(number: int) -> Awaitable[Page[ChangedId]]:
+        return ask(lambda: client.changes(media, start, end, page=number, **limits))
+
+    first = await page(1)
     if first.total_pages > _MAX_PAGE and end - start > timedelta(days=1):
         middle = start + (end - start) // 2
-        left = await _changed_within(client, media, start, middle, **limits)
-        return left | await _changed_within(client, media, middle, end, **limits)
+        left = await _changed_within(client, media, start, middle, ask, **limits)
+        return left | await _changed_within(client, media, middle, end, ask, **limits)
     found = {each.id for each in first.results}
     for number in range(2, min(first.total_pages, _MAX_PAGE) + 1):
-        page = await client.changes(media, start, end, page=number, **limits)
-        found.update(each.id for each in page.results)
+        found.update(each.id for each in (await page(number)).results)
     return found - {0}

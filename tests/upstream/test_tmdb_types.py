@@ -13,29 +13,31 @@ from tv5core.errors import MalformedResponseError
 from tv5core.types import Offer, Person
 from tv5core.upstream.decoding import decoded, without_nulls
 from tv5core.upstream.justwatch_types import Envelope, Popular
+from tv5core.upstream.tmdb_details import (
+    Credits,
+    ExternalIds,
+    Keywords,
+    MovieDetails,
+    ReleaseDates,
+    TvDetails,
+    WatchProviders,
+)
 from tv5core.upstream.tmdb_mapping import offers_from, title_from
 from tv5core.upstream.tmdb_types import (
     ChangedId,
     Configuration,
     Country,
-    Credits,
     ErrorBody,
-    ExternalIds,
     Found,
     Genres,
-    Keywords,
     Language,
-    MovieDetails,
     MovieResult,
     MultiResult,
     Page,
     Region,
-    ReleaseDates,
     ServiceListing,
     Services,
-    TvDetails,
     TvResult,
-    WatchProviders,
 )
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "tmdb_responses"

@@ -26,6 +26,7 @@ from tv5core.upstream.exports import BadLine, ExportedId, export_path, read_expo
 from tv5core.upstream.fetcher import Fetcher
 from tv5core.upstream.limits import Limits
 from tv5core.upstream.tmdb_changes import changed_ids, day, window
+from tv5core.upstream.tmdb_details import MovieDetails, TvDetails, WatchProviders
 from tv5core.upstream.tmdb_mapping import title_from
 from tv5core.upstream.tmdb_provider import tmdb_provider
 from tv5core.upstream.tmdb_refusals import BAD_REQUEST, refusal, refusal_in
@@ -35,7 +36,6 @@ from tv5core.upstream.tmdb_types import (
     Found,
     Genre,
     Genres,
-    MovieDetails,
     MovieResult,
     MultiResult,
     Page,
@@ -43,9 +43,7 @@ from tv5core.upstream.tmdb_types import (
     ServiceListing,
     Services,
     TitleChanges,
-    TvDetails,
     TvResult,
-    WatchProviders,
 )
 
 __all__ = ["MOVIE_PARTS", "TV_PARTS", "Media", "Tmdb"]

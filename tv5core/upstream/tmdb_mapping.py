@@ -14,14 +14,8 @@ from tv5core.errors import MalformedResponseError
 from tv5core.sources.tmdb import offers_of, title_of
 from tv5core.sources.values import Remarks, RowError
 from tv5core.types import Offer, Title
-from tv5core.upstream.tmdb_types import (
-    MovieDetails,
-    MovieResult,
-    MultiResult,
-    TvDetails,
-    TvResult,
-    WatchProviders,
-)
+from tv5core.upstream.tmdb_details import MovieDetails, TvDetails, WatchProviders
+from tv5core.upstream.tmdb_types import MovieResult, MultiResult, TvResult
 
 __all__ = ["WATCH_ATTRIBUTION", "offers_from", "title_from"]
 

@@ -11,33 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
 from tv5core.upstream.classes import RULES, Priority, off_peak_delay_s
 from tv5core.upstream.pacing import Pacer, ShareGate
+from tv5core.upstream.queues import Queues, Waiter
 from tv5core.upstream.snapshot import LimitSnapshot
 
-__all__ = ["STARVED_S", "Permit", "QueuedLimiter"]
-
-STARVED_S = 10.0
-"""A queueing class that got nothing for so long goes first once."""
+__all__ = ["Permit", "QueuedLimiter"]
 
 _OPEN_TO_ALL = 0.75
 _HOLD_WEIGHT = 0.05
 _SHORTEST_HOLD_S = 0.01
 _LONGEST_SLEEP_S = 60.0
-
-
-class _Waiter:
-    """A request that waits; ``needs`` is the connections it takes, 0 or 1."""
-
-    __slots__ = ("future", "needs", "since")
-
-    def __init__(self, future: asyncio.Future[float], needs: int, since: float) -> None:
-        self.future, self.needs, self.since = future, needs, since
 
 
 class Permit:
@@ -98,10 +86,7 @@ class QueuedLimiter:
         self._gate = ShareGate(rate, bulk_share)
         self._max_connections = max_connections
         self._now = now or (lambda: datetime.now(UTC))
-        self._queues: dict[Priority, OrderedDict[_Waiter, None]] = {
-            priority: OrderedDict() for priority in Priority
-        }
-        self._served_at: dict[Priority, float] = {}
+        self._queues = Queues()
         self._changed = asyncio.Event()
         self._dispatcher: asyncio.Task[None] | None = None
         self._paused_until = -math.inf
@@ -173,8 +158,8 @@ class QueuedLimiter:
 
     async def _wait(self, priority: Priority, needs: int, bound_s: float) -> float:
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop.create_future(), needs, self._time())
-        self._queues[priority][waiter] = None
+        waiter = Waiter(loop.create_future(), needs, self._time())
+        self._queues.add(priority, waiter)
         self._wake()
         timer = None
         if not math.isinf(bound_s):
@@ -187,17 +172,17 @@ class QueuedLimiter:
         finally:
             if timer is not None:
                 timer.cancel()
-            self._queues[priority].pop(waiter, None)
+            self._queues.remove(priority, waiter)
             self._changed.set()
 
-    def _expire(self, priority: Priority, waiter: _Waiter, bound_s: float) -> None:
+    def _expire(self, priority: Priority, waiter: Waiter, bound_s: float) -> None:
         """Refuse one whose wait was underestimated: the rate fell, or others went before."""
         if not waiter.future.done():
-            self._queues[priority].pop(waiter, None)
+            self._queues.remove(priority, waiter)
             expected_s = self._predict(priority, waiter.needs)
             waiter.future.set_exception(_refusal(priority, bound_s + expected_s, bound_s))
 
-    def _give_back(self, waiter: _Waiter) -> None:
+    def _give_back(self, waiter: Waiter) -> None:
         """Free the connection of one that was granted just as it was cancelled."""
         if waiter.future.done() and not waiter.future.cancelled():
             self._in_flight -= waiter.needs
@@ -240,12 +225,12 @@ class QueuedLimiter:
     def snapshot(self) -> LimitSnapshot:
         """Return how it stands."""
         paused_s = max(0.0, self._paused_until - self._time())
-        free = 0 if paused_s else self._pacer.free()
+        free = 0.0 if paused_s or self._pacer.delay(Priority.USER) else self._pacer.free()
         return LimitSnapshot(
             limit=max(1, math.floor(self._pacer.rate())),
-            remaining=max(0, min(free, self._max_connections - self._in_flight)),
+            remaining=max(0, min(math.floor(free), self._max_connections - self._in_flight)),
             reset_s=paused_s + (self._pacer.burst - free) / self._pacer.rate(),
-            queued={priority: len(queue) for priority, queue in self._queues.items()},
+            queued=self._queues.counts(),
             wait_s={priority: self._predict(priority, 1) for priority in Priority},
             in_flight=self._in_flight,
             paused_s=paused_s,
@@ -254,10 +239,9 @@ class QueuedLimiter:
     async def close(self) -> None:
         """Refuse what comes and what waits; give back what is held."""
         self._is_closed = True
-        for queue in self._queues.values():
-            for waiter in queue:
-                if not waiter.future.done():
-                    waiter.future.set_exception(_closed())
+        for waiter in self._queues:
+            if not waiter.future.done():
+                waiter.future.set_exception(_closed())
         if self._dispatcher is not None:
             self._dispatcher.cancel()
             await asyncio.gather(self._dispatcher, return_exceptions=True)
@@ -265,12 +249,11 @@ class QueuedLimiter:
 
     def _predict(self, priority: Priority, needs: int) -> float:
         """Seconds one more request of a class would wait, as things are."""
-        ahead = sum(len(self._queues[each]) for each in _until(priority))
-        short = ahead + 1 + self._leaves_free(priority) - self._pacer.free()
-        tokens_s = self._pacer.delay(priority) + max(0, short) / self._pacer.rate()
-        own = len(self._queues[priority])
+        needed = self._queues.ahead(priority) + 1 + self._leaves_free(priority)
+        short = max(0.0, needed - self._pacer.free())
+        own = self._queues.count(priority)
         holds_s = [
-            self._closed_s(priority) + (tokens_s if short > 0 else 0.0),
+            self._closed_s(priority) + self._pacer.delay(priority) + short / self._pacer.rate(),
             self._connections_s(priority, own) if needs else 0.0,
         ]
         if priority is Priority.BULK:
@@ -292,7 +275,7 @@ class QueuedLimiter:
 
     async def _dispatch(self) -> None:
         """Hand out tokens for as long as somebody waits."""
-        while any(self._queues.values()):
+        while self._queues:
             self._changed.clear()
             priority, delay_s = self._next()
             if delay_s > 0:
@@ -309,7 +292,7 @@ class QueuedLimiter:
     def _next(self) -> tuple[Priority, float]:
         """Return the class to take a token for, and the seconds until then."""
         soonest, soonest_s = Priority.USER, math.inf
-        for priority in self._waiting():
+        for priority in self._queues.in_order(self._time()):
             delay_s = max(self._closed_s(priority), self._token_s(priority))
             if not self._has_connection(priority):
                 delay_s = math.inf
@@ -321,45 +304,22 @@ class QueuedLimiter:
 
     def _grant(self, taken_for: Priority) -> None:
         """Give a token to the first in order who may have it; what was bulk's may be anyone's."""
-        for priority in list(self._waiting()):
+        for priority in self._queues.in_order(self._time()):
             may = taken_for is Priority.BULK or priority is not Priority.BULK
             is_open = self._closed_s(priority) <= 0 and self._has_connection(priority)
             if may and is_open and self._serve(priority):
                 return
 
     def _serve(self, priority: Priority) -> bool:
-        waiter = self._pop(priority)
+        now = self._time()
+        waiter = self._queues.pop(priority, now)
         if waiter is None:
             return False
-        now = self._time()
-        self._served_at[priority] = now
         if priority is Priority.BULK:
             self._gate.note(now, self._pacer.factor())
         self._in_flight += waiter.needs
         waiter.future.set_result(now)
         return True
-
-    def _pop(self, priority: Priority) -> _Waiter | None:
-        """Return the first that still waits; cancelled ones leave their place to the next."""
-        queue = self._queues[priority]
-        while queue:
-            waiter, _ = queue.popitem(last=False)
-            if not waiter.future.done():
-                return waiter
-        return None
-
-    def _waiting(self) -> Iterator[Priority]:
-        """Classes that somebody waits in, in the order they go."""
-        waiting = [priority for priority, queue in self._queues.items() if queue]
-        starved = [priority for priority in waiting if self._is_starved(priority)]
-        yield from starved
-        yield from (priority for priority in waiting if priority not in starved)
-
-    def _is_starved(self, priority: Priority) -> bool:
-        if RULES[priority].max_wait_s is not None:
-            return False
-        since = next(iter(self._queues[priority])).since
-        return self._time() - max(since, self._served_at.get(priority, since)) > STARVED_S
 
     def _closed_s(self, priority: Priority) -> float:
         """Seconds until a class may go at all."""
@@ -373,7 +333,8 @@ class QueuedLimiter:
     def _token_s(self, priority: Priority) -> float:
         """Seconds until it is worth to ask the pacer for a token for a class."""
         delay_s = self._pacer.delay(priority)
-        leaves_free = 0 if self._is_starved(priority) else self._leaves_free(priority)
+        is_starved = self._queues.is_starved(priority, self._time())
+        leaves_free = 0 if is_starved else self._leaves_free(priority)
         short = 1 + leaves_free - self._pacer.free()
         if leaves_free and short > 0:
             return max(delay_s, short / self._pacer.rate())
@@ -388,19 +349,11 @@ class QueuedLimiter:
         return max(1, math.floor(self._max_connections * _OPEN_TO_ALL))
 
     def _has_connection(self, priority: Priority) -> bool:
-        needs = next(iter(self._queues[priority])).needs
+        needs = self._queues.first(priority).needs
         return self._in_flight + needs <= self._room(priority) or not needs
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def _until(priority: Priority) -> Iterator[Priority]:
-    """Yield the classes that go before one, and itself."""
-    for each in Priority:
-        yield each
-        if each is priority:
-            return
 
 
 def _bound_s(priority: Priority, timeout_s: float | None) -> float:

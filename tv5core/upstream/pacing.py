@@ -19,6 +19,7 @@ MINUTE_S = 60.0
 _GATE_BURST = 3
 _LOWEST_FACTOR = 0.25
 _LOWERED_FOR_S = 30.0
+_STEPS = 20
 
 
 class Pacer(Protocol):
@@ -32,8 +33,8 @@ class Pacer(Protocol):
     def factor(self) -> float:
         """Return what part of the full rate that is."""
 
-    def free(self) -> int:
-        """Return how many tokens are to be had at once."""
+    def free(self) -> float:
+        """Return how many tokens there are; the part of one that is coming counts as such."""
 
     def delay(self, priority: Priority) -> float:
         """Return the seconds until it is worth asking for a token; 0 for now."""
@@ -148,12 +149,11 @@ class LocalPacer:
         """Return what part of the full rate that is."""
         return self._slowdown.factor(self._clock())
 
-    def free(self) -> int:
-        """Return how many tokens are to be had at once."""
-        if self.rate() != self._bucket_rate or self._is_new or self.delay(Priority.USER) > 0:
-            return 0
-        tokens = range(self.burst, 0, -1)
-        return next((count for count in tokens if self._bucket.has_capacity(count)), 0)
+    def free(self) -> float:
+        """Return how many tokens there are; the part of one that is coming counts as such."""
+        if self.rate() != self._bucket_rate or self._is_new:
+            return 0.0
+        return _level(self._bucket)
 
     def delay(self, priority: Priority) -> float:  # noqa: ARG002 - one bucket for all classes
         """Return the seconds until it is worth asking for a token; 0 for now."""
@@ -195,6 +195,17 @@ class LocalPacer:
 
 def _bucket(burst: int, rate: float) -> AsyncLimiter:
     return AsyncLimiter(burst, burst / rate)
+
+
+def _level(bucket: AsyncLimiter) -> float:
+    """Return the room in a bucket, which only tells whether an amount has room."""
+    if bucket.has_capacity(bucket.max_rate):
+        return bucket.max_rate
+    low, high = 0.0, bucket.max_rate
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if bucket.has_capacity(middle) else (low, middle)
+    return high
 
 
 def _check(rate: float, burst: int, contract: int) -> None:

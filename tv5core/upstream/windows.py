@@ -9,13 +9,15 @@ __all__ = ["SlidingWindow", "window_seconds"]
 # Of the slack between rate and contract, what goes into the window; the rest lets a late grant
 # be caught up.
 _SLACK_USED = 0.9
+_RESOLUTION_S = 1e-6
 
 
 class SlidingWindow:
     """At most so many events in any span of so many seconds.
 
     It keeps the times of the last ``limit`` events: the next may come once the oldest of them is
-    ``seconds`` ago. No event is rounded or averaged, so the bound is strict.
+    ``seconds`` and a microsecond ago. Nothing is rounded or averaged, so the bound is strict,
+    with both ends of the span counted.
 
     Parameters
     ----------
@@ -31,15 +33,11 @@ class SlidingWindow:
         """Return the seconds until the next event may come, 0 for now."""
         if len(self._times) < self.limit:
             return 0.0
-        return max(0.0, self._times[0] + self.seconds - now)
+        return max(0.0, self._times[0] + self.seconds + _RESOLUTION_S - now)
 
     def note(self, now: float) -> None:
         """Note an event."""
         self._times.append(now)
-
-    def used(self, now: float) -> int:
-        """Return the number of events within the span that ends now."""
-        return sum(1 for at in self._times if at + self.seconds > now)
 
 
 def window_seconds(contract: int, rate: float) -> float:

@@ -17,7 +17,7 @@ from tv5core.catalog import Catalog
 from tv5core.cli.browse import DEFAULT_CATALOG, print_title
 from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
 from tv5core.cli.watching import watching
-from tv5core.errors import InvalidInputError, UpstreamError
+from tv5core.errors import CredentialsError, InvalidInputError, UpstreamError
 from tv5core.importers import MergingCatalog
 from tv5core.types import Title
 from tv5core.upstream.availability import Availability, find_availability
@@ -90,10 +90,12 @@ def sync(
             "expected --changes without --export, --limit and --min-popularity, got both"
         )
     media = [word.strip() for word in kind.split(",") if word.strip()]
+    # First of all: without a key there shall be no catalogue either.
+    tmdb = Tmdb.open(language=language, region=region, bulk_share=share)
     with Catalog.open(catalog) as opened:
         with watching(quiet=as_json) as watch:
             work = _sync(
-                MergingCatalog(opened), watch, share, language, region,
+                MergingCatalog(opened), watch, tmdb,
                 media=media, changes=changes or day is not None, since=day,
                 exports=export or [], limit=limit, min_popularity=min_popularity,
             )  # fmt: skip
@@ -111,16 +113,14 @@ def sync(
 async def _sync(
     sink: MergingCatalog,
     watch: SyncProgress,
-    share: float,
-    language: str,
-    region: str,
+    tmdb: Tmdb,
     *,
     media: list[str],
     changes: bool,
     since: date | None,
     **plan: Any,
 ) -> SyncReport:
-    async with Tmdb.open(language=language, region=region, bulk_share=share) as tmdb:
+    async with tmdb:
         if changes:
             return await refresh_tmdb(tmdb, sink, media=media, since=since, progress=watch)
         return await sync_tmdb(tmdb, sink, media=media, progress=watch, **plan)
@@ -133,6 +133,8 @@ def _run(work: Any) -> Any:
     except KeyboardInterrupt:
         tell("stopped; what was fetched is stored, and the same command goes on from there")
         raise typer.Exit(1) from None
+    except CredentialsError:
+        raise
     except UpstreamError:
         tell("what was fetched is stored, and the same command goes on from there")
         raise

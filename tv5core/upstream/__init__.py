@@ -1,14 +1,19 @@
 """Asking providers of metadata without ever breaking their limits.
 
 A :class:`Fetcher` asks one :class:`Provider`. How often it may is decided by a
-:class:`Limiter`, which knows how urgent each call is (:class:`Priority`).
+:class:`Limiter`, which knows how urgent each call is (:class:`Priority`). :class:`Tmdb` and
+:class:`JustWatch` speak through one; :func:`sync_tmdb` and :func:`refresh_tmdb` keep a catalogue
+in step with TMDB, and :func:`find_availability` asks both where a title can be watched.
 """
 
 from __future__ import annotations
 
+from tv5core.upstream.availability import Availability, find_availability
 from tv5core.upstream.backoff import Backoff, RetryBudget
 from tv5core.upstream.breaker import CircuitBreaker
 from tv5core.upstream.fetcher import Fetcher, Response
+from tv5core.upstream.justwatch import JustWatch
+from tv5core.upstream.justwatch_provider import justwatch_provider
 from tv5core.upstream.limiter import (
     Limiter,
     LimitSnapshot,
@@ -17,12 +22,19 @@ from tv5core.upstream.limiter import (
     limiter_for,
 )
 from tv5core.upstream.provider import Credentials, Provider, Secret
+from tv5core.upstream.sync import SyncReport, refresh_tmdb, sync_tmdb
+from tv5core.upstream.tmdb import Tmdb
+from tv5core.upstream.tmdb_mapping import WATCH_ATTRIBUTION
+from tv5core.upstream.tmdb_provider import tmdb_provider
 
 __all__ = [
+    "WATCH_ATTRIBUTION",
+    "Availability",
     "Backoff",
     "CircuitBreaker",
     "Credentials",
     "Fetcher",
+    "JustWatch",
     "LimitSnapshot",
     "Limiter",
     "Priority",
@@ -31,5 +43,12 @@ __all__ = [
     "Response",
     "RetryBudget",
     "Secret",
+    "SyncReport",
+    "Tmdb",
+    "find_availability",
+    "justwatch_provider",
     "limiter_for",
+    "refresh_tmdb",
+    "sync_tmdb",
+    "tmdb_provider",
 ]

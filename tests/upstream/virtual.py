@@ -11,6 +11,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+_TURN_S = 1e-6
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop that jumps to the next timer instead of waiting for it.
@@ -30,8 +32,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def jump(self, seconds: float) -> None:
-        # Timers that are due within the clock's resolution count as due.
-        self._now += seconds + self._late()
+        # Every turn takes a little, as a real one does: a timer that is due a rounding error too
+        # early would be set again and again otherwise.
+        self._now += seconds + _TURN_S + (self._late() if seconds else 0.0)
 
 
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
@@ -43,8 +46,7 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
         found = super().select(0)
         if not found and timeout is None:
             raise AssertionError("expected something to wait for, got a deadlock")
-        if not found and timeout:
-            self._loop.jump(timeout)
+        self._loop.jump(0.0 if found else timeout or 0.0)
         return found
 
 

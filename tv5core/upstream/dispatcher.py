@@ -277,6 +277,7 @@ class QueuedLimiter:
         """Hand out tokens for as long as somebody waits."""
         while self._queues:
             self._changed.clear()
+            await self._pacer.refresh()
             priority, delay_s = self._next()
             if delay_s > 0:
                 await self._sleep(delay_s)

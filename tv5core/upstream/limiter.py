@@ -14,6 +14,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from yarl import URL
+
 from tv5core.errors import InvalidInputError
 from tv5core.upstream.classes import Priority
 from tv5core.upstream.dispatcher import Permit, QueuedLimiter
@@ -115,7 +117,7 @@ def limiter_for(provider: Provider) -> ProviderLimiter:
     InvalidInputError
         The provider is in use with other limits, or on another event loop that still runs.
     """
-    key, loop = provider.url("x").authority, asyncio.get_running_loop()
+    key, loop = URL(provider.base_url).authority, asyncio.get_running_loop()
     with _lock:
         known, made_on, limiter = _shared.get(key, (None, None, None))
         if known is None or made_on is None or limiter is None or made_on is not loop:

@@ -39,6 +39,9 @@ class Pacer(Protocol):
     def delay(self, priority: Priority) -> float:
         """Return the seconds until it is worth asking for a token; 0 for now."""
 
+    async def refresh(self) -> None:
+        """Take notice of a rate that changed; called before each look at ``free``."""
+
     async def take(self, priority: Priority) -> bool:
         """Take a token, waiting briefly for it; False where it takes longer."""
 
@@ -100,12 +103,12 @@ class ShareGate:
         burst = min(_GATE_BURST, max(1, limit // 4))
         # A hair more than the interval: both ends of a minute count.
         self.interval_s = MINUTE_S / max(1, limit - burst) * (1 + 1e-9) if share < 1 else 0.0
-        self._tolerance_s = (burst - 1) * self.interval_s
+        self.tolerance_s = (burst - 1) * self.interval_s
         self._due = -math.inf
 
     def delay(self, now: float) -> float:
         """Return the seconds until the next may pass."""
-        return max(0.0, self._due - self._tolerance_s - now) if self.interval_s else 0.0
+        return max(0.0, self._due - self.tolerance_s - now) if self.interval_s else 0.0
 
     def note(self, now: float, factor: float) -> None:
         """Note one that passed while ``factor`` of the rate was in use."""
@@ -139,7 +142,7 @@ class LocalPacer:
         seconds = window_seconds(contract, rate)
         self._grants = SlidingWindow(contract, seconds)
         self.departures = SlidingWindow(contract, seconds)
-        self._bucket, self._bucket_rate, self._is_new = _bucket(burst, rate), rate, False
+        self._bucket, self._bucket_rate = _bucket(burst, rate), rate
 
     def rate(self) -> float:
         """Return the requests a second that are to be had now."""
@@ -151,9 +154,7 @@ class LocalPacer:
 
     def free(self) -> float:
         """Return how many tokens there are; the part of one that is coming counts as such."""
-        if self.rate() != self._bucket_rate or self._is_new:
-            return 0.0
-        return _level(self._bucket)
+        return 0.0 if self.rate() != self._bucket_rate else _level(self._bucket)
 
     def delay(self, priority: Priority) -> float:  # noqa: ARG002 - one bucket for all classes
         """Return the seconds until it is worth asking for a token; 0 for now."""
@@ -161,22 +162,20 @@ class LocalPacer:
 
     async def take(self, priority: Priority) -> bool:
         """Take a token; waits for the bucket to drip, one interval at most."""
-        await self._renew()
+        await self.refresh()
         await self._bucket.acquire()
         if self.delay(priority) > 0:
             return False
         self._grants.note(self._clock())
         return True
 
-    async def _renew(self) -> None:
+    async def refresh(self) -> None:
         """Go over to a bucket of the rate that holds now.
 
         It starts full, so that the change makes no burst.
         """
         if (rate := self.rate()) != self._bucket_rate:
-            self._bucket, self._bucket_rate, self._is_new = _bucket(self.burst, rate), rate, True
-        if self._is_new:
-            self._is_new = False
+            self._bucket, self._bucket_rate = _bucket(self.burst, rate), rate
             await self._bucket.acquire(self.burst)
 
     async def depart(self, granted_at: float) -> None:  # noqa: ARG002 - the window needs no age

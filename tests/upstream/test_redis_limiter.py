@@ -1,0 +1,195 @@
+"""The limit that several processes share, against a Redis started for the test."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.upstream.standin.core import busiest
+from tv5core.errors import InvalidInputError, RateLimitedError
+from tv5core.observing import Tally
+from tv5core.upstream import Priority
+from tv5core.upstream.leases import Leases
+from tv5core.upstream.redis_limiter import RedisLimiter, share_of
+
+USER, BULK = Priority.USER, Priority.BULK
+
+
+class RedisServer:
+    """Debian's redis-server on a free port of the loopback address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen(
+            [*command, "--dir", str(self.folder)], stdout=subprocess.DEVNULL
+        )
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError("expected redis-server to listen")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    if shutil.which("redis-server") is None:
+        pytest.skip(
+            "expected redis-server on the PATH, got none (Debian: apt install redis-server)"
+        )
+    made = RedisServer(tmp_path)
+    made.start()
+    yield made
+    made.kill()
+
+
+async def ask(limiter: RedisLimiter, times: list[float], priority: Priority = USER) -> None:
+    try:
+        async with limiter.permit(priority) as permit:
+            await permit.depart()
+            times.append(time.monotonic())
+    except RateLimitedError:
+        pass
+
+
+async def flood(limiters: list[RedisLimiter], seconds: float, times: list[float]) -> None:
+    """Have users at all limiters ask for more than there is."""
+    end, tasks = time.monotonic() + seconds, set[asyncio.Future[None]]()
+    while time.monotonic() < end:
+        for limiter in limiters:
+            if limiter.snapshot().queued[USER] < 5:
+                tasks.add(asyncio.ensure_future(ask(limiter, times)))
+        await asyncio.sleep(0.005)
+    await asyncio.gather(*tasks)
+
+
+def limiters(server: RedisServer, count: int, **options: object) -> list[RedisLimiter]:
+    given = {"processes": count, **options}
+    return [RedisLimiter(server.url, "tmdb", **given) for _ in range(count)]  # type: ignore[arg-type]
+
+
+async def close(all_of: list[RedisLimiter]) -> None:
+    for limiter in all_of:
+        await limiter.close()
+
+
+async def test_together_they_keep_the_contract_and_use_it(server: RedisServer) -> None:
+    all_of, times = limiters(server, 4), list[float]()
+    await flood(all_of, 3, times)
+    await close(all_of)
+    assert busiest(times, 1.05) <= 50
+    assert len(times) >= 45 * 3 * 0.7
+
+
+async def test_one_that_is_busy_uses_what_the_others_leave(server: RedisServer) -> None:
+    all_of, times = limiters(server, 4), list[float]()
+    await asyncio.gather(*(ask(limiter, []) for limiter in all_of))
+    await flood(all_of[:1], 2, times)
+    await close(all_of)
+    assert len(times) > 45 / 4 * 2 * 2, "far more than its own share"
+
+
+async def test_when_redis_dies_and_returns_the_contract_still_holds(server: RedisServer) -> None:
+    tally, times = Tally(), list[float]()
+    all_of = limiters(server, 4, observer=tally)
+    running = asyncio.ensure_future(flood(all_of, 6, times))
+    await asyncio.sleep(1.5)
+    server.kill()
+    died = time.monotonic()
+    await asyncio.sleep(2.3)
+    assert all(limiter.is_alone for limiter in all_of)
+    server.start()
+    back = time.monotonic()
+    await running
+    assert not any(limiter.is_alone for limiter in all_of)
+    await close(all_of)
+    assert busiest(times, 1.05) <= 50
+    assert sum(died + 1 < at < back for at in times) >= 20, "each went on with its share"
+    assert sum(back + 1 < at for at in times) >= 20
+    assert tally.counted("upstream.limiter", state="alone") == 4
+
+
+async def test_without_redis_from_the_start(server: RedisServer) -> None:
+    server.kill()
+    all_of, times = limiters(server, 2), list[float]()
+    await flood(all_of, 2, times)
+    await close(all_of)
+    assert len(times) >= 10
+    assert busiest(times) <= 50
+
+
+async def test_bulk_work_of_all_keeps_its_share(server: RedisServer) -> None:
+    all_of, times = limiters(server, 2), list[float]()
+    tasks = [
+        asyncio.ensure_future(ask(limiter, times, BULK)) for limiter in all_of for _ in range(100)
+    ]
+    await asyncio.wait(tasks, timeout=3)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await close(all_of)
+    assert 12 <= len(times) <= 9 * 3 + 3
+
+
+async def test_a_pause_is_everybodys(server: RedisServer) -> None:
+    one, other = all_of = limiters(server, 2)
+    await asyncio.gather(ask(one, []), ask(other, []))
+    one.pause(1.5)
+    await asyncio.sleep(0.5)  # a heartbeat
+    times: list[float] = []
+    started = time.monotonic()
+    await ask(other, times)
+    assert times[0] - started >= 0.8
+    await asyncio.sleep(0.3)
+    assert other.snapshot().limit in (22, 23), "half the rate"
+    await close(all_of)
+
+
+def test_tokens_are_used_when_they_are_due_or_not_at_all() -> None:
+    leases = Leases(0.03)
+    leases.add(asked_at=10.0, answered_at=10.01, offset_s=0.02)
+    leases.add(asked_at=10.0, answered_at=10.04, offset_s=0.05)  # the answer took too long
+    lease = leases.pop(10.02)
+    assert lease is not None
+    assert (lease.due, lease.until) == (pytest.approx(10.03), pytest.approx(10.05))
+    assert leases.pop(10.02) is None
+    leases.add(asked_at=10.0, answered_at=10.01, offset_s=0.02)
+    assert leases.pop(10.06) is None, "too old"
+
+
+@pytest.mark.parametrize("contract", [10, 50])
+@pytest.mark.parametrize("processes", [1, 2, 4, 5])
+def test_shares_add_up_to_the_contract_whoever_is_in_touch(contract: int, processes: int) -> None:
+    rate = contract * 0.9
+    share = share_of(rate, contract, processes)
+    for pooled in range(processes + 1):
+        pool = (1 + rate * pooled / processes * 1.1) if pooled else 0
+        alone = (processes - pooled) * (1 + share * 1.1)
+        assert pool + alone < contract + 1
+
+
+def test_settings_that_cannot_hold_are_refused() -> None:
+    for options in ({"processes": 0}, {"processes": 30}, {"processes": 2, "rate": 48.0}):
+        with pytest.raises(InvalidInputError):
+            RedisLimiter("redis://127.0.0.1:1/0", "tmdb", **options)  # type: ignore[arg-type]

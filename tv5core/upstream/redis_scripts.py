@@ -1,0 +1,94 @@
+"""What runs inside Redis: the generic cell rate algorithm, on Redis's own clock.
+
+One hash holds a provider's state: ``tat``, when the next token falls due; ``bulk``, the same for
+bulk work; ``paused``, until when nothing goes; ``factor`` and ``raise``, how far the rate is
+lowered and until when. A sorted set holds the processes that are in touch, by when they last
+were. Times are microseconds.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LEASE", "PAUSE"]
+
+_STATE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local state, members = KEYS[1], KEYS[2]
+local function field(name) return tonumber(redis.call('HGET', state, name) or '0') end
+local function keep()
+    redis.call('PEXPIRE', state, 180000)
+    redis.call('PEXPIRE', members, 180000)
+end
+local function factor()
+    local part, raise = tonumber(redis.call('HGET', state, 'factor') or '1'), field('raise')
+    while part < 1 and now >= raise do
+        part, raise = math.min(1, part * 2), raise + 30000000
+        redis.call('HSET', state, 'factor', tostring(part), 'raise', raise)
+    end
+    return part
+end
+"""
+
+LEASE = (
+    _STATE
+    + """
+-- ARGV: process, processes, rate, tokens asked for, is it for bulk, bulk's interval and tolerance,
+-- how long without word a process counts as in touch, how far ahead tokens are given out, what a
+-- pool that is new waits.
+local me, processes, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local wanted, bulk = tonumber(ARGV[4]), ARGV[5] == '1'
+local bulk_interval, bulk_tolerance = tonumber(ARGV[6]), tonumber(ARGV[7])
+local silence, ahead, settle = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+
+redis.call('ZREMRANGEBYSCORE', members, '-inf', now - silence)
+local is_new = redis.call('ZADD', members, now, me) == 1
+local live = math.min(redis.call('ZCARD', members), processes)
+local part = factor()
+local interval = 1000000 * processes / (rate * part * live)
+local tat = field('tat')
+-- What was given out before a restart is not known any more: wait until it is used up.
+if tat == 0 then tat = now + settle end
+tat = math.max(tat, now)
+-- The token that a process may have used on its own account just before it came back.
+if is_new then tat = tat + interval end
+
+local found, wait = {}, 0
+local paused, due = field('paused'), field('bulk')
+local hold = math.max(paused - now, bulk and due - bulk_tolerance - now or 0)
+if hold > 0 then
+    wait = hold
+else
+    while #found < wanted and tat - now <= ahead do
+        found[#found + 1] = math.floor(tat - now)
+        tat = tat + interval
+    end
+    if #found < wanted then wait = tat - now - ahead end
+    if bulk then
+        for _ = 1, #found do due = math.max(due, now) + bulk_interval / part end
+        redis.call('HSET', state, 'bulk', string.format('%.0f', due))
+    end
+end
+redis.call('HSET', state, 'tat', string.format('%.0f', tat))
+keep()
+return {math.floor(wait), string.format('%.6f', rate * part * live / processes), tostring(part),
+        math.max(0, math.floor(paused - now)), found}
+"""
+)
+"""Asks for tokens; returns the wait in microseconds, the rate there is, the part of it in use, the
+pause that is left, and for each token how far in the future it falls due."""
+
+PAUSE = (
+    _STATE
+    + """
+-- ARGV: the pause.
+local paused, part = field('paused'), factor()
+if now >= paused then
+    redis.call('HSET', state, 'factor', tostring(math.max(0.25, part / 2)),
+        'raise', now + ARGV[1] + 30000000)
+end
+redis.call('HSET', state, 'paused', string.format('%.0f', math.max(paused, now + ARGV[1])))
+keep()
+return 1
+"""
+)
+"""Pauses everybody, and halves the rate for a while."""

@@ -1,0 +1,73 @@
+"""Back-off, Retry-After and the budget for retries."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tv5core.upstream import Backoff, RetryBudget
+from tv5core.upstream.backoff import MAX_RETRY_AFTER_S, retry_after_s
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_full_jitter_over_one_two_four_and_no_more_than_eight_seconds() -> None:
+    backoff = Backoff(rng=random.Random(1))
+    for attempt, widest in enumerate((1, 2, 4, 8, 8, 8)):
+        delays = [backoff.delay(attempt) for _ in range(2_000)]
+        assert 0 <= min(delays) < 0.02 * widest
+        assert 0.98 * widest < max(delays) <= widest
+        assert sum(delays) / len(delays) == pytest.approx(widest / 2, rel=0.05)
+
+
+@given(st.integers(0, 10**9))
+def test_back_off_is_bounded(attempt: int) -> None:
+    assert 0 <= Backoff().delay(attempt) <= 8
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0),
+        ("7", 7),
+        (" 7 ", 7),
+        ("3600", MAX_RETRY_AFTER_S),
+        ("9" * 400, MAX_RETRY_AFTER_S),
+        (format_datetime(NOW + timedelta(seconds=9), usegmt=True), 9),
+        (format_datetime(NOW + timedelta(days=9), usegmt=True), MAX_RETRY_AFTER_S),
+        (format_datetime(NOW - timedelta(days=9), usegmt=True), 0),
+        ("Sun, 01 Mar 2026 12:00:05 -0000", 5),
+        (None, 1),
+        ("", 1),
+        ("-5", 1),
+        ("1.5", 1),
+        ("soon", 1),
+        ("Sun, 99 Mar 2026 12:00:05 GMT", 1),
+        ("Sun, 01 Mar 99999999999999 12:00:05 GMT", 1),
+    ],
+)
+def test_retry_after(header: str | None, seconds: float) -> None:
+    assert retry_after_s(header, NOW) == seconds
+
+
+@given(st.text())
+def test_any_retry_after_is_clamped(header: str) -> None:
+    assert 0 <= retry_after_s(header) <= MAX_RETRY_AFTER_S
+
+
+def test_retries_are_a_part_of_the_calls() -> None:
+    budget = RetryBudget(ratio=0.25, reserve=10)
+    assert sum(budget.take() for _ in range(100)) == 10
+    taken = 0
+    for _ in range(100):
+        budget.pay_in()
+        taken += budget.take()
+    assert taken == 25
+    for _ in range(1_000):
+        budget.pay_in()
+    assert sum(budget.take() for _ in range(100)) == 10, "no more is saved than the reserve"

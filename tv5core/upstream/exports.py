@@ -20,6 +20,7 @@ from tv5core.errors import (
     UpstreamStatusError,
 )
 from tv5core.upstream.fetcher import Fetcher
+from tv5core.upstream.tmdb_refusals import refusal
 
 __all__ = [
     "BadLine",
@@ -101,7 +102,7 @@ async def read_export(fetcher: Fetcher, path: str) -> AsyncIterator[ExportedId |
     except UpstreamStatusError as error:
         if error.status in _MISSING:
             raise TitleNotFoundError(f"tmdb: expected an export {path}, got none") from None
-        raise
+        raise refusal(error.status, error.code, error.message, path) from None
     for each in reader.finish():
         yield each
 

@@ -137,10 +137,13 @@ class Attempts:
 
     @contextlib.asynccontextmanager
     async def _hop(self, call: Call, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
-        with self._breaker.enter() as passed:
-            async with self._limiter().permit(call.priority, timeout_s=call.left_s()) as permit:
+        # Once before the queue, to be told at once; once after it, since a provider may have died
+        # in the meantime, and who queued for it should not go on trying.
+        self._breaker.check()
+        async with self._limiter().permit(call.priority, timeout_s=call.left_s()) as permit:
+            self._watch.time("wait", permit.waited_s, priority=call.priority.value)
+            with self._breaker.enter() as passed:
                 call.permit = permit
-                self._watch.time("wait", permit.waited_s, priority=call.priority.value)
                 try:
                     async with self._transport.respond(call, url, permit) as raw:
                         self._note_status(passed, raw)

@@ -72,17 +72,27 @@ class CircuitBreaker:
         BreakerOpenError
             The provider is left alone, or a probe is under way.
         """
+        self.check()
         if self._state == "closed":
             return Pass(self)
+        self._become("half_open")
+        self._probe = Pass(self)
+        return self._probe
+
+    def check(self) -> None:
+        """Do nothing if a call could be made now.
+
+        Raises
+        ------
+        BreakerOpenError
+            As for ``enter``.
+        """
         left_s = self._open_until - self._clock()
-        if left_s > 0 or self._probe is not None:
+        if self._state != "closed" and (left_s > 0 or self._probe is not None):
             raise BreakerOpenError(
                 f"expected {self._name} to work, got failures; it is left alone for a while",
                 retry_after_s=max(left_s, 0.1),
             )
-        self._become("half_open")
-        self._probe = Pass(self)
-        return self._probe
 
     def settle(self, entered: Pass, outcome: bool | None) -> None:
         """Note the outcome of a call: True, False, or None for one that says nothing."""

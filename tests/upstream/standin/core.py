@@ -42,6 +42,7 @@ PRIVATE_URL = "http://169.254.169.254/latest/meta-data/"
 FOREIGN_URL = "https://elsewhere.invalid/3/movie/1"
 _BOMB_MIB = 512
 _CHUNK = b"x" * 65_536
+_MIB = bytes(2**20)
 
 
 @dataclass
@@ -282,12 +283,12 @@ async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
     if packed:
         response.headers["Content-Encoding"] = "gzip"
     await response.prepare(request)
-    packer = zlib.compressobj(9, wbits=31)
+    packer = zlib.compressobj(wbits=31)
     with contextlib.suppress(ConnectionError):
-        for _ in range(_BOMB_MIB * 16 if packed else 2**40):
-            chunk = packer.compress(_CHUNK) if packed else _CHUNK
-            if chunk:
-                await response.write(chunk)
+        for _ in range(_BOMB_MIB if packed else 2**40):
+            await response.write(
+                packer.compress(_MIB) + packer.flush(zlib.Z_SYNC_FLUSH) if packed else _CHUNK
+            )
     return response
 
 

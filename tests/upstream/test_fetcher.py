@@ -282,7 +282,7 @@ async def test_an_answer_that_does_not_begin_is_asked_for_again() -> None:
 
 
 async def test_dead_provider_everybody_is_answered_by_the_deadline() -> None:
-    breaker = CircuitBreaker("tmdb", open_s=0.3)
+    breaker = CircuitBreaker("tmdb", open_s=0.3, max_open_s=0.3)
     async with serving(breaker=breaker) as at:
         at.server.dead = True
         started = time.monotonic()

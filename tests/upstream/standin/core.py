@@ -286,10 +286,14 @@ async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
     packer = zlib.compressobj(wbits=31)
     with contextlib.suppress(ConnectionError):
         for _ in range(_BOMB_MIB if packed else 2**40):
-            await response.write(
-                packer.compress(_MIB) + packer.flush(zlib.Z_SYNC_FLUSH) if packed else _CHUNK
-            )
+            await response.write(_packed_mib(packer) if packed else _CHUNK)
+            # Whoever reads may share this event loop.
+            await asyncio.sleep(0)
     return response
+
+
+def _packed_mib(packer: zlib._Compress) -> bytes:
+    return packer.compress(_MIB) + packer.flush(zlib.Z_SYNC_FLUSH)
 
 
 async def _damage(fault: str, request: web.Request, body: bytes) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""One limit for several processes, kept in Redis.
+"""One limit for several processes, kept in Redis; needs the extra ``redis``.
 
 Each process owns an equal share of the rate. Those that are in touch with Redis pool their shares:
 the generic cell rate algorithm runs in Lua on Redis's clock, for the sum of the shares of the

@@ -122,12 +122,12 @@ async def test_when_redis_dies_and_returns_the_contract_still_holds(server: Redi
     server.start()
     back = time.monotonic()
     await running
-    assert not any(limiter.is_alone for limiter in all_of)
     await close(all_of)
     assert busiest(times, 1.05) <= 50
     assert sum(died + 1 < at < back for at in times) >= 20, "each went on with its share"
     assert sum(back + 1 < at for at in times) >= 20
-    assert tally.counted("upstream.limiter", state="alone") == 4
+    assert tally.counted("upstream.limiter", state="alone") >= 4
+    assert tally.counted("upstream.limiter", state="shared") >= 4, "each came back"
 
 
 async def test_without_redis_from_the_start(server: RedisServer) -> None:

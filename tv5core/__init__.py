@@ -25,6 +25,7 @@ from tv5core.errors import (
     NotACatalogError,
     ReadOnlyError,
     Tv5Error,
+    UnavailableError,
     UnknownIdError,
     ZeroVectorError,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "SearchSettings",
     "Title",
     "Tv5Error",
+    "UnavailableError",
     "UnknownIdError",
     "VectorIndex",
     "VerifyReport",

@@ -18,7 +18,8 @@
     │   └── DiskFullError                no room to write; nothing was written
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
-    └── ImportFormatError                a file's format is unknown or unusable
+    ├── ImportFormatError                a file's format is unknown or unusable
+    └── UnavailableError                 the cache has no answer, and its loader neither
 
 Messages read "expected X, got Y".
 """
@@ -41,6 +42,7 @@ __all__ = [
     "NotACatalogError",
     "ReadOnlyError",
     "Tv5Error",
+    "UnavailableError",
     "UnknownIdError",
     "ZeroVectorError",
 ]
@@ -116,3 +118,17 @@ class FormatVersionError(CorruptFileError):
 
 class ImportFormatError(Tv5Error):
     """A file to import has a format that is unknown or unusable."""
+
+
+class UnavailableError(Tv5Error):
+    """Neither a loader nor the cache had an answer, not even a stale one.
+
+    Attributes
+    ----------
+    retry_after_s : float
+        After how many seconds to ask again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -33,6 +33,8 @@ FORMAT = b"1"
 _FORMAT_KEY = b"tv5core.cache"
 _MAX_READERS = 1024  # transactions at once, over all processes
 _MIN_MAP_BYTES = 1 << 20
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_AHEAD_BYTES = 16 << 20
 
 log = logging.getLogger("tv5core")
 
@@ -191,6 +193,7 @@ class Environment:
             try:
                 with self._writes:
                     raw, dbs = self._ready()
+                    self._extend(raw)
                     with raw.begin(write=True, buffers=True) as txn:
                         return work(Txn(txn, dbs))
             except lmdb.MapResizedError:
@@ -314,6 +317,18 @@ class Environment:
             raw.close()
             raise
         self._raw = raw
+
+    def _extend(self, raw: lmdb.Environment) -> None:
+        """Keep the file longer than a transaction can make it, as a hole, which takes no room.
+
+        LMDB does not write pages at its end that one transaction took and gave back, and what
+        is shorter than it says would be taken for cut.
+        """
+        info = raw.info()
+        end = (info["last_pgno"] + 1) * _PAGE_BYTES
+        with suppress(OSError):
+            if self._path.stat().st_size < min(end + _AHEAD_BYTES, info["map_size"]):
+                os.truncate(self._path, min(end + 2 * _AHEAD_BYTES, info["map_size"]))
 
     def _check_size(self, raw: lmdb.Environment) -> None:
         """Refuse a file that was cut short: reading a page past its end kills the process."""

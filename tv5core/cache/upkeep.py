@@ -6,8 +6,10 @@ Everything here but opening runs in the writer's thread, and raises nothing.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +30,7 @@ EVERYTHING = Invalidation("all")
 _ERRORS = (lmdb.Error, UnusableError, OSError)
 _DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError)
 _TRIES_WHEN_FULL = 5
+_TELL_EVERY_S, _WARNINGS_KEPT = 60.0, 20
 _BATCHES_IN_CAP = 16
 _LEASES_SWEPT, _LOG_TRIMMED = 200, 1_000
 
@@ -70,7 +73,8 @@ class Upkeep:
         self.environment: Environment | None = None
         self.origin = os.urandom(8)
         self.blind = False
-        self.warnings: list[str] = []
+        self.warnings: deque[str] = deque(maxlen=_WARNINGS_KEPT)
+        self._told_at = -math.inf
         self._clock, self._sweep_s = clock, sweep_s
         self._listeners: list[Callable[[Invalidation], None]] = []
         self._swept_at = time.monotonic()
@@ -125,13 +129,14 @@ class Upkeep:
         self.counts.add(f"evicted.{reason}", count)
 
     def _failed(self, error: BaseException) -> None:
-        if self.quiet.failed(str(error)):
+        if self.quiet.failed(str(error)) and time.monotonic() - self._told_at > _TELL_EVERY_S:
+            self._told_at = time.monotonic()
             self.warnings.append(str(error))
             log.warning("cache %s: does without the disk for now: %s", self.folder, error)
 
     def _succeeded(self) -> None:
         if self.quiet.succeeded():
-            log.warning("cache %s: uses the disk again", self.folder)
+            log.info("cache %s: uses the disk again", self.folder)
 
     def read_failed(self, error: BaseException) -> None:
         """Note that a read failed; a damaged file is replaced by the writer's thread."""
@@ -152,7 +157,9 @@ class Upkeep:
         except Exception as error:  # noqa: BLE001 - the writer's thread must go on
             self._save_what_must(environment, [j for j in batch if not j.finished], error)
             return
-        self._succeeded()
+        # Small writes find room where values do not: an invalidation alone proves nothing.
+        if any(job.done is None for job in batch):
+            self._succeeded()
         self._guard(self._keep_small)
 
     def _write(self, environment: Environment, batch: list[Job]) -> None:

@@ -1,28 +1,32 @@
 """Filling a cache before it is asked: bounded, paced, resumable, and harmless to repeat.
 
-Warming loads what it is given through the cache, so what is there already costs a look. After
-each batch it notes how far it came; a run that was cut short goes on behind that, provided it
-is given the same items up to there.
+:func:`plan` turns what is wished (a strategy, a preset, ids, queries, profiles) into items, and
+:func:`warm` loads them through a cache, so what is there already costs a look. After each batch
+it notes how far it came; a run that was cut short goes on behind that, provided it is given the
+same items up to there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from tv5core.cache.sources import Source, ids_from
 from tv5core.errors import InvalidInputError
 from tv5core.types import Progress
 
-__all__ = ["Checkpoints", "Item", "WarmReport", "warm"]
+__all__ = ["Checkpoints", "Item", "WarmReport", "plan", "warm"]
 
 CONCURRENCY = 8
 _ERRORS_TOLD = 10
+
+Named = TypeVar("Named", bound=Callable[..., Any])
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -77,6 +81,75 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
 
     count: int
     digest: bytes
+
+
+def plan(
+    *,
+    strategy: str | None = None,
+    limit: int = 1_000,
+    preset: str | None = None,
+    source: Source | None = None,
+    queries: Iterable[str] = (),
+    profiles: Iterable[str] = (),
+    strategies: Mapping[str, Callable[[int], Iterable[Item]]] | None = None,
+    presets: Mapping[str, Callable[[], Iterable[Item]]] | None = None,
+    id_of: Callable[[str], str | None] | None = None,
+) -> Iterator[Item]:
+    """Iterate over what is wished, each item once.
+
+    Parameters
+    ----------
+    strategy, limit : str and int
+        One of ``strategies``, and how many items at most.
+    preset : str
+        One of ``presets``.
+    source : iterable of str, or path
+        Ids of titles, a file of them, or a sitemap; see ``tv5core.cache.sources``.
+    queries, profiles : iterable of str
+        Common searches, and what recommendations are asked for.
+    id_of : callable, optional
+        Turns a sitemap's URLs into ids.
+
+    Raises
+    ------
+    InvalidInputError
+        An unknown name, a limit below 1, nothing wished at all, or a file that is unusable.
+    """
+    parts: list[Iterable[Item]] = []
+    if strategy is not None:
+        if limit < 1:
+            raise InvalidInputError(f"expected a limit of at least 1, got {limit}")
+        parts.append(islice(_named("strategy", strategy, strategies)(limit), limit))
+    if preset is not None:
+        parts.append(_named("preset", preset, presets)())
+    if source is not None:
+        parts.append(Item("title", name) for name in ids_from(source, id_of))
+    for kind, keys in (("search", queries), ("recommendations", profiles)):
+        if isinstance(keys, str):
+            raise InvalidInputError(f"expected several texts, got one: {keys!r}")
+        if keys := list(keys):
+            parts.append([Item(kind, key) for key in keys])
+    if not parts:
+        raise InvalidInputError(
+            "expected a strategy, a preset, a source, queries or profiles, got none"
+        )
+    return _once(chain.from_iterable(parts))
+
+
+def _named(what: str, name: str, known: Mapping[str, Named] | None) -> Named:
+    found = (known or {}).get(name)
+    if found is None:
+        names = ", ".join(sorted(known or {})) or "none here"
+        raise InvalidInputError(f"expected a {what} ({names}), got {name!r}")
+    return found
+
+
+def _once(items: Iterable[Item]) -> Iterator[Item]:
+    seen: set[Item] = set()
+    for item in items:
+        if item not in seen:
+            seen.add(item)
+            yield item
 
 
 async def warm(

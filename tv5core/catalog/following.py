@@ -6,7 +6,7 @@ to a search is current while the version is; a title is, until the journal names
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,11 @@ from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
 from tv5core.types import Title
 
-__all__ = ["Changes", "Follower", "Version", "VersionedTitle"]
+__all__ = ["Changes", "Follower", "RowChanges", "Version", "VersionedTitle"]
 
 I64 = npt.NDArray[np.int64]
+
+_ROWS_KEPT = 200_000
 
 
 class Version(NamedTuple):
@@ -112,3 +114,67 @@ def _record(store: Store, txn: Txn) -> Meta:
     if meta is None:
         raise CatalogError(f"{store.folder}: expected a catalogue, got none any more")
     return meta
+
+
+class Followed(Protocol):
+    """What :class:`RowChanges` asks; a catalogue is one."""
+
+    def version(self) -> Version:
+        """Return the present version."""
+
+    def changes(self, seq: int) -> Changes:
+        """Return which rows changed after a version."""
+
+
+class RowChanges:
+    """Tell whether what was read of a row is still what the catalogue has.
+
+    Keeps, of each row changed since a version (the base), the version by which it had; what
+    was read before the base is judged by reading more of the journal, once.
+
+    Parameters
+    ----------
+    catalog : Followed
+    """
+
+    def __init__(self, catalog: Followed) -> None:
+        self._catalog = catalog
+        self._base = self._seen = catalog.version().seq
+        self._changed: dict[int, int] = {}
+
+    def current(self, row: int, seq: int, *, exactly: bool = False) -> bool:
+        """Say whether a row is as it was at a version.
+
+        Parameters
+        ----------
+        row, seq : int
+        exactly : bool
+            Whether any change at all counts, not only one of this row.
+        """
+        now = self._catalog.version().seq
+        if seq == now or exactly:
+            return seq == now
+        if now != self._seen:
+            self._follow()
+        if seq > self._seen or (seq < self._base and not self._extend(seq)):
+            return False
+        return self._changed.get(row, 0) <= seq
+
+    def _follow(self) -> None:
+        changes = self._catalog.changes(self._seen)
+        if changes.rows is None or len(self._changed) + len(changes.rows) > _ROWS_KEPT:
+            self._base, self._changed = changes.seq, {}
+        else:
+            # As of the newest: a value read in between is loaded once more than need be.
+            self._changed.update(dict.fromkeys(changes.rows.tolist(), changes.seq))
+        self._seen = changes.seq
+
+    def _extend(self, seq: int) -> bool:
+        """Move the base back to a version, where the journal still knows."""
+        changes = self._catalog.changes(seq)
+        if changes.rows is None or len(changes.rows) > _ROWS_KEPT:
+            return False
+        for row in changes.rows.tolist():
+            self._changed.setdefault(row, self._base)
+        self._base = seq
+        return True

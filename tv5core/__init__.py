@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from tv5core.cached import CATALOG_POLICIES, CachedCatalog
 from tv5core.catalog import AddResult, Catalog, VerifyReport
 from tv5core.errors import (
     CatalogError,
@@ -35,7 +36,9 @@ from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall
 __version__ = version("tv5core")
 
 __all__ = [
+    "CATALOG_POLICIES",
     "AddResult",
+    "CachedCatalog",
     "Catalog",
     "CatalogError",
     "CatalogLockedError",

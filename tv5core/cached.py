@@ -348,7 +348,7 @@ class CachedCatalog:
             batch_size=batch_size,
             concurrency=concurrency,
             progress=progress,
-            checkpoints=self.cache.disk,
+            checkpoints=getattr(self.cache, "disk", None),
             name=f"{self._space}:{strategy}:{limit}:{preset}:{source is not None}",
         )
 

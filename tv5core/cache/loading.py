@@ -1,4 +1,4 @@
-"""The work of one flight: look below, take the lease, load, keep.
+"""The work of one flight: look below, take the leases, load, keep.
 
 Before it looks at anything, a flight notes what has been invalidated so far, here and in every
 tier below. What it finds is kept only where nothing since declares it old; those who wait get it
@@ -8,26 +8,29 @@ all the same, since they asked before.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
 
 from tv5core.cache.answers import Loaded
-from tv5core.cache.entry import Entry, Tier
+from tv5core.cache.below import Below
+from tv5core.cache.entry import Entry, Invalidation
 from tv5core.cache.flight import Tell
 from tv5core.cache.memory import MemoryTier
 from tv5core.cache.policy import Codec, Policy
 from tv5core.cache.recent import Recent
 from tv5core.cache.stats import Stats
+from tv5core.errors import InvalidInputError
 
 __all__ = ["Found", "Loader", "Search", "Shelf"]
 
 Loader = Callable[[str], Awaitable[Any]]
 
 _POLL_S, _LONGEST_POLL_S = 0.02, 0.25
+_LEASE_MARGIN_S = 1.0  # for looking below once more, and for putting
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -46,14 +49,12 @@ class Shelf:
     Parameters
     ----------
     memory : MemoryTier
-    tiers : sequence of Tier
+    tiers : sequence of Below
         Nearest first.
     recent : Recent
     stats : Stats
     clock : callable
         Unix seconds.
-    cache_timeout_s : float
-        What looking into all tiers below may take.
     lease_wait_s : float
         How long to wait for another process that loads.
     """
@@ -61,23 +62,23 @@ class Shelf:
     def __init__(
         self,
         memory: MemoryTier,
-        tiers: Sequence[Tier],
+        tiers: Sequence[Below],
         recent: Recent,
         stats: Stats,
         clock: Callable[[], float],
-        *,
-        cache_timeout_s: float,
         lease_wait_s: float,
     ) -> None:
         self.memory, self.tiers, self.recent, self.stats = memory, tuple(tiers), recent, stats
-        self.clock = clock
-        self.cache_timeout_s, self.lease_wait_s = cache_timeout_s, lease_wait_s
-        self.owner = os.urandom(12)
+        self.clock, self.lease_wait_s = clock, lease_wait_s
+        self._behind: set[asyncio.Task[None]] = set()
 
     def keep(self, kind: str, key: str, value: Any, entry: Entry, since: int) -> None:
-        """Put a value into memory, unless it was invalidated after ``since``."""
+        """Put a value into memory, unless it was invalidated after ``since``, or is older."""
         if self.recent.overtook(since, kind, key, entry.tags):
             self.stats.count("memory", kind, "overtaken")
+            return
+        kept = self.memory.get(kind, key)
+        if kept is not None and kept.stored_at > entry.stored_at:
             return
         self.memory.put(
             kind,
@@ -91,6 +92,24 @@ class Shelf:
             stored_at=entry.stored_at,
             negative=entry.negative,
         )
+
+    def drop(self, kind: str, key: str) -> None:
+        """Forget a value that turned out to be wrong, everywhere."""
+        self.memory.delete(kind, key)
+        for tier in self.tiers:
+            tier.tell(Invalidation("key", kind, (key,)))
+
+    def do_behind(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something nobody has to wait for; whoever wants to may."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+        return task
+
+    async def settle(self) -> None:
+        """Wait for what is being done behind."""
+        while self._behind:
+            await asyncio.gather(*self._behind, return_exceptions=True)
 
 
 class Search:
@@ -106,6 +125,8 @@ class Search:
         None looks below only.
     tags : tuple of str
     lifetime_s : float or None
+    anew : bool
+        Load although something fresh is kept, unless another process is at it.
     """
 
     def __init__(
@@ -116,151 +137,142 @@ class Search:
         policy: Policy,
         codec: Codec,
         loader: Loader | None,
-        tags: tuple[str, ...],
-        lifetime_s: float | None,
+        tags: tuple[str, ...] = (),
+        lifetime_s: float | None = None,
+        *,
+        anew: bool = False,
     ) -> None:
         self._shelf, self._kind, self._key = shelf, kind, key
         self._policy, self._codec, self._loader = policy, codec, loader
-        self._tags, self._lifetime_s = tags, lifetime_s
+        self._tags, self._lifetime_s, self._anew = tags, lifetime_s, anew
         self._since = shelf.recent.last
         self._tokens = [tier.token() for tier in shelf.tiers]
+        self._owner = os.urandom(16)
+        self._leases: list[Below] = []
 
     async def run(self, tell: Tell) -> Found | None:
         """Find the value; None where there is no loader and no tier has it."""
-        found = await self._look_below(tell)
-        if found is not None or self._loader is None:
-            return found
-        lessor = self._shelf.tiers[-1] if self._shelf.tiers else None
-        if lessor is None:
-            return await self._load(self._loader)
-        return await self._load_leased(lessor, self._loader, tell)
-
-    async def refresh(self, tell: Tell) -> Found:
-        """Load although a fresh value is kept, unless another process is at it."""
-        if self._loader is None:
-            raise RuntimeError("expected a loader to refresh with")
-        lessor = self._shelf.tiers[-1] if self._shelf.tiers else None
-        if lessor is None:
-            return await self._load(self._loader)
-        owner = self._owner()
-        if not await self._take(lessor, owner):
-            return await self._look_below(tell) or await self._load(self._loader)
         try:
-            return await self._load(self._loader)
+            if self._anew and self._loader is not None and await self._lease():
+                return await self._load(self._loader)
+            found = await self._look_below(tell)
+            if found is not None or self._loader is None:
+                return found
+            return await self._load_leased(self._loader, tell)
         finally:
-            await asyncio.shield(self._release(lessor, owner))
-
-    async def store(self, value: Any) -> None:
-        """Keep a value that was had otherwise."""
-        await self._store(Loaded(value), self._shelf.clock(), 0.0)
+            self.let_go()
 
     # -- the tiers below ------------------------------------------------------------------
 
-    async def _look_below(self, tell: Tell) -> Found | None:
-        """Return what is fresh in the nearest tier that has it, within the time for that."""
-        try:
-            async with asyncio.timeout(self._shelf.cache_timeout_s):
-                for place, tier in enumerate(self._shelf.tiers):
-                    found = await self._look_into(tier, place, tell)
-                    if found is not None:
-                        return found
-        except TimeoutError:
-            self._shelf.stats.count("below", self._kind, "timeout")
+    async def _look_below(self, tell: Tell, *, again: bool = False) -> Found | None:
+        """Return what is fresh in the nearest tier that has it."""
+        for place, tier in enumerate(self._shelf.tiers):
+            if not tier.in_use:
+                continue
+            entry = await tier.get(self._kind, self._key)
+            found = None if entry is None else self._restored(entry, tier)
+            if found is not None and found.fresh_until > self._shelf.clock():
+                self._count(tier.name, "hit")
+                if place and entry is not None:
+                    self._shelf.do_behind(self._put(entry, place))
+                return found
+            if found is not None:
+                tell(found)
+            if not again:
+                self._count(tier.name, "miss" if found is None else "stale")
         return None
 
-    async def _look_into(self, tier: Tier, place: int, tell: Tell) -> Found | None:
-        try:
-            entry = await tier.get(self._kind, self._key)
-            value = None if entry is None or entry.negative else self._codec.decode(entry.value)
-        except Exception:  # noqa: BLE001 - a tier or its content must not fail a caller
-            self._count(tier.name, "error")
+    def _restored(self, entry: Entry, tier: Below) -> Found | None:
+        if entry.stale_until <= self._shelf.clock():
             return None
-        now = self._shelf.clock()
-        if entry is None or entry.stale_until <= now:
-            self._count(tier.name, "miss")
+        try:
+            value = None if entry.negative else self._codec.decode(entry.value)
+        except (msgspec.MsgspecError, ValueError, TypeError):
+            self._count(tier.name, "undecodable")
             return None
         self._shelf.keep(self._kind, self._key, value, entry, self._since)
-        found = Found(value, entry.stored_at, entry.fresh_until, entry.stale_until, tier.name)
-        if entry.fresh_until <= now:
-            self._count(tier.name, "stale")
-            tell(found)
-            return None
-        self._count(tier.name, "hit")
-        for above, token in zip(self._shelf.tiers[:place], self._tokens[:place], strict=True):
-            await above.put(self._kind, self._key, entry, token)
-        return found
+        return Found(value, entry.stored_at, entry.fresh_until, entry.stale_until, tier.name)
+
+    async def _put(self, entry: Entry, places: int) -> None:
+        """Store an entry in so many of the nearest tiers, the furthest of them first."""
+        for place in reversed(range(places)):
+            tier = self._shelf.tiers[place]
+            await tier.put(self._kind, self._key, entry, self._tokens[place])
 
     def _count(self, tier: str, what: str) -> None:
         self._shelf.stats.count(tier, self._kind, what)
 
-    # -- loading --------------------------------------------------------------------------
+    # -- leases ---------------------------------------------------------------------------
 
-    async def _load_leased(self, lessor: Tier, loader: Loader, tell: Tell) -> Found | None:
-        """Load under a lease, or wait for who has it, within bounds, to have loaded."""
-        ends_at, pause_s = time.monotonic() + self._shelf.lease_wait_s, _POLL_S
-        owner = self._owner()
-        while not await self._take(lessor, owner):
-            self._count(lessor.name, "lease_wait")
-            if time.monotonic() >= ends_at:
+    async def _load_leased(self, loader: Loader, tell: Tell) -> Found | None:
+        """Load under the leases, or wait for who has one, within bounds, to have loaded."""
+        ends_at, pause_s = _now_s() + self._shelf.lease_wait_s, _POLL_S
+        while not await self._lease():
+            if pause_s == _POLL_S:
+                self._count("leases", "waited")
+            if _now_s() >= ends_at:
+                self._count("leases", "given_up")
                 return await self._load(loader)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_POLL_S)
-            found = await self._look_below(tell)
-            if found is not None:
+            if (found := await self._look_below(tell, again=True)) is not None:
                 return found
-        try:
-            # Whoever had the lease before may have loaded between our look and our turn.
-            return await self._look_below(tell) or await self._load(loader)
-        finally:
-            await asyncio.shield(self._release(lessor, owner))
+        # Whoever had a lease before may have loaded between our look and our turn.
+        return await self._look_below(tell, again=True) or await self._load(loader)
 
-    def _owner(self) -> bytes:
-        return self._shelf.owner + os.urandom(4)
+    async def _lease(self) -> bool:
+        """Take the lease of every tier, the nearest first, or none."""
+        lasting_s = self._policy.hard_timeout_s + _LEASE_MARGIN_S
+        for tier in self._shelf.tiers:
+            if not await tier.take_lease(self._kind, self._key, self._owner, lasting_s):
+                self.let_go()
+                return False
+            self._leases.append(tier)
+        return True
 
-    async def _take(self, lessor: Tier, owner: bytes) -> bool:
-        try:
-            async with asyncio.timeout(self._shelf.cache_timeout_s):
-                return await lessor.take_lease(
-                    self._kind, self._key, owner, self._policy.hard_timeout_s
-                )
-        except Exception:  # noqa: BLE001 - without a lease we load, too
-            return True
+    def let_go(self) -> None:
+        """Give the leases back, behind what was put."""
+        leases, self._leases = self._leases, []
+        if leases:
+            self._shelf.do_behind(self._release(leases))
 
-    async def _release(self, lessor: Tier, owner: bytes) -> None:
-        try:
-            await lessor.release_lease(self._kind, self._key, owner)
-        except Exception:  # noqa: BLE001 - it ends by itself
-            self._count(lessor.name, "error")
+    async def _release(self, leases: list[Below]) -> None:
+        for tier in reversed(leases):
+            await tier.release_lease(self._kind, self._key, self._owner)
+
+    # -- loading --------------------------------------------------------------------------
 
     async def _load(self, loader: Loader) -> Found:
-        started, stored_at = time.perf_counter(), self._shelf.clock()
-        failed = True
+        started, stored_at, failed = _now_s(), self._shelf.clock(), True
         try:
             async with asyncio.timeout(self._policy.hard_timeout_s):
                 got = await loader(self._key)
             failed = False
         finally:
-            load_s = time.perf_counter() - started
+            load_s = _now_s() - started
             self._shelf.stats.load(self._kind, load_s, failed=failed)
-        loaded = got if isinstance(got, Loaded) else Loaded(got)
-        return await self._store(loaded, stored_at, load_s)
+        return self._store(got if isinstance(got, Loaded) else Loaded(got), stored_at, load_s)
 
-    async def _store(self, loaded: Loaded, stored_at: float, load_s: float) -> Found:
+    def store(self, value: Any) -> None:
+        """Keep a value that was had otherwise."""
+        self._store(Loaded(value), self._shelf.clock(), 0.0)
+
+    def _store(self, loaded: Loaded, stored_at: float, load_s: float) -> Found:
         entry, value = self._entry(loaded, stored_at, load_s)
         found = Found(value, stored_at, entry.fresh_until, entry.stale_until, "loader")
-        if entry.fresh_until <= stored_at:
-            return found
-        if len(entry.value) > self._policy.max_bytes:
-            self._count("memory", "too_large")
+        if len(entry.value) > self._policy.max_bytes or entry.fresh_until <= stored_at:
+            # What was kept before is known to be wrong now.
+            self._count("memory", "not_kept")
+            self._shelf.drop(self._kind, self._key)
             return found
         self._shelf.keep(self._kind, self._key, value, entry, self._since)
-        for tier, token in zip(self._shelf.tiers, self._tokens, strict=True):
-            try:
-                async with asyncio.timeout(self._shelf.cache_timeout_s):
-                    await tier.put(self._kind, self._key, entry, token)
-            except Exception:  # noqa: BLE001 - what is not kept is loaded again
-                self._count(tier.name, "error")
+        leases, self._leases = self._leases, []
+        self._shelf.do_behind(self._put_and_release(entry, leases))
         return found
+
+    async def _put_and_release(self, entry: Entry, leases: list[Below]) -> None:
+        await self._put(entry, len(self._shelf.tiers))
+        await self._release(leases)
 
     def _entry(self, loaded: Loaded, stored_at: float, load_s: float) -> tuple[Entry, Any]:
         tags = tuple(dict.fromkeys((*self._tags, *loaded.tags)))
@@ -269,6 +281,12 @@ class Search:
             return Entry(b"", stored_at, until, until, tags, load_s, negative=True), None
         data, value = self._codec.encode(loaded.value)
         wanted_s = self._lifetime_s if loaded.lifetime_s is None else loaded.lifetime_s
+        if wanted_s is not None and not (math.isfinite(wanted_s) and wanted_s > 0):
+            raise InvalidInputError(f"expected a lifetime in seconds, got {wanted_s}")
         fresh_until = stored_at + self._policy.draw_s(wanted_s)
         stale_until = fresh_until + self._policy.stale_s
         return Entry(data, stored_at, fresh_until, stale_until, tags, load_s), value
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -18,6 +18,7 @@ together.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +43,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     jitter_s : float
         The lifetime of each value lies within this of it, evenly.
     lifetime_range_s : (float, float) or None
-        Between what a loader may choose the lifetime of its value; None: it may not.
+        Within what every lifetime lies, and a loader may choose that of its value; None: it
+        may not choose.
     stale_s : float
         How much longer a value may be served when a fresh one cannot be had (in time).
     revalidate : bool
@@ -82,15 +84,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     type: Any = Any
 
     def __post_init__(self) -> None:
-        low = self.lifetime_s if self.lifetime_range_s is None else self.lifetime_range_s[0]
-        if not 0 <= self.jitter_s < self.lifetime_s or low <= 0:
+        low, high = self.lifetime_range_s or (self.lifetime_s, self.lifetime_s)
+        if not (0 <= self.jitter_s < self.lifetime_s < math.inf and 0 < low <= high < math.inf):
             raise InvalidInputError(
-                f"expected a lifetime above its jitter, got {self.lifetime_s} s +- {self.jitter_s}"
+                f"expected a finite lifetime above its jitter, and within its range, got "
+                f"{self.lifetime_s} s +- {self.jitter_s} in {self.lifetime_range_s}"
             )
         for name in ("stale_s", "negative_s", "early", "max_bytes", "retry_after_s"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidInputError(f"expected {name} >= 0, got {getattr(self, name)}")
-        if not 0 < self.soft_timeout_s <= self.hard_timeout_s:
+        if not 0 < self.soft_timeout_s <= self.hard_timeout_s < math.inf:
             raise InvalidInputError(
                 "expected 0 < soft_timeout_s <= hard_timeout_s, got "
                 f"{self.soft_timeout_s} and {self.hard_timeout_s}"
@@ -102,25 +105,25 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         Parameters
         ----------
         wanted_s : float, optional
-            What the loader asks for; brought into the policy's range. The jitter keeps its
-            share of the lifetime.
+            What the loader asks for. The jitter keeps its share of the lifetime, and the result
+            is brought into the policy's range.
 
         Raises
         ------
         InvalidInputError
             The policy lets loaders choose nothing.
         """
-        middle_s = self.lifetime_s if wanted_s is None else self._chosen_s(wanted_s)
-        share = self.jitter_s / self.lifetime_s
-        return middle_s * (1 + random.uniform(-share, share))  # noqa: S311
-
-    def _chosen_s(self, wanted_s: float) -> float:
-        if self.lifetime_range_s is None:
+        if wanted_s is not None and self.lifetime_range_s is None:
             raise InvalidInputError(
                 f"expected no lifetime for a kind whose policy sets it, got {wanted_s} s"
             )
+        share = self.jitter_s / self.lifetime_s
+        middle_s = self.lifetime_s if wanted_s is None else wanted_s
+        drawn_s = middle_s * (1 + random.uniform(-share, share))  # noqa: S311
+        if self.lifetime_range_s is None:
+            return drawn_s
         low, high = self.lifetime_range_s
-        return min(max(wanted_s, low), high)
+        return min(max(drawn_s, low), high)
 
 
 class Codec:

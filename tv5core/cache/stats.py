@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -65,8 +65,8 @@ class Stats:
     clock : callable
         Monotonic seconds.
     observer : Observer
-        Told of everything but hits in memory, which are too many: of those it is told by
-        :meth:`report`.
+        Told of everything as it happens, but of hits in memory, which are too many, now and
+        then.
     """
 
     def __init__(self, window_s: float, clock: Callable[[], float], observer: Observer) -> None:
@@ -75,7 +75,7 @@ class Stats:
         self._windows: dict[str, Window] = {}
         self._hits: Counter[str] = Counter()
         self._told: Counter[str] = Counter()
-        self._load_s: Counter[str] = Counter()  # type: ignore[type-arg]
+        self._load_s: defaultdict[str, float] = defaultdict(float)
 
     def hit(self, kind: str) -> None:
         """Count a fresh answer from memory; the one thing that must cost next to nothing."""
@@ -106,17 +106,23 @@ class Stats:
         self._load_s[kind] += seconds
         self._observer.time("cache.load", seconds, kind=kind)
 
+    def tell_hits(self) -> None:
+        """Tell the observer of the hits in memory since the last time."""
+        for kind, hits in self._hits.items():
+            if new := hits - self._told[kind]:
+                self._observer.count("cache.hit", new, tier="memory", kind=kind)
+                self._told[kind] = hits
+
     def report(self) -> dict[str, Any]:
-        """Return all counters by kind and tier, and tell the observer of hits in memory."""
+        """Return all counters by kind and tier."""
+        self.tell_hits()
         kinds: dict[str, Any] = {}
         for kind, hits in self._hits.items():
             kinds.setdefault(kind, {}).setdefault("memory", {})["hit"] = hits
-            self._observer.count("cache.hit", hits - self._told[kind], tier="memory", kind=kind)
-            self._told[kind] = hits
         for (tier, kind, what), value in sorted(self._counts.items()):
             kinds.setdefault(kind, {}).setdefault(tier, {})[what] = value
         for kind, window in self._windows.items():
-            kinds[kind]["hit_ratio"] = window.ratio()
+            kinds.setdefault(kind, {})["hit_ratio"] = window.ratio()
         for kind, seconds in self._load_s.items():
-            kinds[kind]["load_s"] = seconds
+            kinds.setdefault(kind, {})["load_s"] = seconds
         return kinds

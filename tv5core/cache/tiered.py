@@ -8,7 +8,9 @@
 A loader is ``async def loader(key)``. It is called once however many wait, in a task of its own,
 and returns the value, None where there is no such thing, or :class:`Loaded` to add tags. An
 answer is, in this order: fresh; stale, with its age; from the static fallback set; or
-:class:`UnavailableError` with the time after which to ask again.
+:class:`UnavailableError` with the time after which to ask again. Where something can be served
+instead, a load gets 300 ms (``soft_timeout_s``) from its start; where nothing can, its callers
+wait up to 10 s (``hard_timeout_s``). Looking into a tier below gets 100 ms.
 
 Use a cache from one event loop. Its tiers on disk and in Redis may be shared by any number of
 processes; what one of them invalidates leaves the others' memory within a tenth of a second or,
@@ -18,34 +20,39 @@ over Redis, as soon as the message arrives.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tv5core.cache.answers import Answer
+from tv5core.cache.below import Below
+from tv5core.cache.degrade import Fallbacks, Settling
 from tv5core.cache.disk import DiskTier
 from tv5core.cache.early import is_due
 from tv5core.cache.entry import Invalidation, Tier
-from tv5core.cache.flight import Flight, Flights
+from tv5core.cache.flight import Flights
 from tv5core.cache.loading import Found, Loader, Search, Shelf
 from tv5core.cache.memory import MemoryTier, Slot
+from tv5core.cache.news import News
 from tv5core.cache.policy import DEFAULT_POLICIES, Codec, Policy
 from tv5core.cache.recent import Recent
 from tv5core.cache.stats import Stats
-from tv5core.errors import ClosedError, InvalidInputError, UnavailableError, UnknownIdError
+from tv5core.errors import ClosedError, InvalidInputError
 from tv5core.observing import SILENT, Observer
 
-__all__ = ["Fallbacks", "TieredCache"]
-
-Fallbacks = Mapping[str, Mapping[str, Any] | Callable[[str], Any]]
-"""By kind, what to answer when nothing else can be: values by key, or a function of the key."""
+__all__ = ["TieredCache"]
 
 _SWEEP_EVERY_S, _SWEEP_ENTRIES = 0.05, 500
-_DEFINITE = (InvalidInputError, UnknownIdError)  # what a loader says of the question itself
+_TELL_EVERY = 20  # sweeps
+_CHUNK = 500  # keys of one invalidation: whoever ends a load looks through them
+_SETTLE_S = 2.0
+
+log = logging.getLogger("tv5core")
 
 
 class TieredCache:
@@ -58,11 +65,13 @@ class TieredCache:
         Below memory, nearest first.
     policies : mapping of str to Policy
     fallbacks : mapping, optional
+        By kind, what to answer when nothing else can be: values by key, or a function of the
+        key that returns None where it has none.
     observer : Observer
     clock : callable
         Unix seconds.
     cache_timeout_s : float
-        What looking into the tiers below may take, in all.
+        What one call of a tier below may take.
     lease_wait_s : float
         How long to wait for another process that loads the same.
     window_s : float
@@ -84,24 +93,17 @@ class TieredCache:
     ) -> None:
         self.policies = dict(policies)
         self._codecs = {kind: Codec(policy) for kind, policy in policies.items()}
-        self._fallbacks = dict(fallbacks or {})
         self._memory, self._clock = memory, clock
         self._stats = Stats(window_s, time.monotonic, observer)
+        self._settling = Settling(self._stats, clock, fallbacks or {})
         self._recent, self._flights = Recent(), Flights()
-        self._heard: deque[Invalidation] = deque()
-        self._shelf = Shelf(
-            memory,
-            tiers,
-            self._recent,
-            self._stats,
-            clock,
-            cache_timeout_s=cache_timeout_s,
-            lease_wait_s=lease_wait_s,
-        )
+        self._tiers = [Below(tier, self._stats, cache_timeout_s) for tier in tiers]
+        self._shelf = Shelf(memory, self._tiers, self._recent, self._stats, clock, lease_wait_s)
+        self._news = News(self._shelf, self._flights)
         self._sweeping: asyncio.Task[None] | None = None
         self._closed = False
-        for tier in tiers:
-            tier.on_invalidation(self._heard.append)
+        for place, tier in enumerate(tiers):
+            tier.on_invalidation(partial(self._news.note, place))
 
     @classmethod
     def open(
@@ -139,6 +141,12 @@ class TieredCache:
             tiers.append(RedisTier(redis_url))
         memory = MemoryTier(l1_bytes)
         return cls(memory, tiers, policies=policies, fallbacks=fallbacks, observer=observer)
+
+    @property
+    def disk(self) -> DiskTier | None:
+        """The tier on disk, where there is one."""
+        found = (below.tier for below in self._tiers if isinstance(below.tier, DiskTier))
+        return next(found, None)
 
     # -- asking ---------------------------------------------------------------------------
 
@@ -195,37 +203,37 @@ class TieredCache:
         """
         slot = self._fresh(kind, key, loader, tags, lifetime_s)
         if slot is not None:
-            return Answer(slot.value, "fresh", self._age_s(slot.stored_at), "memory")
+            age_s = max(0.0, self._clock() - slot.stored_at)
+            return Answer(slot.value, "fresh", age_s, "memory")
         policy = self._policy(kind)
-        self._start_sweeping()
         self._stats.miss(kind)
         flight = self._flights.join(
-            kind, key, self._search(kind, key, loader, tags, lifetime_s).run
+            kind, key, lambda: self._search(kind, key, loader, tags, lifetime_s)
         )
         slot = self._memory.get(kind, key)
         if slot is not None:
             flight.found_stale(_found(slot))
-        return await self._settle(kind, key, policy, flight)
+        return await self._settling.answer(kind, key, policy, flight)
 
     def _fresh(
-        self,
-        kind: str,
-        key: str,
-        loader: Loader,
-        tags: Iterable[str],
-        lifetime_s: float | None,
+        self, kind: str, key: str, loader: Loader, tags: Iterable[str], lifetime_s: float | None
     ) -> Slot | None:
         """Return what memory has and is fresh, seeing to it that it stays so."""
-        if self._heard:
-            self._hear()
+        if self._news.heard:
+            self._news.hear()
         slot = self._memory.get(kind, key)
         if slot is None or (left_s := slot.fresh_until - self._clock()) <= 0:
             return None
         self._stats.hit(kind)
-        if is_due(left_s, slot.load_s, self.policies[kind].early):
+        whole_s = slot.fresh_until - slot.stored_at
+        if (
+            is_due(left_s, whole_s, slot.load_s, self.policies[kind].early)
+            and (kind, key) not in self._flights
+        ):
             self._stats.count("memory", kind, "early")
-            search = self._search(kind, key, loader, tags, lifetime_s)
-            self._flights.join(kind, key, search.refresh)
+            self._flights.join(
+                kind, key, lambda: self._search(kind, key, loader, tags, lifetime_s, anew=True)
+            )
         return slot
 
     def _search(
@@ -235,62 +243,14 @@ class TieredCache:
         loader: Loader | None,
         tags: Iterable[str] = (),
         lifetime_s: float | None = None,
+        *,
+        anew: bool = False,
     ) -> Search:
-        policy, codec = self.policies[kind], self._codecs[kind]
-        return Search(self._shelf, kind, key, policy, codec, loader, tuple(tags), lifetime_s)
-
-    async def _settle(self, kind: str, key: str, policy: Policy, flight: Flight) -> Answer:
-        """Wait for a flight as long as makes sense, and answer with the best there is."""
-        if policy.revalidate:
-            await flight.wait(policy.hard_timeout_s, stale_will_do=True)
-        elif not await flight.wait(policy.soft_timeout_s) and not self._has_less(kind, key, flight):
-            await flight.wait(policy.hard_timeout_s - policy.soft_timeout_s)
-        error: BaseException | None = None
-        if flight.task.done() and not flight.task.cancelled():
-            error = flight.task.exception()
-            if error is None:
-                found = flight.task.result()
-                return Answer(found.value, "fresh", self._age_s(found.stored_at), found.tier)
-            if isinstance(error, _DEFINITE):
-                raise error
-        return self._less(kind, key, policy, flight, error)
-
-    def _has_less(self, kind: str, key: str, flight: Flight) -> bool:
-        return flight.stale.done() or self._fallback(kind, key) is not None
-
-    def _less(
-        self, kind: str, key: str, policy: Policy, flight: Flight, error: BaseException | None
-    ) -> Answer:
-        """Answer with something stale, else from the static set, else not at all."""
-        stale: Found | None = flight.stale.result() if flight.stale.done() else None
-        if stale is not None and stale.stale_until > self._clock():
-            self._stats.count(stale.tier, kind, "served_stale")
-            return Answer(stale.value, "stale", self._age_s(stale.stored_at), stale.tier)
-        value = self._fallback(kind, key)
-        if value is not None:
-            self._stats.count("static", kind, "served_fallback")
-            return Answer(value, "fallback", None, "static")
-        self._stats.count("loader", kind, "unavailable")
-        retry_after_s = getattr(error, "retry_after_s", None) or policy.retry_after_s
-        got = "no answer in time" if error is None else f"{type(error).__name__}: {error}"
-        raise UnavailableError(
-            f"expected {kind} {key!r} from its loader or the cache, got {got}; "
-            f"retry after {retry_after_s:g} s",
-            retry_after_s=retry_after_s,
-        ) from error
-
-    def _fallback(self, kind: str, key: str) -> Any:
-        static = self._fallbacks.get(kind)
-        if static is None:
-            return None
-        return static(key) if callable(static) else static.get(key)
-
-    def _age_s(self, stored_at: float) -> float:
-        return max(0.0, self._clock() - stored_at)
+        policy, codec, tags = self.policies[kind], self._codecs[kind], tuple(tags)
+        return Search(self._shelf, kind, key, policy, codec, loader, tags, lifetime_s, anew=anew)
 
     def _policy(self, kind: str) -> Policy:
-        if self._closed:
-            raise ClosedError("expected an open cache, got one after close()")
+        self._start()
         policy = self.policies.get(kind)
         if policy is None:
             known = ", ".join(sorted(self.policies))
@@ -302,8 +262,7 @@ class TieredCache:
     async def get(self, kind: str, key: str) -> Any:
         """Return a fresh value from memory or a tier below; None where none has one."""
         self._policy(kind)
-        if self._heard:
-            self._hear()
+        self._news.hear()
         slot = self._memory.get(kind, key)
         if slot is not None and slot.fresh_until > self._clock():
             self._stats.hit(kind)
@@ -321,7 +280,7 @@ class TieredCache:
         tags: Iterable[str] = (),
         lifetime_s: float | None = None,
     ) -> None:
-        """Keep a value that was had otherwise, as if it had just been loaded.
+        """Keep a value that was had otherwise, in place of what is kept or being loaded.
 
         Raises
         ------
@@ -329,7 +288,9 @@ class TieredCache:
             It is not what the kind's policy can keep.
         """
         self._policy(kind)
-        await self._search(kind, key, None, tags, lifetime_s).store(value)
+        self._codecs[kind].encode(value)
+        await self.invalidate(kind, key)
+        self._search(kind, key, None, tags, lifetime_s).store(value)
 
     # -- invalidation ---------------------------------------------------------------------
 
@@ -340,82 +301,68 @@ class TieredCache:
         """
         self._policy(kind)
         some = (keys,) if isinstance(keys, str) else tuple(keys)
-        if some:
-            await self._invalidate(
-                Invalidation("key", kind, some), lambda tier: tier.delete(kind, some)
-            )
+        for start in range(0, len(some), _CHUNK):
+            await self._news.spread(Invalidation("key", kind, some[start : start + _CHUNK]))
 
     async def invalidate_kind(self, kind: str) -> None:
         """Declare all values of a kind old."""
         self._policy(kind)
-        await self._invalidate(Invalidation("kind", kind), lambda tier: tier.delete_kind(kind))
+        await self._news.spread(Invalidation("kind", kind))
 
     async def invalidate_tag(self, tag: str) -> None:
         """Declare all values that carry a tag old."""
-        await self._invalidate(Invalidation("tag", tag=tag), lambda tier: tier.delete_tag(tag))
+        self._start()
+        await self._news.spread(Invalidation("tag", tag=tag))
 
     async def invalidate_event(self, event: str, keys: str | Iterable[str]) -> None:
-        """Declare old what an event says of some keys, in each kind whose policy names it."""
+        """Declare old what an event says of some keys, in each kind whose policy names it.
+
+        Raises
+        ------
+        InvalidInputError
+            No policy names the event.
+        """
+        kinds = [kind for kind, policy in self.policies.items() if event in policy.events]
+        if not kinds:
+            known = sorted({name for policy in self.policies.values() for name in policy.events})
+            raise InvalidInputError(f"expected an event ({', '.join(known)}), got {event!r}")
         some = (keys,) if isinstance(keys, str) else tuple(keys)
-        for kind, policy in self.policies.items():
-            if event in policy.events:
-                await self.invalidate(kind, some)
+        for kind in kinds:
+            await self.invalidate(kind, some)
 
     async def clear(self) -> None:
         """Forget everything, in every tier and process."""
-        await self._invalidate(Invalidation("all"), lambda tier: tier.clear())
-
-    async def _invalidate(
-        self, what: Invalidation, below: Callable[[Tier], Awaitable[object]]
-    ) -> None:
-        if self._closed:
-            raise ClosedError("expected an open cache, got one after close()")
-        # Before, so that no load under way is kept; and after, so that nothing is that was read
-        # below while the invalidation was still on its way there.
-        self._forget(what)
-        for tier in self._shelf.tiers:
-            await below(tier)
-        self._forget(what)
-
-    def _forget(self, what: Invalidation) -> None:
-        self._recent.add(what)
-        if what.scope == "key":
-            for key in what.keys:
-                self._memory.delete(what.kind, key)
-        elif what.scope == "kind":
-            self._memory.delete_kind(what.kind)
-        elif what.scope == "tag":
-            self._memory.delete_tag(what.tag)
-        else:
-            self._memory.clear()
-        # Which tags a load will bring is not known yet, so a tag parts from all.
-        anything = what.scope in ("tag", "all")
-        self._flights.part_from(lambda kind, key: anything or what.names(kind, key, ()))
-
-    def _hear(self) -> None:
-        """Follow what other processes invalidated."""
-        while self._heard:
-            self._forget(self._heard.popleft())
+        self._start()
+        await self._news.spread(Invalidation("all"))
 
     # -- upkeep ---------------------------------------------------------------------------
 
-    def _start_sweeping(self) -> None:
+    def _start(self) -> None:
+        if self._closed:
+            raise ClosedError("expected an open cache, got one after close()")
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
 
     async def _sweep(self) -> None:
         """Remove what expired, a little at a time, so that the loop never stalls."""
+        rounds = 0
         while True:
             await asyncio.sleep(_SWEEP_EVERY_S)
-            self._hear()
-            self._memory.sweep(_SWEEP_ENTRIES)
+            rounds += 1
+            try:
+                self._news.hear()
+                self._memory.sweep(_SWEEP_ENTRIES)
+                if not rounds % _TELL_EVERY:
+                    self._stats.tell_hits()
+            except Exception:
+                log.exception("cache: sweeping failed")
 
     def stats(self) -> dict[str, Any]:
         """Return what the cache holds and did, by kind and tier, and each tier's own figures."""
         return {
             "kinds": self._stats.report(),
             "memory": self._memory.stats(),
-            "tiers": {tier.name: tier.stats() for tier in self._shelf.tiers},
+            "tiers": {below.name: below.tier.stats() for below in self._tiers},
             "loading": len(self._flights),
         }
 
@@ -427,11 +374,15 @@ class TieredCache:
         if self._sweeping is not None:
             self._sweeping.cancel()
         await self._flights.cancel()
-        for tier in self._shelf.tiers:
-            await tier.close()
+        settling = asyncio.create_task(self._shelf.settle())
+        await asyncio.wait({settling}, timeout=_SETTLE_S)
+        settling.cancel()
+        for below in self._tiers:
+            await below.close()
         self._memory.clear()
 
     async def __aenter__(self) -> Self:
+        self._start()
         return self
 
     async def __aexit__(

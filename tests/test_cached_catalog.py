@@ -134,9 +134,9 @@ def test_its_own_writes_are_seen_at_once(folder: Path, tmp_path: Path) -> None:
                 assert await films.delete(other) == 1
                 assert (await films.similar(JAWS, 1))[0].id != other
                 assert await films.delete([JAWS, "no such"]) == 1
-                for id in (JAWS, "imdb:tt0073195"):
+                for name in (JAWS, "imdb:tt0073195"):
                     with pytest.raises(UnknownIdError):
-                        await films.get(id)
+                        await films.get(name)
                 assert JAWS not in [h.id for h in await films.search("a shark terrorises a beach")]
 
     run(work)

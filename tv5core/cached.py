@@ -129,7 +129,7 @@ class CachedCatalog:
             raise InvalidInputError(f"expected 'current' or 'until_expiry', got {answers!r}")
         self.catalog, self.cache = catalog, cache
         self._answers, self._owns_cache = answers, False
-        self._space = hashlib.blake2b(catalog.identity().encode(), digest_size=8).hexdigest()
+        self._space = _space(catalog)
         self._rows = RowChanges(catalog)
 
     @classmethod
@@ -157,6 +157,11 @@ class CachedCatalog:
         made = cls(catalog, TieredCache.open(path, policies=policies, **options), answers=answers)
         made._owns_cache = True
         return made
+
+    @staticmethod
+    def title_key(catalog: Catalog, id: str) -> str:
+        """Return the key under which a catalogue's title is cached."""
+        return f"{_space(catalog)}:{id}"
 
     # -- asking ---------------------------------------------------------------------------
 
@@ -382,6 +387,10 @@ class CachedCatalog:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _space(catalog: Catalog) -> str:
+    return hashlib.blake2b(catalog.identity().encode(), digest_size=8).hexdigest()
 
 
 def normalised(query: str | npt.ArrayLike) -> Any:

@@ -303,6 +303,26 @@ class DiskTier:
             "warnings": list(self._upkeep.warnings),
         }
 
+    def census(self) -> dict[str, dict[str, int]]:
+        """Count entries and their bytes by kind; looks at every one, so it takes its time."""
+        found: dict[str, dict[str, int]] = {}
+        last = b""
+        while block := self._read(partial(self._block, last)):
+            for key, size in block:
+                of = found.setdefault(records.kind_of(key), {"entries": 0, "bytes": 0})
+                of["entries"] += 1
+                of["bytes"] += size
+            last = block[-1][0]
+        return dict(sorted(found.items()))
+
+    @staticmethod
+    def _block(last: bytes, txn: Txn, _: int) -> list[tuple[bytes, int]]:
+        with txn.raw.cursor(txn.dbs.entries) as cursor:
+            if not cursor.set_range(last + b"\0"):
+                return []
+            some = islice(cursor.iternext(), _CHUNK)
+            return [(bytes(key), len(value)) for key, value in some]
+
     def _measure(self, txn: Txn, _: int) -> dict[str, int]:
         environment = self._upkeep.environment
         return {

@@ -33,6 +33,7 @@ __all__ = [
     "encode",
     "entry_key",
     "is_text",
+    "kind_of",
     "kind_prefix",
     "last_seq",
     "log_surplus",
@@ -69,6 +70,11 @@ def kind_prefix(kind: str) -> bytes:
     if len(raw) > _MAX_KIND_BYTES or b"\0" in raw or not raw:
         raw = b"\1" + _digest(raw)
     return raw + b"\0"
+
+
+def kind_of(key: bytes) -> str:
+    """Return the kind an entry's key belongs to; of a hashed one, the hash."""
+    return key.partition(b"\0")[0].decode("utf-8", "replace").lstrip("\1")
 
 
 def is_text(*some: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import sys
 import threading
@@ -61,7 +62,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def tier(clock: Clock) -> MemoryTier:
-    return MemoryTier(256 * KIB, clock=clock)
+    return MemoryTier(256 * KIB, clock=clock, timer=lambda: 0.0)
 
 
 def test_what_is_put_is_got_with_all_that_was_said_of_it(tier: MemoryTier) -> None:
@@ -159,7 +160,9 @@ def test_what_comes_back_soon_enters_the_main_queue(tier: MemoryTier) -> None:
 
 def test_evictions_are_told(clock: Clock) -> None:
     told: list[tuple[str, str]] = []
-    tier = MemoryTier(64 * KIB, clock=clock, on_evict=lambda *what: told.append(what))
+    tier = MemoryTier(
+        64 * KIB, clock=clock, timer=lambda: 0.0, on_evict=lambda *what: told.append(what)
+    )
     for n in range(200):
         put(tier, f"{n}", 1000, stale_until=EPOCH_S + 5)
     clock.now += 5
@@ -170,7 +173,7 @@ def test_evictions_are_told(clock: Clock) -> None:
 
 
 def test_a_sweep_looks_at_no_more_than_its_limit_and_goes_on(clock: Clock) -> None:
-    tier = MemoryTier(4 << 20, clock=clock)
+    tier = MemoryTier(4 << 20, clock=clock, timer=lambda: 0.0)
     for n in range(1000):
         put(tier, f"{n}", 10, stale_until=EPOCH_S + (1 if n % 2 else 100))
     clock.now += 1
@@ -181,6 +184,17 @@ def test_a_sweep_looks_at_no_more_than_its_limit_and_goes_on(clock: Clock) -> No
     assert tier.sweep(1000) == 0
     clock.now += 100
     assert sum(tier.sweep(100) for _ in range(6)) == 500
+
+
+def test_a_sweep_ends_when_its_time_is_up(clock: Clock) -> None:
+    ticks = itertools.count()
+    tier = MemoryTier(4 << 20, clock=clock, timer=lambda: next(ticks) * 0.000_4)
+    for n in range(1000):
+        put(tier, f"{n}", 10, stale_until=EPOCH_S + 1)
+    clock.now += 1
+    assert tier.sweep(1000) == 96, "looked at its watch three times, every 32 entries"
+    assert tier.sweep(1000) == 96
+    assert len(tier) == 808
 
 
 KEYS = st.sampled_from([f"{n}" for n in range(60)])

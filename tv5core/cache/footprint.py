@@ -22,7 +22,7 @@ _CONSTANTS = frozenset(map(id, (None, False, True, "", (), 0)))
 _ROUNDING_BYTES = 8
 # An empty dict, its own slot in the dict it stands in, and what belongs to it besides.
 _TABLE_BYTES = 600
-# Making a table anew takes 20 ns or so an entry: of a million entries, 15,625 then. No stall.
+# Copying the few entries left is quick; giving back a table of a million places takes some 7 ms.
 _SPARSE = 64
 
 

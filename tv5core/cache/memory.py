@@ -22,6 +22,8 @@ from tv5core.errors import InvalidInputError
 __all__ = ["MemoryTier", "Slot"]
 
 _LARGEST_SHARE = 0.1
+# A sweep looks at its watch now and then, and goes home after a millisecond.
+_SWEEP_S, _SWEEP_STRIDE = 0.001, 32
 _LEAST_CAP_BYTES = 16_384
 # The node, four floats, two ints, each with what the allocator rounds up by.
 _NODE_BYTES = 320
@@ -45,6 +47,8 @@ class MemoryTier:
     on_evict : callable, optional
         Told the kind and the reason (``capacity`` or ``expired``) of each eviction, while the lock
         is held: it must be quick and must not change the tier.
+    timer : callable
+        Seconds, by which a sweep stops.
 
     Raises
     ------
@@ -58,13 +62,14 @@ class MemoryTier:
         *,
         clock: Callable[[], float] = time.time,
         on_evict: Callable[[str, str], None] | None = None,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         if cap_bytes < _LEAST_CAP_BYTES:
             raise InvalidInputError(
                 f"expected cap_bytes of at least {_LEAST_CAP_BYTES}, got {cap_bytes}"
             )
         self.cap_bytes = cap_bytes
-        self._clock, self._on_evict = clock, on_evict
+        self._clock, self._on_evict, self._timer = clock, on_evict, timer
         self._lock = RLock()
         self._policy = S3Fifo(cap_bytes)
         self._meter = Meter()
@@ -159,14 +164,17 @@ class MemoryTier:
             self._table_bytes = 0
 
     def sweep(self, limit: int = 1_000) -> int:
-        """Remove what is past its time, looking at so many entries at most.
+        """Remove what is past its time, looking at so many entries for a millisecond at most.
 
         The next call goes on where this one stopped. Returns how many were removed.
         """
         removed = 0
         with self._lock:
             now, walk = self._clock(), self._policy.walk
+            end = self._timer() + _SWEEP_S
             for looked in range(limit):
+                if looked % _SWEEP_STRIDE == 0 and looked and self._timer() >= end:
+                    break
                 node = walk() or (None if looked else walk())  # a round over: a new one
                 if node is None:
                     break

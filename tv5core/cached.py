@@ -353,7 +353,7 @@ class CachedCatalog:
             batch_size=batch_size,
             concurrency=concurrency,
             progress=progress,
-            checkpoints=getattr(self.cache, "disk", None),
+            checkpoints=self.cache.disk,
             name=f"{self._space}:{strategy}:{limit}:{preset}:{source is not None}",
         )
 

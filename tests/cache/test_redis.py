@@ -11,6 +11,7 @@ import pytest
 
 from tests.cache.made import entry
 from tests.cache.redis_server import RedisServer
+from tv5core.cache.disk import DiskTier
 from tv5core.cache.entry import Invalidation
 
 pytest.importorskip("redis")
@@ -239,3 +240,29 @@ def test_a_redis_that_is_not_there_raises_nothing(tmp_path: Path) -> None:
         await tier.close()
 
     asyncio.run(work())
+
+
+def test_a_disk_that_missed_an_invalidation_is_emptied(server: RedisServer, tmp_path: Path) -> None:
+    async def run(expected: bytes | None, *, invalidate: bool) -> None:
+        disk = DiskTier(tmp_path / "disk", 4 << 20)
+        tier, told = RedisTier(server.url, check_s=0.05, disk=disk), list[Invalidation]()
+        tier.on_invalidation(told.append)
+        assert await tier.connected()
+        if told:  # as the cache does
+            await disk.clear()
+        found = await disk.get("title", "a")
+        assert (None if found is None else found.value) == expected
+        await disk.put("title", "a", entry(b"v", at=time.time()))
+        await asyncio.sleep(0.2)
+        await tier.close()
+        await disk.close()
+        if invalidate:
+            other = RedisTier(server.url)
+            assert await other.connected()
+            await other.delete("title", ["a"])
+            await other.close()
+
+    asyncio.run(run(None, invalidate=False))
+    asyncio.run(run(b"v", invalidate=True))  # nothing was missed
+    asyncio.run(run(None, invalidate=False))
+    asyncio.run(run(b"v", invalidate=False))

@@ -26,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from tv5core.cache import scripts
+from tv5core.cache.disk import DiskTier
 from tv5core.cache.entry import Entry, Invalidation
 from tv5core.cache.quiet import Counts, Quiet
 
@@ -67,6 +68,9 @@ class RedisTier:
     check_s : float
         How often to compare the number of the last invalidation; what a lost message left
         stale is gone from memory after this.
+    disk : DiskTier, optional
+        The tier above, where to note which invalidations it has followed: what it missed while
+        no process was there must empty it.
     """
 
     name = "redis"
@@ -78,7 +82,10 @@ class RedisTier:
         prefix: str = "tv5",
         clock: Callable[[], float] = time.time,
         check_s: float = _CHECK_S,
+        disk: DiskTier | None = None,
     ) -> None:
+        self._disk = disk
+        self._noted = self._disk_note(disk, prefix)
         self._prefix, self._clock, self._check_s = prefix.encode(), clock, check_s
         never = Retry(NoBackoff(), 0)
         self._redis: Redis = Redis.from_url(
@@ -107,6 +114,14 @@ class RedisTier:
         self._task: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._paying = asyncio.Lock()
+
+    @staticmethod
+    def _disk_note(disk: DiskTier | None, prefix: str) -> bytes | None:
+        """Return what the disk followed last; None where it has nothing that could be old."""
+        if disk is None:
+            return None
+        noted = disk.checkpoint(f"redis:{prefix}")
+        return noted or (b"unknown" if disk.stats()["entries"] else None)
 
     # -- keys -----------------------------------------------------------------------------
 
@@ -301,16 +316,27 @@ class RedisTier:
             await self._redis.set(names[0], os.urandom(8).hex(), nx=True)
             first, number = await self._redis.mget(names)
         epoch, last = first if isinstance(first, bytes) else b"", int(number or 0)
-        if epoch != self._epoch or last < self._seq or (behind and self._seq < behind):
-            self._epoch, self._seq, behind = epoch, last, 0
-            self._tell(Invalidation("all"))
+        if not self._epoch:
+            missed = self._noted is not None and self._noted != _note(epoch, last)
         else:
-            behind = last if last > self._seq else 0
+            missed = epoch != self._epoch or last < self._seq or bool(behind > self._seq)
+        if missed or not self._epoch:
+            self._epoch, self._seq = epoch, last
+        if missed:
+            self._tell(Invalidation("all"))
+        behind = last if last > self._seq else 0
+        await self._note_followed()
         self._succeeded()
         if self._owed:
             await self._pay()
         self._connected.set()
         return behind
+
+    async def _note_followed(self) -> None:
+        note = _note(self._epoch, self._seq)
+        if self._disk is not None and note != self._noted:
+            self._noted = note
+            await self._disk.set_checkpoint(f"redis:{self._prefix.decode()}", note)
 
     def _learn(self, seq: int) -> bool:
         """Note a number; say whether those before it are known."""
@@ -382,3 +408,7 @@ class RedisTier:
             "connected": self._connected.is_set(),
             "invalidations": self._seq,
         }
+
+
+def _note(epoch: bytes, seq: int) -> bytes:
+    return epoch + b" " + str(seq).encode()

@@ -134,11 +134,12 @@ class TieredCache:
         ------
         InvalidInputError
         """
-        tiers: list[Tier] = [] if path is None else [DiskTier(Path(path), l2_bytes)]
+        disk = None if path is None else DiskTier(Path(path), l2_bytes)
+        tiers: list[Tier] = [] if disk is None else [disk]
         if redis_url is not None:
             from tv5core.cache.shared import RedisTier
 
-            tiers.append(RedisTier(redis_url))
+            tiers.append(RedisTier(redis_url, disk=disk))
         memory = MemoryTier(l1_bytes)
         return cls(memory, tiers, policies=policies, fallbacks=fallbacks, observer=observer)
 

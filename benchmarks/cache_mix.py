@@ -253,9 +253,10 @@ def main() -> None:
 
 
 def _print(report: dict[str, Any]) -> None:
+    size, wanted = f"{report['titles']:,} titles, {report['warmed']:,} warmed", report["requests"]
     print(
-        f"{report['titles']:,} titles, {report['warmed']:,} warmed, {report['tasks']} tasks, "
-        f"{report['requests']:,} requests to warm and as many measured, {report['requests_per_s']:,} a second, seed {report['seed']}, "
+        f"{size}, {report['tasks']} tasks, {wanted:,} requests to warm and as many measured, "
+        f"{report['requests_per_s']:,} a second, seed {report['seed']}, "
         f"Python {report['python']}\n"
     )
     print(

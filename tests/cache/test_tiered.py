@@ -13,8 +13,10 @@ from tests.cache.lower import Below, Storage
 from tests.cache.made import Clock
 from tests.cache.timeless import run
 from tv5core.cache.answers import Answer, Loaded
+from tv5core.cache.entry import Entry, Invalidation
 from tv5core.cache.memory import MemoryTier
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
+from tv5core.cache.recent import Recent
 from tv5core.cache.tiered import TieredCache
 from tv5core.errors import (
     ClosedError,
@@ -513,11 +515,12 @@ def test_waiting_for_another_process_is_bounded(clock: Clock) -> None:
 # -- early -------------------------------------------------------------------------------------
 
 
-def test_a_hot_key_never_expires(clock: Clock) -> None:
+@pytest.mark.parametrize("load_s", [1.0, 0.001])
+def test_a_hot_key_never_expires(clock: Clock, load_s: float) -> None:
     """Asked for all the time, it is loaded anew before its end, and nobody waits."""
 
     async def work(cache: TieredCache) -> None:
-        loader = Loader(slow_s=1.0)
+        loader = Loader(slow_s=load_s)
         await cache.get_or_load("early", "k", loader)
         waited = 0
         for _ in range(5_000):
@@ -755,6 +758,36 @@ def test_stale_past_its_end_is_not_waited_with(clock: Clock) -> None:
     using(clock, work)
 
 
+def test_stale_is_served_within_its_time_only(clock: Clock) -> None:
+    """It was there when the load began, and is past its end when the soft timeout is over."""
+
+    async def work(cache: TieredCache) -> None:
+        loader = Loader("a", "b")
+        await cache.get_or_load("thing", "k", loader)
+        clock.now += 149.9
+        loader.slow_s = 1.0
+        answer = await cache.answer("thing", "k", loader)
+        assert (answer.value, answer.state) == ("b", "fresh")
+
+    using(clock, work)
+
+
+def test_an_invalidation_leaves_no_gap(clock: Clock) -> None:
+    """What runs between an invalidation's first step and its next sees nothing old."""
+
+    async def work(cache: TieredCache) -> None:
+        await cache.put("thing", "k", "old")
+        await cache._shelf.settle()
+        cache._memory.clear()
+        ending = asyncio.create_task(cache.invalidate("thing", "k"))
+        looking = [asyncio.create_task(cache.get("thing", "k")) for _ in range(3)]
+        assert await asyncio.gather(*looking) == [None] * 3
+        await ending
+        assert await cache.get("thing", "k") is None
+
+    using(clock, work, Below(clock))
+
+
 def test_the_live_attempt_counts_from_its_start(clock: Clock) -> None:
     """With a hanging upstream, only the first caller waits for the soft timeout."""
 
@@ -835,3 +868,27 @@ def test_many_keys_at_once(clock: Clock) -> None:
         assert max(len(what.keys) for what in below.storage.log) == 500
 
     using(clock, work, below)
+
+
+def test_the_older_of_two_values_is_not_kept(clock: Clock) -> None:
+    async def work(cache: TieredCache) -> None:
+        now = clock.now
+        for value, stored_at in (("new", now), ("old", now - 5)):
+            entry = Entry(b"", stored_at, now + 10, now + 10)
+            cache._shelf.keep("thing", "k", value, entry, cache._shelf.recent.last)
+        assert await cache.get("thing", "k") == "new"
+
+    using(clock, work)
+
+
+def test_what_is_no_longer_known_counts_as_invalidated() -> None:
+    recent = Recent()
+    since = recent.last
+    for n in range(1_000):
+        recent.add(Invalidation("key", "thing", (str(n),)))
+    assert not recent.overtook(since, "thing", "other", ())
+    assert recent.overtook(since, "thing", "0", ())
+    recent.add(Invalidation("tag", tag="t"))
+    assert recent.overtook(since, "thing", "other", ())
+    assert not recent.overtook(recent.last, "thing", "0", ("t",))
+    assert recent.overtook(recent.last - 1, "thing", "x", ("t",))

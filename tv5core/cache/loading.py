@@ -99,12 +99,11 @@ class Shelf:
         for tier in self.tiers:
             tier.tell(Invalidation("key", kind, (key,)))
 
-    def do_behind(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do something nobody has to wait for; whoever wants to may."""
+    def do_behind(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something nobody has to wait for."""
         task = asyncio.get_running_loop().create_task(work)
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
-        return task
 
     async def settle(self) -> None:
         """Wait for what is being done behind."""

@@ -43,26 +43,21 @@ class News:
         while self.heard:
             place, what = self.heard.popleft()
             self._forget(what)
-            if place:
-                self._shelf.do_behind(self._tell(what, self._shelf.tiers[:place]))
+            self._tell(what, self._shelf.tiers[:place])
 
     async def spread(self, what: Invalidation) -> None:
         """Forget in memory and tell the tiers; goes on behind where the caller gives up.
 
-        The furthest tier is told first, so that nothing old can come up from it into one that
-        was told already. Memory forgets before, so that no load under way is kept, and after,
-        so that nothing is that was read below while the news was still on its way there.
+        In one step: none of the tiers is used any more until it was told, so nothing old can
+        come up from one into memory, or into another that was told already.
         """
         self._forget(what)
-        if self._shelf.tiers:
-            told = self._shelf.do_behind(self._tell(what, self._shelf.tiers))
-            await asyncio.wait({told}, timeout=_WAIT_S)
+        telling = self._tell(what, self._shelf.tiers)
+        if telling:
+            await asyncio.wait(telling, timeout=_WAIT_S)
 
-    async def _tell(self, what: Invalidation, tiers: Sequence[Below]) -> None:
-        # None of them is used from here on until it was told.
-        telling = [tier.tell(what) for tier in reversed(tiers)]
-        await asyncio.gather(*telling, return_exceptions=True)
-        self._forget(what)
+    def _tell(self, what: Invalidation, tiers: Sequence[Below]) -> list[asyncio.Task[None]]:
+        return [tier.tell(what) for tier in tiers]
 
     def _forget(self, what: Invalidation) -> None:
         memory = self._shelf.memory

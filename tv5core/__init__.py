@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from tv5core.cached import CATALOG_POLICIES, CachedCatalog
 from tv5core.catalog import AddResult, Catalog, VerifyReport
 from tv5core.errors import (
     BreakerOpenError,
@@ -34,6 +35,7 @@ from tv5core.errors import (
     SourceDisabledError,
     TitleNotFoundError,
     Tv5Error,
+    UnavailableError,
     UnknownIdError,
     UnreachableError,
     UpstreamError,
@@ -47,8 +49,10 @@ from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall
 __version__ = version("tv5core")
 
 __all__ = [
+    "CATALOG_POLICIES",
     "AddResult",
     "BreakerOpenError",
+    "CachedCatalog",
     "Catalog",
     "CatalogError",
     "CatalogLockedError",
@@ -81,6 +85,7 @@ __all__ = [
     "Title",
     "TitleNotFoundError",
     "Tv5Error",
+    "UnavailableError",
     "UnknownIdError",
     "UnreachableError",
     "UpstreamError",

@@ -19,6 +19,7 @@
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
     ├── ImportFormatError                a file's format is unknown or unusable
+    ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a provider could not be asked, or its answer not used
         ├── RateLimitedError             it would take too long, or break the limit
         ├── DeadlineError                no answer by the deadline
@@ -63,6 +64,7 @@ __all__ = [
     "SourceDisabledError",
     "TitleNotFoundError",
     "Tv5Error",
+    "UnavailableError",
     "UnknownIdError",
     "UnreachableError",
     "UpstreamError",
@@ -142,6 +144,20 @@ class FormatVersionError(CorruptFileError):
 
 class ImportFormatError(Tv5Error):
     """A file to import has a format that is unknown or unusable."""
+
+
+class UnavailableError(Tv5Error):
+    """Neither a loader nor the cache had an answer, not even a stale one.
+
+    Attributes
+    ----------
+    retry_after_s : float
+        After how many seconds to ask again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class UpstreamError(Tv5Error):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.embedding import TextSide
+from tv5core.catalog.following import Changes, Follower, Version, VersionedTitle
 from tv5core.catalog.index import IndexKeeper, Served
 from tv5core.errors import CatalogError, ClosedError, InvalidInputError, UnknownIdError
 from tv5core.store import Store, embeddings, titles
@@ -35,6 +36,7 @@ class CatalogReader:
 
     def __init__(self, store: Store, keeper: IndexKeeper, text: TextSide) -> None:
         self._store, self._keeper, self._text = store, keeper, text
+        self._follower = Follower(store)
         self._closed = self._foreign = False
 
     # -- searching ------------------------------------------------------------------------
@@ -253,6 +255,37 @@ class CatalogReader:
         self._check_open()
         with self._store.read() as txn:
             return records.checkpoint(txn, key)
+
+    # -- following ------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        """Return what tells this catalogue from every other, one later in its place too."""
+        self._check_open()
+        return self._follower.identity()
+
+    def version(self) -> Version:
+        """Return the version of what is stored; every change, by any process, moves it on."""
+        self._check_open()
+        return self._follower.version()
+
+    def changes(self, seq: int) -> Changes:
+        """Return which rows changed after a version's ``seq``."""
+        self._check_open()
+        return self._follower.changes(seq)
+
+    def get_versioned(self, id: str) -> VersionedTitle:
+        """Return a title with its row and the version it was read at; see :meth:`get`.
+
+        Raises
+        ------
+        UnknownIdError
+        """
+        self._check_open()
+        with self._store.read() as txn:
+            stored = self._follower.stored(self._row(txn, id), txn)
+        if stored is None:
+            raise UnknownIdError(f"expected a known id, got {id!r}")
+        return stored
 
     def _serve(self) -> Served:
         self._check_open()

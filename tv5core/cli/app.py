@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tv5core import kernels
-from tv5core.cli import browse, demo, importing, maintain, upstream
+from tv5core.cli import browse, cache, demo, importing, maintain, upstream
 from tv5core.cli.output import errors
 from tv5core.errors import InvalidInputError, NotACatalogError, Tv5Error
 
@@ -34,6 +34,7 @@ for command in (
 ):
     # "import" is a keyword, so that function has an underscore behind its name.
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -83,6 +83,8 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     text_settings : dict or None
         Those for queries by text, which are harder; ``own_text`` in it tells that they were
         chosen on the catalogue's own text.
+    uid : str
+        Drawn at random on creation; ``""`` where an earlier version made the catalogue.
     """
 
     format: int = msgspec.field(default=0)
@@ -99,6 +101,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     generations: tuple[Generation, ...] = ()
     settings: dict[str, Any] | None = None
     text_settings: dict[str, Any] | None = None
+    uid: str = ""
 
     @property
     def last_seq(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +76,8 @@ class Store:
             return cls._open_reader(folder)
         lock = WriterLock(folder)
         try:
-            return cls._open_writer(folder, lock, Meta(FORMAT, metric, rescoring))
+            fresh = Meta(FORMAT, metric, rescoring, uid=os.urandom(8).hex())
+            return cls._open_writer(folder, lock, fresh)
         except BaseException:
             lock.release()
             raise

@@ -1,0 +1,170 @@
+"""Warming: what is wished becomes items, and items are loaded: bounded, resumable, once."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tv5core.cache.disk import DiskTier
+from tv5core.cache.sources import id_from_url, ids_from
+from tv5core.cache.warming import Item, WarmReport, plan, warm
+from tv5core.errors import InvalidInputError
+
+SITEMAP = """\ufeff<?xml version="1.0" encoding="UTF-8"?>
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:i="urn:image">
+ <url><loc> https://films.example/title/tmdb%3Amovie%3A603?x=1 </loc>
+      <i:image><i:loc>https://films.example/poster.jpg</i:loc></i:image></url>
+ <url><lastmod>2026-01-01</lastmod><loc>https://films.example/title/a&amp;b/</loc></url>
+ <url><loc>https://films.example/</loc></url>
+ <url><loc></loc></url>
+</urlset>"""
+BOMB = """<?xml version="1.0"?><!DOCTYPE urlset [<!ENTITY a "aaaaaaaaaa">
+<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><urlset><url><loc>&b;</loc></url></urlset>"""
+OUTSIDE = """<!DOCTYPE urlset [<!ENTITY a SYSTEM "file:///etc/passwd">]>
+<urlset><url><loc>&a;</loc></url></urlset>"""
+
+
+# -- sources ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_sitemap_gives_the_last_part_of_each_page(tmp_path: Path, packed: bool) -> None:
+    data = SITEMAP.encode()
+    path = tmp_path / "sitemap"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    assert list(ids_from(path)) == ["tmdb:movie:603", "a&b"]
+    assert list(ids_from(str(path), lambda url: url[-3:])) == ["x=1", "&b/", "le/"]
+
+
+def test_a_long_sitemap_is_read_as_a_stream(tmp_path: Path) -> None:
+    urls = "".join(f"<url><loc>https://x.example/t/{n}</loc></url>" for n in range(20_000))
+    (tmp_path / "s").write_text(f"<urlset>{urls}</urlset>", "utf-8")
+    assert list(ids_from(tmp_path / "s")) == [str(n) for n in range(20_000)]
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (BOMB, "document type"),
+        (OUTSIDE, "document type"),
+        ("<sitemapindex><sitemap><loc>x</loc></sitemap></sitemapindex>", "index of sitemaps"),
+        ("<html></html>", "got html"),
+        ("<urlset><url><loc>x</loc>", "expected a sitemap"),
+        ("<urlset>&undefined;</urlset>", "expected a sitemap"),
+        (f"<urlset><url><loc>{'x' * 3_000}</loc></url></urlset>", "characters"),
+        ("<urlset>" + "<a>" * 50, "deep"),
+        (b"id\n\xff\xfe\n", "UTF-8 in line 2"),
+        (b"\x1f\x8bnot gzip", "expected a file"),
+        (None, "expected a file"),
+    ],
+)
+def test_what_is_no_source_is_refused(
+    tmp_path: Path, content: str | bytes | None, got: str
+) -> None:
+    path = tmp_path / "source"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InvalidInputError, match=got):
+        list(ids_from(path))
+
+
+def test_files_of_ids_and_iterables(tmp_path: Path) -> None:
+    (tmp_path / "ids").write_bytes(b"\xef\xbb\xbf# liked\r\n tmdb:movie:1 \r\n\r\nb\n")
+    assert list(ids_from(tmp_path / "ids")) == ["tmdb:movie:1", "b"]
+    assert list(ids_from(iter(["a", "b", "a"]))) == ["a", "b", "a"]
+    with pytest.raises(InvalidInputError, match="got int"):
+        list(ids_from(["a", 3]))  # type: ignore[list-item]
+    assert id_from_url("https://[broken") is None
+
+
+# -- plans --------------------------------------------------------------------------------
+
+
+def test_a_plan_has_each_item_once() -> None:
+    items = plan(
+        strategy="popular",
+        limit=2,
+        source=["b", "c"],
+        queries=["q", "q"],
+        profiles=["c"],
+        strategies={"popular": lambda limit: (Item("title", name) for name in "abcdef")},
+    )
+    assert [(item.kind, item.key) for item in items] == [
+        *(("title", name) for name in "abc"),
+        ("search", "q"),
+        ("recommendations", "c"),
+    ]
+
+
+# -- runs ---------------------------------------------------------------------------------
+
+
+class Loads:
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.at_once = self.most = 0
+
+    async def __call__(self, item: Item) -> None:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        self.keys.append(item.key)
+        if item.key == "bad":
+            raise ValueError("no such title")
+
+
+def items(count: int) -> list[Item]:
+    return [Item("title", str(number)) for number in range(count)]
+
+
+def test_loads_are_bounded_and_failures_counted() -> None:
+    loads, told = Loads(), list[tuple[int, int, str]]()
+    report = asyncio.run(
+        warm(
+            [*items(50), Item("title", "bad")],
+            loads,
+            batch_size=20,
+            concurrency=3,
+            progress=lambda *what: told.append(what),
+        )
+    )
+    assert (report.done, report.failed, report.skipped) == (50, 1, 0)
+    assert report.errors == ["title bad: no such title"]
+    assert loads.most == 3
+    assert [done for done, _, _ in told] == [20, 40, 51]
+    with pytest.raises(InvalidInputError):
+        asyncio.run(warm(items(1), loads, batch_size=0))
+
+
+def test_a_run_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def run(some: Iterator[Item] | list[Item], loads: Loads) -> WarmReport:
+        tier = DiskTier(tmp_path, 4 << 20)  # opened anew each time, as after a crash
+        try:
+            return await warm(some, loads, batch_size=10, checkpoints=tier, name="run")
+        finally:
+            await tier.close()
+
+    def cut() -> Iterator[Item]:
+        yield from items(35)
+        raise KeyboardInterrupt
+
+    first = Loads()
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(run(cut(), first))
+    assert len(first.keys) == 30
+    second = Loads()
+    report = asyncio.run(run(items(50), second))
+    assert (report.done, report.skipped) == (20, 30)
+    assert sorted(second.keys, key=int) == [str(number) for number in range(30, 50)]
+    third = Loads()  # a run that was finished begins anew
+    assert asyncio.run(run(items(50), third)).done == 50
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(run(cut(), Loads()))
+    other = Loads()  # other items than those noted: nothing is passed over
+    report = asyncio.run(run([Item("title", "x"), *items(50)], other))
+    assert (report.done, report.skipped) == (51, 0)

@@ -27,6 +27,7 @@ from tv5core.catalog.sealing import (
     search_settings,
 )
 from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.meta import Generation, Meta
 from tv5core.text import Embedder
@@ -265,6 +266,7 @@ class IndexKeeper:
 
     def _adopt(self, served: Served, newest: Generation) -> None:
         self.catch_up(served)  # most of it, while others may still write
+        reached("seal: caught up")
         with self._store.lock:
             if not self.catch_up(served):
                 raise CatalogError(f"expected the journal after entry {newest.seq}, got less")
@@ -272,8 +274,10 @@ class IndexKeeper:
                 generations=generations.with_newest(self._store.meta, newest),
                 next_generation=newest.number + 1,
             )
+            reached("seal: recorded")
             served.model, served.embedder = self.served.model, self.served.embedder
             self.served = served
+        reached("seal: served")
         self._store.tidy()
 
     def build(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tv5core.catalog.index import HEAD_ROWS, IndexKeeper, Served
 from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
 from tv5core.files import FileRecord
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Generation, Meta
@@ -75,9 +76,12 @@ class _Refit:
         if not count:
             return
         embedder, model = (given, None) if given is not None else self._fit(count)
+        reached("refit: fitted")
         self._fill(embedder, count)
+        reached("refit: filled")
         mark = self._catch_up(embedder, mark)
         served, newest = self._index(mark)
+        reached("refit: indexed")
         changes = {
             "space": self._space,
             "embedder": embedder.fingerprint,
@@ -86,7 +90,9 @@ class _Refit:
             "generations": () if newest is None else (newest,),
         }
         self._take_over(embedder, served, mark, changes)
+        reached("refit: taken over")
         embeddings.drop_spaces(self._store.environment, self._space)
+        reached("refit: old space dropped")
         self._store.tidy()
 
     def discard(self) -> None:
@@ -192,6 +198,7 @@ class _Refit:
             self._embed_all(embedder, late)
             self._keeper.converge(served, late)
             self._record(changes, late)
+            reached("refit: recorded")
             meta = self._store.meta
             served.applied, served.fingerprint = meta.last_seq, meta.embedder
             served.model = meta.model

@@ -13,6 +13,7 @@ from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.refit import put_or_delete, with_entry
 from tv5core.errors import DiskFullError, DuplicateKeyError, InvalidInputError
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
@@ -186,11 +187,14 @@ class Writer:
             if checkpoint is not None:
                 records.set_checkpoint(txn, *checkpoint)
             noted = _note(txn, meta, list(zip(rows, plans, strict=True)), name)
+            reached("add: written")
             return msgspec.structs.replace(noted, next_row=next_row), rows
 
         rows = self._store.write(work)
+        reached("add: committed")
         if not all(plan.idle for plan in plans):
             self._tell_index(rows, plans)
+            reached("add: indexed")
 
     def _tell_index(self, rows: list[int], plans: list[_Plan]) -> None:
         touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
@@ -210,6 +214,7 @@ class Writer:
         for start in range(0, len(unique), CHUNK_TITLES):
             with self._store.lock:
                 count, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
+                reached("delete: committed")
                 deleted += count
                 if count:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
@@ -229,6 +234,7 @@ class Writer:
                 if title is not None:
                     titles.delete(txn, row, title)
             journal.append(txn, meta.next_seq, gone, sorted(set(rows) - set(gone)))
+            reached("delete: written")
             return with_entry(meta), gone
 
         return len(rows), self._store.write(work)

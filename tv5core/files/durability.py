@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tv5core.errors import DiskFullError
+from tv5core.files.steps import reached
 
 __all__ = ["disk_full_as_error", "fsync_folder", "replace_durably", "write_durably"]
 
@@ -40,6 +41,7 @@ def replace_durably(temp: str | os.PathLike[str], final: str | os.PathLike[str])
     """Rename a file that is already fsynced, and make the rename itself durable."""
     with disk_full_as_error(final):
         Path(temp).replace(final)
+        reached("file: replaced")
         fsync_folder(Path(final).parent)
 
 

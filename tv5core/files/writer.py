@@ -31,6 +31,7 @@ from tv5core.files.layout import (
     checksum,
     nbytes,
 )
+from tv5core.files.steps import reached
 
 __all__ = ["SectionStream", "write_sections"]
 
@@ -125,7 +126,9 @@ def _write(
     file.seek(0)
     file.write(_preamble(identity, body.position, header))
     file.flush()
+    reached("file: written")
     os.fsync(file.fileno())
+    reached("file: synced")
     return FileRecord(name, body.position + len(header), checksum(identity, header))
 
 

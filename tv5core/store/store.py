@@ -11,6 +11,7 @@ import msgspec
 
 from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError
 from tv5core.files import fsync_folder
+from tv5core.files.steps import reached
 from tv5core.store import generations, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Environment, ReadTransaction, Txn
@@ -171,7 +172,10 @@ class Store:
         meta = self.meta
         if meta.generations:
             journal.trim(self.environment, min(g.seq for g in meta.generations))
-        return generations.remove_orphans(self.folder, meta)
+        reached("tidy: journal trimmed")
+        removed = generations.remove_orphans(self.folder, meta)
+        reached("tidy: orphans removed")
+        return removed
 
 
 def _nothing_here(folder: Path, got: str) -> NotACatalogError:

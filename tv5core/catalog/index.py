@@ -13,27 +13,18 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.sealing import (
-    Served,
-    StoppedError,
-    build_generation,
-    check_identity,
-    search_settings,
-)
+from tv5core.catalog.background import Background, StoppedError
+from tv5core.catalog.sealing import Served, build_generation, open_generation, served_of
 from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
 from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.meta import Generation, Meta
-from tv5core.text import Embedder
 from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND
 
 __all__ = ["HEAD_ROWS", "IndexKeeper", "Served"]
 
@@ -62,8 +53,7 @@ class IndexKeeper:
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
         self._store = store
         self._auto_seal = auto_seal and store.writable
-        self._stopping = threading.Event()
-        self._background: threading.Thread | None = None
+        self._background = Background(store.lock)
         self._refused: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._retry_from = 0  # head rows from which to try again after a sealing failed
@@ -103,23 +93,9 @@ class IndexKeeper:
         return None
 
     def _open_generation(self, meta: Meta, generation: Generation) -> Served:
-        folder, files = self._store.folder, (generation.graph, generation.rows)
-        generations.check_sizes(folder, files)
-        paths = generations.index_paths(folder, generation.number)
-        for path, kind, record in zip(paths, (GRAPH_KIND, ROWS_KIND), files, strict=True):
-            check_identity(path, kind, record)
-        index = VectorIndex.open_files(
-            *paths, settings=search_settings(meta), verify=generation.number not in self._verified
-        )
+        unknown = generation.number not in self._verified
+        served = open_generation(self._store.folder, meta, generation, verify=unknown)
         self._verified.add(generation.number)
-        if (index.dim, index.metric, index.rescoring) != (meta.dim, meta.metric, meta.rescoring):
-            raise CorruptFileError(
-                f"{paths[0].name}: expected {meta.dim} dimensions, {meta.metric} and "
-                f"{meta.rescoring}, got {index.dim}, {index.metric} and {index.rescoring}"
-            )
-        served = _of(meta, index)
-        served.space = generation.space  # the record may have moved on since
-        served.generation, served.applied = generation.number, generation.seq
         return served
 
     def _forget_refused(self) -> None:
@@ -133,7 +109,7 @@ class IndexKeeper:
         """Index all stored vectors in memory."""
         if meta.generations:
             self._tell("the index was rebuilt from the stored vectors")
-        served = _of(meta, _empty(meta))
+        served = served_of(meta, _empty(meta))
         with self._store.read() as txn:
             rows = embeddings.rows(txn, meta.space)
         self.converge(served, rows)
@@ -160,7 +136,7 @@ class IndexKeeper:
 
     def after_fork(self) -> None:
         """Start afresh in a child: another thread may have been changing the index."""
-        self._background, self._stopping = None, threading.Event()
+        self._background = Background(self._store.lock)
         self.served = Served(-1)
         self._behind = True
 
@@ -171,7 +147,7 @@ class IndexKeeper:
             self._behind = False
             newest = self._store.meta.generations[:1]
         if newest and not self._store.writable and newest[0].number != self.served.generation:
-            self._in_background("follow", lambda: self._take_over(newest[0]))
+            self._background.start("follow", lambda: self._take_over(newest[0]))
 
     def _take_over(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal kept us in step."""
@@ -260,7 +236,7 @@ class IndexKeeper:
                 return
             self._store.change_meta(generations=())
             meta = self._store.meta
-            self.served = _of(meta, _empty(meta), self.served.embedder)
+            self.served = served_of(meta, _empty(meta), self.served.embedder)
             self.served.applied = meta.last_seq
         self._store.tidy()
 
@@ -296,7 +272,7 @@ class IndexKeeper:
             dim,
             applied=applied,
             # In the background, a core is left to those who search.
-            threads=max(1, cores - 1) if self._on_background() else 0,
+            threads=max(1, cores - 1) if self._background.is_current else 0,
             progress=self.checked(progress),
         )
         self._verified.add(generation.number)
@@ -310,11 +286,11 @@ class IndexKeeper:
         if not self._auto_seal or index is None:
             return
         if index.head_count > max(HEAD_ROWS, index.sealed_count // 4, self._retry_from):
-            self._in_background("seal", self._seal_quietly)
+            self._background.start("seal", self._seal_quietly)
 
     def seal_in_background(self) -> None:
         """Start sealing, unless something is at work already."""
-        self._in_background("seal", self._seal_quietly)
+        self._background.start("seal", self._seal_quietly)
 
     def _seal_quietly(self) -> None:
         try:
@@ -328,37 +304,17 @@ class IndexKeeper:
             self._retry_from = 2 * index.head_count if index is not None else 0
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
 
-    def _in_background(self, name: str, work: Callable[[], None]) -> None:
-        with self._store.lock:
-            running = self._background
-            if self._stopping.is_set() or (running is not None and running.is_alive()):
-                return
-            self._background = threading.Thread(target=work, name=f"tv5-{name}", daemon=True)
-            self._background.start()
-
-    def _on_background(self) -> bool:
-        return threading.current_thread() is self._background
-
     def checked(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
-
-        def report(done: int, total: int, stage: str) -> None:
-            if self._stopping.is_set():
-                raise StoppedError("expected the catalogue to stay open, got close()")
-            if progress is not None:
-                progress(done, total, stage)
-
-        return report
+        return self._background.checked(progress)
 
     def wait(self) -> None:
         """Wait for work in the background."""
-        thread = self._background
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self._background.wait()
 
     def close(self) -> None:
         """Call off work in the background and let go of the index."""
-        self._stopping.set()
+        self._background.stop()
         self.wait()
         with self._store.maintenance:  # whoever seals in another thread is about to stop
             pass
@@ -370,10 +326,6 @@ def _empty(meta: Meta) -> VectorIndex | None:
     if not meta.dim:
         return None
     return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
-
-
-def _of(meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None) -> Served:
-    return Served(meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder)
 
 
 def _prepare(served: Served, meta: Meta) -> None:

@@ -1,8 +1,9 @@
 """The catalogue: what joins the store, the vectors and the text behind one facade.
 
-:class:`Catalog` (``facade``) adds to ``reading`` what changes things (``writing``). ``index``
-keeps the vector index in step with the store, ``sealing`` builds its files, ``embedding`` knows
-which embedder is in charge, and ``refit`` replaces one embedding space by another.
+:class:`Catalog` (``facade``) adds to ``reading`` what it says of itself (``inspecting``) and what
+changes things (``writing``). ``index`` keeps the vector index in step with the store, ``sealing``
+builds its files, ``background`` runs what nobody waits for, ``embedding`` knows which embedder is
+in charge, and ``refit`` replaces one embedding space by another.
 """
 
 from __future__ import annotations

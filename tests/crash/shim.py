@@ -76,7 +76,7 @@ def preload(module: str, arguments: list[str]) -> NoReturn:
         f"import sys, runpy; sys.path.append({root!r}); "
         f"sys.argv[0] = {module!r}; runpy.run_module({module!r}, run_name='__main__')"
     )
-    os.execve(sys.executable, [sys.executable, "-c", code, *arguments], environment())  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-c", code, *arguments], environment())
 
 
 @cache

@@ -1,0 +1,73 @@
+"""Crash a catalogue many times and check that nothing acknowledged is lost.
+
+python -m tests.crash --rounds 2000
+python -m tests.crash --faults
+python -m tests.crash --recovery 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.crash import shim
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for; return 0 where nothing was violated."""
+    options = _parser().parse_args(arguments)
+    if reason := shim.missing():
+        print(f"cannot run here: {reason}")
+        return 2
+    if not shim.active():
+        shim.preload("tests.crash", arguments)
+    with tempfile.TemporaryDirectory(prefix="tv5-crash-", ignore_cleanup_errors=True) as folder:
+        where = Path(options.keep or folder)
+        where.mkdir(parents=True, exist_ok=True)
+        figures, violations = _run(options, where)
+    if options.json:
+        print(json.dumps({**figures, "violations listed": violations}, indent=1))
+    else:
+        _print(figures, violations)
+    return 1 if violations else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--each", type=int, default=25, help="rounds on one folder")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", help="folder to work in; what was violated is kept there")
+    return parser
+
+
+def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    from tests.crash import rounds
+
+    def progress(totals: rounds.Totals) -> None:
+        line = (
+            f"{totals.rounds} rounds, {len(totals.violations)} violations, {totals.seconds:.0f} s"
+        )
+        print(line, file=sys.stderr, flush=True)
+
+    totals = rounds.run(folder, options.rounds, options.seed, progress, each=options.each)
+    return totals.as_dict(), totals.violations
+
+
+def _print(figures: dict[str, Any], violations: list[str]) -> None:
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {n}" for key, n in value.items())
+        print(f"{name:<{width}}  {value}")
+    for violation in violations[:50]:
+        print(f"VIOLATION {violation}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -7,20 +7,12 @@ from typing import Any
 import msgspec
 
 from tv5core.catalog.reading import CatalogReader
-from tv5core.errors import CorruptFileError
-from tv5core.store import VerifyReport, verification
+from tv5core.catalog.verifying import check_all
+from tv5core.store import VerifyReport
 from tv5core.store import titles as stored_titles
-from tv5core.text import lsa_model
 from tv5core.types import Progress
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
 
 __all__ = ["CatalogInspector"]
-
-_KINDS = {
-    "graph": (GRAPH_KIND, VERSION),
-    "rows": (ROWS_KIND, VERSION),
-    "lsa": (lsa_model.KIND, lsa_model.VERSION),
-}
 
 
 class CatalogInspector(CatalogReader):
@@ -61,37 +53,19 @@ class CatalogInspector(CatalogReader):
         }
 
     def verify(self, progress: Progress | None = None) -> VerifyReport:
-        """Check every file, title, vector and reference.
+        """Check every file, title, vector and reference, and the graph against the vectors.
 
-        Additions that need more room in the map wait until it is done.
+        Searches and changes go on meanwhile. Every byte of every file is read and every code
+        computed again, so it takes about as long as building the graph anew.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            An exception it raises ends the check.
 
         Returns
         -------
         VerifyReport
         """
-        problems: list[str] = []
         self._serve()
-        checked: dict[str, int] = {}
-        with self._store.read() as txn:
-            meta = self._store.refresh(txn)
-        try:
-            checked["files"] = verification.check_files(self._store.folder, meta, _KINDS, problems)
-            checked |= self._verify_store(problems, progress)
-        except CorruptFileError as error:
-            problems.append(str(error))
-        return verification.report(problems, checked)
-
-    def _verify_store(self, problems: list[str], progress: Progress | None) -> dict[str, int]:
-        self._store.lock.acquire()
-        held = True
-        try:
-            with self._store.read() as txn:
-                meta, served = self._store.refresh(txn), self._keeper.served
-                indexed = None if served.index is None else served.index.keys()
-                applied = served.applied
-                self._store.lock.release()
-                held = False
-                return verification.check_store(txn, meta, indexed, applied, problems, progress)
-        finally:
-            if held:
-                self._store.lock.release()
+        return check_all(self._store, self._keeper, progress).report()

@@ -23,6 +23,7 @@ __all__ = [
     "gather",
     "get",
     "has_other_spaces",
+    "is_sound",
     "put",
     "rows",
 ]
@@ -73,6 +74,14 @@ def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:
     """Say whether a row's stored vector is exactly this one."""
     data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
     return data is not None and bytes(data) == vector.astype("<f4", copy=False).tobytes()
+
+
+def is_sound(vector: F32, dim: int) -> bool:
+    """Say whether a stored vector has the right width, a direction, and no NaN or infinity."""
+    if len(vector) != dim:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(0 < float(vector.dot(vector)) < np.inf)
 
 
 def gather(txn: Txn, space: int, wanted: I64, dim: int) -> Gathered:

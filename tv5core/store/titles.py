@@ -1,22 +1,22 @@
 """Titles on disk: by row, with their ids and aliases.
 
 ``titles``   row (uint64, big-endian) -> version byte, msgpack map
-``ids``      id (UTF-8) -> row
-``aliases``  alias (UTF-8) -> rows, in order
 ``pending``  row -> nothing: the title waits to be embedded
+
+Beside them is what is derived from titles, ids and aliases included; see ``derived``.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import lmdb
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
-from tv5core.store.aliases import aliases
+from tv5core.store.derived import DERIVED, MAX_KEY_BYTES, key_of
 from tv5core.store.environment import Txn
 from tv5core.types import Title
 
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 VERSION = 1
-MAX_ID_BYTES = 256
+MAX_ID_BYTES = MAX_KEY_BYTES
 
 _VERSION_BYTE = bytes([VERSION])
 _ROW = struct.Struct(">Q")
@@ -142,23 +142,17 @@ def _check_id(id: object, place: int) -> None:
 # -- looking up ---------------------------------------------------------------------------
 
 
-def _id_key(id: str) -> bytes:
-    """Encode an id to look up; text that no stored id can equal gives a key no id has."""
-    key = id.encode("utf-8", "replace")
-    return key if 1 <= len(key) <= MAX_ID_BYTES else b"\0"
-
-
 def find(txn: Txn, id: str) -> int | None:
     """Return the row of an id."""
-    raw = txn.raw.get(_id_key(id), db=txn.dbs.ids)
+    raw = txn.raw.get(key_of(id), db=txn.dbs.derived["ids"])
     return None if raw is None else int(_ROW.unpack(raw)[0])
 
 
 def find_alias(txn: Txn, alias: str) -> list[int]:
     """Return the rows that carry an alias, in order."""
     rows: list[int] = []
-    with txn.raw.cursor(txn.dbs.aliases) as cursor:
-        found = cursor.set_key(_id_key(alias))
+    with txn.raw.cursor(txn.dbs.derived["aliases"]) as cursor:
+        found = cursor.set_key(key_of(alias))
         while found:
             rows.append(_ROW.unpack(cursor.value())[0])
             found = cursor.next_dup()
@@ -204,7 +198,8 @@ def pending_count(txn: Txn) -> int:
 
 def ids_after(txn: Txn, id: str, limit: int) -> list[str]:
     """Return up to ``limit`` ids that sort after ``id`` ("" for the first)."""
-    return [str(key, "utf-8") for key in _keys_from(txn, txn.dbs.ids, id.encode() + b"\0", limit)]
+    start, ids = id.encode() + b"\0", txn.dbs.derived["ids"]
+    return [str(key, "utf-8") for key in _keys_from(txn, ids, start, limit)]
 
 
 def _keys_from(
@@ -222,28 +217,18 @@ def _keys_from(
 
 def put(txn: Txn, row: int, data: bytes, title: Title, old: Title | None) -> None:
     """Store a title in its row; ``old`` is what the row held before."""
-    key = row_key(row)
-    txn.raw.put(key, data, db=txn.dbs.titles)
-    if old is None:
-        txn.raw.put(title.id.encode(), key, db=txn.dbs.ids)
-    _change_aliases(txn, key, aliases(old) if old else (), aliases(title))
+    txn.raw.put(row_key(row), data, db=txn.dbs.titles)
+    for member in DERIVED:
+        member.change(txn, row, old, title)
 
 
 def delete(txn: Txn, row: int, title: Title) -> None:
     """Remove a title and everything that leads to it."""
     key = row_key(row)
     txn.raw.delete(key, db=txn.dbs.titles)
-    txn.raw.delete(title.id.encode(), db=txn.dbs.ids)
     txn.raw.delete(key, db=txn.dbs.pending)
-    _change_aliases(txn, key, aliases(title), ())
-
-
-def _change_aliases(txn: Txn, key: bytes, before: Iterable[str], after: Iterable[str]) -> None:
-    old, new = set(before), set(after)
-    for alias in old - new:
-        txn.raw.delete(_id_key(alias), key, db=txn.dbs.aliases)
-    for alias in new - old:
-        txn.raw.put(_id_key(alias), key, db=txn.dbs.aliases)
+    for member in DERIVED:
+        member.change(txn, row, title, None)
 
 
 def set_pending(txn: Txn, row: int, *, pending: bool) -> None:

@@ -44,6 +44,8 @@ class SealedGraph:
     records : uint8[n, record_size]
     links, upper : uint32
         As the walker takes them.
+    level_sizes : tuple of int
+        Rows on each upper level.
     rows : StoredRows
     walker : kernels.Graph
     checksums : tuple of int
@@ -57,6 +59,7 @@ class SealedGraph:
     records: npt.NDArray[np.uint8]
     links: npt.NDArray[np.uint32]
     upper: npt.NDArray[np.uint32]
+    level_sizes: tuple[int, ...]
     rows: StoredRows
     walker: kernels.Graph
     checksums: tuple[int, int]
@@ -109,6 +112,7 @@ class SealedGraph:
             records,
             links,
             upper,
+            level_sizes,
             stored,
             kernels.graph(records, links, upper, level_sizes),
             (graph.checksum, rows.checksum),

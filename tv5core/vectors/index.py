@@ -26,6 +26,7 @@ from tv5core.files import FileRecord
 from tv5core.kernels import NONE
 from tv5core.types import Progress
 from tv5core.vectors import folder
+from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.checks import (
     check_dim,
     check_keys,
@@ -265,6 +266,10 @@ class VectorIndex:
         """Return the keys of all live rows, in no particular order."""
         some = [np.asarray(part.keys)[live_rows(part)] for part in self._rows.snapshot.parts]
         return np.concatenate(some) if some else np.empty(0, np.int64)
+
+    def audit(self) -> IndexAudit:
+        """Return the present state, to be compared with the vectors it was made from."""
+        return IndexAudit(self._rows.snapshot, self._metric, self._rescoring)
 
     def memory(self) -> dict[str, dict[str, int]]:
         """Return bytes by part.

@@ -1,0 +1,149 @@
+"""Check a catalogue: its files, its store, and its index against the vectors it is made from."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index import IndexKeeper
+from tv5core.store import Store, embeddings, verification
+from tv5core.store.embeddings import Gathered, is_sound
+from tv5core.store.environment import Txn
+from tv5core.store.findings import Findings
+from tv5core.store.locking import is_held
+from tv5core.store.meta import Meta
+from tv5core.text import lsa_model
+from tv5core.types import Progress
+from tv5core.vectors.audit import IndexAudit
+from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+
+__all__ = ["KINDS", "check_all"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+KINDS = {
+    "graph": (GRAPH_KIND, VERSION),
+    "rows": (ROWS_KIND, VERSION),
+    "lsa": (lsa_model.KIND, lsa_model.VERSION),
+}
+
+_SUSPECTS = 20_000
+"""Rows looked at again where index and store seemed to differ; more are only counted."""
+_TRIES = 50
+
+
+def check_all(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Findings:
+    """Check everything; others may search and change the catalogue meanwhile."""
+    findings = Findings()
+    report = keeper.checked(progress)
+    _check_files(store, findings, report)
+    rows = _Rows(store, keeper)
+    verification.check_store(store.environment, findings, report, rows.compare)
+    _check_spaces(store, findings)
+    report(0, 1, "checking graph")
+    rows.finish(findings)
+    report(1, 1, "checking graph")
+    return findings
+
+
+def _check_files(store: Store, findings: Findings, report: Progress) -> None:
+    """Check the files that the record names, also after they were looked at."""
+    while True:
+        with store.read() as txn:
+            meta = store.refresh(txn)
+        found = Findings()
+        verification.check_files(store.folder, meta, KINDS, found, report)
+        with store.read() as txn:
+            now = store.refresh(txn)
+        if not found.parts or (now.generations, now.model) == (meta.generations, meta.model):
+            findings.join(found)
+            return
+
+
+def _check_spaces(store: Store, findings: Findings) -> None:
+    """Look for vectors of other embedding spaces, unless someone may be filling one now."""
+    if not store.writable and is_held(store.folder):
+        return
+    if not store.maintenance.acquire(blocking=False):
+        return
+    try:
+        with store.read() as txn:
+            space = store.refresh(txn).space
+            if embeddings.has_other_spaces(txn, space):
+                findings.add("spaces", f"expected vectors of space {space} alone, got others too")
+    finally:
+        store.maintenance.release()
+
+
+class _Rows:
+    """The index's rows compared with the stored vectors, while both may change.
+
+    What seems to differ may only have changed between the two looks. So it is looked at again at
+    the end, when the index is known to contain exactly what a transaction sees.
+    """
+
+    def __init__(self, store: Store, keeper: IndexKeeper) -> None:
+        self._store, self._keeper = store, keeper
+        index = keeper.serve().index
+        self._audit = None if index is None else index.audit()
+        self._suspects: list[int] = []
+        self._more = 0
+
+    def compare(self, rows: I64, vectors: F32) -> None:
+        """Compare a block of rows with their stored vectors."""
+        wrong = self._audit.compare(rows, vectors) if self._audit else dict.fromkeys(rows.tolist())
+        self._suspect(list(wrong))
+
+    def _suspect(self, rows: list[int]) -> None:
+        room = _SUSPECTS - len(self._suspects)
+        self._suspects += rows[:room]
+        self._more += len(rows[room:])
+
+    def finish(self, findings: Findings) -> None:
+        """Look again at what seemed to differ, and at the graph itself."""
+        if self._audit is not None:
+            for sentence in self._audit.structure():
+                findings.add("index", f"graph: {sentence}")
+            self._suspect(self._audit.unseen().tolist())
+        if self._suspects:
+            self._look_again(findings)
+
+    def _look_again(self, findings: Findings) -> None:
+        rows = np.unique(np.asarray(self._suspects, np.int64))
+        for _ in range(_TRIES):
+            with self._store.lock:
+                audit, found = self._at_one_moment(rows)
+            if found is not None:
+                break
+        else:
+            findings.add("index", "expected to see index and store at one moment, got no chance")
+            return
+        if audit is None:
+            wrong = dict.fromkeys(found.rows.tolist(), "expected in the index, but is not")
+        else:
+            wrong = audit.compare(found.rows, found.vectors)
+            extra = np.intersect1d(audit.unseen(), found.absent)
+            wrong |= dict.fromkeys(extra.tolist(), "in the index without a stored vector")
+        for row, what in sorted(wrong.items()):
+            findings.add("index", f"row {row}: {what}")
+        if wrong and self._more:
+            findings.add("index", f"and up to {self._more} more rows like these")
+
+    def _at_one_moment(self, rows: I64) -> tuple[IndexAudit | None, Gathered | None]:
+        served = self._keeper.serve()
+        with self._store.read() as txn:
+            meta = self._store.refresh(txn)
+            if served.space != meta.space or served.applied != meta.last_seq:
+                return None, None
+            found = _stored(txn, meta, rows)
+        return None if served.index is None else served.index.audit(), found
+
+
+def _stored(txn: Txn, meta: Meta, rows: I64) -> Gathered:
+    """Gather the sound vectors among some rows; the others are told of already."""
+    vectors = {row: embeddings.get(txn, meta.space, row) for row in rows.tolist()}
+    absent = [row for row, vector in vectors.items() if vector is None]
+    sound = {r: v for r, v in vectors.items() if v is not None and is_sound(v, meta.dim)}
+    matrix = np.stack(list(sound.values())) if sound else np.empty((0, meta.dim), np.float32)
+    return Gathered(np.asarray([*sound], np.int64), matrix, np.asarray(absent, np.int64))

@@ -39,6 +39,8 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--faults", action="store_true", help="fail at every step instead")
+    parser.add_argument("--some", type=int, default=0, help="only so many faults; 0 for all")
     parser.add_argument("--each", type=int, default=25, help="rounds on one folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
@@ -47,14 +49,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    from tests.crash import rounds
+    from tests.crash import faults, rounds
 
-    def progress(totals: rounds.Totals) -> None:
-        line = (
-            f"{totals.rounds} rounds, {len(totals.violations)} violations, {totals.seconds:.0f} s"
-        )
-        print(line, file=sys.stderr, flush=True)
+    def progress(totals: rounds.Totals | faults.Totals) -> None:
+        done, bad = totals.done, len(totals.violations)
+        print(f"{done} done, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr, flush=True)
 
+    if options.faults:
+        injected = faults.run(folder, options.some, options.seed, progress)
+        return injected.as_dict(), injected.violations
     totals = rounds.run(folder, options.rounds, options.seed, progress, each=options.each)
     return totals.as_dict(), totals.violations
 

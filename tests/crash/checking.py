@@ -153,9 +153,9 @@ def difference(contents: Contents, state: State, kind: Kind) -> str:
     if got.keys() != state.titles.keys():
         lost, more = state.titles.keys() - got.keys(), got.keys() - state.titles.keys()
         return f"lost {sorted(lost)[:6]}, more than expected {sorted(more)[:6]}"
-    for id, version in state.titles.items():
-        if got[id] != model.title(id, version):
-            return f"{id}: expected version {version}, got {got[id].popularity}"
+    for name, version in state.titles.items():
+        if got[name] != model.title(name, version):
+            return f"{name}: expected version {version}, got {got[name].popularity}"
     if contents.marks != state.marks:
         return f"expected checkpoints {state.marks}, got {contents.marks}"
     pending = {contents.by_row[row].id for row in contents.pending if row in contents.by_row}
@@ -170,9 +170,9 @@ def difference(contents: Contents, state: State, kind: Kind) -> str:
 def _vector_difference(got: dict[str, F32], state: State) -> str:
     if got.keys() != state.vectors.keys():
         return f"expected vectors of {len(state.vectors)} titles, got {len(got)}"
-    for id, version in state.vectors.items():
-        if got[id].tobytes() != model.vector(id, version).tobytes():
-            return f"{id}: expected the vector of version {version}, got another"
+    for name, version in state.vectors.items():
+        if got[name].tobytes() != model.vector(name, version).tobytes():
+            return f"{name}: expected the vector of version {version}, got another"
     return ""
 
 

@@ -89,7 +89,7 @@ class Op:
     ----------
     name : str
         Of the method of ``Catalog``; also "open" and "close".
-    items : tuple of (id, version)
+    items : tuple of (name, version)
         To add.
     ids : tuple of str
         To delete.
@@ -138,7 +138,7 @@ def _added(state: State, op: Op, kind: Kind) -> list[State]:
         found.append(_marked(state, op))
     if kind.embeds and op.embed:
         # Those of a catalogue not fitted yet wait until the whole call is done.
-        done = found[-1].pending - {id for id, _ in op.items}
+        done = found[-1].pending - {name for name, _ in op.items}
         found.append(replace(found[-1], pending=done))
     return found
 
@@ -150,8 +150,8 @@ def _marked(state: State, op: Op) -> State:
 
 
 def _with(state: State, items: tuple[tuple[str, int], ...], op: Op, kind: Kind) -> State:
-    ids = frozenset(id for id, _ in items)
-    changed = frozenset(id for id, version in items if state.titles.get(id) != version)
+    ids = frozenset(name for name, _ in items)
+    changed = frozenset(name for name, version in items if state.titles.get(name) != version)
     titles = {**state.titles, **dict(items)}
     if kind.embeds:
         return replace(state, titles=titles, pending=state.pending | ids)
@@ -165,8 +165,8 @@ def _deleted(state: State, ids: tuple[str, ...]) -> State:
     gone = set(ids)
     return replace(
         state,
-        titles={id: v for id, v in state.titles.items() if id not in gone},
-        vectors={id: v for id, v in state.vectors.items() if id not in gone},
+        titles={name: v for name, v in state.titles.items() if name not in gone},
+        vectors={name: v for name, v in state.vectors.items() if name not in gone},
         pending=state.pending - gone,
     )
 
@@ -190,9 +190,9 @@ def choose(chance: random.Random, state: State, *, most: int, methods: list[str]
     if draw < 0.5 or len(state.titles) < most // 4:
         return _additions(chance, state, most)
     if draw < 0.68 and state.titles:
-        numbers = {int(id.split(":")[1]) for id in state.titles}
+        numbers = {int(name.split(":")[1]) for name in state.titles}
         some = chance.sample(sorted(numbers), min(len(numbers), chance.choice([1, 3, 20])))
-        return Op("delete", ids=tuple(id for number in some for id in pair(number)))
+        return Op("delete", ids=tuple(name for number in some for name in pair(number)))
     return Op(chance.choice(methods)) if draw < 0.97 else Op("add", mark=chance.randrange(1, 10**6))
 
 
@@ -202,9 +202,11 @@ def _additions(chance: random.Random, state: State, most: int) -> Op:
     items = []
     for number in numbers:
         version = state.titles.get(pair(number)[0], -1) + chance.choice([1, 1, 1, 2])
-        items += [(id, version) for id in pair(number)]
+        items += [(name, version) for name in pair(number)]
     mark = chance.randrange(1, 10**6) if chance.random() < 0.2 else 0
-    return Op("add", tuple(items), embed=chance.random() < 0.85, mark=mark)
+    # Without any vector yet, titles left without would make the catalogue embed them itself.
+    embed = not state.vectors or chance.random() < 0.85
+    return Op("add", tuple(items), embed=embed, mark=mark)
 
 
 def describe(op: Op | None) -> str:
@@ -222,5 +224,5 @@ def as_dict(op: Op) -> dict[str, Any]:
 
 def from_dict(data: dict[str, Any]) -> Op:
     """Restore an operation."""
-    items = tuple((id, version) for id, version in data["items"])
+    items = tuple((name, version) for name, version in data["items"])
     return Op(data["name"], items, tuple(data["ids"]), data["embed"], data["mark"])

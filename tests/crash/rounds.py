@@ -50,6 +50,11 @@ class Totals:
     violations: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def done(self) -> int:
+        """How many there were."""
+        return self.rounds
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures to print."""
         opens = sorted(self.opens_s) or [0.0]
@@ -124,7 +129,7 @@ class Campaign:
             self.totals.steps[step] += 1
         errors = [m["error"] for m in messages if "error" in m]
         hung = not ended and plan.kind != "time"
-        if errors or hung or status & 0x7F not in {9}:
+        if errors or hung or status & 0x7F != 9:
             what = errors[0] if errors else "it hung" if hung else f"signal {status & 0x7F}"
             self.totals.violations.append(f"round {self.totals.rounds + 1}: writer failed: {what}")
         return doubt, how

@@ -128,7 +128,8 @@ static enum verdict judge(unsigned op, const char *path) {
     switch (state->action) {
     case FAIL: errno = state->error; return REFUSE;
     case SHORT:
-        if (op == WRITE) return HALF;
+        /* As on a disk that fills up: what comes after the short write is refused. */
+        if (op == WRITE && number == state->nth) return HALF;
         errno = state->error;
         return REFUSE;
     case KILL_BEFORE: die(); return GO;
@@ -279,10 +280,16 @@ PLAIN(UNLINK, unlink, (const char *path), (path), judge_path(UNLINK, AT_FDCWD, p
 PLAIN(UNLINK, unlinkat, (int folder, const char *path, int flags), (folder, path, flags),
       judge_path(UNLINK, folder, path))
 PLAIN(UNLINK, rmdir, (const char *path), (path), judge_path(UNLINK, AT_FDCWD, path))
-PLAIN(MKDIR, mkdir, (const char *path, mode_t mode), (path, mode),
-      judge_path(MKDIR, AT_FDCWD, path))
+/* Nothing is made where the folder is there, so nothing can fail for lack of room. */
+static enum verdict judge_mkdir(int folder, const char *path) {
+    int saved = errno, there = idle() || faccessat(folder, path, F_OK, 0) == 0;
+    errno = saved;
+    return there ? GO : judge_path(MKDIR, folder, path);
+}
+
+PLAIN(MKDIR, mkdir, (const char *path, mode_t mode), (path, mode), judge_mkdir(AT_FDCWD, path))
 PLAIN(MKDIR, mkdirat, (int folder, const char *path, mode_t mode), (folder, path, mode),
-      judge_path(MKDIR, folder, path))
+      judge_mkdir(folder, path))
 
 /* Opening counts where it makes the file. */
 static int creates(int flags, int folder, const char *path) {

@@ -117,10 +117,10 @@ def perform(catalog: Catalog, op: Op, kind: Kind) -> None:
     if op.name == "add":
         given = None
         if not kind.embeds and op.embed:
-            rows = [vector(id, version) for id, version in op.items]
+            rows = [vector(name, version) for name, version in op.items]
             given = np.stack(rows) if rows else np.empty((0, DIM), np.float32)
         catalog.add(
-            [title(id, version) for id, version in op.items],
+            [title(name, version) for name, version in op.items],
             given,
             embed=op.embed,
             checkpoint=("import", str(op.mark).encode()) if op.mark else None,
@@ -232,13 +232,13 @@ def _look(catalog: Catalog, chance: random.Random, kind: Kind) -> Iterator[str]:
         if found is not None and found != title(found.id, int(found.popularity)):
             yield f"a reader saw a title that was never written: {found.id}"
     query: Any = title(first, 0).overview if kind.embeds else vector(first, 0)
-    with suppress(_NotFitted):
+    with suppress(_NotFittedError):
         for hit in _search(catalog, query):
             if hit.title != title(hit.id, int(hit.title.popularity)):
                 yield f"a search found a title that was never written: {hit.id}"
 
 
-class _NotFitted(Exception):
+class _NotFittedError(Exception):
     pass
 
 
@@ -248,7 +248,7 @@ def _search(catalog: Catalog, query: Any) -> list[Any]:
     except Tv5Error as error:
         # A damaged text model is the writer's to mend; everything else is a failure.
         if "fitted embedder" in str(error):
-            raise _NotFitted from error
+            raise _NotFittedError from error
         raise
 
 

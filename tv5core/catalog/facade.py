@@ -35,7 +35,7 @@ from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.inspecting import CatalogInspector
 from tv5core.catalog.reading import are_texts
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
-from tv5core.errors import CatalogError, ReadOnlyError
+from tv5core.errors import CatalogError
 from tv5core.store import Store, VerifyReport, embeddings
 from tv5core.store import meta as records
 from tv5core.types import Progress, Title
@@ -170,7 +170,11 @@ class Catalog(CatalogInspector):
         EmbedderMismatchError
             Vectors given to a catalogue that embeds itself, or none to one that cannot.
         DiskFullError
-            The message tells what was stored before, if anything.
+            The message tells what was stored before, if anything. Searches go on, and with room
+            again so do additions.
+        DiskFailureError
+            The disk failed to store it, now or in an earlier write: the catalogue can only be
+            read until it is opened again.
         """
         self._check_writable()
         listed = list(titles)
@@ -300,11 +304,7 @@ class Catalog(CatalogInspector):
 
     def _check_writable(self) -> None:
         self._check_open()
-        if not self._store.writable:
-            raise ReadOnlyError(
-                f"{self._store.folder}: expected a catalogue opened for writing, "
-                "got one opened with read_only=True"
-            )
+        self._store.check_writable()
 
     def after_fork(self) -> None:
         """Start afresh as a reader; leave a writer to the parent, who holds the lock."""

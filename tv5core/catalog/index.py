@@ -58,6 +58,7 @@ class IndexKeeper:
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._retry_from = 0  # head rows from which to try again after a sealing failed
         self._behind = False
+        self._doubts = store.doubts  # those that the index was brought in step after
         self._seen = -1
         self.recovered: list[str] = []
         self.served = self._open()
@@ -125,7 +126,7 @@ class IndexKeeper:
     def serve(self) -> Served:
         """Return what to search, in step with every committed change."""
         if self._store.writable:
-            if self._behind:
+            if self._behind or self._doubts != self._store.doubts:
                 self._follow()
             return self.served
         last = self._store.environment.last_transaction()
@@ -140,8 +141,14 @@ class IndexKeeper:
         self.served = Served(-1)
         self._behind = True
 
+    def follow(self) -> None:
+        """Bring the index in step with changes that were made beside it."""
+        self._behind = True
+        self.serve()
+
     def _follow(self) -> None:
         with self._store.lock:
+            self._doubts = self._store.doubts
             if not self.catch_up(self.served):
                 self.served = self._open()
             self._behind = False
@@ -229,6 +236,19 @@ class IndexKeeper:
                 self._serve_nothing()
                 return
             self._adopt(*self.build(self._store.meta.space, index.dim, progress=progress))
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Build files over all stored vectors and serve them, keeping no earlier ones."""
+        with self._store.maintenance:
+            self.follow()
+            meta = self._store.meta
+            with self._store.read() as txn:
+                some = len(embeddings.rows(txn, meta.space)) > 0
+            if some:
+                self._adopt(*self.build(meta.space, meta.dim, progress=progress))
+            with self._store.lock:
+                self._store.change_meta(generations=self._store.meta.generations[: int(some)])
+        self._store.tidy()
 
     def _serve_nothing(self) -> None:
         with self._store.lock:

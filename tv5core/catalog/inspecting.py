@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tv5core.catalog.reading import CatalogReader
+from tv5core.catalog.repairing import mend_all
 from tv5core.catalog.verifying import check_all
 from tv5core.store import VerifyReport
 from tv5core.store import titles as stored_titles
@@ -50,9 +53,16 @@ class CatalogInspector(CatalogReader):
             "bytes_on_disk": sum(sizes.values()),
             "recovered": list(self._keeper.recovered),
             "read_only": not self._store.writable,
+            "failure": self._store.environment.failure,
         }
 
-    def verify(self, progress: Progress | None = None) -> VerifyReport:
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        repair: bool = False,
+        quarantine: str | os.PathLike[str] | None = None,
+    ) -> VerifyReport:
         """Check every file, title, vector and reference, and the graph against the vectors.
 
         Searches and changes go on meanwhile. Every byte of every file is read and every code
@@ -62,10 +72,25 @@ class CatalogInspector(CatalogReader):
         ----------
         progress : callable, optional
             An exception it raises ends the check.
+        repair : bool
+            Rebuild what can be rebuilt from the titles and vectors, which are not touched where
+            they are sound; then check again.
+        quarantine : path-like, optional
+            When repairing, move titles that cannot be decoded to this file of JSON Lines.
 
         Returns
         -------
         VerifyReport
+            ``repaired`` also tells what opening the catalogue recovered.
+
+        Raises
+        ------
+        ReadOnlyError
+            A repair through a read-only handle.
         """
         self._serve()
-        return check_all(self._store, self._keeper, progress).report()
+        if not repair:
+            return check_all(self._store, self._keeper, progress).report()
+        self._store.check_writable()
+        aside = None if quarantine is None else Path(quarantine)
+        return mend_all(self._store, self._keeper, self._text, progress, aside)

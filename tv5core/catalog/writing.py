@@ -12,7 +12,13 @@ import numpy.typing as npt
 from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.refit import put_or_delete, with_entry
-from tv5core.errors import DiskFullError, DuplicateKeyError, InvalidInputError
+from tv5core.errors import (
+    CatalogError,
+    DiskFailureError,
+    DiskFullError,
+    DuplicateKeyError,
+    InvalidInputError,
+)
 from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, journal, titles
 from tv5core.store import meta as records
@@ -111,7 +117,7 @@ class Writer:
             try:
                 last = checkpoint if stop == total else None
                 result += self._store_chunk(plans, given, embed, last)
-            except DiskFullError as error:
+            except (DiskFullError, DiskFailureError) as error:
                 raise _partly(error, stored, total) from error
             stored = stop
             if progress is not None:
@@ -304,7 +310,7 @@ def _chunks(data: Sequence[bytes]) -> Iterator[tuple[int, int]]:
         yield start, len(data)
 
 
-def _partly(error: DiskFullError, stored: int, total: int) -> DiskFullError:
+def _partly(error: CatalogError, stored: int, total: int) -> CatalogError:
     if not stored:
         return error
-    return DiskFullError(f"{error}; the first {stored} of {total} titles are stored")
+    return type(error)(f"{error}; the first {stored} of {total} titles are stored")

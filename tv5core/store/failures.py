@@ -59,6 +59,11 @@ def translated(error: lmdb.Error, folder: Path) -> Tv5Error:
         return FormatVersionError(f"{folder}: expected LMDB's format of 0.9, got {error}")
     if isinstance(error, _DAMAGE):
         return CorruptFileError(f"{folder}: expected a sound data.mdb, got {error}")
+    if isinstance(error, lmdb.MemoryError):
+        return CatalogError(
+            f"{folder}: expected memory and address space for a transaction, got {error}; nothing "
+            "of it was stored"
+        )
     return CatalogError(f"{folder}: expected LMDB to work, got {error}")
 
 

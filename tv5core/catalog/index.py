@@ -185,7 +185,7 @@ class IndexKeeper:
             meta = self._store.refresh(txn)
             if meta.space != served.space:
                 return False
-            rows = journal.rows_after(txn, served.applied, meta.next_seq)
+            rows = journal.rows_after(txn, served.applied, meta)
         if rows is None:
             return False
         _prepare(served, meta)

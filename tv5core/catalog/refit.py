@@ -129,7 +129,7 @@ class _Refit:
 
     def _load(self, rows: Sequence[int]) -> list[tuple[int, Title]]:
         with self._store.read() as txn:
-            found = ((row, titles.by_row(txn, row)) for row in rows)
+            found = ((row, titles.readable(txn, row)) for row in rows)
             return [(row, title) for row, title in found if title is not None]
 
     def _fill(self, embedder: Embedder, count: int) -> None:
@@ -161,7 +161,7 @@ class _Refit:
         """Return the rows changed since ``mark`` and the newest entry; nothing trims it now."""
         with self._store.lock, self._store.read() as txn:
             meta = self._store.meta
-            rows = journal.rows_after(txn, mark, meta.next_seq, titles=True)
+            rows = journal.rows_after(txn, mark, meta, titles=True)
             return np.empty(0, np.int64) if rows is None else rows, meta.last_seq
 
     def _catch_up(self, embedder: Embedder, mark: int) -> int:

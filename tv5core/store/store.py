@@ -153,6 +153,8 @@ class Store:
 
         def run(txn: Txn) -> tuple[Meta, T]:
             meta, result = work(txn, self.meta)
+            if meta.next_seq != self.meta.next_seq:
+                meta = self._with_short_journal(txn, meta)
             if meta is not self.meta:
                 records.write(txn, meta)
             return meta, result
@@ -164,6 +166,14 @@ class Store:
                 self._look_again()
                 raise
             return result
+
+    def _with_short_journal(self, txn: Txn, meta: Meta) -> Meta:
+        if journal.count(txn) < journal.FOLD_ENTRIES:
+            return meta
+        # Nothing is forgotten that a generation, or whoever fills a new space, waits for.
+        return journal.fold(
+            txn, meta, forget=not meta.generations and not self.maintenance.locked()
+        )
 
     def _look_again(self) -> None:
         """Read the record after a failed write: LMDB may have stored it all the same."""
@@ -199,13 +209,20 @@ class Store:
 
     def tidy(self) -> list[str]:
         """Remove files the record does not name, and journal nobody needs; return the names."""
-        meta = self.meta
-        if meta.generations:
-            journal.trim(self.environment, min(g.seq for g in meta.generations))
+        if self.meta.generations:
+            self._trim_journal(min(g.seq for g in self.meta.generations))
         reached("tidy: journal trimmed")
-        removed = generations.remove_orphans(self.folder, meta)
+        removed = generations.remove_orphans(self.folder, self.meta)
         reached("tidy: orphans removed")
         return removed
+
+    def _trim_journal(self, seq: int) -> None:
+        with self.lock:
+            with self.read() as txn:
+                first = journal.first_seq(txn)
+            if self.meta.journal_from and first is not None and first <= seq:
+                self.change_meta(journal_from=0)  # the folded entry goes
+        journal.trim(self.environment, seq)
 
 
 def _nothing_here(folder: Path, got: str) -> NotACatalogError:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import FileRecord, SectionFile
-from tv5core.store import embeddings, generations, titles
+from tv5core.store import embeddings, generations, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.derived import DERIVED, Derived, Entry
 from tv5core.store.environment import Environment, Txn
@@ -239,8 +239,7 @@ class _Check:
 
     def _reach(self, txn: Txn) -> None:
         meta = self._meta(txn)
-        with txn.raw.cursor(txn.dbs.journal) as cursor:
-            first = _row(bytes(cursor.key())) if cursor.first() else meta.next_seq
+        first = journal.begin(txn, meta) or meta.next_seq
         for generation in meta.generations[:1]:
             if first > generation.seq + 1:
                 self._findings.add(

@@ -1,6 +1,6 @@
 """Titles on disk: by row, with their ids and aliases.
 
-``titles``   row (uint64, big-endian) -> version byte, msgpack map
+``titles``   row (uint64, big-endian) -> version byte, CRC-32 of the rest, msgpack map
 ``pending``  row -> nothing: the title waits to be embedded
 
 Beside them is what is derived from titles, ids and aliases included; see ``derived``.
@@ -9,8 +9,9 @@ Beside them is what is derived from titles, ids and aliases included; see ``deri
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import lmdb
 import msgspec
@@ -24,7 +25,9 @@ __all__ = [
     "MAX_ID_BYTES",
     "StoredTitle",
     "by_row",
+    "bytes_of",
     "check_title",
+    "check_version",
     "count",
     "decode",
     "delete",
@@ -32,20 +35,25 @@ __all__ = [
     "find",
     "find_alias",
     "ids_after",
+    "ids_of",
     "is_pending",
     "load",
     "pending_count",
     "pending_rows",
     "put",
+    "readable",
     "row_key",
     "rows_after",
     "set_pending",
 ]
 
-VERSION = 1
+VERSION = 2
 MAX_ID_BYTES = MAX_KEY_BYTES
 
 _VERSION_BYTE = bytes([VERSION])
+_UNCHECKED_BYTE = bytes([1])  # of catalogues of format 1: no checksum
+_CHECKSUM = struct.Struct("<I")
+_HEAD_BYTES = 1 + _CHECKSUM.size
 _ROW = struct.Struct(">Q")
 # Sorted keys, so that equal titles have equal bytes.
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -67,7 +75,8 @@ class StoredTitle(NamedTuple):
 
 def encode(title: Title) -> bytes:
     """Turn a title into the bytes stored for it; equal titles give equal bytes."""
-    return _VERSION_BYTE + _encoder.encode(title)
+    data = _encoder.encode(title)
+    return _VERSION_BYTE + _CHECKSUM.pack(zlib.crc32(data)) + data
 
 
 def decode(data: memoryview | bytes) -> Title:
@@ -78,23 +87,45 @@ def decode(data: memoryview | bytes) -> Title:
     FormatVersionError
         A newer tv5core wrote it.
     CorruptFileError
-        The bytes are no title.
+        The bytes are no title, or not those that were stored.
     """
-    if data[:1] != _VERSION_BYTE:
+    if data[:1] == _VERSION_BYTE:
+        body = data[_HEAD_BYTES:]
+        _check(bytes(data[1:_HEAD_BYTES]), zlib.crc32(body))
+    elif data[:1] == _UNCHECKED_BYTE:
+        body = data[1:]
+    else:
         _refuse_version(bytes(data[:1]))
     try:
-        return _decoder.decode(data[1:])
+        return _decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected a stored title, got {error}") from error
 
 
-def _refuse_version(got: bytes) -> None:
+def _check(stored: bytes, got: int) -> None:
+    if stored != _CHECKSUM.pack(got):
+        raise CorruptFileError(f"expected a title of checksum {stored[::-1].hex()}, got {got:08x}")
+
+
+def _refuse_version(got: bytes) -> NoReturn:
     if not got or got[0] < VERSION:
         raise CorruptFileError(f"expected a title of version {VERSION}, got {got!r}")
     raise FormatVersionError(
         f"expected a title of version {VERSION} or less, got {got[0]}: "
         "a newer tv5core wrote this catalogue"
     )
+
+
+def check_version(txn: Txn) -> None:
+    """Raise FormatVersionError where a newer tv5core wrote the first or the last title.
+
+    Whoever gives titles a new version also gives the catalogue a new format; this is for a
+    catalogue in which that was forgotten.
+    """
+    with txn.raw.cursor(txn.dbs.titles) as cursor:
+        for move in (cursor.first, cursor.last):
+            if move() and (version := bytes(cursor.value()[:1])) > _VERSION_BYTE:
+                _refuse_version(version)
 
 
 def check_title(title: Title, place: int) -> bytes:
@@ -116,7 +147,7 @@ def check_title(title: Title, place: int) -> bytes:
     _check_id(title.id, place)
     try:
         data = encode(title)
-        _decoder.decode(memoryview(data)[1:])
+        _decoder.decode(memoryview(data)[_HEAD_BYTES:])
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidInputError(
             f"expected a valid Title at {place} ({title.id}), got one where: {error}"
@@ -163,6 +194,29 @@ def by_row(txn: Txn, row: int) -> Title | None:
     """Return the title in a row."""
     data = txn.raw.get(row_key(row), db=txn.dbs.titles)
     return None if data is None else decode(data)
+
+
+def readable(txn: Txn, row: int) -> Title | None:
+    """Return the title in a row; None also where a damaged one cannot be decoded."""
+    try:
+        return by_row(txn, row)
+    except FormatVersionError:
+        raise
+    except CorruptFileError:
+        return None
+
+
+def bytes_of(txn: Txn, row: int) -> bytes | None:
+    """Return the bytes in a row, whether they are a title's or not."""
+    data = txn.raw.get(row_key(row), db=txn.dbs.titles)
+    return None if data is None else bytes(data)
+
+
+def ids_of(txn: Txn, row: int) -> list[str]:
+    """Return the ids that lead to a row, by looking at all of them."""
+    value = row_key(row)
+    with txn.raw.cursor(txn.dbs.derived["ids"]) as cursor:
+        return [str(key, "utf-8", "replace") for key, got in cursor if got == value]
 
 
 def load(txn: Txn, row: int) -> StoredTitle | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from tv5core.catalog import AddResult, Catalog, VerifyReport
+from tv5core.catalog import AddResult, Catalog, OptimizeReport, VerifyReport
 from tv5core.errors import (
     CatalogError,
     CatalogLockedError,
@@ -56,6 +56,7 @@ __all__ = [
     "NonFiniteVectorError",
     "NotACatalogError",
     "Offer",
+    "OptimizeReport",
     "Person",
     "ReadOnlyError",
     "SearchSettings",

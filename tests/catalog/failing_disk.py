@@ -143,6 +143,23 @@ def sealing(catalog: Catalog) -> None:
     check(catalog, sure)
 
 
+def recording(catalog: Catalog) -> None:
+    """A sealing whose record fails leaves no files, and what is served."""
+    before = {p.name for p in folder.iterdir()}
+    kind = DiskFullError if code == shim.ENOSPC else DiskFailureError
+    fail("data.mdb")
+    raises(kind, catalog.seal)
+    assert shim.fired() == 1
+    shim.disarm()
+    assert {p.name for p in folder.iterdir()} == before
+    check(catalog, set(range(90)))
+    catalog.close()
+    with Catalog.open(folder) as again:
+        again.optimize()
+        assert again.info()["generation"] == 2
+        check(again, set(range(90)))
+
+
 def others_read_on(catalog: Catalog) -> None:
     """Threads that search while LMDB must be opened anew see no error."""
     stop, errors = threading.Event(), []

@@ -64,3 +64,9 @@ def test_searches_go_on_while_lmdb_is_opened_anew(tmp_path: Path) -> None:
 )
 def test_a_sealing_that_fails(tmp_path: Path, operation: str, nth: int, error: str) -> None:
     run(tmp_path, "sealing", operation, nth, error)
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize(("operation", "nth"), COMMIT)
+def test_a_sealing_whose_record_fails(tmp_path: Path, operation: str, nth: int, error: str) -> None:
+    run(tmp_path, "recording", operation, nth, error)

@@ -8,6 +8,6 @@ in charge, and ``refit`` replaces one embedding space by another.
 
 from __future__ import annotations
 
-from tv5core.catalog.facade import AddResult, Catalog, VerifyReport
+from tv5core.catalog.facade import AddResult, Catalog, OptimizeReport, VerifyReport
 
-__all__ = ["AddResult", "Catalog", "VerifyReport"]
+__all__ = ["AddResult", "Catalog", "OptimizeReport", "VerifyReport"]

@@ -36,6 +36,13 @@ log = logging.getLogger("tv5core")
 HEAD_ROWS = 20_000
 """Rows the head may hold before it is worth sealing: a scan of them takes well under 1 ms."""
 
+COLLECT_SHARE = 0.2
+"""Share of the sealed rows that may have been removed before the graph is built anew.
+
+A walk must pass through them: at this share it takes a quarter longer for the same recall."""
+COLLECT_ROWS = 1_000
+"""Removed rows below which that is not worth it, whatever their share."""
+
 _BLOCK_ROWS = 4_096
 
 
@@ -56,7 +63,7 @@ class IndexKeeper:
         self._background = Background(store.lock)
         self._refused: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
-        self._retry_from = 0  # head rows from which to try again after a sealing failed
+        self._retry_from = 0  # changed rows from which to try again after a sealing failed
         self._behind = False
         self._doubts = store.doubts  # those that the index was brought in step after
         self._seen = -1
@@ -229,6 +236,7 @@ class IndexKeeper:
     def seal(self, progress: Progress | None = None) -> None:
         """Build files over all vectors and serve them."""
         with self._store.maintenance:
+            self._store.environment.check_readers()  # killed ones would keep pages from reuse
             index = self.serve().index
             if index is None or not (index.head_count or index.removed_count):
                 return
@@ -261,8 +269,18 @@ class IndexKeeper:
         self._store.tidy()
 
     def _adopt(self, served: Served, newest: Generation) -> None:
-        self.catch_up(served)  # most of it, while others may still write
-        reached("seal: caught up")
+        try:
+            self.catch_up(served)  # most of it, while others may still write
+            reached("seal: caught up")
+            self._record(served, newest)
+        except BaseException:
+            if newest not in self._store.meta.generations:
+                generations.remove(self._store.folder, newest)
+            raise
+        reached("seal: served")
+        self._store.tidy()
+
+    def _record(self, served: Served, newest: Generation) -> None:
         with self._store.lock:
             if not self.catch_up(served):
                 raise CatalogError(f"expected the journal after entry {newest.seq}, got less")
@@ -273,8 +291,6 @@ class IndexKeeper:
             reached("seal: recorded")
             served.model, served.embedder = self.served.model, self.served.embedder
             self.served = served
-        reached("seal: served")
-        self._store.tidy()
 
     def build(
         self,
@@ -301,11 +317,15 @@ class IndexKeeper:
     # -- in the background ----------------------------------------------------------------
 
     def seal_if_due(self) -> None:
-        """Start sealing in the background when the head has grown long."""
+        """Start sealing in the background when the head has grown long, or much was removed."""
         index = self.served.index
-        if not self._auto_seal or index is None:
+        if not self._auto_seal or index is None or _changes(index) < self._retry_from:
             return
-        if index.head_count > max(HEAD_ROWS, index.sealed_count // 4, self._retry_from):
+        if self._store.environment.failure:
+            return
+        long = index.head_count > max(HEAD_ROWS, index.sealed_count // 4)
+        garbage = index.removed_sealed_count
+        if long or garbage > max(COLLECT_ROWS, COLLECT_SHARE * index.sealed_count):
             self._background.start("seal", self._seal_quietly)
 
     def seal_in_background(self) -> None:
@@ -319,9 +339,9 @@ class IndexKeeper:
         except StoppedError:
             pass
         except (Tv5Error, OSError) as error:
-            # Nothing is lost: the head stays searchable, and is sealed when it has doubled.
+            # Nothing is lost: all is searchable, and is sealed once twice as much has changed.
             index = self.served.index
-            self._retry_from = 2 * index.head_count if index is not None else 0
+            self._retry_from = 2 * _changes(index) if index is not None else 0
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
 
     def checked(self, progress: Progress | None) -> Progress:
@@ -340,6 +360,10 @@ class IndexKeeper:
             pass
         if self.served.index is not None:
             self.served.index.close()
+
+
+def _changes(index: VectorIndex) -> int:
+    return index.head_count + index.removed_sealed_count
 
 
 def _empty(meta: Meta) -> VectorIndex | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tv5core.catalog.optimizing import reusable_bytes
 from tv5core.catalog.reading import CatalogReader
 from tv5core.catalog.repairing import mend_all
 from tv5core.catalog.verifying import check_all
@@ -51,6 +52,7 @@ class CatalogInspector(CatalogReader):
             "text_settings": meta.text_settings or {},
             "files": sizes,
             "bytes_on_disk": sum(sizes.values()),
+            "reusable_bytes": reusable_bytes(self._store),
             "recovered": list(self._keeper.recovered),
             "read_only": not self._store.writable,
             "failure": self._store.environment.failure,

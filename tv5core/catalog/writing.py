@@ -225,6 +225,7 @@ class Writer:
                 if count:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
                     self._keeper.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
+            self._keeper.seal_if_due()
         return deleted
 
     def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:

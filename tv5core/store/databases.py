@@ -12,7 +12,7 @@ import lmdb
 from tv5core.errors import CorruptFileError, NotACatalogError
 from tv5core.store.derived import DERIVED
 
-__all__ = ["Buffers", "Databases", "Txn", "open_lmdb"]
+__all__ = ["Buffers", "Databases", "Txn", "open_lmdb", "used_bytes"]
 
 _MAX_READERS = 1024  # transactions at once, over all processes
 _SPARE_TXNS = 8
@@ -126,3 +126,19 @@ def _open_database(
     return raw.open_db(
         name.encode(), creating, create=creating is not None, dupsort=several, dupfixed=several
     )
+
+
+def used_bytes(txn: Txn) -> int:
+    """Count the bytes of ``data.mdb`` that hold something.
+
+    The rest is free and written to before the file grows; LMDB never makes a file smaller.
+    """
+    used = 0
+    for stat in (txn.raw.stat(), *(txn.raw.stat(database) for database in _all(txn.dbs))):
+        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+        used += stat["psize"] * pages
+    return used
+
+
+def _all(dbs: Databases) -> list[lmdb._Database]:
+    return [*dbs[:-1], *dbs.derived.values()]

@@ -135,6 +135,7 @@ def _drop_some(txn: Txn, keep: int) -> int:
         for start, end in ((b"", key(keep, 0)), (key(keep + 1, 0), None)):
             more = cursor.set_range(start) if start else cursor.first()
             while more and dropped < _DROP_BATCH and (end is None or bytes(cursor.key()) < end):
-                more = cursor.delete()
+                # It says True also where nothing comes after, with an empty key then.
+                more = cursor.delete() and len(cursor.key()) > 0
                 dropped += 1
     return dropped

@@ -19,6 +19,7 @@ __all__ = [
     "is_ours",
     "model_path",
     "publish",
+    "remove",
     "remove_orphans",
     "temporary",
 ]
@@ -86,6 +87,13 @@ def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
 def is_ours(name: str) -> bool:
     """Say whether a file's name is one tv5core gives."""
     return bool(_OURS.fullmatch(name) or _SCRATCH.fullmatch(name))
+
+
+def remove(folder: Path, generation: Generation) -> None:
+    """Remove the files of a generation that was not recorded."""
+    for path in index_paths(folder, generation.number):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def remove_orphans(folder: Path, meta: Meta) -> list[str]:

@@ -114,19 +114,24 @@ def _entry(value: memoryview) -> tuple[I64, I64]:
         raise CorruptFileError(f"expected a journal entry of whole rows, got {len(value)} bytes")
     numbers = np.frombuffer(bytes(value), "<u8").astype(np.int64)
     stop = 1 + int(numbers[0])
+    if not 1 <= stop <= len(numbers) or int(numbers.min()) < 0:
+        raise CorruptFileError(f"expected a journal entry of {len(numbers) - 1} rows, got others")
     return numbers[1:stop], numbers[stop:]
 
 
-def fold(txn: Txn, meta: Meta, *, keep: int = KEPT_ENTRIES, forget: bool = False) -> Meta:
-    """Make one entry of all but the newest ``keep``; return the record that goes with it.
+def fold(txn: Txn, meta: Meta, *, keep: int | None = None, forget: bool = False) -> Meta:
+    """Make one entry of all but the newest; return the record that goes with it.
 
     Parameters
     ----------
+    keep : int, optional
+        How many to leave as they are; ``KEPT_ENTRIES`` if left out.
     forget : bool
         Whether to drop the entry where it names more rows than ``FORGET_ROWS`` and than twice
         the titles there are: whoever is not in step then must look at all rows instead.
     """
-    first, last = begin(txn, meta), meta.last_seq - keep
+    first = begin(txn, meta)
+    last = meta.last_seq - (KEPT_ENTRIES if keep is None else keep)
     if first is None or first_seq(txn) == last or first > last:
         return meta
     vectors, others = _taken(txn, last)

@@ -253,6 +253,12 @@ class VectorIndex:
         """Rows that are still stored but not found any more."""
         return sum(len(part.keys) - part.count for part in self._rows.snapshot.parts)
 
+    @property
+    def removed_sealed_count(self) -> int:
+        """Rows of the sealed graph that are not found any more: walks still pass through them."""
+        parts = self._rows.snapshot.parts
+        return sum(len(part.keys) - part.count for part in parts if part.graph is not None)
+
     def __len__(self) -> int:
         return self._rows.snapshot.live
 

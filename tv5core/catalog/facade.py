@@ -35,10 +35,12 @@ from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.inspecting import CatalogInspector
 from tv5core.catalog.optimizing import OptimizeReport, optimize
 from tv5core.catalog.reading import are_texts
+from tv5core.catalog.verifying import KINDS
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
 from tv5core.errors import CatalogError
 from tv5core.store import Store, VerifyReport, embeddings
 from tv5core.store import meta as records
+from tv5core.store.verification import check_versions
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
 
@@ -125,6 +127,7 @@ class Catalog(CatalogInspector):
             Path(path), create=create, read_only=read_only, metric=metric, rescoring=rescoring
         )
         try:
+            check_versions(store.folder, store.meta, KINDS)
             return cls(store, embedder=embedder, auto_seal=auto_seal)
         except BaseException:
             store.close()

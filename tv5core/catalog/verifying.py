@@ -10,7 +10,6 @@ from tv5core.store import Store, embeddings, verification
 from tv5core.store.embeddings import Gathered, is_sound
 from tv5core.store.environment import Txn
 from tv5core.store.findings import Findings
-from tv5core.store.locking import is_held
 from tv5core.store.meta import Meta
 from tv5core.text import lsa_model
 from tv5core.types import Progress
@@ -62,10 +61,11 @@ def _check_files(store: Store, findings: Findings, report: Progress) -> None:
 
 
 def _check_spaces(store: Store, findings: Findings) -> None:
-    """Look for vectors of other embedding spaces, unless someone may be filling one now."""
-    if not store.writable and is_held(store.folder):
-        return
-    if not store.maintenance.acquire(blocking=False):
+    """Look for vectors of other embedding spaces, unless someone may be filling one now.
+
+    Only the writer can tell, and no search ever sees them.
+    """
+    if not store.writable or not store.maintenance.acquire(blocking=False):
         return
     try:
         with store.read() as txn:

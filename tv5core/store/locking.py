@@ -14,7 +14,7 @@ import msgspec
 
 from tv5core.errors import CatalogError, CatalogLockedError
 
-__all__ = ["LOCK_NAME", "WriterLock", "is_held"]
+__all__ = ["LOCK_NAME", "WriterLock"]
 
 LOCK_NAME = "writer.lock"
 
@@ -79,21 +79,6 @@ class WriterLock:
 
     def __del__(self) -> None:
         self.release()
-
-
-def is_held(folder: Path) -> bool:
-    """Say whether a writer, of any process, has the folder open."""
-    try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _describe(raw: bytes) -> str:

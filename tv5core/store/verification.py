@@ -25,7 +25,7 @@ from tv5core.store.findings import Findings
 from tv5core.store.meta import Meta
 from tv5core.types import Progress
 
-__all__ = ["Compare", "Kinds", "check_files", "check_store"]
+__all__ = ["Compare", "Kinds", "check_files", "check_store", "check_versions"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -40,6 +40,22 @@ _BLOCK = 1_000
 
 
 # -- files --------------------------------------------------------------------------------
+
+
+def check_versions(folder: Path, meta: Meta, kinds: Kinds) -> None:
+    """Raise FormatVersionError where a newer tv5core wrote one of the files.
+
+    Nothing else is wrong here: a damaged file is replaced, a newer one must not be.
+    """
+    for record in generations.records(meta):
+        try:
+            SectionFile.open(
+                folder / record.name, *kinds[record.name.split(".")[0]], verify=False
+            ).close()
+        except FormatVersionError:
+            raise
+        except (CorruptFileError, OSError):
+            continue
 
 
 def check_files(
@@ -112,13 +128,16 @@ class _Check:
         return meta
 
     def _blocks(self, name: str, start: bytes = b"") -> Iterator[tuple[Txn, list[Entry]]]:
-        """Give the entries of a sub-database in blocks, each within its transaction."""
-        total, done = 0, 0
-        while True:
+        """Give the entries of a sub-database in blocks, each within its transaction.
+
+        Those up to the last there is at first: the check must end, however fast others write.
+        """
+        with self._environment.read() as txn:
+            total, end = _size_and_last(txn, getattr(txn.dbs, name))
+        done = 0
+        while start <= end:
             with self._environment.read() as txn:
-                database = getattr(txn.dbs, name)
-                total = max(total, txn.raw.stat(database)["entries"])
-                block = _entries_from(txn, database, start)
+                block = _entries_from(txn, getattr(txn.dbs, name), start)
                 if not block:
                     return
                 yield txn, block
@@ -213,10 +232,11 @@ class _Check:
         """Check the journal's entries, that none is missing, and how far back they reach."""
         before: int | None = None
         for txn, block in self._blocks("journal"):
-            meta = self._meta(txn)
+            meta, first = self._meta(txn), journal.first_seq(txn) or 0
             for key, value in block:
                 seq = _row(key)
-                self._entry(seq, before, value, meta)
+                # What was folded meanwhile lies before the present beginning.
+                self._entry(seq, None if before is None or before < first else before, value, meta)
                 before = seq
             self._findings.checked["journal"] += len(block)
         with self._environment.read() as txn:
@@ -224,10 +244,10 @@ class _Check:
 
     def _entry(self, seq: int, before: int | None, value: bytes, meta: Meta) -> None:
         wrong = ""
-        if before is not None and seq != before + 1:
-            wrong = f"expected entry {before + 1} next, got {seq}"
-        elif not 0 < seq < meta.next_seq:
+        if not 0 < seq < meta.next_seq:
             wrong = f"expected entries up to {meta.last_seq}, got {seq}"
+        elif before is not None and seq != before + 1:
+            wrong = f"expected entry {before + 1} next, got {seq}"
         elif len(value) < 8 or len(value) % 8:
             wrong = f"expected entry {seq} to hold whole rows, got {len(value)} bytes"
         elif (numbers := np.frombuffer(value, "<u8"))[0] > len(numbers) - 1:
@@ -254,6 +274,12 @@ def _holds(txn: Txn, row: int | None, id: str) -> bool:
     except CorruptFileError:
         return False
     return title is not None and title.id == id
+
+
+def _size_and_last(txn: Txn, database: lmdb._Database) -> tuple[int, bytes]:
+    with txn.raw.cursor(database) as cursor:
+        last = bytes(cursor.key()) if cursor.last() else b""
+    return txn.raw.stat(database)["entries"], last
 
 
 def _entries_from(txn: Txn, database: lmdb._Database, start: bytes) -> list[Entry]:

@@ -12,7 +12,7 @@ from tv5core.catalog.optimizing import reusable_bytes
 from tv5core.catalog.reading import CatalogReader
 from tv5core.catalog.repairing import mend_all
 from tv5core.catalog.verifying import check_all
-from tv5core.store import VerifyReport
+from tv5core.store import VerifyReport, generations
 from tv5core.store import titles as stored_titles
 from tv5core.types import Progress
 
@@ -30,8 +30,7 @@ class CatalogInspector(CatalogReader):
             count, pending = stored_titles.count(txn), stored_titles.pending_count(txn)
         index = served.index
         vectors = 0 if index is None else len(index)
-        files = sorted(path for path in self._store.folder.iterdir() if path.is_file())
-        sizes = {path.name: path.stat().st_size for path in files}
+        sizes = generations.file_sizes(self._store.folder)
         return {
             "path": str(self._store.folder),
             "titles": count,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from tv5core.catalog.index import IndexKeeper
-from tv5core.store import Store, embeddings, journal
+from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.databases import used_bytes
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
@@ -100,7 +100,7 @@ def _garbage(keeper: IndexKeeper) -> int:
 
 
 def _size(store: Store) -> int:
-    return sum(path.stat().st_size for path in store.folder.iterdir() if path.is_file())
+    return sum(generations.file_sizes(store.folder).values())
 
 
 def reusable_bytes(store: Store) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tv5core.store.meta import Generation, Meta
 __all__ = [
     "check_sizes",
     "file_names",
+    "file_sizes",
     "index_paths",
     "is_ours",
     "model_path",
@@ -87,6 +89,17 @@ def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
 def is_ours(name: str) -> bool:
     """Say whether a file's name is one tv5core gives."""
     return bool(_OURS.fullmatch(name) or _SCRATCH.fullmatch(name))
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of a folder's files by name, sorted; others may remove some meanwhile."""
+    sizes = {}
+    for path in sorted(folder.iterdir()):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                sizes[path.name] = status.st_size
+    return sizes
 
 
 def remove(folder: Path, generation: Generation) -> None:

@@ -17,6 +17,7 @@ from tv5core.store.environment import Environment, Txn
 
 __all__ = [
     "Gathered",
+    "bytes_of",
     "delete",
     "drop_spaces",
     "equals",
@@ -76,10 +77,17 @@ def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:
     return data is not None and bytes(data) == vector.astype("<f4", copy=False).tobytes()
 
 
-def is_sound(vector: F32, dim: int) -> bool:
-    """Say whether a stored vector has the right width, a direction, and no NaN or infinity."""
-    if len(vector) != dim:
+def bytes_of(txn: Txn, space: int, row: int) -> bytes | None:
+    """Return what is stored as a row's vector, whether it is one or not."""
+    data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
+    return None if data is None else bytes(data)
+
+
+def is_sound(data: bytes, dim: int) -> bool:
+    """Say whether what is stored is a vector of that width, finite and with a direction."""
+    if len(data) != 4 * dim:
         return False
+    vector = np.frombuffer(data, "<f4")
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(0 < float(vector.dot(vector)) < np.inf)
 

@@ -60,10 +60,10 @@ def unsound_vectors(store: Store) -> Unsound:
     for start in range(0, len(rows), _BLOCK):
         with store.read() as txn:
             for row in rows[start : start + _BLOCK].tolist():
-                vector = embeddings.get(txn, meta.space, row)
+                data = embeddings.bytes_of(txn, meta.space, row)
                 if txn.raw.get(titles.row_key(row), db=txn.dbs.titles) is None:
                     found.orphans.append(row)
-                elif vector is not None and not embeddings.is_sound(vector, meta.dim):
+                elif data is not None and not embeddings.is_sound(data, meta.dim):
                     found.broken.append(row)
     return found
 
@@ -152,8 +152,7 @@ def _undecodable(txn: Txn, space: int, row: int) -> _Quarantined | None:
     except FormatVersionError:
         return None  # a newer tv5core reads it
     except CorruptFileError as error:
-        vector = embeddings.get(txn, space, row)
-        raw = b"" if vector is None else vector.astype("<f4").tobytes()
+        raw = embeddings.bytes_of(txn, space, row) or b""
         ids = titles.ids_of(txn, row)
         return _Quarantined(row, str(error), ids, _base64(data), _base64(raw))
     return None

@@ -128,9 +128,12 @@ class Contents:
                 int.from_bytes(key): titles.decode(bytes(value))
                 for key, value in raw.cursor(dbs.titles)
             }
-            self.ids = {str(key, "utf-8"): int.from_bytes(v) for key, v in raw.cursor(dbs.ids)}
+            self.ids = {
+                str(key, "utf-8"): int.from_bytes(v) for key, v in raw.cursor(dbs.derived["ids"])
+            }
             self.aliases = {
-                (str(key, "utf-8"), int.from_bytes(v)) for key, v in raw.cursor(dbs.aliases)
+                (str(key, "utf-8"), int.from_bytes(v))
+                for key, v in raw.cursor(dbs.derived["aliases"])
             }
             self.pending = {int.from_bytes(key) for key, _ in raw.cursor(dbs.pending)}
             self.rows = embeddings.rows(txn, self.meta.space)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -46,6 +47,13 @@ class Txn(NamedTuple):
     dbs: Databases
 
 
+# LMDB's first page: a page head, then magic, version, address, size of the map, two descriptions
+# of 48 bytes (the first begins with the size of a page), last page, last transaction.
+_META = struct.Struct("<16xI20xI100xQ")
+_META_BYTES = _META.size
+_MAGIC = 0xBEEFC0DE
+
+
 def open_lmdb(
     folder: Path, *, writable: bool, fresh_bytes: int
 ) -> tuple[lmdb.Environment, Databases]:
@@ -63,6 +71,8 @@ def open_lmdb(
     ------
     CorruptFileError, NotACatalogError, lmdb.Error
     """
+    if writable:
+        _remove_unborn(folder / "data.mdb")
     raw = lmdb.open(
         os.fspath(folder),
         map_size=fresh_bytes,
@@ -79,6 +89,23 @@ def open_lmdb(
     except BaseException:
         raw.close()
         raise
+
+
+def _remove_unborn(path: Path) -> None:
+    """Remove a file whose making was cut short; LMDB would refuse it for ever.
+
+    LMDB begins a file with two pages that say "transaction 0" and puts later transactions' into
+    them in turn, so a file shorter than both that says 0 in the first never held a catalogue.
+    """
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(_META_BYTES), os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return
+    if len(head) == _META_BYTES:
+        magic, page_bytes, last = _META.unpack(head)
+        if magic == _MAGIC and size < 2 * page_bytes and last == 0:
+            path.unlink()
 
 
 def _check_size(raw: lmdb.Environment, folder: Path) -> None:

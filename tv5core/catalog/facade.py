@@ -32,9 +32,9 @@ import numpy.typing as npt
 from tv5core.catalog import tuning
 from tv5core.catalog.embedding import EmbedderSpec, TextSide
 from tv5core.catalog.index import IndexKeeper
-from tv5core.catalog.inspecting import CatalogInspector
 from tv5core.catalog.optimizing import OptimizeReport, optimize
 from tv5core.catalog.reading import are_texts
+from tv5core.catalog.safekeeping import CatalogSafekeeper
 from tv5core.catalog.verifying import KINDS
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
 from tv5core.errors import CatalogError
@@ -47,7 +47,7 @@ from tv5core.vectors import SearchSettings, VectorIndex
 __all__ = ["AddResult", "Catalog", "OptimizeReport", "VerifyReport"]
 
 
-class Catalog(CatalogInspector):
+class Catalog(CatalogSafekeeper):
     """A folder of titles; made by :meth:`open`.
 
     All methods may be called from any number of threads. Searches never wait for additions,

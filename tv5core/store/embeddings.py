@@ -26,6 +26,7 @@ __all__ = [
     "has_other_spaces",
     "is_sound",
     "put",
+    "put_bytes",
     "rows",
 ]
 
@@ -58,6 +59,11 @@ class Gathered(NamedTuple):
 def put(txn: Txn, space: int, row: int, vector: F32) -> None:
     """Store one vector, float32[dim]."""
     txn.raw.put(key(space, row), vector.astype("<f4", copy=False).tobytes(), db=txn.dbs.vectors)
+
+
+def put_bytes(txn: Txn, space: int, row: int, data: bytes) -> None:
+    """Store one vector as it lies on disk."""
+    txn.raw.put(key(space, row), data, db=txn.dbs.vectors)
 
 
 def delete(txn: Txn, space: int, row: int) -> bool:

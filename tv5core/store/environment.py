@@ -223,6 +223,14 @@ class Environment:
         with self._gate.passing():
             return self._ready()[0].reader_check()
 
+    def copy(self, descriptor: int, *, compact: bool) -> None:
+        """Write the store, as one transaction sees it, to an open file or a pipe."""
+        with self._gate.passing():
+            try:
+                self._ready()[0].copyfd(descriptor, compact=compact)
+            except lmdb.Error as error:
+                raise translated(error, self.folder) from error
+
     @property
     def map_bytes(self) -> int:
         """Present size of the map."""

@@ -17,6 +17,7 @@ __all__ = [
     "Generation",
     "Meta",
     "checkpoint",
+    "checkpoints",
     "clear_checkpoints",
     "read",
     "set_checkpoint",
@@ -196,6 +197,17 @@ def checkpoint(txn: Txn, key: str) -> bytes | None:
     """Return a checkpoint."""
     data = txn.raw.get(_CHECKPOINT + key.encode(), db=txn.dbs.meta)
     return None if data is None else bytes(data)
+
+
+def checkpoints(txn: Txn) -> list[tuple[str, bytes]]:
+    """Return all checkpoints, by key."""
+    found: list[tuple[str, bytes]] = []
+    with txn.raw.cursor(txn.dbs.meta) as cursor:
+        more = cursor.set_range(_CHECKPOINT)
+        while more and (key := bytes(cursor.key())).startswith(_CHECKPOINT):
+            found.append((key[len(_CHECKPOINT) :].decode(), bytes(cursor.value())))
+            more = cursor.next()
+    return found
 
 
 def set_checkpoint(txn: Txn, key: str, value: bytes) -> None:

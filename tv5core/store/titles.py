@@ -24,6 +24,7 @@ from tv5core.types import Title
 __all__ = [
     "MAX_ID_BYTES",
     "StoredTitle",
+    "body",
     "by_row",
     "bytes_of",
     "check_title",
@@ -34,6 +35,7 @@ __all__ = [
     "encode",
     "find",
     "find_alias",
+    "framed",
     "ids_after",
     "ids_of",
     "is_pending",
@@ -75,8 +77,17 @@ class StoredTitle(NamedTuple):
 
 def encode(title: Title) -> bytes:
     """Turn a title into the bytes stored for it; equal titles give equal bytes."""
-    data = _encoder.encode(title)
-    return _VERSION_BYTE + _CHECKSUM.pack(zlib.crc32(data)) + data
+    return framed(_encoder.encode(title))
+
+
+def framed(body: bytes) -> bytes:
+    """Return the bytes to store for an encoded title."""
+    return _VERSION_BYTE + _CHECKSUM.pack(zlib.crc32(body)) + body
+
+
+def body(data: bytes) -> bytes:
+    """Return the encoded title within the bytes stored for it."""
+    return data[1:] if data[:1] == _UNCHECKED_BYTE else data[_HEAD_BYTES:]
 
 
 def decode(data: memoryview | bytes) -> Title:

@@ -252,8 +252,8 @@ def check_searches(
     catalog: Catalog, contents: Contents, kind: Kind, chance: random.Random, found: Findings
 ) -> None:
     """Ask for everything, for the nearest, by text and by id."""
-    if not len(contents.rows):
-        return
+    if not len(contents.rows) or not set(contents.rows.tolist()) <= contents.by_row.keys():
+        return  # a vector without a title was reported already
     have = {contents.by_row[row].id for row in contents.rows.tolist() if row in contents.by_row}
     query = contents.vectors[chance.randrange(len(contents.rows))]
     everything = {hit.id for hit in catalog.search(query, len(contents.rows) + 5)}

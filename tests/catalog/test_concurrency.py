@@ -258,3 +258,88 @@ def test_closing_under_everything(tmp_path: Path, busy: None, after_s: float) ->
         wrong = [i for i, votes in known.items() if getattr(stored[i], "votes", 0) < votes]
         assert len(wrong) <= 16
         assert again.verify().ok
+
+
+# -- forks and the interpreter's lock -----------------------------------------------------
+
+FORKS = """
+import os, sys, threading, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+from tv5core import Catalog, CatalogError
+
+def vector(i):
+    return np.random.default_rng(i).standard_normal(16).astype(np.float32)
+
+path, stop, errors = sys.argv[1], threading.Event(), []
+
+def search(catalog):
+    try:
+        while not stop.is_set():
+            assert catalog.search(vector(33), 1)[0].id == "id33"
+    except BaseException as error:
+        errors.append(error)
+
+with Catalog.open(path) as writer, Catalog.open(path, read_only=True) as reader:
+    threads = [threading.Thread(target=search, args=(c,)) for c in (writer, reader, reader)]
+    for thread in threads:
+        thread.start()
+    for round in range(8):
+        child = os.fork()
+        if child == 0:
+            try:
+                for _ in range(20):
+                    assert reader.search(vector(33), 1)[0].id == "id33"
+                assert reader.get("id7").title == "Film 7"
+                try:
+                    writer.delete("id7")
+                except CatalogError as error:
+                    assert "child" in str(error), error
+                else:
+                    raise AssertionError("a child wrote")
+                # A child of the child, too.
+                if os.fork() == 0:
+                    os._exit(0 if reader.search(vector(5), 1)[0].id == "id5" else 1)
+                assert os.wait()[1] == 0
+            except BaseException as error:
+                print(repr(error), file=sys.stderr)
+                os._exit(1)
+            os._exit(0)
+        writer.add([writer.get("id7")], [vector(7)])
+        assert os.waitpid(child, 0)[1] == 0
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors
+    assert writer.verify().ok
+    # Children that end without closing leave places like killed processes do.
+    writer._store.environment.check_readers()
+    assert writer._store.environment.check_readers() == 0
+print("sound")
+"""
+
+
+def test_forking_while_threads_search(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        fill(catalog, 0, 60)
+        catalog.seal()
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "sound", done.stderr
+
+
+def test_a_writer_gets_its_turn_beside_busy_readers(tmp_path: Path) -> None:
+    """Threads that do nothing but tiny reads must not keep a writer waiting for ever."""
+    with Catalog.open(tmp_path) as catalog:
+        fill(catalog, 0, 60)
+        crowd = Crowd()
+        crowd.start("get", lambda _: catalog.get("id7"), 4)
+        for i in range(40):
+            fill(catalog, 100 + i, 101 + i)
+        crowd.finish()
+        assert catalog.count() == 100

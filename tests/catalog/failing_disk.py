@@ -160,6 +160,30 @@ def recording(catalog: Catalog) -> None:
         check(again, set(range(90)))
 
 
+def opening_full(catalog: Catalog) -> None:
+    """A writer gets in on a full disk, also where it would have something to mend."""
+    catalog.seal()
+    catalog.close()
+    path = folder / "graph.000002.tv5"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+    (folder / "graph.000009.tv5").write_bytes(b"left over")
+    shim.arm("data.mdb", 1, shim.FAIL, ops=shim.NEEDS_ROOM, error=shim.ENOSPC, on=True)
+    with Catalog.open(folder) as again:
+        assert shim.fired()
+        assert again.info()["generation"] == 1
+        assert not (folder / "graph.000009.tv5").exists()
+        assert all(found(again, i) for i in range(90))
+        raises(DiskFullError, fill, again, 90, 95)
+        shim.disarm()
+        again.delete("id5")
+        again.optimize()  # the damaged generation becomes the older of two
+        again.delete("id6")
+        again.optimize()
+        check(again, set(range(90)) - {5, 6})
+
+
 def others_read_on(catalog: Catalog) -> None:
     """Threads that search while LMDB must be opened anew see no error."""
     stop, errors = threading.Event(), []

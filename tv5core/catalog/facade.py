@@ -37,7 +37,7 @@ from tv5core.catalog.reading import are_texts
 from tv5core.catalog.safekeeping import CatalogSafekeeper
 from tv5core.catalog.verifying import KINDS
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
-from tv5core.errors import CatalogError
+from tv5core.errors import CatalogError, DiskFullError
 from tv5core.store import Store, VerifyReport, embeddings
 from tv5core.store import meta as records
 from tv5core.store.verification import check_versions
@@ -65,12 +65,13 @@ class Catalog(CatalogSafekeeper):
 
     def _tidy(self) -> None:
         """Remove what a crash left, and mend what can be mended."""
-        self._store.tidy()
+        with suppress(DiskFullError):  # a writer must get in there: deleting makes room
+            self._store.tidy()
+            with self._store.read() as txn:
+                left = embeddings.has_other_spaces(txn, self._store.meta.space)
+            if left:
+                embeddings.drop_spaces(self._store.environment, self._store.meta.space)
         self._text.recover()
-        with self._store.read() as txn:
-            left = embeddings.has_other_spaces(txn, self._store.meta.space)
-        if left:
-            embeddings.drop_spaces(self._store.environment, self._store.meta.space)
         self._keeper.seal_if_due()
 
     @classmethod

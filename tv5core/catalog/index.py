@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.background import Background, StoppedError
 from tv5core.catalog.sealing import Served, build_generation, open_generation, served_of
-from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
+from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.meta import Generation, Meta
@@ -111,7 +112,8 @@ class IndexKeeper:
         meta = self._store.meta
         kept = tuple(g for g in meta.generations if g.number not in self._refused)
         if self._store.writable and kept != meta.generations:
-            self._store.change_meta(generations=kept)
+            with suppress(DiskFullError):  # they are passed over next time as well
+                self._store.change_meta(generations=kept)
 
     def _rebuild(self, meta: Meta) -> Served:
         """Index all stored vectors in memory."""

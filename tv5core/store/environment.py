@@ -225,6 +225,7 @@ class Environment:
 
     def copy(self, descriptor: int, *, compact: bool) -> None:
         """Write the store, as one transaction sees it, to an open file or a pipe."""
+        self.make_room()
         with self._gate.passing():
             try:
                 self._ready()[0].copyfd(descriptor, compact=compact)

@@ -209,11 +209,11 @@ class Store:
 
     def tidy(self) -> list[str]:
         """Remove files the record does not name, and journal nobody needs; return the names."""
+        removed = generations.remove_orphans(self.folder, self.meta)
+        reached("tidy: orphans removed")  # first, for that makes room
         if self.meta.generations:
             self._trim_journal(min(g.seq for g in self.meta.generations))
         reached("tidy: journal trimmed")
-        removed = generations.remove_orphans(self.folder, self.meta)
-        reached("tidy: orphans removed")
         return removed
 
     def _trim_journal(self, seq: int) -> None:

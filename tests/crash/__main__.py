@@ -56,9 +56,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
     from tests.crash import faults, rounds
 
+    told = 0
+
     def progress(totals: rounds.Totals | faults.Totals) -> None:
+        nonlocal told
         done, bad = totals.done, len(totals.violations)
         print(f"{done} done, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr, flush=True)
+        for violation in totals.violations[told:]:
+            print(f"VIOLATION {violation}", file=sys.stderr, flush=True)
+        told = bad
 
     if options.faults:
         injected = faults.run(folder, options.some, options.seed, progress)

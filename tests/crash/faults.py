@@ -77,8 +77,7 @@ def load(kind: Kind) -> list[Op]:
         Op("seal"),
         Op("delete", ids=tuple(name for n in range(20, 38) for name in pair(n))),
     ]
-    ops += [Op("optimize")] * hasattr(Catalog, "optimize")
-    return [*ops, Op("add", items(range(3), 9), mark=2), Op("seal")]
+    return [*ops, Op("optimize"), Op("add", items(range(3), 9), mark=2), Op("seal")]
 
 
 @dataclass
@@ -258,7 +257,8 @@ def run(
 
 def _fresh(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(worker.backup_folder(folder), ignore_errors=True)
+    for path in folder.parent.glob(f"{folder.name}.backup*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _count(folder: Path, kind: Kind, totals: Totals) -> dict[int, int]:

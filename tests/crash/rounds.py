@@ -45,6 +45,7 @@ class Totals:
     damaged: int = 0
     undetected: int = 0
     readers: int = 0
+    backups: int = 0
     opens_s: list[float] = field(default_factory=list)
     recalls: list[float] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -68,6 +69,7 @@ class Totals:
             "killed after step": dict(self.steps.most_common()),
             "in doubt when killed": dict(self.in_doubt.most_common()),
             "readers killed": self.readers,
+            "backups checked": self.backups,
             "recovery p50 ms": round(1e3 * statistics.median(opens), 1),
             "recovery max ms": round(1e3 * opens[-1], 1),
             "recall@10 mean": round(statistics.fmean(self.recalls or [1.0]), 4),
@@ -85,6 +87,7 @@ class Campaign:
         self.state = State()
         self.lingering: list[str] = []
         self._backup: State | None = None
+        self._backed_up = False
 
     def round(self) -> None:
         """Run one."""
@@ -93,7 +96,14 @@ class Campaign:
         seeds = [chance.randrange(2**31) for _ in range(3)]
         writer = Child(
             lambda pipe: worker.write(
-                self.folder, self.kind, self.state, seeds[0], plan, pipe, ops=60
+                self.folder,
+                self.kind,
+                self.state,
+                seeds[0],
+                plan,
+                pipe,
+                ops=40,
+                repair=bool(self.lingering),
             )
         )
         readers = [
@@ -104,6 +114,7 @@ class Campaign:
         totals.kills[how] += 1
         totals.in_doubt["nothing" if doubt is None else doubt.name] += 1
         totals.readers += len(readers)
+        problems += self._check_backup(doubt, seeds[2])
         problems += self._check(doubt, seeds[1], damaged=chance.random() < 0.35)
         totals.rounds += 1
         where = f"round {totals.rounds} ({self.kind}, {how}, in doubt: {describe(doubt)})"
@@ -145,7 +156,7 @@ class Campaign:
                 self.state = apply(self.state, op, self.kind)
                 self.totals.acknowledged += op.name in {"add", "delete"}
                 if op.name == "backup":
-                    self._backup = self.state
+                    self._backup, self._backed_up = self.state, True
                 op = None
             step = message.get("step", "")
         return op, step
@@ -183,6 +194,25 @@ class Campaign:
         totals.opens_s.append(found["open_s"])
         totals.recalls += [found["recall"]] if "recall" in found else []
         return [str(problem) for problem in found["violations"]]
+
+    def _check_backup(self, doubt: Op | None, seed: int) -> list[str]:
+        """Check the copy where this round made one, or was killed making one."""
+        cut = doubt is not None and doubt.name == "backup"
+        sure, self._backed_up = self._backed_up and not cut, False
+        if not (sure or cut):
+            return []
+        copy = worker.backup_folder(self.folder)
+        if not copy.exists():
+            self._backup = None
+            return ["an acknowledged backup is gone"] if sure else []
+        states = [s for s in (self._backup, self.state if cut else None) if s is not None]
+        found = checked(lambda: checking.check(copy, self.kind, states, seed=seed, damaged=False))
+        self.totals.backups += 1
+        if "crashed" in found:
+            return [f"the backup: {found['crashed']}"]
+        if found["matched"] >= 0:
+            self._backup = states[found["matched"]]
+        return [f"the backup: {problem}" for problem in found["violations"]]
 
     # -- evidence -------------------------------------------------------------------------
 
@@ -248,5 +278,6 @@ def run(
 
 
 def _remove(folder: Path) -> None:
-    for path in (folder, folder.with_name(folder.name + ".before"), worker.backup_folder(folder)):
-        shutil.rmtree(path, ignore_errors=True)
+    for path in folder.parent.glob(f"{folder.name}*"):
+        if path == folder or path.name.startswith(f"{folder.name}."):
+            shutil.rmtree(path, ignore_errors=True)

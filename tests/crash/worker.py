@@ -54,18 +54,28 @@ STEPS = (
     "add: committed",
     "add: indexed",
     "add: written",
+    "backup: copied",
+    "copy: filled",
+    "copy: named",
+    "copy: synced",
     "delete: committed",
     "delete: written",
     "file: renamed",
     "file: replaced",
     "file: synced",
     "file: written",
+    "optimize: folded",
+    "optimize: sealed",
+    "optimize: tidied",
     "refit: filled",
     "refit: fitted",
     "refit: indexed",
     "refit: old space dropped",
     "refit: recorded",
     "refit: taken over",
+    "repair: derived mended",
+    "repair: index built",
+    "repair: vectors mended",
     "seal: caught up",
     "seal: recorded",
     "seal: served",
@@ -103,8 +113,8 @@ def open_catalog(folder: Path, kind: Kind, *, read_only: bool = False) -> Catalo
 def methods(kind: Kind) -> list[str]:
     """Name the calls a mixed load makes besides adding and deleting."""
     found = ["seal", "seal", "seal", "close", "background_seal", "backup"]
-    found += ["refit", "embed_pending"] if kind.embeds else []
-    return found + ["optimize"] * hasattr(Catalog, "optimize")
+    found += ["optimize", "repair"]
+    return found + (["refit", "embed_pending"] if kind.embeds else [])
 
 
 def backup_folder(folder: Path) -> Path:
@@ -130,12 +140,23 @@ def perform(catalog: Catalog, op: Op, kind: Kind) -> None:
     elif op.name == "background_seal":
         catalog.seal(wait=False)
     elif op.name == "backup":
-        target = backup_folder(catalog._store.folder)
-        shutil.rmtree(target, ignore_errors=True)
-        if hasattr(catalog, "backup"):
-            catalog.backup(target)
+        back_up(catalog)
+    elif op.name == "repair":
+        report = catalog.verify(repair=True)
+        if not report.ok:
+            raise RuntimeError(f"expected the repair to mend everything, got {report.problems}")
     else:
         getattr(catalog, op.name)()
+
+
+def back_up(catalog: Catalog) -> None:
+    """Back up in place of the last one."""
+    target = backup_folder(catalog._store.folder)
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    catalog.backup(target)
 
 
 # -- the writer ---------------------------------------------------------------------------
@@ -184,7 +205,15 @@ _LAST_WORDS: list[int] = []
 
 
 def write(
-    folder: Path, kind: Kind, state: State, seed: int, plan: Plan, pipe: int, ops: int
+    folder: Path,
+    kind: Kind,
+    state: State,
+    seed: int,
+    plan: Plan,
+    pipe: int,
+    *,
+    ops: int,
+    repair: bool,
 ) -> None:
     """Open the catalogue and change it until killed, telling each step over a pipe."""
     chance = random.Random(seed)
@@ -197,8 +226,12 @@ def write(
     tell(begin=as_dict(Op("open")))
     catalog = open_catalog(folder, kind)
     tell(done=True)
-    for _ in range(ops):
-        op = choose(chance, state, most=MOST, methods=methods(kind))
+    for number in range(ops):
+        op = (
+            Op("repair")
+            if repair and not number
+            else choose(chance, state, most=MOST, methods=methods(kind))
+        )
         tell(begin=as_dict(op))
         if op.name == "close":
             catalog.close()

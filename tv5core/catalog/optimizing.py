@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from tv5core.catalog.index import IndexKeeper
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.databases import used_bytes
 from tv5core.store.environment import Txn
@@ -66,10 +67,13 @@ def optimize(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Op
         dead = store.environment.check_readers()
         files = store.tidy()
         old = embeddings.drop_spaces(store.environment, store.meta.space)
+    reached("optimize: tidied")
     report(1, 3, "tidying")
     keeper.seal(progress)
+    reached("optimize: sealed")
     report(2, 3, "tidying")
     store.write(_fold)
+    reached("optimize: folded")
     report(3, 3, "tidying")
     size = _size(store)
     return OptimizeReport(

@@ -12,6 +12,7 @@ from pathlib import Path
 from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.verifying import check_all
+from tv5core.files.steps import reached
 from tv5core.store import Store, VerifyReport, embeddings, mending, upkeep
 from tv5core.store.derived import DERIVED
 from tv5core.store.findings import Findings
@@ -47,11 +48,13 @@ class _Repair:
             self._quarantine(quarantine)
         if parts & {"derived", "stray", "title"}:
             self._derived()
+            reached("repair: derived mended")
         if "pending" in parts:
             count = mending.remove_pending(self._store)
             self.done.append(f"removed {count} pending marks without a title")
         if parts & {"vector", "orphan"}:
             self._vectors()
+            reached("repair: vectors mended")
         if "spaces" in parts:
             self._spaces()
         if "journal" in parts:
@@ -62,6 +65,7 @@ class _Repair:
             self.done.append("fitted the embedder anew and embedded all titles with it")
         if parts & {"file", "index", "journal"} or self._keeper.recovered:
             self._keeper.rebuild(self._report)
+            reached("repair: index built")
             self.done.append("built the index anew from the stored vectors")
 
     def _quarantine(self, path: Path) -> None:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from tv5core.catalog import AddResult, Catalog, OptimizeReport, VerifyReport
+from tv5core.catalog import (
+    AddResult,
+    BackupReport,
+    Catalog,
+    ExportReport,
+    OptimizeReport,
+    VerifyReport,
+)
 from tv5core.errors import (
     CatalogError,
     CatalogLockedError,
@@ -36,6 +43,7 @@ __version__ = version("tv5core")
 
 __all__ = [
     "AddResult",
+    "BackupReport",
     "Catalog",
     "CatalogError",
     "CatalogLockedError",
@@ -46,6 +54,7 @@ __all__ = [
     "DiskFullError",
     "DuplicateKeyError",
     "EmbedderMismatchError",
+    "ExportReport",
     "Filter",
     "FormatVersionError",
     "Hit",

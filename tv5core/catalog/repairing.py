@@ -51,7 +51,7 @@ class _Repair:
             reached("repair: derived mended")
         if "pending" in parts:
             count = mending.remove_pending(self._store)
-            self.done.append(f"removed {count} pending marks without a title")
+            self.done.append(f"removed {_many(count, 'pending mark')} without a title")
         if parts & {"vector", "orphan"}:
             self._vectors()
             reached("repair: vectors mended")
@@ -71,13 +71,13 @@ class _Repair:
     def _quarantine(self, path: Path) -> None:
         count = mending.quarantine(self._store, path)
         self._keeper.follow()
-        self.done.append(f"moved {count} titles that cannot be decoded to {path}")
+        self.done.append(f"moved {_many(count, 'title')} that cannot be decoded to {path}")
 
     def _derived(self) -> None:
         for member in DERIVED:
             removed, restored = upkeep.converge(self._store.environment, member, self._report)
             if removed or restored:
-                self.done.append(f"{member.name}: removed {removed} entries, restored {restored}")
+                self.done.append(f"{member.name}: entries removed: {removed}, restored: {restored}")
 
     def _vectors(self) -> None:
         unsound = mending.unsound_vectors(self._store)
@@ -85,14 +85,19 @@ class _Repair:
         mending.remove_vectors(self._store, unsound.broken, pending=True)
         self._keeper.follow()
         if unsound.orphans:
-            self.done.append(f"removed {len(unsound.orphans)} vectors without a title")
+            self.done.append(f"removed {_many(len(unsound.orphans), 'vector')} without a title")
         if unsound.broken:
             made = self._text.embed_pending(self._report)
             self.done.append(
-                f"removed {len(unsound.broken)} vectors that were none, and embedded {made} titles"
+                f"removed {_many(len(unsound.broken), 'vector')} of no use, and embedded "
+                f"{_many(made, 'title')} anew"
             )
 
     def _spaces(self) -> None:
         with self._store.maintenance:
             count = embeddings.drop_spaces(self._store.environment, self._store.meta.space)
-        self.done.append(f"removed {count} vectors of other embedding spaces")
+        self.done.append(f"removed {_many(count, 'vector')} of other embedding spaces")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

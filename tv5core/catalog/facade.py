@@ -223,6 +223,12 @@ class Catalog(CatalogSafekeeper):
         progress : callable, optional
         wait : bool
             False returns at once and seals in the background what has vectors already.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays, and its files with it. Titles are still taken after a file of
+            the index failed, for no title depends on it; after LMDB's did, they are not.
         """
         self._check_writable()
         if not wait:

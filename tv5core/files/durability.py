@@ -1,4 +1,10 @@
-"""Making renames and small files survive a crash."""
+"""Making renames and small files survive a crash.
+
+A failed fsync is never tried again: the system reports a lost write once, to the file it was lost
+from, and may then call the same data clean. So whatever was being written is given up and removed.
+That says nothing of other files, whose own fsync tells of them; so a failed file of the index ends
+its sealing, while the store takes further titles, each synced in its own file.
+"""
 
 from __future__ import annotations
 

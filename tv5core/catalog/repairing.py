@@ -63,7 +63,8 @@ class _Repair:
         if "model" in parts:
             self._text.refit(self._report)
             self.done.append("fitted the embedder anew and embedded all titles with it")
-        if parts & {"file", "index", "journal"} or self._keeper.recovered:
+        lost = bool(self._keeper.recovered) and not self._keeper.served.generation
+        if parts & {"file", "index", "journal"} or lost:
             self._keeper.rebuild(self._report)
             reached("repair: index built")
             self.done.append("built the index anew from the stored vectors")

@@ -27,8 +27,8 @@ KINDS = {
     "lsa": (lsa_model.KIND, lsa_model.VERSION),
 }
 
-_SUSPECTS = 20_000
-"""Rows looked at again where index and store seemed to differ; more are only counted."""
+_BLOCK = 4_096
+"""Rows looked at again at one moment, where index and store seemed to differ."""
 _TRIES = 50
 
 
@@ -87,35 +87,32 @@ class _Rows:
         self._store, self._keeper = store, keeper
         index = keeper.serve().index
         self._audit = None if index is None else index.audit()
-        self._suspects: list[int] = []
-        self._more = 0
+        self._suspects: list[I64] = []
 
     def compare(self, rows: I64, vectors: F32) -> None:
         """Compare a block of rows with their stored vectors."""
-        wrong = self._audit.compare(rows, vectors) if self._audit else dict.fromkeys(rows.tolist())
-        self._suspect(list(wrong))
-
-    def _suspect(self, rows: list[int]) -> None:
-        room = _SUSPECTS - len(self._suspects)
-        self._suspects += rows[:room]
-        self._more += len(rows[room:])
+        wrong = self._audit.compare(rows, vectors) if self._audit else rows.tolist()
+        if wrong:
+            self._suspects.append(np.asarray([*wrong], np.int64))
 
     def finish(self, findings: Findings) -> None:
         """Look again at what seemed to differ, and at the graph itself."""
         if self._audit is not None:
             for sentence in self._audit.structure():
                 findings.add("index", f"graph: {sentence}")
-            self._suspect(self._audit.unseen().tolist())
-        if self._suspects:
-            self._look_again(findings)
+            self._suspects.append(self._audit.unseen())
+        rows = (
+            np.unique(np.concatenate(self._suspects)) if self._suspects else np.empty(0, np.int64)
+        )
+        for start in range(0, len(rows), _BLOCK):
+            self._look_again(rows[start : start + _BLOCK], findings)
 
-    def _look_again(self, findings: Findings) -> None:
+    def _look_again(self, rows: I64, findings: Findings) -> None:
         """Judge suspects that stand still for a moment.
 
         Those that others change at this very moment are looked at once more. One that never
         stands still is left: each of its changes passes through the index anew.
         """
-        rows = np.unique(np.asarray(self._suspects, np.int64))
         wrong: dict[int, str] = {}
         for _ in range(_TRIES):
             with self._store.lock:
@@ -125,8 +122,6 @@ class _Rows:
                 break
         for row, what in sorted(wrong.items()):
             findings.add("index", f"row {row}: {what}")
-        if wrong and self._more:
-            findings.add("index", f"and up to {self._more} more rows like these")
 
     def _at_one_moment(self, rows: I64) -> tuple[IndexAudit | None, Gathered | None, I64]:
         """Return the index, what is stored of rows it is in step with, and the other rows."""

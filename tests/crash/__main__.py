@@ -8,6 +8,7 @@ python -m tests.crash --recovery 100000
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--faults", action="store_true", help="fail at every step instead")
     parser.add_argument("--some", type=int, default=0, help="only so many faults; 0 for all")
+    parser.add_argument("--recovery", type=int, default=0, help="time opening at so many titles")
     parser.add_argument("--each", type=int, default=25, help="rounds on one folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    from tests.crash import faults, rounds
+    from tests.crash import faults, recovery, rounds
 
     told = 0
 
@@ -66,6 +68,9 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], lis
             print(f"VIOLATION {violation}", file=sys.stderr, flush=True)
         told = bad
 
+    if options.recovery:
+        tell = functools.partial(print, file=sys.stderr, flush=True)
+        return recovery.measure(folder / "catalog", options.recovery, 768, tell), []
     if options.faults:
         injected = faults.run(folder, options.some, options.seed, progress)
         return injected.as_dict(), injected.violations

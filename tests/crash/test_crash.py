@@ -51,16 +51,16 @@ def test_fifty_rounds() -> None:
 
 
 def test_some_faults() -> None:
-    figures = harness("--faults", "--some", "70", "--seed", "5")
-    assert 50 <= figures["faults injected"] <= 70
-    assert figures["errors raised"]["DiskFullError"] > 5
-    assert figures["errors raised"]["DiskFailureError"] > 5
+    figures = harness("--faults", "--some", "40", "--seed", "5")
+    assert 30 <= figures["faults injected"] <= 40
+    assert figures["errors raised"]["DiskFullError"] > 2
+    assert figures["errors raised"]["DiskFailureError"] > 2
 
 
 def test_every_named_step_is_known() -> None:
     source = "\n".join(p.read_text("utf-8") for p in Path(tv5core.__file__).parent.rglob("*.py"))
-    named = set(re.findall(r'reached\(\s*"([^"]+)"', source)) - {"seal: recorded"}
-    assert named | {"seal: recorded"} == set(worker.STEPS)
+    named = set(re.findall(r'reached\(\s*"([^"]+)"', source))
+    assert named == set(worker.STEPS)
 
 
 # -- the harness itself sees what it must -------------------------------------------------

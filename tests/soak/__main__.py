@@ -140,7 +140,8 @@ class Load:
         if chance.random() < 0.25:
             self.catalog.delete([f"t:{number}:a" for number in numbers])
         else:
-            self._add(numbers, chance.randrange(1, 1000))
+            # Few versions: names are remembered (an LRU of 65,536), which would look like a leak.
+            self._add(numbers, chance.randrange(1, 6))
 
     def search(self, chance: random.Random) -> None:
         """Search by vector, by likeness and by id."""

@@ -19,11 +19,13 @@ from tv5core import files
 from tv5core.errors import (
     ClosedError,
     CorruptFileError,
+    DiskFailureError,
     DiskFullError,
     FormatVersionError,
     InvalidInputError,
+    Tv5Error,
 )
-from tv5core.files import SectionFile, SectionStream, write_sections
+from tv5core.files import SectionFile, SectionStream, write_durably, write_sections
 
 BLOCK = 1 << 20
 
@@ -320,16 +322,35 @@ def test_a_full_disk_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.EROFS])
+def test_a_failing_disk_is_told_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    syncs = []
+
+    def broken(*_: object) -> None:
+        syncs.append(1)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(DiskFailureError, match=os.strerror(code)):
+        write_small(tmp_path / "f")
+    assert len(syncs) == 1  # a second one would succeed, and lie
+    with pytest.raises(DiskFailureError):
+        write_durably(tmp_path / "g", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_other_os_errors_pass_through_and_leave_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
-        raise OSError(errno.EIO, "input/output error")
+        raise OSError(errno.EPERM, "not permitted")
 
     monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(OSError, match="input/output") as caught:
+    with pytest.raises(OSError, match="not permitted") as caught:
         write_small(tmp_path / "f")
-    assert not isinstance(caught.value, CorruptFileError)
+    assert not isinstance(caught.value, Tv5Error)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from tv5core.cached import CATALOG_POLICIES, CachedCatalog
-from tv5core.catalog import AddResult, Catalog, VerifyReport
+from tv5core.catalog import (
+    AddResult,
+    BackupReport,
+    Catalog,
+    ExportReport,
+    OptimizeReport,
+    VerifyReport,
+)
 from tv5core.errors import (
     BreakerOpenError,
     CatalogError,
@@ -19,6 +26,7 @@ from tv5core.errors import (
     CredentialsError,
     DeadlineError,
     DimensionError,
+    DiskFailureError,
     DiskFullError,
     DuplicateKeyError,
     EmbedderMismatchError,
@@ -51,6 +59,7 @@ __version__ = version("tv5core")
 __all__ = [
     "CATALOG_POLICIES",
     "AddResult",
+    "BackupReport",
     "BreakerOpenError",
     "CachedCatalog",
     "Catalog",
@@ -61,9 +70,11 @@ __all__ = [
     "CredentialsError",
     "DeadlineError",
     "DimensionError",
+    "DiskFailureError",
     "DiskFullError",
     "DuplicateKeyError",
     "EmbedderMismatchError",
+    "ExportReport",
     "Filter",
     "ForbiddenTargetError",
     "FormatVersionError",
@@ -76,6 +87,7 @@ __all__ = [
     "NonFiniteVectorError",
     "NotACatalogError",
     "Offer",
+    "OptimizeReport",
     "Person",
     "RateLimitedError",
     "ReadOnlyError",

@@ -15,6 +15,7 @@
     │   ├── NotACatalogError             no catalogue in this folder
     │   ├── CatalogLockedError           another writer holds it
     │   ├── EmbedderMismatchError        vectors of another embedder
+    │   ├── DiskFailureError             the disk did not store what was written
     │   └── DiskFullError                no room to write; nothing was written
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
@@ -48,6 +49,7 @@ __all__ = [
     "CredentialsError",
     "DeadlineError",
     "DimensionError",
+    "DiskFailureError",
     "DiskFullError",
     "DuplicateKeyError",
     "EmbedderMismatchError",
@@ -128,6 +130,14 @@ class CatalogLockedError(CatalogError):
 
 class EmbedderMismatchError(CatalogError):
     """The catalogue's vectors were made by another embedder."""
+
+
+class DiskFailureError(CatalogError):
+    """The disk did not store what was written to it.
+
+    After one in a transaction the catalogue takes no more writes until it is opened again; what
+    was acknowledged before is safe, and reading goes on.
+    """
 
 
 class DiskFullError(CatalogError):

@@ -258,3 +258,24 @@ time.sleep(60)
         child.stdout.readline()
         os.kill(child.pid, signal.SIGKILL)
     assert env.check_readers() == 1
+
+
+def test_making_the_file_was_cut_short(tmp_path: Path) -> None:
+    """What a full disk or a crash leaves of the very first write is begun anew by a writer."""
+    Environment.acquire(tmp_path, writable=True).release()
+    path = tmp_path / "data.mdb"
+    with lmdb.open(str(tmp_path / "new"), lib_version=0):
+        beginning = (tmp_path / "new" / "data.mdb").read_bytes()[:5000]
+    path.write_bytes(beginning)
+    with pytest.raises(errors.CorruptFileError):
+        Environment.acquire(tmp_path, writable=False)
+    environment = Environment.acquire(tmp_path, writable=True)
+    with environment.read() as txn:
+        assert txn.raw.stat()["entries"] > 0
+    environment.write(lambda txn: txn.raw.put(b"key", b"value", db=txn.dbs.meta))
+    environment.release()
+    kept = path.read_bytes()[:5000]  # a catalogue's own file cut short is left alone
+    path.write_bytes(kept)
+    with pytest.raises(errors.CorruptFileError):
+        Environment.acquire(tmp_path, writable=True)
+    assert path.read_bytes() == kept

@@ -40,6 +40,9 @@ GOLDEN_1 = bytes.fromhex(
     "78a6726567696f6ea25553a57072696365cb400feb851eb851eca863757272656e6379a3555344"
 )
 
+# Version 2 is the same behind a checksum.
+GOLDEN_2 = b"\x02" + bytes.fromhex("cf478fef") + GOLDEN_1[1:]
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 any_title = st.builds(
     Title,
@@ -62,7 +65,8 @@ any_title = st.builds(
 
 
 def test_golden_bytes() -> None:
-    assert titles.encode(INCEPTION) == GOLDEN_1
+    assert titles.encode(INCEPTION) == GOLDEN_2
+    assert titles.decode(GOLDEN_2) == INCEPTION
     assert titles.decode(GOLDEN_1) == INCEPTION
 
 
@@ -73,12 +77,21 @@ def test_round_trip(title: Title) -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 7))
 @settings(max_examples=300)
-def test_damage_is_a_typed_error_or_a_title(tail: bytes, place: int, bit: int) -> None:
+def test_damage_of_version_1_is_a_typed_error_or_a_title(tail: bytes, place: int, bit: int) -> None:
     flipped = bytearray(GOLDEN_1)
     flipped[place % len(flipped)] ^= 1 << bit
     for data in (tail, b"\x01" + tail, bytes(flipped), GOLDEN_1[:place]):
         with suppress(errors.CorruptFileError):
             assert isinstance(titles.decode(data), Title)
+
+
+@given(st.integers(0, len(GOLDEN_2) - 1), st.integers(0, 7))
+def test_any_flipped_bit_is_found(place: int, bit: int) -> None:
+    flipped = bytearray(GOLDEN_2)
+    flipped[place] ^= 1 << bit
+    for data in (bytes(flipped), GOLDEN_2[:place]):
+        with pytest.raises(errors.CorruptFileError):
+            titles.decode(data)
 
 
 def test_unknown_fields_are_skipped_and_missing_ones_default() -> None:
@@ -88,7 +101,7 @@ def test_unknown_fields_are_skipped_and_missing_ones_default() -> None:
 
 
 def test_newer_version_is_named() -> None:
-    with pytest.raises(errors.FormatVersionError, match="version 1 or less, got 9"):
+    with pytest.raises(errors.FormatVersionError, match="version 2 or less, got 9"):
         titles.decode(b"\x09" + GOLDEN_1[1:])
 
 
@@ -131,4 +144,4 @@ def test_not_a_title() -> None:
 
 def test_equal_titles_have_equal_bytes() -> None:
     one = msgspec.structs.replace(INCEPTION, external_ids={"imdb": "tt1375666", "tmdb": "27205"})
-    assert titles.encode(one) == GOLDEN_1
+    assert titles.encode(one) == GOLDEN_2

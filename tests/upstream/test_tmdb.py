@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from tv5core.upstream.fetcher import Fetcher
 
 from tests.upstream.standin.core import Faults, Standin
 from tests.upstream.standin.serve import add_tmdb
@@ -20,6 +19,7 @@ from tv5core.errors import (
     UpstreamStatusError,
 )
 from tv5core.upstream.exports import ExportedId, latest_export_day
+from tv5core.upstream.fetcher import Fetcher
 from tv5core.upstream.provider import Credentials
 from tv5core.upstream.tmdb import Tmdb
 from tv5core.upstream.tmdb_changes import windows

@@ -25,7 +25,8 @@ __all__ = ["Fallbacks", "Settling"]
 Fallbacks = Mapping[str, Mapping[str, Any] | Callable[[str], Any]]
 """By kind, what to answer when nothing else can be: values by key, or a function of the key."""
 
-_DEFINITE = (InvalidInputError, TitleNotFoundError, UnknownIdError)  # what a loader says of the question itself
+# What a loader says of the question itself.
+_DEFINITE = (InvalidInputError, TitleNotFoundError, UnknownIdError)
 
 log = logging.getLogger("tv5core")
 

@@ -198,12 +198,14 @@ class TextSide:
         """Embed and store the next pending rows after ``last``; return them."""
         with self._store.read() as txn:
             rows = titles.pending_rows(txn, last, _BLOCK)
-            some = [titles.by_row(txn, row) for row in rows]
+            read = [(row, titles.readable(txn, row)) for row in rows]
         embedder = self.embedder(self._keeper.served)
         if not rows or embedder is None:
             return []
-        vectors = self.embed_titles(embedder, [title for title in some if title is not None])
-        self._store_vectors(rows, vectors)
+        some = [(row, title) for row, title in read if title is not None]
+        if some:
+            vectors = self.embed_titles(embedder, [title for _, title in some])
+            self._store_vectors([row for row, _ in some], vectors)
         return rows
 
     def _store_vectors(self, rows: list[int], vectors: F32) -> None:

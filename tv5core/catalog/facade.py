@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import numpy.typing as npt
@@ -32,27 +32,22 @@ import numpy.typing as npt
 from tv5core.catalog import tuning
 from tv5core.catalog.embedding import EmbedderSpec, TextSide
 from tv5core.catalog.index import IndexKeeper
-from tv5core.catalog.reading import CatalogReader, are_texts
+from tv5core.catalog.optimizing import OptimizeReport, optimize
+from tv5core.catalog.reading import are_texts
+from tv5core.catalog.safekeeping import CatalogSafekeeper
+from tv5core.catalog.verifying import KINDS
 from tv5core.catalog.writing import AddResult, Checkpoint, Writer
-from tv5core.errors import CatalogError, CorruptFileError, ReadOnlyError
-from tv5core.store import Store, VerifyReport, embeddings, verification
+from tv5core.errors import CatalogError, DiskFullError
+from tv5core.store import Store, VerifyReport, embeddings
 from tv5core.store import meta as records
-from tv5core.store import titles as stored_titles
-from tv5core.text import lsa_model
+from tv5core.store.verification import check_versions
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
 
-__all__ = ["AddResult", "Catalog", "VerifyReport"]
-
-_KINDS = {
-    "graph": (GRAPH_KIND, VERSION),
-    "rows": (ROWS_KIND, VERSION),
-    "lsa": (lsa_model.KIND, lsa_model.VERSION),
-}
+__all__ = ["AddResult", "Catalog", "OptimizeReport", "VerifyReport"]
 
 
-class Catalog(CatalogReader):
+class Catalog(CatalogSafekeeper):
     """A folder of titles; made by :meth:`open`.
 
     All methods may be called from any number of threads. Searches never wait for additions,
@@ -70,12 +65,13 @@ class Catalog(CatalogReader):
 
     def _tidy(self) -> None:
         """Remove what a crash left, and mend what can be mended."""
-        self._store.tidy()
+        with suppress(DiskFullError):  # a writer must get in there: deleting makes room
+            self._store.tidy()
+            with self._store.read() as txn:
+                left = embeddings.has_other_spaces(txn, self._store.meta.space)
+            if left:
+                embeddings.drop_spaces(self._store.environment, self._store.meta.space)
         self._text.recover()
-        with self._store.read() as txn:
-            left = embeddings.has_other_spaces(txn, self._store.meta.space)
-        if left:
-            embeddings.drop_spaces(self._store.environment, self._store.meta.space)
         self._keeper.seal_if_due()
 
     @classmethod
@@ -112,7 +108,8 @@ class Catalog(CatalogReader):
         rescoring : {"int8", "float16", "float32"}
             How the index stores rows for the exact look. Both are used on creation only.
         auto_seal : bool
-            Seal in the background when many titles were added since the last sealing.
+            Seal in the background when many titles were added since the last sealing, or a fifth
+            of the sealed vectors were removed or replaced.
 
         Raises
         ------
@@ -131,6 +128,7 @@ class Catalog(CatalogReader):
             Path(path), create=create, read_only=read_only, metric=metric, rescoring=rescoring
         )
         try:
+            check_versions(store.folder, store.meta, KINDS)
             return cls(store, embedder=embedder, auto_seal=auto_seal)
         except BaseException:
             store.close()
@@ -178,7 +176,11 @@ class Catalog(CatalogReader):
         EmbedderMismatchError
             Vectors given to a catalogue that embeds itself, or none to one that cannot.
         DiskFullError
-            The message tells what was stored before, if anything.
+            The message tells what was stored before, if anything. Searches go on, and with room
+            again so do additions.
+        DiskFailureError
+            The disk failed to store it, now or in an earlier write: the catalogue can only be
+            read until it is opened again.
         """
         self._check_writable()
         listed = list(titles)
@@ -221,6 +223,12 @@ class Catalog(CatalogReader):
         progress : callable, optional
         wait : bool
             False returns at once and seals in the background what has vectors already.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays, and its files with it. Titles are still taken after a file of
+            the index failed, for no title depends on it; after LMDB's did, they are not.
         """
         self._check_writable()
         if not wait:
@@ -229,6 +237,32 @@ class Catalog(CatalogReader):
         self._text.embed_pending(progress)
         self._keeper.seal(progress)
         self._calibrate_on_own_text()
+
+    def optimize(self, progress: Progress | None = None) -> OptimizeReport:
+        """Collect garbage: drop removed rows from the index, old journal, files without use.
+
+        Searches and changes go on meanwhile; it takes the memory and time of a sealing. Without
+        it garbage is collected too, at a fifth of the sealed rows, where ``auto_seal`` is on.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (done, total, stage); an exception it raises ends the work and leaves the
+            catalogue as it was, but for what was tidied.
+
+        Returns
+        -------
+        OptimizeReport
+            ``data.mdb`` does not become smaller, but writes to its ``reusable_bytes`` before it
+            grows.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays.
+        """
+        self._check_writable()
+        return optimize(self._store, self._keeper, progress)
 
     def _calibrate_on_own_text(self) -> None:
         served, settings = self._serve(), self._store.meta.text_settings
@@ -277,77 +311,7 @@ class Catalog(CatalogReader):
         self._check_writable()
         return self._store.write(lambda txn, m: (m, records.clear_checkpoints(txn, prefix)))
 
-    # -- the catalogue itself -------------------------------------------------------------
-
-    def info(self) -> dict[str, Any]:
-        """Describe the catalogue: counts, settings, files and what opening recovered."""
-        served = self._serve()
-        with self._store.read() as txn:
-            meta = self._store.refresh(txn)
-            count, pending = stored_titles.count(txn), stored_titles.pending_count(txn)
-        index = served.index
-        vectors = 0 if index is None else len(index)
-        files = sorted(path for path in self._store.folder.iterdir() if path.is_file())
-        sizes = {path.name: path.stat().st_size for path in files}
-        return {
-            "path": str(self._store.folder),
-            "titles": count,
-            "vectors": vectors,
-            "pending": pending,
-            "without_text": max(0, count - vectors - pending),
-            "dim": meta.dim,
-            "metric": meta.metric,
-            "rescoring": meta.rescoring,
-            "embedder": meta.embedder or "none yet",
-            "fitted_on": meta.fitted_on,
-            "space": served.space,
-            "generation": served.generation,
-            "sealed": 0 if index is None else index.sealed_count,
-            "head": 0 if index is None else index.head_count,
-            "removed": 0 if index is None else index.removed_count,
-            "settings": {} if index is None else msgspec.to_builtins(index.settings),
-            "text_settings": meta.text_settings or {},
-            "files": sizes,
-            "bytes_on_disk": sum(sizes.values()),
-            "recovered": list(self._keeper.recovered),
-            "read_only": not self._store.writable,
-        }
-
-    def verify(self, progress: Progress | None = None) -> VerifyReport:
-        """Check every file, title, vector and reference.
-
-        Additions that need more room in the map wait until it is done.
-
-        Returns
-        -------
-        VerifyReport
-        """
-        problems: list[str] = []
-        self._serve()
-        checked: dict[str, int] = {}
-        with self._store.read() as txn:
-            meta = self._store.refresh(txn)
-        try:
-            checked["files"] = verification.check_files(self._store.folder, meta, _KINDS, problems)
-            checked |= self._verify_store(problems, progress)
-        except CorruptFileError as error:
-            problems.append(str(error))
-        return verification.report(problems, checked)
-
-    def _verify_store(self, problems: list[str], progress: Progress | None) -> dict[str, int]:
-        self._store.lock.acquire()
-        held = True
-        try:
-            with self._store.read() as txn:
-                meta, served = self._store.refresh(txn), self._keeper.served
-                indexed = None if served.index is None else served.index.keys()
-                applied = served.applied
-                self._store.lock.release()
-                held = False
-                return verification.check_store(txn, meta, indexed, applied, problems, progress)
-        finally:
-            if held:
-                self._store.lock.release()
+    # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
         """Stop work in the background and let go of the folder; again does nothing."""
@@ -378,11 +342,7 @@ class Catalog(CatalogReader):
 
     def _check_writable(self) -> None:
         self._check_open()
-        if not self._store.writable:
-            raise ReadOnlyError(
-                f"{self._store.folder}: expected a catalogue opened for writing, "
-                "got one opened with read_only=True"
-            )
+        self._store.check_writable()
 
     def after_fork(self) -> None:
         """Start afresh as a reader; leave a writer to the parent, who holds the lock."""

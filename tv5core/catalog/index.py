@@ -13,26 +13,19 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.sealing import (
-    Served,
-    StoppedError,
-    build_generation,
-    check_identity,
-    search_settings,
-)
-from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
+from tv5core.catalog.background import Background, StoppedError
+from tv5core.catalog.sealing import Served, build_generation, open_generation, served_of
+from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.meta import Generation, Meta
-from tv5core.text import Embedder
 from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND
 
 __all__ = ["HEAD_ROWS", "IndexKeeper", "Served"]
 
@@ -43,6 +36,13 @@ log = logging.getLogger("tv5core")
 
 HEAD_ROWS = 20_000
 """Rows the head may hold before it is worth sealing: a scan of them takes well under 1 ms."""
+
+COLLECT_SHARE = 0.2
+"""Share of the sealed rows that may have been removed before the graph is built anew.
+
+A walk must pass through them: at this share it takes a quarter longer for the same recall."""
+COLLECT_ROWS = 1_000
+"""Removed rows below which that is not worth it, whatever their share."""
 
 _BLOCK_ROWS = 4_096
 
@@ -61,12 +61,12 @@ class IndexKeeper:
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
         self._store = store
         self._auto_seal = auto_seal and store.writable
-        self._stopping = threading.Event()
-        self._background: threading.Thread | None = None
+        self._background = Background(store.lock)
         self._refused: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
-        self._retry_from = 0  # head rows from which to try again after a sealing failed
+        self._retry_from = 0  # changed rows from which to try again after a sealing failed
         self._behind = False
+        self._doubts = store.doubts  # those that the index was brought in step after
         self._seen = -1
         self.recovered: list[str] = []
         self.served = self._open()
@@ -102,23 +102,9 @@ class IndexKeeper:
         return None
 
     def _open_generation(self, meta: Meta, generation: Generation) -> Served:
-        folder, files = self._store.folder, (generation.graph, generation.rows)
-        generations.check_sizes(folder, files)
-        paths = generations.index_paths(folder, generation.number)
-        for path, kind, record in zip(paths, (GRAPH_KIND, ROWS_KIND), files, strict=True):
-            check_identity(path, kind, record)
-        index = VectorIndex.open_files(
-            *paths, settings=search_settings(meta), verify=generation.number not in self._verified
-        )
+        unknown = generation.number not in self._verified
+        served = open_generation(self._store.folder, meta, generation, verify=unknown)
         self._verified.add(generation.number)
-        if (index.dim, index.metric, index.rescoring) != (meta.dim, meta.metric, meta.rescoring):
-            raise CorruptFileError(
-                f"{paths[0].name}: expected {meta.dim} dimensions, {meta.metric} and "
-                f"{meta.rescoring}, got {index.dim}, {index.metric} and {index.rescoring}"
-            )
-        served = _of(meta, index)
-        served.space = generation.space  # the record may have moved on since
-        served.generation, served.applied = generation.number, generation.seq
         return served
 
     def _forget_refused(self) -> None:
@@ -126,13 +112,14 @@ class IndexKeeper:
         meta = self._store.meta
         kept = tuple(g for g in meta.generations if g.number not in self._refused)
         if self._store.writable and kept != meta.generations:
-            self._store.change_meta(generations=kept)
+            with suppress(DiskFullError):  # they are passed over next time as well
+                self._store.change_meta(generations=kept)
 
     def _rebuild(self, meta: Meta) -> Served:
         """Index all stored vectors in memory."""
         if meta.generations:
             self._tell("the index was rebuilt from the stored vectors")
-        served = _of(meta, _empty(meta))
+        served = served_of(meta, _empty(meta))
         with self._store.read() as txn:
             rows = embeddings.rows(txn, meta.space)
         self.converge(served, rows)
@@ -148,7 +135,7 @@ class IndexKeeper:
     def serve(self) -> Served:
         """Return what to search, in step with every committed change."""
         if self._store.writable:
-            if self._behind:
+            if self._behind or self._doubts != self._store.doubts:
                 self._follow()
             return self.served
         last = self._store.environment.last_transaction()
@@ -159,18 +146,24 @@ class IndexKeeper:
 
     def after_fork(self) -> None:
         """Start afresh in a child: another thread may have been changing the index."""
-        self._background, self._stopping = None, threading.Event()
+        self._background = Background(self._store.lock)
         self.served = Served(-1)
         self._behind = True
 
+    def follow(self) -> None:
+        """Bring the index in step with changes that were made beside it."""
+        self._behind = True
+        self.serve()
+
     def _follow(self) -> None:
         with self._store.lock:
+            self._doubts = self._store.doubts
             if not self.catch_up(self.served):
                 self.served = self._open()
             self._behind = False
             newest = self._store.meta.generations[:1]
         if newest and not self._store.writable and newest[0].number != self.served.generation:
-            self._in_background("follow", lambda: self._take_over(newest[0]))
+            self._background.start("follow", lambda: self._take_over(newest[0]))
 
     def _take_over(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal kept us in step."""
@@ -201,7 +194,7 @@ class IndexKeeper:
             meta = self._store.refresh(txn)
             if meta.space != served.space:
                 return False
-            rows = journal.rows_after(txn, served.applied, meta.next_seq)
+            rows = journal.rows_after(txn, served.applied, meta)
         if rows is None:
             return False
         _prepare(served, meta)
@@ -245,6 +238,7 @@ class IndexKeeper:
     def seal(self, progress: Progress | None = None) -> None:
         """Build files over all vectors and serve them."""
         with self._store.maintenance:
+            self._store.environment.check_readers()  # killed ones would keep pages from reuse
             index = self.serve().index
             if index is None or not (index.head_count or index.removed_count):
                 return
@@ -253,18 +247,42 @@ class IndexKeeper:
                 return
             self._adopt(*self.build(self._store.meta.space, index.dim, progress=progress))
 
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Build files over all stored vectors and serve them, keeping no earlier ones."""
+        with self._store.maintenance:
+            self.follow()
+            meta = self._store.meta
+            with self._store.read() as txn:
+                some = len(embeddings.rows(txn, meta.space)) > 0
+            if some:
+                self._adopt(*self.build(meta.space, meta.dim, progress=progress))
+            with self._store.lock:
+                self._store.change_meta(generations=self._store.meta.generations[: int(some)])
+        self._store.tidy()
+
     def _serve_nothing(self) -> None:
         with self._store.lock:
             if self.served.index is None or len(self.served.index):
                 return
             self._store.change_meta(generations=())
             meta = self._store.meta
-            self.served = _of(meta, _empty(meta), self.served.embedder)
+            self.served = served_of(meta, _empty(meta), self.served.embedder)
             self.served.applied = meta.last_seq
         self._store.tidy()
 
     def _adopt(self, served: Served, newest: Generation) -> None:
-        self.catch_up(served)  # most of it, while others may still write
+        try:
+            self.catch_up(served)  # most of it, while others may still write
+            reached("seal: caught up")
+            self._record(served, newest)
+        except BaseException:
+            if newest not in self._store.meta.generations:
+                generations.remove(self._store.folder, newest)
+            raise
+        reached("seal: served")
+        self._store.tidy()
+
+    def _record(self, served: Served, newest: Generation) -> None:
         with self._store.lock:
             if not self.catch_up(served):
                 raise CatalogError(f"expected the journal after entry {newest.seq}, got less")
@@ -272,9 +290,9 @@ class IndexKeeper:
                 generations=generations.with_newest(self._store.meta, newest),
                 next_generation=newest.number + 1,
             )
+            reached("seal: recorded")
             served.model, served.embedder = self.served.model, self.served.embedder
             self.served = served
-        self._store.tidy()
 
     def build(
         self,
@@ -292,7 +310,7 @@ class IndexKeeper:
             dim,
             applied=applied,
             # In the background, a core is left to those who search.
-            threads=max(1, cores - 1) if self._on_background() else 0,
+            threads=max(1, cores - 1) if self._background.is_current else 0,
             progress=self.checked(progress),
         )
         self._verified.add(generation.number)
@@ -301,16 +319,20 @@ class IndexKeeper:
     # -- in the background ----------------------------------------------------------------
 
     def seal_if_due(self) -> None:
-        """Start sealing in the background when the head has grown long."""
+        """Start sealing in the background when the head has grown long, or much was removed."""
         index = self.served.index
-        if not self._auto_seal or index is None:
+        if not self._auto_seal or index is None or _changes(index) < self._retry_from:
             return
-        if index.head_count > max(HEAD_ROWS, index.sealed_count // 4, self._retry_from):
-            self._in_background("seal", self._seal_quietly)
+        if self._store.environment.failure:
+            return
+        long = index.head_count > max(HEAD_ROWS, index.sealed_count // 4)
+        garbage = index.removed_sealed_count
+        if long or garbage > max(COLLECT_ROWS, COLLECT_SHARE * index.sealed_count):
+            self._background.start("seal", self._seal_quietly)
 
     def seal_in_background(self) -> None:
         """Start sealing, unless something is at work already."""
-        self._in_background("seal", self._seal_quietly)
+        self._background.start("seal", self._seal_quietly)
 
     def _seal_quietly(self) -> None:
         try:
@@ -319,42 +341,22 @@ class IndexKeeper:
         except StoppedError:
             pass
         except (Tv5Error, OSError) as error:
-            # Nothing is lost: the head stays searchable, and is sealed when it has doubled.
+            # Nothing is lost: all is searchable, and is sealed once twice as much has changed.
             index = self.served.index
-            self._retry_from = 2 * index.head_count if index is not None else 0
+            self._retry_from = 2 * _changes(index) if index is not None else 0
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
-
-    def _in_background(self, name: str, work: Callable[[], None]) -> None:
-        with self._store.lock:
-            running = self._background
-            if self._stopping.is_set() or (running is not None and running.is_alive()):
-                return
-            self._background = threading.Thread(target=work, name=f"tv5-{name}", daemon=True)
-            self._background.start()
-
-    def _on_background(self) -> bool:
-        return threading.current_thread() is self._background
 
     def checked(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
-
-        def report(done: int, total: int, stage: str) -> None:
-            if self._stopping.is_set():
-                raise StoppedError("expected the catalogue to stay open, got close()")
-            if progress is not None:
-                progress(done, total, stage)
-
-        return report
+        return self._background.checked(progress)
 
     def wait(self) -> None:
         """Wait for work in the background."""
-        thread = self._background
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self._background.wait()
 
     def close(self) -> None:
         """Call off work in the background and let go of the index."""
-        self._stopping.set()
+        self._background.stop()
         self.wait()
         with self._store.maintenance:  # whoever seals in another thread is about to stop
             pass
@@ -362,14 +364,14 @@ class IndexKeeper:
             self.served.index.close()
 
 
+def _changes(index: VectorIndex) -> int:
+    return index.head_count + index.removed_sealed_count
+
+
 def _empty(meta: Meta) -> VectorIndex | None:
     if not meta.dim:
         return None
     return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
-
-
-def _of(meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None) -> Served:
-    return Served(meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder)
 
 
 def _prepare(served: Served, meta: Meta) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tv5core.store import Store, embeddings, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
 from tv5core.types import Hit, Title
+from tv5core.vectors import Matches, VectorIndex
 
 __all__ = ["CatalogReader", "are_texts"]
 
@@ -51,6 +53,10 @@ class CatalogReader:
     ) -> list[Hit]:
         """Find the titles nearest to a text or a vector.
 
+        The index is searched as it is at one moment, and the titles found are then read as they
+        are at one later moment. So no deleted title is returned, and each is whole; of one that
+        another thread or process changes meanwhile, the score may be that of the vector before.
+
         Parameters
         ----------
         query : str or array_like [dim]
@@ -83,11 +89,11 @@ class CatalogReader:
         if index is None:
             return []
         rows = None if allow is None else self._rows(allow)
-        effort = self._effort(text=isinstance(query, str))
-        matches = index.search(vector, k, allow=rows, exact=exact, **effort)
+        how = {"allow": rows, "exact": exact, **self._effort(text=isinstance(query, str))}
+        matches = _search(index, vector, how, k)
         if matches.keys.ndim != 1:
             raise InvalidInputError("expected one query, got several: use search_many")
-        return self._hits(matches.keys, matches.scores)
+        return self._hits(matches, k, partial(_search, index, vector, how))
 
     def search_many(
         self,
@@ -107,13 +113,12 @@ class CatalogReader:
         if served.index is None or not known.any():
             return hits
         rows = None if allow is None else self._rows(allow)
-        effort = self._effort(text=are_texts(queries))
-        found = served.index.search(
-            matrix[known], k, allow=rows, exact=exact, threads=threads, **effort
-        )
+        how = {"allow": rows, "exact": exact, **self._effort(text=are_texts(queries))}
+        found = served.index.search(matrix[known], k, threads=threads, **how)
         places = np.flatnonzero(known).tolist()
         for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
-            hits[place] = self._hits(keys, scores)
+            more = partial(_search, served.index, matrix[place], how)
+            hits[place] = self._hits(Matches(keys, scores), k, more)
         return hits
 
     def _effort(self, *, text: bool) -> dict[str, Any]:
@@ -139,11 +144,13 @@ class CatalogReader:
         with self._store.read() as txn:
             row = self._row(txn, id)
             vector = embeddings.get(txn, served.space, row)
+            title = titles.by_row(txn, row)
+        own = id if title is None else title.id
         if vector is None or served.index is None:
             return []
-        matches = served.index.search(vector, k + 1)
-        others = matches.keys != row
-        return self._hits(matches.keys[others], matches.scores[others])[:k]
+        search = partial(_search, served.index, vector, {})
+        hits = self._hits(search(k + 1), k + 1, search)
+        return [hit for hit in hits if hit.id != own][:k]
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Return the vectors :meth:`search` would use: float32[n, dim], zero where unknown."""
@@ -163,13 +170,26 @@ class CatalogReader:
             rows = [row for name in wanted if (row := titles.find(txn, name)) is not None]
         return np.asarray(rows, np.int64)
 
-    def _hits(self, keys: npt.NDArray[np.int64], scores: F32) -> list[Hit]:
-        """Decode the titles found, in one short transaction."""
+    def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
+        """Decode the k best titles.
+
+        Where some were deleted since the index was asked, look further, so that the answer is
+        shorter only where there are no more.
+        """
+        hits, wanted = self._decoded(matches), k
+        while len(hits) < k and matches.keys[-1] >= 0:
+            wanted += max(1, wanted - len(hits))
+            matches = search(wanted)
+            hits = self._decoded(matches)
+        return hits[:k]
+
+    def _decoded(self, matches: Matches) -> list[Hit]:
+        """Decode the titles that are still there, in one short transaction."""
         hits: list[Hit] = []
         pack, decode = titles.row_key, titles.decode
         with self._store.read() as txn:
             get, database = txn.raw.get, txn.dbs.titles
-            for key, score in zip(keys.tolist(), scores.tolist(), strict=True):
+            for key, score in zip(matches.keys.tolist(), matches.scores.tolist(), strict=True):
                 # -1 ends a short answer; a title may have been deleted since the search.
                 data = get(pack(key), db=database) if key >= 0 else None
                 if data is not None:
@@ -299,6 +319,10 @@ class CatalogReader:
                 f"{self._store.folder}: expected the process that opened it for writing, got a "
                 "child of it: open it again there, with read_only=True"
             )
+
+
+def _search(index: VectorIndex, vector: npt.ArrayLike, how: dict[str, Any], k: int) -> Matches:
+    return index.search(vector, k, **how)
 
 
 def are_texts(queries: object) -> bool:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tv5core.catalog.index import HEAD_ROWS, IndexKeeper, Served
 from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
 from tv5core.files import FileRecord
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Generation, Meta
@@ -75,9 +76,12 @@ class _Refit:
         if not count:
             return
         embedder, model = (given, None) if given is not None else self._fit(count)
+        reached("refit: fitted")
         self._fill(embedder, count)
+        reached("refit: filled")
         mark = self._catch_up(embedder, mark)
         served, newest = self._index(mark)
+        reached("refit: indexed")
         changes = {
             "space": self._space,
             "embedder": embedder.fingerprint,
@@ -86,7 +90,9 @@ class _Refit:
             "generations": () if newest is None else (newest,),
         }
         self._take_over(embedder, served, mark, changes)
+        reached("refit: taken over")
         embeddings.drop_spaces(self._store.environment, self._space)
+        reached("refit: old space dropped")
         self._store.tidy()
 
     def discard(self) -> None:
@@ -123,7 +129,7 @@ class _Refit:
 
     def _load(self, rows: Sequence[int]) -> list[tuple[int, Title]]:
         with self._store.read() as txn:
-            found = ((row, titles.by_row(txn, row)) for row in rows)
+            found = ((row, titles.readable(txn, row)) for row in rows)
             return [(row, title) for row, title in found if title is not None]
 
     def _fill(self, embedder: Embedder, count: int) -> None:
@@ -155,7 +161,7 @@ class _Refit:
         """Return the rows changed since ``mark`` and the newest entry; nothing trims it now."""
         with self._store.lock, self._store.read() as txn:
             meta = self._store.meta
-            rows = journal.rows_after(txn, mark, meta.next_seq, titles=True)
+            rows = journal.rows_after(txn, mark, meta, titles=True)
             return np.empty(0, np.int64) if rows is None else rows, meta.last_seq
 
     def _catch_up(self, embedder: Embedder, mark: int) -> int:
@@ -192,6 +198,7 @@ class _Refit:
             self._embed_all(embedder, late)
             self._keeper.converge(served, late)
             self._record(changes, late)
+            reached("refit: recorded")
             meta = self._store.meta
             served.applied, served.fingerprint = meta.last_seq, meta.embedder
             served.model = meta.model

@@ -11,21 +11,20 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.errors import ClosedError, CorruptFileError
+from tv5core.errors import CorruptFileError
 from tv5core.files import FileRecord, SectionFile
 from tv5core.store import Store, embeddings, generations
 from tv5core.store.meta import Generation, Meta
 from tv5core.text import Embedder
 from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
-from tv5core.vectors.graph import VERSION
+from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
 
 __all__ = [
     "Served",
-    "StoppedError",
     "build_generation",
-    "check_identity",
-    "search_settings",
+    "open_generation",
+    "served_of",
 ]
 
 F32 = npt.NDArray[np.float32]
@@ -64,8 +63,38 @@ class Served:
     embedder: Embedder | None = None
 
 
-class StoppedError(ClosedError):
-    """Long work was called off because the catalogue closes."""
+def served_of(meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None) -> Served:
+    """Return what serves the record's space, nothing of its journal applied."""
+    return Served(meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder)
+
+
+def open_generation(folder: Path, meta: Meta, generation: Generation, *, verify: bool) -> Served:
+    """Open a generation's files, which must be those recorded.
+
+    Parameters
+    ----------
+    verify : bool
+        Whether to check every byte; structure and identity always are.
+
+    Raises
+    ------
+    CorruptFileError, OSError
+    """
+    files = (generation.graph, generation.rows)
+    generations.check_sizes(folder, files)
+    paths = generations.index_paths(folder, generation.number)
+    for path, kind, record in zip(paths, (GRAPH_KIND, ROWS_KIND), files, strict=True):
+        _check_identity(path, kind, record)
+    index = VectorIndex.open_files(*paths, settings=_search_settings(meta), verify=verify)
+    if (index.dim, index.metric, index.rescoring) != (meta.dim, meta.metric, meta.rescoring):
+        raise CorruptFileError(
+            f"{paths[0].name}: expected {meta.dim} dimensions, {meta.metric} and "
+            f"{meta.rescoring}, got {index.dim}, {index.metric} and {index.rescoring}"
+        )
+    served = served_of(meta, index)
+    served.space = generation.space  # the record may have moved on since
+    served.generation, served.applied = generation.number, generation.seq
+    return served
 
 
 def build_generation(
@@ -114,7 +143,7 @@ def build_generation(
         )
         files = [generations.publish(p, r) for p, r in zip(paths, written, strict=True)]
         # These bytes were checksummed while they were written, a moment ago.
-        index = VectorIndex.open_files(*paths, settings=search_settings(meta), verify=False)
+        index = VectorIndex.open_files(*paths, settings=_search_settings(meta), verify=False)
     except BaseException:
         for path in (*temporary, *paths):
             with suppress(OSError):
@@ -135,12 +164,12 @@ def _blocks(store: Store, space: int, rows: I64, dim: int) -> Iterator[tuple[I64
         yield some, vectors
 
 
-def search_settings(meta: Meta) -> SearchSettings | None:
+def _search_settings(meta: Meta) -> SearchSettings | None:
     """Return the calibrated settings, if there are any."""
     return None if meta.settings is None else msgspec.convert(meta.settings, SearchSettings)
 
 
-def check_identity(path: Path, kind: str, record: FileRecord) -> None:
+def _check_identity(path: Path, kind: str, record: FileRecord) -> None:
     """Check that a file is the one recorded; its content is verified when it is opened.
 
     Raises

@@ -12,7 +12,14 @@ import numpy.typing as npt
 from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.refit import put_or_delete, with_entry
-from tv5core.errors import DiskFullError, DuplicateKeyError, InvalidInputError
+from tv5core.errors import (
+    CatalogError,
+    DiskFailureError,
+    DiskFullError,
+    DuplicateKeyError,
+    InvalidInputError,
+)
+from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
@@ -110,7 +117,7 @@ class Writer:
             try:
                 last = checkpoint if stop == total else None
                 result += self._store_chunk(plans, given, embed, last)
-            except DiskFullError as error:
+            except (DiskFullError, DiskFailureError) as error:
                 raise _partly(error, stored, total) from error
             stored = stop
             if progress is not None:
@@ -186,11 +193,14 @@ class Writer:
             if checkpoint is not None:
                 records.set_checkpoint(txn, *checkpoint)
             noted = _note(txn, meta, list(zip(rows, plans, strict=True)), name)
+            reached("add: written")
             return msgspec.structs.replace(noted, next_row=next_row), rows
 
         rows = self._store.write(work)
+        reached("add: committed")
         if not all(plan.idle for plan in plans):
             self._tell_index(rows, plans)
+            reached("add: indexed")
 
     def _tell_index(self, rows: list[int], plans: list[_Plan]) -> None:
         touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
@@ -210,10 +220,12 @@ class Writer:
         for start in range(0, len(unique), CHUNK_TITLES):
             with self._store.lock:
                 count, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
+                reached("delete: committed")
                 deleted += count
                 if count:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
                     self._keeper.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
+            self._keeper.seal_if_due()
         return deleted
 
     def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:
@@ -229,6 +241,7 @@ class Writer:
                 if title is not None:
                     titles.delete(txn, row, title)
             journal.append(txn, meta.next_seq, gone, sorted(set(rows) - set(gone)))
+            reached("delete: written")
             return with_entry(meta), gone
 
         return len(rows), self._store.write(work)
@@ -298,7 +311,7 @@ def _chunks(data: Sequence[bytes]) -> Iterator[tuple[int, int]]:
         yield start, len(data)
 
 
-def _partly(error: DiskFullError, stored: int, total: int) -> DiskFullError:
+def _partly(error: CatalogError, stored: int, total: int) -> CatalogError:
     if not stored:
         return error
-    return DiskFullError(f"{error}; the first {stored} of {total} titles are stored")
+    return type(error)(f"{error}; the first {stored} of {total} titles are stored")

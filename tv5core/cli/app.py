@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tv5core import kernels
-from tv5core.cli import browse, cache, demo, importing, maintain, upstream
+from tv5core.cli import browse, cache, demo, importing, maintain, safekeeping, upstream
 from tv5core.cli.output import errors
 from tv5core.errors import InvalidInputError, NotACatalogError, Tv5Error
 
@@ -30,6 +30,7 @@ for command in (
     *upstream.COMMANDS,
     *browse.COMMANDS,
     *maintain.COMMANDS,
+    *safekeeping.COMMANDS,
     *demo.COMMANDS,
 ):
     # "import" is a keyword, so that function has an underscore behind its name.

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tv5core.catalog import Catalog
+from tv5core.catalog.exporting import EXPORT
 from tv5core.cli.browse import DEFAULT_CATALOG
 from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
 from tv5core.errors import InvalidInputError
@@ -55,6 +56,7 @@ def import_(
     An import that was interrupted goes on where it was, and importing the same files again
     changes nothing. Exit code 1 tells that a whole file could not be read.
     """
+    _refuse_exports(paths)
     mapping = None if map_ is None else _mapping(map_)
     with Catalog.open(catalog) as opened, progress(quiet=as_json) as report:
         done = import_paths(
@@ -75,6 +77,16 @@ def import_(
         _print_report(done, total, rejects)
     if done.unreadable:
         raise typer.Exit(1)
+
+
+def _refuse_exports(paths: list[Path]) -> None:
+    """Refuse exports, whose titles an import would merge where they are about one work."""
+    for path in paths:
+        if (path / EXPORT).is_file():
+            raise InvalidInputError(
+                f"expected files to import, got an export: `tv5 restore {path} DIR` brings it back "
+                f"as it was, `tv5 import {path / 'titles.jsonl'}` merges its titles"
+            )
 
 
 def _mapping(text: str) -> dict[str, str]:

@@ -1,17 +1,16 @@
-"""``tv5 info``, ``verify`` and ``seal``: look after a catalogue."""
+"""``tv5 info``, ``seal`` and ``optimize``: look after a catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
 from tv5core.catalog import Catalog
 from tv5core.cli.browse import DEFAULT_CATALOG
-from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
+from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, size, tell
 
 __all__ = ["COMMANDS"]
 
@@ -50,24 +49,6 @@ def _told(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def verify(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
-    """Check every file, title and vector; exit code 1 if anything is wrong."""
-    with (
-        Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened,
-        progress(quiet=as_json) as report,
-    ):
-        found = opened.verify(progress=report)
-    if as_json:
-        print_json(found)
-    else:
-        for problem in found.problems:
-            print(problem)
-        checked = ", ".join(f"{count:,} {name}" for name, count in found.checked.items())
-        tell(f"{'sound' if found.ok else 'NOT sound'}: checked {checked}")
-    if not found.ok:
-        raise typer.Exit(1)
-
-
 def seal(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
     """Build the graph over all titles, so that searches need not scan recent ones."""
     with (
@@ -82,4 +63,24 @@ def seal(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> N
         tell(f"sealed {facts['vectors']:,} vectors of {facts['titles']:,} titles")
 
 
-COMMANDS = (info, verify, seal)
+def optimize(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
+    """Drop what deletions and replacements left: rows of the graph, old journal, stray files."""
+    with (
+        Catalog.open(catalog, create=False, embedder=None) as opened,
+        progress(quiet=as_json) as report,
+    ):
+        done = opened.optimize(progress=report)
+    if as_json:
+        print_json(done)
+        return
+    tell(
+        f"dropped {done.removed_rows:,} removed rows, {done.journal_entries:,} journal entries, "
+        f"{done.old_vectors:,} vectors of earlier embeddings and {len(done.files):,} files"
+    )
+    tell(
+        f"{size(done.bytes_before)} before, {size(done.bytes_after)} now, of which "
+        f"{size(done.reusable_bytes)} are free for new titles"
+    )
+
+
+COMMANDS = (info, seal, optimize)

@@ -25,6 +25,7 @@ __all__ = [
     "print_hits",
     "print_json",
     "progress",
+    "size",
     "tell",
     "title_line",
 ]
@@ -56,6 +57,13 @@ def print_json(value: Any) -> None:
 def tell(message: str) -> None:
     """Print a message for the user, not a result."""
     errors.print(message, highlight=False, markup=False, soft_wrap=True)
+
+
+def size(count: int) -> str:
+    """Name a number of bytes: ``1.5 GB``."""
+    units = ("B", "kB", "MB", "GB", "TB")
+    power = min(len(units) - 1, max(0, len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:.{int(power > 0)}f} {units[power]}"
 
 
 def title_line(title: Title) -> str:

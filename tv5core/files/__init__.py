@@ -21,7 +21,9 @@ reads of lost pages with SIGBUS. tv5core itself only ever replaces files by rena
 from __future__ import annotations
 
 from tv5core.files.durability import (
-    disk_full_as_error,
+    FAILURE_CODES,
+    FULL_CODES,
+    disk_errors,
     fsync_folder,
     replace_durably,
     write_durably,
@@ -31,10 +33,12 @@ from tv5core.files.reader import SectionFile
 from tv5core.files.writer import SectionStream, write_sections
 
 __all__ = [
+    "FAILURE_CODES",
+    "FULL_CODES",
     "FileRecord",
     "SectionFile",
     "SectionStream",
-    "disk_full_as_error",
+    "disk_errors",
     "fsync_folder",
     "replace_durably",
     "write_durably",

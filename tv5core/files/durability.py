@@ -1,4 +1,10 @@
-"""Making renames and small files survive a crash."""
+"""Making renames and small files survive a crash.
+
+A failed fsync is never tried again: the system reports a lost write once, to the file it was lost
+from, and may then call the same data clean. So whatever was being written is given up and removed.
+That says nothing of other files, whose own fsync tells of them; so a failed file of the index ends
+its sealing, while the store takes further titles, each synced in its own file.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +15,46 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from tv5core.errors import DiskFullError
+from tv5core.errors import DiskFailureError, DiskFullError
+from tv5core.files.steps import reached
 
-__all__ = ["disk_full_as_error", "fsync_folder", "replace_durably", "write_durably"]
+__all__ = [
+    "FAILURE_CODES",
+    "FULL_CODES",
+    "disk_errors",
+    "fsync_folder",
+    "replace_durably",
+    "write_durably",
+]
+
+FULL_CODES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+"""What the system says where there is no room."""
+
+FAILURE_CODES = frozenset((errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.ESTALE))
+"""What it says where the disk, or the way to it, is broken, or was shut off after that."""
 
 
 @contextmanager
-def disk_full_as_error(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn the system's "no space" and "over quota" into :class:`DiskFullError`."""
+def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the system says of a disk into errors of ours.
+
+    Raises
+    ------
+    DiskFullError
+        No space, or over quota.
+    DiskFailureError
+        An input/output error, also one of fsync. It is reported once and the data may be lost
+        from the system's cache, so the file is to be given up: syncing again would succeed.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL_CODES:
             raise DiskFullError(f"{path}: expected room to write, got {error.strerror}") from error
+        if error.errno in FAILURE_CODES:
+            raise DiskFailureError(
+                f"{path}: expected the disk to store it, got {error.strerror}"
+            ) from error
         raise
 
 
@@ -29,17 +62,19 @@ def fsync_folder(path: str | os.PathLike[str]) -> None:
     """Make the folder's entries (new names, renames, removals) durable."""
     if os.name == "nt":  # folders cannot be opened there, and renames are journalled
         return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with disk_errors(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def replace_durably(temp: str | os.PathLike[str], final: str | os.PathLike[str]) -> None:
     """Rename a file that is already fsynced, and make the rename itself durable."""
-    with disk_full_as_error(final):
+    with disk_errors(final):
         Path(temp).replace(final)
+        reached("file: replaced")
         fsync_folder(Path(final).parent)
 
 
@@ -55,7 +90,7 @@ def write_durably(path: str | os.PathLike[str], data: bytes) -> None:
 
 def _replacing(temp: Path, path: Path, fill: Callable[[BinaryIO], object]) -> None:
     try:
-        with disk_full_as_error(path), temp.open("wb") as file:
+        with disk_errors(path), temp.open("wb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import InvalidInputError
-from tv5core.files.durability import disk_full_as_error
+from tv5core.files.durability import disk_errors
 from tv5core.files.layout import (
     ALIGNMENT,
     BLOCK_BYTES,
@@ -31,6 +31,7 @@ from tv5core.files.layout import (
     checksum,
     nbytes,
 )
+from tv5core.files.steps import reached
 
 __all__ = ["SectionStream", "write_sections"]
 
@@ -87,13 +88,13 @@ def write_sections(
     ------
     InvalidInputError
         Kind, dtype or the length of a stream is wrong.
-    DiskFullError
-        The disk or the quota is full. Like after any failure, the file is gone.
+    DiskFullError, DiskFailureError
+        The disk or the quota is full, or it failed. Like after any failure, the file is gone.
     """
     path = Path(path)
     identity = _identity(kind, version)
     try:
-        with disk_full_as_error(path), path.open("wb") as file:
+        with disk_errors(path), path.open("wb") as file:
             return _write(file, path.name, identity, dict(meta), sections)
     except BaseException:
         with suppress(OSError):
@@ -125,7 +126,9 @@ def _write(
     file.seek(0)
     file.write(_preamble(identity, body.position, header))
     file.flush()
+    reached("file: written")
     os.fsync(file.fileno())
+    reached("file: synced")
     return FileRecord(name, body.position + len(header), checksum(identity, header))
 
 

@@ -17,13 +17,16 @@ from tv5core.store.environment import Environment, Txn
 
 __all__ = [
     "Gathered",
+    "bytes_of",
     "delete",
     "drop_spaces",
     "equals",
     "gather",
     "get",
     "has_other_spaces",
+    "is_sound",
     "put",
+    "put_bytes",
     "rows",
 ]
 
@@ -58,6 +61,11 @@ def put(txn: Txn, space: int, row: int, vector: F32) -> None:
     txn.raw.put(key(space, row), vector.astype("<f4", copy=False).tobytes(), db=txn.dbs.vectors)
 
 
+def put_bytes(txn: Txn, space: int, row: int, data: bytes) -> None:
+    """Store one vector as it lies on disk."""
+    txn.raw.put(key(space, row), data, db=txn.dbs.vectors)
+
+
 def delete(txn: Txn, space: int, row: int) -> bool:
     """Remove one vector; say whether there was one."""
     return txn.raw.delete(key(space, row), db=txn.dbs.vectors)
@@ -73,6 +81,21 @@ def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:
     """Say whether a row's stored vector is exactly this one."""
     data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
     return data is not None and bytes(data) == vector.astype("<f4", copy=False).tobytes()
+
+
+def bytes_of(txn: Txn, space: int, row: int) -> bytes | None:
+    """Return what is stored as a row's vector, whether it is one or not."""
+    data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
+    return None if data is None else bytes(data)
+
+
+def is_sound(data: bytes, dim: int) -> bool:
+    """Say whether what is stored is a vector of that width, finite and with a direction."""
+    if len(data) != 4 * dim:
+        return False
+    vector = np.frombuffer(data, "<f4")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(0 < float(vector.dot(vector)) < np.inf)
 
 
 def gather(txn: Txn, space: int, wanted: I64, dim: int) -> Gathered:
@@ -126,6 +149,7 @@ def _drop_some(txn: Txn, keep: int) -> int:
         for start, end in ((b"", key(keep, 0)), (key(keep + 1, 0), None)):
             more = cursor.set_range(start) if start else cursor.first()
             while more and dropped < _DROP_BATCH and (end is None or bytes(cursor.key()) < end):
-                more = cursor.delete()
+                # It says True also where nothing comes after, with an empty key then.
+                more = cursor.delete() and len(cursor.key()) > 0
                 dropped += 1
     return dropped

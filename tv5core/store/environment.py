@@ -9,21 +9,27 @@ LMDB asks for three things that a library cannot leave to its callers:
 - A child made by ``fork`` must not use its parent's environment, nor close it (that
   clears the parent's places in the reader table). So it is closed before the fork and
   opened again, on first use, on both sides of it.
+
+A disk that fails is reported once, and syncing again would succeed although data were lost. So
+after a failed write or sync the environment takes no more of them: what it holds was synced
+before. (A full disk is no failure: the next transaction writes all its pages anew.) LMDB itself
+refuses even to read after it failed to write its last page; then it is closed and opened again.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeVar
 
 import lmdb
 
-from tv5core.errors import ClosedError, CorruptFileError, NotACatalogError
-from tv5core.store.failures import translated
+from tv5core.errors import CatalogError, ClosedError, DiskFailureError, Tv5Error
+from tv5core.store.databases import Buffers, Databases, Txn, open_lmdb
+from tv5core.store.failures import lmdb_errors, translated
 from tv5core.store.gate import Gate
 
 __all__ = ["INITIAL_MAP_BYTES", "Databases", "Environment", "ReadTransaction", "Txn"]
@@ -31,33 +37,11 @@ __all__ = ["INITIAL_MAP_BYTES", "Databases", "Environment", "ReadTransaction", "
 INITIAL_MAP_BYTES = 1 << 26
 """Address space a new catalogue starts with; it doubles whenever it is full."""
 
-_MAX_READERS = 1024  # transactions at once, over all processes
-_SPARE_TXNS = 8
+_ROOM = 2  # a map has room when it is so many times as large as what is in it
+_PAGE = 1 << 16
+_GROWTH = (2.0, 1.25, 1.05)  # by how much to grow, where the address space allows no more
 
 T = TypeVar("T")
-Buffers: TypeAlias = "lmdb.Transaction[memoryview]"
-
-
-class Databases(NamedTuple):
-    """Handles of the sub-databases, valid within one transaction."""
-
-    meta: lmdb._Database
-    titles: lmdb._Database
-    ids: lmdb._Database
-    aliases: lmdb._Database
-    vectors: lmdb._Database
-    pending: lmdb._Database
-    journal: lmdb._Database
-
-
-class Txn(NamedTuple):
-    """A transaction and the databases it may touch.
-
-    Values are views of the map: they must be copied or decoded before it ends.
-    """
-
-    raw: Buffers
-    dbs: Databases
 
 
 class ReadTransaction:
@@ -89,8 +73,9 @@ class Environment:
         self._raw: lmdb.Environment | None = None
         self._dbs: Databases | None = None
         self._closed = False
+        self.failure = ""
         self._opening = threading.Lock()
-        with self._lmdb_errors():
+        with lmdb_errors(self.folder):
             self._open()
 
     # -- sharing --------------------------------------------------------------------------
@@ -117,9 +102,9 @@ class Environment:
             if shared is None:
                 shared = _REGISTRY[key] = cls(folder, writable=writable)
                 return shared
-            shared._references += 1
             if writable:
                 shared._make_writable()
+            shared._references += 1
             return shared
 
     def release(self) -> None:
@@ -129,7 +114,7 @@ class Environment:
             if self._references:
                 return
             _REGISTRY.pop(os.path.realpath(self.folder), None)
-            with self._alone():
+            with self._gate.alone():
                 self._closed = True
                 self._close()
 
@@ -154,7 +139,11 @@ class Environment:
         ------
         DiskFullError
             Nothing of the transaction was stored.
+        DiskFailureError
+            The disk failed, now or before. Whether the transaction is stored, wholly or not at
+            all, shows when the catalogue is opened again.
         """
+        self.check_sound()
         while True:
             try:
                 return self._write_once(work)
@@ -163,10 +152,25 @@ class Environment:
             except lmdb.MapResizedError:
                 self._adopt_map()
             except lmdb.Error as error:
-                raise translated(error, self.folder) from error
+                raise self._failed(error) from error
+
+    def check_sound(self) -> None:
+        """Raise DiskFailureError where the disk failed a write before."""
+        if self.failure:
+            raise DiskFailureError(self.failure)
+
+    def _failed(self, error: lmdb.Error) -> Tv5Error:
+        """Note what a failed write means for later ones, and keep reads working."""
+        typed = translated(error, self.folder)
+        if isinstance(typed, DiskFailureError):
+            self.failure = str(typed)
+        # Where that fails, whoever reads next tries again and is told.
+        with suppress(Tv5Error, OSError):
+            self._revive()
+        return typed
 
     def _write_once(self, work: Callable[[Txn], T]) -> T:
-        with self._passing():
+        with self._gate.passing():
             raw, dbs = self._ready()
             with raw.begin(write=True, buffers=True) as txn:
                 return work(Txn(txn, dbs))
@@ -178,15 +182,25 @@ class Environment:
             try:
                 raw, dbs = self._ready()
                 return raw.begin(buffers=True), dbs, ticket
-            except lmdb.MapResizedError:
+            except (lmdb.MapResizedError, lmdb.PanicError, lmdb.ReadersFullError) as error:
                 self._gate.leave(ticket)
+                obstacle = error
             except lmdb.Error as error:
                 self._gate.leave(ticket)
                 raise translated(error, self.folder) from error
             except BaseException:
                 self._gate.leave(ticket)
                 raise
+            self._clear(obstacle)
+
+    def _clear(self, obstacle: lmdb.Error) -> None:
+        """Remove what kept a transaction from beginning."""
+        if isinstance(obstacle, lmdb.MapResizedError):
             self._adopt_map()
+        elif isinstance(obstacle, lmdb.PanicError):
+            self._revive()
+        elif not self.check_readers():
+            raise translated(obstacle, self.folder) from obstacle
 
     def end_read(self, raw: Buffers, ticket: int) -> None:
         """End what :meth:`begin_read` began."""
@@ -195,17 +209,9 @@ class Environment:
         finally:
             self._gate.leave(ticket)
 
-    @contextmanager
-    def _passing(self) -> Iterator[None]:
-        ticket = self._gate.enter()
-        try:
-            yield
-        finally:
-            self._gate.leave(ticket)
-
     def last_transaction(self) -> int:
         """Return the number of the last committed transaction, of any process."""
-        ticket = self._gate.enter()
+        ticket = self._gate.enter()  # by hand, because every search of a reader comes here
         try:
             raw, _ = self._ready()
             return raw.info()["last_txnid"]
@@ -214,13 +220,22 @@ class Environment:
 
     def check_readers(self) -> int:
         """Clear the places of killed readers, which would keep pages from being reused."""
-        with self._passing():
+        with self._gate.passing():
             return self._ready()[0].reader_check()
+
+    def copy(self, descriptor: int, *, compact: bool) -> None:
+        """Write the store, as one transaction sees it, to an open file or a pipe."""
+        self.make_room()
+        with self._gate.passing():
+            try:
+                self._ready()[0].copyfd(descriptor, compact=compact)
+            except lmdb.Error as error:
+                raise translated(error, self.folder) from error
 
     @property
     def map_bytes(self) -> int:
         """Present size of the map."""
-        with self._passing():
+        with self._gate.passing():
             return self._ready()[0].info()["map_size"]
 
     # -- opening and growing --------------------------------------------------------------
@@ -240,79 +255,87 @@ class Environment:
     def _open(self) -> None:
         if self._closed:
             return
-        raw = lmdb.open(
-            os.fspath(self.folder),
-            # A map of size 0 is as large as its last writer made it.
-            map_size=0 if self._exists() else INITIAL_MAP_BYTES,
-            readonly=not self._writable,
-            create=self._writable,
-            max_dbs=len(Databases._fields),
-            max_readers=_MAX_READERS,
-            max_spare_txns=_SPARE_TXNS,
-            lib_version=0,  # the 0.9 file format, which every LMDB reads
-        )
-        try:
-            self._check_size(raw)
-            self._dbs = self._open_databases(raw)
-        except BaseException:
-            raw.close()
-            raise
-        self._raw = raw
-
-    def _check_size(self, raw: lmdb.Environment) -> None:
-        """Refuse a file that was cut short: reading a page past its end kills the process."""
-        want = (raw.info()["last_pgno"] + 1) * raw.stat()["psize"]
-        size = (self.folder / "data.mdb").stat().st_size
-        if 0 < size < want:
-            raise CorruptFileError(f"{self.folder}/data.mdb: expected {want} bytes, got {size}")
-
-    def _exists(self) -> bool:
-        path = self.folder / "data.mdb"
-        return path.exists() and path.stat().st_size > 0
-
-    def _open_databases(self, raw: lmdb.Environment) -> Databases:
-        with raw.begin() as txn:
-            fresh = self._writable and txn.stat()["entries"] == 0
-        if fresh:
-            with raw.begin(write=True, buffers=True) as txn:  # all of them are created, or none
-                return Databases(*(_open_database(raw, n, txn) for n in Databases._fields))
-        try:
-            return Databases(*(_open_database(raw, n) for n in Databases._fields))
-        except lmdb.NotFoundError as error:
-            raise NotACatalogError(
-                f"expected a catalogue in {self.folder}, got an LMDB file of something else"
-            ) from error
+        fresh_bytes = 0 if _exists(self.folder) else INITIAL_MAP_BYTES
+        # A disk that failed may have been made read-only by the system since.
+        writable = self._writable and not self.failure
+        self._raw, self._dbs = open_lmdb(self.folder, writable=writable, fresh_bytes=fresh_bytes)
 
     def _close(self) -> None:
         raw, self._raw, self._dbs = self._raw, None, None
         if raw is not None:
             raw.close()
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._gate.shut()
-        try:
-            yield
-        finally:
-            self._gate.open()
-
     def _make_writable(self) -> None:
-        if self._writable:
+        """Open for writing, anew where a writer met a failing disk before."""
+        if self._writable and not self.failure:
             return
-        with self._alone(), self._lmdb_errors():
+        with self._gate.alone(), lmdb_errors(self.folder):
+            before = self._writable, self.failure
             self._close()
-            self._writable = True
-            self._open()
+            self._writable, self.failure = True, ""
+            try:
+                self._open()
+            except BaseException:  # those who read share this environment, and go on
+                self._writable, self.failure = before
+                raise
 
     def _grow(self) -> None:
-        with self._alone(), self._lmdb_errors():
+        """Make room: free what killed readers hold, or else enlarge the map."""
+        if not self.check_readers():
+            with self._gate.alone():
+                self._enlarge()
+
+    def make_room(self) -> None:
+        """Enlarge the map where it is half full.
+
+        Growing waits for every transaction of this process, so what opens a long one does this
+        before it: additions then wait for it only if they double what is stored.
+        """
+        with self._gate.passing():
             raw, _ = self._ready()
-            raw.set_mapsize(2 * raw.info()["map_size"])
+            used = (raw.info()["last_pgno"] + 1) * raw.stat()["psize"]
+            roomy = raw.info()["map_size"] >= _ROOM * used
+        if not roomy and self._writable and not self.failure:
+            with self._gate.alone():
+                self._enlarge()
+
+    def _enlarge(self) -> None:
+        raw, _ = self._ready()
+        size = raw.info()["map_size"]
+        for times in _GROWTH:
+            wanted = int(size * times) // _PAGE * _PAGE
+            try:
+                raw.set_mapsize(wanted)
+            except lmdb.Error as error:
+                # LMDB has unmapped the old map before it failed to map the new one.
+                self._close()
+                self._open()
+                raw, _ = self._ready()
+                refusal = error
+            else:
+                return
+        raise CatalogError(
+            f"{self.folder}: expected address space for a map of {wanted:,} bytes, got "
+            f"{refusal}; nothing of this write was stored (see ulimit -v)"
+        ) from refusal
 
     def _adopt_map(self) -> None:
         """Take over the size another process gave the map."""
-        with self._alone(), self._lmdb_errors():
-            self._ready()[0].set_mapsize(0)
+        with self._gate.alone(), lmdb_errors(self.folder):
+            try:
+                self._ready()[0].set_mapsize(0)
+            except lmdb.Error:
+                self._close()
+                raise
+
+    def _revive(self) -> None:
+        """Open LMDB anew where it refuses even to read."""
+        with self._gate.alone(), lmdb_errors(self.folder):
+            try:
+                self._ready()[0].begin().abort()
+            except lmdb.PanicError:
+                self._close()
+                self._open()
 
     # -- forks ----------------------------------------------------------------------------
 
@@ -330,21 +353,10 @@ class Environment:
         self._gate = Gate()
         self._opening = threading.Lock()
 
-    @contextmanager
-    def _lmdb_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except lmdb.Error as error:
-            raise translated(error, self.folder) from error
 
-
-def _open_database(
-    raw: lmdb.Environment, name: str, creating: Buffers | None = None
-) -> lmdb._Database:
-    several = name == "aliases"
-    return raw.open_db(
-        name.encode(), creating, create=creating is not None, dupsort=several, dupfixed=several
-    )
+def _exists(folder: Path) -> bool:
+    path = folder / "data.mdb"
+    return path.exists() and path.stat().st_size > 0
 
 
 _REGISTRY: dict[str, Environment] = {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import lmdb
@@ -13,46 +15,86 @@ import lmdb
 from tv5core.errors import (
     CatalogError,
     CorruptFileError,
+    DiskFailureError,
     DiskFullError,
     FormatVersionError,
     Tv5Error,
 )
+from tv5core.files import FAILURE_CODES, FULL_CODES
 
-__all__ = ["translated"]
+__all__ = ["lmdb_errors", "translated"]
 
 _LITTLE_ROOM_BYTES = 1 << 26
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PROBE_BYTES = 1 << 22
 _DAMAGE = (
     lmdb.CorruptedError,
     lmdb.InvalidError,
     lmdb.NotFoundError,
     lmdb.PageNotFoundError,
-    lmdb.PanicError,
 )
+
+
+@contextmanager
+def lmdb_errors(folder: Path) -> Iterator[None]:
+    """Raise our own errors for LMDB's."""
+    try:
+        yield
+    except lmdb.Error as error:
+        raise translated(error, folder) from error
 
 
 def translated(error: lmdb.Error, folder: Path) -> Tv5Error:
     """Return the error to raise for one of LMDB's in a catalogue's folder."""
     code = getattr(error, "code", 0)
-    if code in _FULL or (code == errno.EIO and _short_of_room(folder)):
+    if code in FULL_CODES or (code == errno.EIO and _is_short_of_room(folder)):
         return DiskFullError(
             f"{folder}: expected room to write, got {error}; nothing of this write was stored"
+        )
+    if code in FAILURE_CODES or isinstance(error, lmdb.PanicError):
+        return DiskFailureError(
+            f"{folder}: expected the disk to store a write, got {error}; no more is written until "
+            "the catalogue is opened again, so check the disk first; reading goes on"
         )
     if isinstance(error, lmdb.VersionMismatchError):
         return FormatVersionError(f"{folder}: expected LMDB's format of 0.9, got {error}")
     if isinstance(error, _DAMAGE):
         return CorruptFileError(f"{folder}: expected a sound data.mdb, got {error}")
+    if isinstance(error, lmdb.MemoryError):
+        return CatalogError(
+            f"{folder}: expected memory and address space for a transaction, got {error}; nothing "
+            "of it was stored"
+        )
     return CatalogError(f"{folder}: expected LMDB to work, got {error}")
 
 
-def _short_of_room(folder: Path) -> bool:
+def _is_short_of_room(folder: Path) -> bool:
     """Say whether an input/output error was a full disk.
 
-    LMDB reports a write that the system cut short as EIO, whatever cut it.
+    LMDB reports a write that the system cut short as EIO, whatever cut it. Taking a failing disk
+    for a full one, where it is both, does no harm: LMDB never writes to a page in use, so the
+    next transaction writes, and syncs, every page anew that the failed one had written.
     """
-    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
-        return True
     with suppress(OSError):
         status = os.statvfs(folder)
-        return status.f_bavail * status.f_frsize < _LITTLE_ROOM_BYTES
+        return (
+            status.f_bavail * status.f_frsize < _LITTLE_ROOM_BYTES
+            or _is_near_size_limit(folder)
+            or _is_over_quota(folder)
+        )
+    return False
+
+
+def _is_near_size_limit(folder: Path) -> bool:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    size = (folder / "data.mdb").stat().st_size
+    return limit != resource.RLIM_INFINITY and size > limit - _LITTLE_ROOM_BYTES
+
+
+def _is_over_quota(folder: Path) -> bool:
+    """Try to reserve a little room: a quota shows in no figure of the disk's."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, _PROBE_BYTES)
+        except OSError as error:
+            return error.errno in FULL_CODES
     return False

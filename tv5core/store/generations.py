@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from tv5core.errors import CorruptFileError
 from tv5core.files import FileRecord, replace_durably
+from tv5core.files.steps import reached
 from tv5core.store.meta import Generation, Meta
 
 __all__ = [
     "check_sizes",
     "file_names",
+    "file_sizes",
     "index_paths",
     "is_ours",
     "model_path",
     "publish",
+    "remove",
     "remove_orphans",
     "temporary",
 ]
@@ -46,6 +50,7 @@ def temporary(path: Path) -> Path:
 def publish(path: Path, record: FileRecord) -> FileRecord:
     """Give a written and synced temporary file its final name; return its record."""
     replace_durably(temporary(path), path)
+    reached("file: renamed")
     return FileRecord(path.name, record.size, record.checksum)
 
 
@@ -84,6 +89,24 @@ def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
 def is_ours(name: str) -> bool:
     """Say whether a file's name is one tv5core gives."""
     return bool(_OURS.fullmatch(name) or _SCRATCH.fullmatch(name))
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of a folder's files by name, sorted; others may remove some meanwhile."""
+    sizes = {}
+    for path in sorted(folder.iterdir()):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode):
+                sizes[path.name] = status.st_size
+    return sizes
+
+
+def remove(folder: Path, generation: Generation) -> None:
+    """Remove the files of a generation that was not recorded."""
+    for path in index_paths(folder, generation.number):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def remove_orphans(folder: Path, meta: Meta) -> list[str]:

@@ -3,6 +3,10 @@
 The journal says where to look, not what happened: whoever replays it brings each row to its
 *current* value, so replaying twice, or from too early, does no harm. Rows whose vector changed
 are told from those of which only the title did, because an index follows the former alone.
+
+What many transactions changed is the union of what each did, so a journal that has grown long is
+folded: its older entries become one, under the number of the last of them. The record keeps where
+that one begins (``journal_from``). So a journal stays short however often the same rows change.
 """
 
 from __future__ import annotations
@@ -10,18 +14,26 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError
 from tv5core.store.environment import Environment, Txn
+from tv5core.store.meta import Meta
 
-__all__ = ["append", "first_seq", "last_seq", "rows_after", "trim"]
+__all__ = ["append", "begin", "count", "first_seq", "fold", "last_seq", "rows_after", "trim"]
 
 I64 = npt.NDArray[np.int64]
 
 _SEQ = struct.Struct(">Q")
 _TRIM_BATCH = 1024
+FOLD_ENTRIES = 10_000
+"""Entries from which the journal is folded: some 50 ms, once in so many transactions."""
+KEPT_ENTRIES = 1_000
+"""The newest, left as they are: readers in step need not look at rows they know."""
+FORGET_ROWS = 100_000
+"""Rows an entry may name that no generation waits for, before readers must open anew instead."""
 
 
 def append(txn: Txn, seq: int, vectors: Sequence[int], titles: Sequence[int]) -> None:
@@ -52,21 +64,34 @@ def last_seq(txn: Txn) -> int | None:
         return int(_SEQ.unpack(cursor.key())[0]) if cursor.last() else None
 
 
-def rows_after(txn: Txn, seq: int, next_seq: int, *, titles: bool = False) -> I64 | None:
+def count(txn: Txn) -> int:
+    """Count entries."""
+    return txn.raw.stat(txn.dbs.journal)["entries"]
+
+
+def begin(txn: Txn, meta: Meta) -> int | None:
+    """Return the first entry the journal covers, folded or not; None where it is empty."""
+    first = first_seq(txn)
+    return first if first is None or not meta.journal_from else meta.journal_from
+
+
+def rows_after(txn: Txn, seq: int, meta: Meta, *, titles: bool = False) -> I64 | None:
     """Return the rows changed after ``seq``, each once, or None where entries are missing.
+
+    Where ``seq`` lies within a folded entry, rows that changed before are among them.
 
     Parameters
     ----------
     seq : int
         The last entry already applied.
-    next_seq : int
-        The number the next entry will get.
+    meta : Meta
+        The record as the transaction sees it.
     titles : bool
         Whether to include rows of which only the title changed.
     """
-    if seq + 1 >= next_seq:
+    if seq + 1 >= meta.next_seq:
         return np.empty(0, np.int64)
-    first = first_seq(txn)
+    first = begin(txn, meta)
     if first is None or first > seq + 1:
         return None
     found: list[I64] = []
@@ -79,14 +104,63 @@ def rows_after(txn: Txn, seq: int, next_seq: int, *, titles: bool = False) -> I6
 
 
 def _rows(value: memoryview, titles: bool) -> I64:
+    vectors, others = _entry(value)
+    return np.concatenate([vectors, others]) if titles else vectors
+
+
+def _entry(value: memoryview) -> tuple[I64, I64]:
+    """Return the rows whose vector changed, and those of which only the title did."""
     if len(value) < 8 or len(value) % 8:
         raise CorruptFileError(f"expected a journal entry of whole rows, got {len(value)} bytes")
     numbers = np.frombuffer(bytes(value), "<u8").astype(np.int64)
-    return numbers[1:] if titles else numbers[1 : 1 + int(numbers[0])]
+    stop = 1 + int(numbers[0])
+    if not 1 <= stop <= len(numbers) or int(numbers.min()) < 0:
+        raise CorruptFileError(f"expected a journal entry of {len(numbers) - 1} rows, got others")
+    return numbers[1:stop], numbers[stop:]
+
+
+def fold(txn: Txn, meta: Meta, *, keep: int | None = None, forget: bool = False) -> Meta:
+    """Make one entry of all but the newest; return the record that goes with it.
+
+    Parameters
+    ----------
+    keep : int, optional
+        How many to leave as they are; ``KEPT_ENTRIES`` if left out.
+    forget : bool
+        Whether to drop the entry where it names more rows than ``FORGET_ROWS`` and than twice
+        the titles there are: whoever is not in step then must look at all rows instead.
+    """
+    first = begin(txn, meta)
+    last = meta.last_seq - (KEPT_ENTRIES if keep is None else keep)
+    if first is None or first_seq(txn) == last or first > last:
+        return meta
+    vectors, others = _taken(txn, last)
+    many = max(FORGET_ROWS, 2 * txn.raw.stat(txn.dbs.titles)["entries"])
+    if forget and len(vectors) + len(others) > many:
+        return msgspec.structs.replace(meta, journal_from=0)
+    append(txn, last, vectors.tolist(), others.tolist())
+    return msgspec.structs.replace(meta, journal_from=first)
+
+
+def _taken(txn: Txn, last: int) -> tuple[I64, I64]:
+    """Delete the entries up to ``last``; return the rows whose vector changed, and the others."""
+    vectors: list[I64] = [np.empty(0, np.int64)]
+    others: list[I64] = [np.empty(0, np.int64)]
+    with txn.raw.cursor(txn.dbs.journal) as cursor:
+        while cursor.first() and _SEQ.unpack(cursor.key())[0] <= last:
+            some = _entry(cursor.value())
+            vectors.append(some[0])
+            others.append(some[1])
+            cursor.delete()
+    changed = np.unique(np.concatenate(vectors))
+    return changed, np.setdiff1d(np.concatenate(others), changed)
 
 
 def trim(environment: Environment, seq: int) -> None:
-    """Drop the entries up to and including ``seq``, in bounded transactions."""
+    """Drop the entries up to and including ``seq``, in bounded transactions.
+
+    The record's ``journal_from`` must not speak of one of them.
+    """
     with environment.read() as txn:
         first = first_seq(txn)
     if first is None or first > seq:

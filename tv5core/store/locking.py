@@ -7,6 +7,7 @@ import os
 import socket
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -57,10 +58,12 @@ class WriterLock:
             raise CatalogLockedError(
                 f"{folder}: expected to be the only writer, got one at work: {holder}"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, msgspec.json.encode(_Holder.me()), 0)
         self._descriptor = descriptor
         _HELD.add(self)
+        # A full disk must not keep a writer out: deleting is what makes room.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, msgspec.json.encode(_Holder.me()), 0)
 
     def release(self) -> None:
         """Let the next writer in, even where a forked child still has the file open."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import Any
 
 import msgspec
@@ -15,16 +17,22 @@ __all__ = [
     "Generation",
     "Meta",
     "checkpoint",
+    "checkpoints",
     "clear_checkpoints",
     "read",
     "set_checkpoint",
     "write",
 ]
 
-FORMAT = 1
+FORMAT = 2
 
 _KEY = b"catalog"
 _CHECKPOINT = b"checkpoint:"
+_MOST = 1 << 62
+_CHECKED_FROM = 2  # the format from which the record ends in its checksum
+_CHECKSUM = struct.Struct(">I")
+_ROOM = 0xFFFFFFFF  # a number that msgpack gives four bytes, to be replaced by the checksum
+_CHECK_FIELD = b"\xa5check\xce"  # how msgpack begins the field
 
 
 class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -85,6 +93,14 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
         chosen on the catalogue's own text.
     uid : str
         Drawn at random on creation; ``""`` where an earlier version made the catalogue.
+    journal_from : int
+        The number from which on the journal's first entry, a folded one, says what changed; 0
+        where it stands for itself alone.
+    derived : dict of str to int
+        Versions of what is derived from the titles and kept; without the field, format 1's.
+    check : int
+        On disk, from format 2 on, the CRC-32 of the bytes before it: always the last field. In
+        memory 0.
     """
 
     format: int = msgspec.field(default=0)
@@ -102,6 +118,9 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     settings: dict[str, Any] | None = None
     text_settings: dict[str, Any] | None = None
     uid: str = ""
+    journal_from: int = 0
+    derived: dict[str, int] = msgspec.field(default_factory=lambda: {"ids": 1, "aliases": 1})
+    check: int = 0
 
     @property
     def last_seq(self) -> int:
@@ -121,11 +140,13 @@ def read(txn: Txn) -> Meta | None:
     FormatVersionError
         A newer tv5core wrote the catalogue.
     CorruptFileError
-        The record is no record.
+        The record is no record, is not what was stored, or contradicts itself.
     """
     data = txn.raw.get(_KEY, db=txn.dbs.meta)
-    if data is None:
-        return None
+    return None if data is None else _decode(data)
+
+
+def _decode(data: memoryview | bytes) -> Meta:
     try:
         known = msgspec.msgpack.decode(data, type=_Format).format
         if known > FORMAT:
@@ -133,20 +154,63 @@ def read(txn: Txn) -> Meta | None:
                 f"expected a catalogue of format {FORMAT} or less, got {known}: "
                 "a newer tv5core wrote it"
             )
-        return msgspec.msgpack.decode(data, type=Meta)
-    except msgspec.MsgspecError as error:
+        meta = msgspec.msgpack.decode(data, type=Meta)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected a catalogue's record, got {error}") from error
+    # Both signs of a checksum, so that one flipped bit cannot make it pass for a record without.
+    if known >= _CHECKED_FROM or bytes(data[:-4]).endswith(_CHECK_FIELD):
+        _check(bytes(data))
+    _check_sense(meta)
+    return msgspec.structs.replace(meta, check=0)
+
+
+def _check(data: bytes) -> None:
+    stored, got = data[-4:], zlib.crc32(data[:-4])
+    if not data[:-4].endswith(_CHECK_FIELD) or stored != _CHECKSUM.pack(got):
+        raise CorruptFileError(
+            f"expected a catalogue's record of checksum {stored.hex()}, got {got:08x}"
+        )
+
+
+def _check_sense(meta: Meta) -> None:
+    """Refuse a record that no tv5core writes, before anything relies on it."""
+    sound = (
+        0 <= meta.dim <= _MOST
+        and 0 <= meta.next_row <= _MOST
+        and 1 <= meta.next_seq <= _MOST
+        and 0 <= meta.space < 1 << 32
+        and all(
+            generation.space == meta.space
+            and 0 < generation.number < meta.next_generation
+            and 0 <= generation.seq < meta.next_seq
+            for generation in meta.generations
+        )
+    )
+    if not sound:
+        raise CorruptFileError(f"expected a catalogue's record, got one against itself: {meta}")
 
 
 def write(txn: Txn, meta: Meta) -> None:
     """Replace the record."""
-    txn.raw.put(_KEY, msgspec.msgpack.encode(meta), db=txn.dbs.meta)
+    data = msgspec.msgpack.encode(msgspec.structs.replace(meta, check=_ROOM))[:-4]
+    txn.raw.put(_KEY, data + _CHECKSUM.pack(zlib.crc32(data)), db=txn.dbs.meta)
 
 
 def checkpoint(txn: Txn, key: str) -> bytes | None:
     """Return a checkpoint."""
     data = txn.raw.get(_CHECKPOINT + key.encode(), db=txn.dbs.meta)
     return None if data is None else bytes(data)
+
+
+def checkpoints(txn: Txn) -> list[tuple[str, bytes]]:
+    """Return all checkpoints, by key."""
+    found: list[tuple[str, bytes]] = []
+    with txn.raw.cursor(txn.dbs.meta) as cursor:
+        more = cursor.set_range(_CHECKPOINT)
+        while more and (key := bytes(cursor.key())).startswith(_CHECKPOINT):
+            found.append((key[len(_CHECKPOINT) :].decode(), bytes(cursor.value())))
+            more = cursor.next()
+    return found
 
 
 def set_checkpoint(txn: Txn, key: str, value: bytes) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError
+from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Error
 from tv5core.files import fsync_folder
-from tv5core.store import generations, journal, titles
+from tv5core.files.steps import reached
+from tv5core.store import generations, journal, titles, upkeep
 from tv5core.store import meta as records
 from tv5core.store.environment import Environment, ReadTransaction, Txn
 from tv5core.store.locking import LOCK_NAME, WriterLock
@@ -34,6 +36,8 @@ class Store:
     writable : bool
     meta : Meta
         The writer's is always current; a reader's is as of its last :meth:`refresh`.
+    doubts : int
+        How often a failed write left open whether it was stored; ``meta`` was read again then.
     lock : threading.RLock
         Held by whoever changes the store, and by whoever needs it unchanged.
     maintenance : threading.Lock
@@ -47,6 +51,7 @@ class Store:
         self.environment = environment
         self.writable = lock is not None
         self.meta = meta
+        self.doubts = 0
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
         self._writer = lock
@@ -89,6 +94,7 @@ class Store:
             environment.check_readers()
             with environment.read() as txn:
                 meta = records.read(txn)
+                titles.check_version(txn)
             return cls(folder, environment, None, _known(folder, meta))
         except BaseException:
             environment.release()
@@ -99,13 +105,16 @@ class Store:
         environment = Environment.acquire(folder, writable=True)
         try:
             environment.check_readers()
+            environment.make_room()
             with environment.read() as txn:
                 meta, empty = records.read(txn), titles.count(txn) == 0
+                titles.check_version(txn)
             if meta is None and empty:  # new, or making it was cut short
                 environment.write(lambda txn: records.write(txn, fresh))
                 fsync_folder(folder)
                 meta = fresh
-            return cls(folder, environment, lock, _known(folder, meta))
+            meta = upkeep.bring_up_to_date(environment, _known(folder, meta))
+            return cls(folder, environment, lock, meta)
         except BaseException:
             environment.release()
             raise
@@ -139,19 +148,51 @@ class Store:
         ------
         DiskFullError
             Nothing was stored.
+        DiskFailureError
+            The disk failed, now or before; see ``Environment.write``.
         """
-        if not self.writable:
-            raise ReadOnlyError(f"{self.folder}: expected a catalogue opened for writing")
+        self.check_writable()
 
         def run(txn: Txn) -> tuple[Meta, T]:
             meta, result = work(txn, self.meta)
+            if meta.next_seq != self.meta.next_seq:
+                meta = self._with_short_journal(txn, meta)
             if meta is not self.meta:
                 records.write(txn, meta)
             return meta, result
 
         with self.lock:
-            self.meta, result = self.environment.write(run)
+            try:
+                self.meta, result = self.environment.write(run)
+            except CatalogError:
+                self._look_again()
+                raise
             return result
+
+    def _with_short_journal(self, txn: Txn, meta: Meta) -> Meta:
+        if journal.count(txn) < journal.FOLD_ENTRIES:
+            return meta
+        # Nothing is forgotten that a generation, or whoever fills a new space, waits for.
+        return journal.fold(
+            txn, meta, forget=not meta.generations and not self.maintenance.locked()
+        )
+
+    def _look_again(self) -> None:
+        """Read the record after a failed write: LMDB may have stored it all the same."""
+        with suppress(Tv5Error), self.read() as txn:
+            meta = records.read(txn)
+            if meta is not None and meta != self.meta:
+                self.meta = meta
+                self.doubts += 1
+
+    def check_writable(self) -> None:
+        """Raise ReadOnlyError or DiskFailureError where nothing can be written."""
+        if not self.writable:
+            raise ReadOnlyError(
+                f"{self.folder}: expected a catalogue opened for writing, "
+                "got one opened with read_only=True"
+            )
+        self.environment.check_sound()
 
     def change_meta(self, **changes: object) -> None:
         """Replace fields of the record in a transaction of its own."""
@@ -170,10 +211,20 @@ class Store:
 
     def tidy(self) -> list[str]:
         """Remove files the record does not name, and journal nobody needs; return the names."""
-        meta = self.meta
-        if meta.generations:
-            journal.trim(self.environment, min(g.seq for g in meta.generations))
-        return generations.remove_orphans(self.folder, meta)
+        removed = generations.remove_orphans(self.folder, self.meta)
+        reached("tidy: orphans removed")  # first, for that makes room
+        if self.meta.generations:
+            self._trim_journal(min(g.seq for g in self.meta.generations))
+        reached("tidy: journal trimmed")
+        return removed
+
+    def _trim_journal(self, seq: int) -> None:
+        with self.lock:
+            with self.read() as txn:
+                first = journal.first_seq(txn)
+            if self.meta.journal_from and first is not None and first <= seq:
+                self.change_meta(journal_from=0)  # the folded entry goes
+        journal.trim(self.environment, seq)
 
 
 def _nothing_here(folder: Path, got: str) -> NotACatalogError:

@@ -1,51 +1,61 @@
 """Titles on disk: by row, with their ids and aliases.
 
-``titles``   row (uint64, big-endian) -> version byte, msgpack map
-``ids``      id (UTF-8) -> row
-``aliases``  alias (UTF-8) -> rows, in order
+``titles``   row (uint64, big-endian) -> version byte, CRC-32 of the rest, msgpack map
 ``pending``  row -> nothing: the title waits to be embedded
+
+Beside them is what is derived from titles, ids and aliases included; see ``derived``.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
 
 import lmdb
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
-from tv5core.store.aliases import aliases
+from tv5core.store.derived import DERIVED, MAX_KEY_BYTES, key_of
 from tv5core.store.environment import Txn
 from tv5core.types import Title
 
 __all__ = [
     "MAX_ID_BYTES",
     "StoredTitle",
+    "body",
     "by_row",
+    "bytes_of",
     "check_title",
+    "check_version",
     "count",
     "decode",
     "delete",
     "encode",
     "find",
     "find_alias",
+    "framed",
     "ids_after",
+    "ids_of",
     "is_pending",
     "load",
     "pending_count",
     "pending_rows",
     "put",
+    "readable",
     "row_key",
     "rows_after",
     "set_pending",
 ]
 
-VERSION = 1
-MAX_ID_BYTES = 256
+VERSION = 2
+MAX_ID_BYTES = MAX_KEY_BYTES
 
 _VERSION_BYTE = bytes([VERSION])
+_UNCHECKED_BYTE = bytes([1])  # of catalogues of format 1: no checksum
+_CHECKSUM = struct.Struct("<I")
+_HEAD_BYTES = 1 + _CHECKSUM.size
 _ROW = struct.Struct(">Q")
 # Sorted keys, so that equal titles have equal bytes.
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -67,7 +77,17 @@ class StoredTitle(NamedTuple):
 
 def encode(title: Title) -> bytes:
     """Turn a title into the bytes stored for it; equal titles give equal bytes."""
-    return _VERSION_BYTE + _encoder.encode(title)
+    return framed(_encoder.encode(title))
+
+
+def framed(body: bytes) -> bytes:
+    """Return the bytes to store for an encoded title."""
+    return _VERSION_BYTE + _CHECKSUM.pack(zlib.crc32(body)) + body
+
+
+def body(data: bytes) -> bytes:
+    """Return the encoded title within the bytes stored for it."""
+    return data[1:] if data[:1] == _UNCHECKED_BYTE else data[_HEAD_BYTES:]
 
 
 def decode(data: memoryview | bytes) -> Title:
@@ -78,23 +98,45 @@ def decode(data: memoryview | bytes) -> Title:
     FormatVersionError
         A newer tv5core wrote it.
     CorruptFileError
-        The bytes are no title.
+        The bytes are no title, or not those that were stored.
     """
-    if data[:1] != _VERSION_BYTE:
+    if data[:1] == _VERSION_BYTE:
+        body = data[_HEAD_BYTES:]
+        _check(bytes(data[1:_HEAD_BYTES]), zlib.crc32(body))
+    elif data[:1] == _UNCHECKED_BYTE:
+        body = data[1:]
+    else:
         _refuse_version(bytes(data[:1]))
     try:
-        return _decoder.decode(data[1:])
+        return _decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected a stored title, got {error}") from error
 
 
-def _refuse_version(got: bytes) -> None:
+def _check(stored: bytes, got: int) -> None:
+    if stored != _CHECKSUM.pack(got):
+        raise CorruptFileError(f"expected a title of checksum {stored[::-1].hex()}, got {got:08x}")
+
+
+def _refuse_version(got: bytes) -> NoReturn:
     if not got or got[0] < VERSION:
         raise CorruptFileError(f"expected a title of version {VERSION}, got {got!r}")
     raise FormatVersionError(
         f"expected a title of version {VERSION} or less, got {got[0]}: "
         "a newer tv5core wrote this catalogue"
     )
+
+
+def check_version(txn: Txn) -> None:
+    """Raise FormatVersionError where a newer tv5core wrote the first or the last title.
+
+    Whoever gives titles a new version also gives the catalogue a new format; this is for a
+    catalogue in which that was forgotten.
+    """
+    with txn.raw.cursor(txn.dbs.titles) as cursor:
+        for move in (cursor.first, cursor.last):
+            if move() and (version := bytes(cursor.value()[:1])) > _VERSION_BYTE:
+                _refuse_version(version)
 
 
 def check_title(title: Title, place: int) -> bytes:
@@ -116,7 +158,7 @@ def check_title(title: Title, place: int) -> bytes:
     _check_id(title.id, place)
     try:
         data = encode(title)
-        _decoder.decode(memoryview(data)[1:])
+        _decoder.decode(memoryview(data)[_HEAD_BYTES:])
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidInputError(
             f"expected a valid Title at {place} ({title.id}), got one where: {error}"
@@ -142,23 +184,17 @@ def _check_id(id: object, place: int) -> None:
 # -- looking up ---------------------------------------------------------------------------
 
 
-def _id_key(id: str) -> bytes:
-    """Encode an id to look up; text that no stored id can equal gives a key no id has."""
-    key = id.encode("utf-8", "replace")
-    return key if 1 <= len(key) <= MAX_ID_BYTES else b"\0"
-
-
 def find(txn: Txn, id: str) -> int | None:
     """Return the row of an id."""
-    raw = txn.raw.get(_id_key(id), db=txn.dbs.ids)
+    raw = txn.raw.get(key_of(id), db=txn.dbs.derived["ids"])
     return None if raw is None else int(_ROW.unpack(raw)[0])
 
 
 def find_alias(txn: Txn, alias: str) -> list[int]:
     """Return the rows that carry an alias, in order."""
     rows: list[int] = []
-    with txn.raw.cursor(txn.dbs.aliases) as cursor:
-        found = cursor.set_key(_id_key(alias))
+    with txn.raw.cursor(txn.dbs.derived["aliases"]) as cursor:
+        found = cursor.set_key(key_of(alias))
         while found:
             rows.append(_ROW.unpack(cursor.value())[0])
             found = cursor.next_dup()
@@ -169,6 +205,29 @@ def by_row(txn: Txn, row: int) -> Title | None:
     """Return the title in a row."""
     data = txn.raw.get(row_key(row), db=txn.dbs.titles)
     return None if data is None else decode(data)
+
+
+def readable(txn: Txn, row: int) -> Title | None:
+    """Return the title in a row; None also where a damaged one cannot be decoded."""
+    try:
+        return by_row(txn, row)
+    except FormatVersionError:
+        raise
+    except CorruptFileError:
+        return None
+
+
+def bytes_of(txn: Txn, row: int) -> bytes | None:
+    """Return the bytes in a row, whether they are a title's or not."""
+    data = txn.raw.get(row_key(row), db=txn.dbs.titles)
+    return None if data is None else bytes(data)
+
+
+def ids_of(txn: Txn, row: int) -> list[str]:
+    """Return the ids that lead to a row, by looking at all of them."""
+    value = row_key(row)
+    with txn.raw.cursor(txn.dbs.derived["ids"]) as cursor:
+        return [str(key, "utf-8", "replace") for key, got in cursor if got == value]
 
 
 def load(txn: Txn, row: int) -> StoredTitle | None:
@@ -204,7 +263,8 @@ def pending_count(txn: Txn) -> int:
 
 def ids_after(txn: Txn, id: str, limit: int) -> list[str]:
     """Return up to ``limit`` ids that sort after ``id`` ("" for the first)."""
-    return [str(key, "utf-8") for key in _keys_from(txn, txn.dbs.ids, id.encode() + b"\0", limit)]
+    start, ids = id.encode() + b"\0", txn.dbs.derived["ids"]
+    return [str(key, "utf-8") for key in _keys_from(txn, ids, start, limit)]
 
 
 def _keys_from(
@@ -222,28 +282,18 @@ def _keys_from(
 
 def put(txn: Txn, row: int, data: bytes, title: Title, old: Title | None) -> None:
     """Store a title in its row; ``old`` is what the row held before."""
-    key = row_key(row)
-    txn.raw.put(key, data, db=txn.dbs.titles)
-    if old is None:
-        txn.raw.put(title.id.encode(), key, db=txn.dbs.ids)
-    _change_aliases(txn, key, aliases(old) if old else (), aliases(title))
+    txn.raw.put(row_key(row), data, db=txn.dbs.titles)
+    for member in DERIVED:
+        member.change(txn, row, old, title)
 
 
 def delete(txn: Txn, row: int, title: Title) -> None:
     """Remove a title and everything that leads to it."""
     key = row_key(row)
     txn.raw.delete(key, db=txn.dbs.titles)
-    txn.raw.delete(title.id.encode(), db=txn.dbs.ids)
     txn.raw.delete(key, db=txn.dbs.pending)
-    _change_aliases(txn, key, aliases(title), ())
-
-
-def _change_aliases(txn: Txn, key: bytes, before: Iterable[str], after: Iterable[str]) -> None:
-    old, new = set(before), set(after)
-    for alias in old - new:
-        txn.raw.delete(_id_key(alias), key, db=txn.dbs.aliases)
-    for alias in new - old:
-        txn.raw.put(_id_key(alias), key, db=txn.dbs.aliases)
+    for member in DERIVED:
+        member.change(txn, row, title, None)
 
 
 def set_pending(txn: Txn, row: int, *, pending: bool) -> None:

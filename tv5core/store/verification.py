@@ -1,234 +1,294 @@
-"""Check that everything in a catalogue agrees with everything else."""
+"""Check that everything in the store agrees with everything else.
+
+The walks are made of short transactions, so that they hold up nobody: each block of entries is
+compared with what it must agree with as both are in the same transaction.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import lmdb
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.errors import CorruptFileError
-from tv5core.files import SectionFile
-from tv5core.store import generations, journal, titles
-from tv5core.store.aliases import aliases
-from tv5core.store.environment import Txn
+from tv5core.errors import CorruptFileError, FormatVersionError
+from tv5core.files import FileRecord, SectionFile
+from tv5core.store import embeddings, generations, journal, titles
+from tv5core.store import meta as records
+from tv5core.store.derived import DERIVED, Derived, Entry
+from tv5core.store.environment import Environment, Txn
+from tv5core.store.findings import Findings
 from tv5core.store.meta import Meta
-from tv5core.types import Progress, Title
+from tv5core.types import Progress
 
-__all__ = ["Kinds", "VerifyReport", "check_files", "check_store"]
+__all__ = ["Compare", "Kinds", "check_files", "check_store", "check_versions"]
 
+F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Kinds = Mapping[str, tuple[str, int]]
 """By the first part of a file's name: what it holds, and the newest version known."""
+Compare = Callable[[I64, F32], None]
+"""Told of every sound vector of the present space, in blocks of rows and vectors."""
 
-_SHOWN = 100
 _ROW = struct.Struct(">Q")
 _VECTOR_KEY = struct.Struct(">IQ")
-_STEP = 1_000
+_BLOCK = 1_000
 
 
-class VerifyReport(msgspec.Struct, frozen=True):
-    """What a check found.
+# -- files --------------------------------------------------------------------------------
 
-    Attributes
-    ----------
-    ok : bool
-        Whether there is no problem.
-    problems : list of str
-        One sentence each; beyond a hundred, only their number.
-    checked : dict of str to int
-        How many of what were looked at.
+
+def check_versions(folder: Path, meta: Meta, kinds: Kinds) -> None:
+    """Raise FormatVersionError where a newer tv5core wrote one of the files.
+
+    Nothing else is wrong here: a damaged file is replaced, a newer one must not be.
     """
-
-    ok: bool
-    problems: list[str]
-    checked: dict[str, int]
-
-
-def check_files(folder: Path, meta: Meta, kinds: Kinds, problems: list[str]) -> int:
-    """Check every byte of every file the record names; return how many files."""
-    needed = generations.records(meta)
-    for record in needed:
-        kind, version = kinds[record.name.split(".")[0]]
+    for record in generations.records(meta):
         try:
-            generations.check_sizes(folder, (record,))
-            file = SectionFile.open(folder / record.name, kind, version)
-            got = file.checksum
-            file.close()
-        except (CorruptFileError, OSError) as error:
-            problems.append(f"{record.name}: {error}")
+            SectionFile.open(
+                folder / record.name, *kinds[record.name.split(".")[0]], verify=False
+            ).close()
+        except FormatVersionError:
+            raise
+        except (CorruptFileError, OSError):
             continue
-        if got != record.checksum:
-            problems.append(
-                f"{record.name}: expected checksum {record.checksum:08x}, got {got:08x}"
-            )
-    return len(needed)
 
 
-class _Check:
-    """One pass over the sub-databases within one transaction."""
-
-    def __init__(self, txn: Txn, meta: Meta, problems: list[str]) -> None:
-        self._txn, self._meta, self._problems = txn, meta, problems
-        self.aliases = 0
-
-    def _say(self, problem: str) -> None:
-        self._problems.append(problem)
-
-    def titles(self, progress: Progress | None) -> int:
-        """Decode every title and follow its id and aliases back to it."""
-        total, done = titles.count(self._txn), 0
-        with self._txn.raw.cursor(self._txn.dbs.titles) as cursor:
-            more = cursor.first()
-            while more:
-                self._title(bytes(cursor.key()), cursor.value())
-                done += 1
-                if progress is not None and not done % _STEP:
-                    progress(done, total, "checking titles")
-                more = cursor.next()
-        self._counts(done)
-        return done
-
-    def _title(self, key: bytes, data: memoryview) -> None:
-        row = self._row(key)
+def check_files(
+    folder: Path, meta: Meta, kinds: Kinds, findings: Findings, progress: Progress
+) -> None:
+    """Check every byte of every file the record names."""
+    needed = generations.records(meta)
+    for done, record in enumerate(needed, start=1):
+        kind, version = kinds[record.name.split(".")[0]]
+        part = "model" if record == meta.model else "file"
+        findings.checked["files"] += 1
         try:
-            title = titles.decode(data)
-        except CorruptFileError as error:
-            self._say(f"row {row}: {error}")
-            return
-        if row >= self._meta.next_row:
-            self._say(f"row {row}: expected rows below {self._meta.next_row}")
-        if titles.find(self._txn, title.id) != row:
-            self._say(f"row {row}: expected the id {title.id!r} to lead here, but it does not")
-        self._title_aliases(key, title)
+            _check_file(folder, record, kind, version)
+        except FormatVersionError as error:
+            findings.add("newer", f"{record.name}: {error}")
+        except (CorruptFileError, OSError) as error:
+            findings.add(part, f"{record.name}: {error}")
+        progress(done, len(needed), "checking files")
 
-    def _title_aliases(self, key: bytes, title: Title) -> None:
-        with self._txn.raw.cursor(self._txn.dbs.aliases) as cursor:
-            for alias in aliases(title):
-                self.aliases += 1
-                if not cursor.set_key_dup(alias.encode("utf-8", "replace"), key):
-                    self._say(f"{title.id}: expected the alias {alias!r} to lead here")
 
-    def _counts(self, count: int) -> None:
-        for name, database, want in (
-            ("ids", self._txn.dbs.ids, count),
-            ("aliases", self._txn.dbs.aliases, self.aliases),
-        ):
-            got = self._txn.raw.stat(database)["entries"]
-            if got != want:
-                self._say(f"expected {want} {name}, got {got}")
+def _check_file(folder: Path, record: FileRecord, kind: str, version: int) -> None:
+    generations.check_sizes(folder, (record,))
+    file = SectionFile.open(folder / record.name, kind, version)
+    got = file.checksum
+    file.close()
+    if got != record.checksum:
+        raise CorruptFileError(f"expected checksum {record.checksum:08x}, got {got:08x}")
 
-    def vectors(self, progress: Progress | None) -> I64:
-        """Check every vector of the present space; return their rows."""
-        rows: list[int] = []
-        start = _VECTOR_KEY.pack(self._meta.space, 0)
-        with self._txn.raw.cursor(self._txn.dbs.vectors) as cursor:
-            more = cursor.set_range(start)
-            while more:
-                space, row = _VECTOR_KEY.unpack(cursor.key())
-                if space != self._meta.space:
-                    break
-                self._vector(row, cursor.value())
-                rows.append(row)
-                if progress is not None and not len(rows) % _STEP:
-                    progress(len(rows), len(rows), "checking vectors")
-                more = cursor.next()
-        return np.asarray(rows, np.int64)
 
-    def _vector(self, row: int, data: memoryview) -> None:
-        if len(data) != (want := 4 * self._meta.dim):
-            self._say(f"row {row}: expected a vector of {want} bytes, got {len(data)}")
-            return
-        vector = np.frombuffer(data, "<f4")
-        if not np.isfinite(vector).all() or not vector.any():
-            self._say(f"row {row}: expected a finite vector other than zero")
-        if self._txn.raw.get(_ROW.pack(row), db=self._txn.dbs.titles) is None:
-            self._say(f"row {row}: expected a title beside the vector, got none")
-
-    def pending(self) -> None:
-        """Check that what waits to be embedded exists."""
-        with self._txn.raw.cursor(self._txn.dbs.pending) as cursor:
-            for key in cursor.iternext(keys=True, values=False):
-                if self._txn.raw.get(key, db=self._txn.dbs.titles) is None:
-                    self._say(f"row {self._row(bytes(key))}: pending, but there is no such title")
-
-    def journal(self) -> None:
-        """Check that the journal's numbers and the record's agree."""
-        last = journal.last_seq(self._txn)
-        if last is not None and last > self._meta.last_seq:
-            self._say(f"expected journal entries up to {self._meta.last_seq}, got {last}")
-        for generation in self._meta.generations:
-            rows = journal.rows_after(self._txn, generation.seq, self._meta.next_seq)
-            if rows is None:
-                self._say(f"generation {generation.number}: expected the journal after its seq")
-
-    @staticmethod
-    def _row(key: bytes) -> int:
-        return int(_ROW.unpack(key)[0]) if len(key) == _ROW.size else -1
+# -- the store ----------------------------------------------------------------------------
 
 
 def check_store(
-    txn: Txn,
-    meta: Meta,
-    indexed: I64 | None,
-    applied: int,
-    problems: list[str],
-    progress: Progress | None,
-) -> dict[str, int]:
-    """Check the sub-databases against each other and against the index's rows.
+    environment: Environment,
+    findings: Findings,
+    progress: Progress,
+    compare: Compare,
+) -> None:
+    """Check the sub-databases against each other.
 
     Parameters
     ----------
-    txn : Txn
-        Held open throughout, so that all is seen at one moment.
-    indexed : int64 array or None
-        Rows in the index.
-    applied : int
-        The last journal entry the index contains; later rows are not compared.
-    problems : list of str
+    environment : Environment
+    findings : Findings
         Added to.
-
-    Returns
-    -------
-    dict
-        How many of what were looked at.
+    progress : callable
+    compare : callable
     """
-    check = _Check(txn, meta, problems)
-    checked = {"titles": 0, "aliases": 0, "vectors": 0}
+    check = _Check(environment, findings, progress)
     try:
-        checked["titles"] = check.titles(progress)
-        checked["aliases"] = check.aliases
-        rows = check.vectors(progress)
-        checked["vectors"] = len(rows)
+        check.titles()
+        for member in DERIVED:
+            check.strays(member)
+        check.vectors(compare)
         check.pending()
         check.journal()
-        _compare(txn, meta, rows, indexed, applied, problems)
-    except (lmdb.Error, struct.error) as error:
-        problems.append(f"expected a sound data.mdb, got {error}")
-    return checked
+    except (lmdb.Error, struct.error, CorruptFileError) as error:
+        findings.add("store", f"expected a sound data.mdb, got {error}")
 
 
-def _compare(
-    txn: Txn, meta: Meta, rows: I64, indexed: I64 | None, applied: int, problems: list[str]
-) -> None:
-    late = journal.rows_after(txn, applied, meta.next_seq)
-    late = np.empty(0, np.int64) if late is None else late
-    have = np.setdiff1d(np.empty(0, np.int64) if indexed is None else indexed, late)
-    want = np.setdiff1d(rows, late)
-    for names, message in (
-        (np.setdiff1d(want, have), "expected in the index, but is not"),
-        (np.setdiff1d(have, want), "in the index without a stored vector"),
-    ):
-        problems.extend(f"row {row}: {message}" for row in names.tolist())
+class _Check:
+    def __init__(self, environment: Environment, findings: Findings, progress: Progress) -> None:
+        self._environment, self._findings, self._progress = environment, findings, progress
+        self._done = 0
+
+    def _meta(self, txn: Txn) -> Meta:
+        meta = records.read(txn)
+        if meta is None:
+            raise CorruptFileError("expected a catalogue's record, got none")
+        return meta
+
+    def _blocks(self, name: str, start: bytes = b"") -> Iterator[tuple[Txn, list[Entry]]]:
+        """Give the entries of a sub-database in blocks, each within its transaction.
+
+        Those up to the last there is at first: the check must end, however fast others write.
+        """
+        with self._environment.read() as txn:
+            total, end = _size_and_last(txn, getattr(txn.dbs, name))
+        done = 0
+        while start <= end:
+            with self._environment.read() as txn:
+                block = _entries_from(txn, getattr(txn.dbs, name), start)
+                if not block:
+                    return
+                yield txn, block
+            start, done = block[-1][0] + b"\0", done + len(block)
+            self._progress(min(done, total), total, f"checking {name}")
+
+    def titles(self) -> None:
+        """Decode every title and look for all that must lead to it."""
+        for txn, block in self._blocks("titles"):
+            limit = self._meta(txn).next_row
+            for key, data in block:
+                self._title(txn, _row(key), data, limit)
+            self._findings.checked["titles"] += len(block)
+
+    def _title(self, txn: Txn, row: int, data: bytes, limit: int) -> None:
+        try:
+            title = titles.decode(data)
+        except CorruptFileError as error:
+            part = "newer" if isinstance(error, FormatVersionError) else "title"
+            self._findings.add(part, f"row {row}: {error}")
+            return
+        if not 0 <= row < limit:
+            self._findings.add("store", f"row {row}: expected rows below {limit}")
+        owner = titles.find(txn, title.id)
+        if owner not in (None, row) and _holds(txn, owner, title.id):
+            self._findings.add(
+                "twice", f"row {row}: expected its id {title.id!r} once, but row {owner} has it too"
+            )
+            return
+        for member in DERIVED:
+            for text in member.missing(txn, row, title):
+                self._findings.add(
+                    "derived", f"{title.id} (row {row}): expected {text!r} of its {member.name} "
+                    "to lead to it, but it does not"
+                )  # fmt: skip
+
+    def strays(self, member: Derived) -> None:
+        """Look for entries that lead nowhere, or to a title that does not account for them."""
+        last: Entry | None = None
+        while True:
+            with self._environment.read() as txn:
+                found = member.strays(txn, partial(titles.by_row, txn), last, _BLOCK)
+            for entry in found.found:
+                told = member.told(entry)
+                self._findings.add("stray", f"expected a title for {told}, got none with it")
+            done = self._findings.checked[member.name] = (
+                self._findings.checked[member.name] + found.looked_at
+            )
+            self._progress(done, done, f"checking {member.name}")
+            last = found.last
+            if last is None:
+                return
+
+    def vectors(self, compare: Compare) -> None:
+        """Check every vector of the present space, and hand the sound ones on."""
+        for txn, block in self._blocks("vectors"):
+            meta = self._meta(txn)
+            rows: list[int] = []
+            sound: list[bytes] = []
+            for key, data in block:
+                space, row = _VECTOR_KEY.unpack(key)
+                if space == meta.space and self._vector(txn, row, data, meta.dim):
+                    rows.append(row)
+                    sound.append(data)
+            self._findings.checked["vectors"] += len(rows)
+            if rows:
+                matrix = np.frombuffer(b"".join(sound), "<f4").reshape(len(rows), meta.dim)
+                compare(np.asarray(rows, np.int64), matrix.astype(np.float32, copy=False))
+
+    def _vector(self, txn: Txn, row: int, data: bytes, dim: int) -> bool:
+        if txn.raw.get(_ROW.pack(row), db=txn.dbs.titles) is None:
+            self._findings.add("orphan", f"row {row}: expected a title beside its vector, got none")
+            return False
+        if len(data) != (want := 4 * dim):
+            got = len(data)
+            self._findings.add("vector", f"row {row}: expected a vector of {want} bytes, got {got}")
+            return False
+        if not embeddings.is_sound(data, dim):
+            self._findings.add("vector", f"row {row}: expected a finite vector other than zero")
+            return False
+        return True
+
+    def pending(self) -> None:
+        """Check that what waits to be embedded exists."""
+        for txn, block in self._blocks("pending"):
+            self._findings.checked["pending"] += len(block)
+            for key, _ in block:
+                if txn.raw.get(key, db=txn.dbs.titles) is None:
+                    self._findings.add("pending", f"row {_row(key)}: marked pending, got no title")
+
+    def journal(self) -> None:
+        """Check the journal's entries, that none is missing, and how far back they reach."""
+        before: int | None = None
+        for txn, block in self._blocks("journal"):
+            meta, first = self._meta(txn), journal.first_seq(txn) or 0
+            for key, value in block:
+                seq = _row(key)
+                # What was folded meanwhile lies before the present beginning.
+                self._entry(seq, None if before is None or before < first else before, value, meta)
+                before = seq
+            self._findings.checked["journal"] += len(block)
+        with self._environment.read() as txn:
+            self._reach(txn)
+
+    def _entry(self, seq: int, before: int | None, value: bytes, meta: Meta) -> None:
+        wrong = ""
+        if not 0 < seq < meta.next_seq:
+            wrong = f"expected entries up to {meta.last_seq}, got {seq}"
+        elif before is not None and seq != before + 1:
+            wrong = f"expected entry {before + 1} next, got {seq}"
+        elif len(value) < 8 or len(value) % 8:
+            wrong = f"expected entry {seq} to hold whole rows, got {len(value)} bytes"
+        elif (numbers := np.frombuffer(value, "<u8"))[0] > len(numbers) - 1:
+            wrong = f"expected entry {seq} to hold {numbers[0]} rows, got {len(numbers) - 1}"
+        if wrong:
+            self._findings.add("journal", f"journal: {wrong}")
+
+    def _reach(self, txn: Txn) -> None:
+        meta = self._meta(txn)
+        first = journal.begin(txn, meta) or meta.next_seq
+        for generation in meta.generations[:1]:
+            if first > generation.seq + 1:
+                self._findings.add(
+                    "journal", f"journal: expected entries from {generation.seq + 1}, "
+                    f"where generation {generation.number} ends, got them from {first}"
+                )  # fmt: skip
 
 
-def report(problems: list[str], checked: dict[str, int]) -> VerifyReport:
-    """Make the report, with a bounded list of problems."""
-    shown = problems[:_SHOWN]
-    if len(problems) > _SHOWN:
-        shown.append(f"and {len(problems) - _SHOWN} more")
-    return VerifyReport(not problems, shown, checked)
+def _holds(txn: Txn, row: int | None, id: str) -> bool:
+    try:
+        title = None if row is None else titles.by_row(txn, row)
+    except CorruptFileError:
+        return False
+    return title is not None and title.id == id
+
+
+def _size_and_last(txn: Txn, database: lmdb._Database) -> tuple[int, bytes]:
+    with txn.raw.cursor(database) as cursor:
+        last = bytes(cursor.key()) if cursor.last() else b""
+    return txn.raw.stat(database)["entries"], last
+
+
+def _entries_from(txn: Txn, database: lmdb._Database, start: bytes) -> list[Entry]:
+    with txn.raw.cursor(database) as cursor:
+        found: list[Entry] = []
+        more = cursor.set_range(start) if start else cursor.first()
+        while more and len(found) < _BLOCK:
+            found.append((bytes(cursor.key()), bytes(cursor.value())))
+            more = cursor.next()
+        return found
+
+
+def _row(key: bytes) -> int:
+    return int(_ROW.unpack(key)[0]) if len(key) == _ROW.size else -1

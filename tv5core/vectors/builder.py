@@ -73,6 +73,17 @@ def build_links(
     progress : callable, optional
         An exception it raises stops the build.
     """
+    # The image is as large as usearch's graph: neither is kept longer than it is needed.
+    image = _built(codes, connectivity, expansion_add, threads, progress)
+    graph = _Image.parse(image, len(codes), connectivity)
+    del image
+    return _renumber(graph)
+
+
+def _built(
+    codes: U8, connectivity: int, expansion_add: int, threads: int, progress: Progress | None
+) -> U8:
+    """Build the graph and return its image."""
     n, width = codes.shape
     index = Index(
         ndim=width * 8,
@@ -86,14 +97,10 @@ def build_links(
         index.add(np.arange(start, stop), codes[start:stop], threads=threads)
         if progress is not None:
             progress(stop, n, "building graph")
-    return _renumber(_Image.parse(_saved(index), n, connectivity))
-
-
-def _saved(index: Index) -> bytes:
     image = index.save()
     if image is None:
         raise CorruptFileError("expected usearch to return its image, got None")
-    return bytes(image)
+    return np.frombuffer(image, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -107,13 +114,12 @@ class _Image:
     entry: int
 
     @classmethod
-    def parse(cls, image: bytes, n: int, connectivity: int) -> _Image:
+    def parse(cls, raw: U8, n: int, connectivity: int) -> _Image:
         """Read the serialised form of usearch 2.x: vectors, heads, levels, then nodes.
 
         A node is its key (uint64), its level (int16), and for each of its levels a count and
         room for that many slots (uint32), twice as many on the base level.
         """
-        raw = np.frombuffer(image, np.uint8)
         rows, columns = (int(v) for v in raw[:8].view(np.uint32))
         dense = 8 + rows * columns
         if raw[dense : dense + 7].tobytes() != b"usearch" or rows != n:

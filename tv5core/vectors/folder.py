@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
         if isinstance(version, int) and version > _VERSION:
             raise FormatVersionError(f"{path}: expected version {_VERSION} or less, got {version}")
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path}: expected an index manifest, got {error}") from error
     if manifest.format != _FORMAT:
         raise CorruptFileError(f"{path}: expected an index manifest, got {manifest.format!r}")

@@ -28,6 +28,31 @@ VERSION = 1
 
 I64 = npt.NDArray[np.int64]
 
+# Types and dimensions of the sections.
+_GRAPH_SECTIONS = {
+    "records": ("|u1", 2),
+    "links": ("<u4", 2),
+    "upper": ("<u4", 2),
+    "keys": ("<i8", 1),
+    "by_key": ("<u4", 1),
+    "center": ("<f4", 1),
+    "signs": ("|i1", 2),
+}
+_ROWS_SECTIONS = {"values": ("|i1 <f2 <f4", 2), "scales": ("<f4", 1)}
+_BLOCK_ROWS = 65_536
+
+
+def _check_kinds(file: SectionFile, kinds: dict[str, tuple[str, int]]) -> None:
+    for name in file.names:
+        if name in kinds:
+            types, dimensions = kinds[name]
+            section = file.section(name)
+            if section.dtype.str not in types.split() or section.ndim != dimensions:
+                raise CorruptFileError(
+                    f"{file.path.name}: expected {name} of {types} in {dimensions} dimensions, "
+                    f"got {section.dtype.str} in {section.ndim}"
+                )
+
 
 @dataclass(frozen=True)
 class SealedGraph:
@@ -44,6 +69,8 @@ class SealedGraph:
     records : uint8[n, record_size]
     links, upper : uint32
         As the walker takes them.
+    level_sizes : tuple of int
+        Rows on each upper level.
     rows : StoredRows
     walker : kernels.Graph
     checksums : tuple of int
@@ -57,6 +84,7 @@ class SealedGraph:
     records: npt.NDArray[np.uint8]
     links: npt.NDArray[np.uint32]
     upper: npt.NDArray[np.uint32]
+    level_sizes: tuple[int, ...]
     rows: StoredRows
     walker: kernels.Graph
     checksums: tuple[int, int]
@@ -84,17 +112,19 @@ class SealedGraph:
             SectionFile.open(rows, ROWS_KIND, VERSION, verify=verify),
         )
         try:
-            return cls._from_sections(*files)
-        except (KeyError, TypeError, ValueError) as error:
+            return cls._from_sections(*files, verify=verify)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptFileError(f"{graph.name}: expected a sealed graph, got {error}") from error
 
     @classmethod
-    def _from_sections(cls, graph: SectionFile, rows: SectionFile) -> SealedGraph:
+    def _from_sections(cls, graph: SectionFile, rows: SectionFile, *, verify: bool) -> SealedGraph:
         if graph.meta["pair"] != rows.meta["pair"]:
             raise CorruptFileError(
                 f"expected the two files of one sealing, got {graph.path.name} and "
                 f"{rows.path.name} of two"
             )
+        _check_kinds(graph, _GRAPH_SECTIONS)
+        _check_kinds(rows, _ROWS_SECTIONS)
         records, links, upper = (graph.section(s) for s in ("records", "links", "upper"))
         level_sizes = tuple(int(size) for size in graph.meta["level_sizes"])
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
@@ -109,11 +139,14 @@ class SealedGraph:
             records,
             links,
             upper,
+            level_sizes,
             stored,
             kernels.graph(records, links, upper, level_sizes),
             (graph.checksum, rows.checksum),
         )
         sealed._check_shapes()
+        if verify:
+            sealed._check_keys()
         return sealed
 
     def _check_shapes(self) -> None:
@@ -128,11 +161,22 @@ class SealedGraph:
             "records": self.records.shape,
             "values": self.rows.values.shape,
         }
-        scales = self.rows.scales
+        values, scales = self.rows.values, self.rows.scales
+        if (values.dtype == np.int8) != (scales is not None):
+            raise CorruptFileError("expected scales beside int8 values, and only there")
         if got != want or n == 0 or (scales is not None and scales.shape != (n,)):
             raise CorruptFileError(f"expected sections of {want}, got {got}")
         if int(self.by_key.max()) >= n:
             raise CorruptFileError(f"expected rows below {n}, got {int(self.by_key.max())}")
+
+    def _check_keys(self) -> None:
+        """Check that ``by_key`` sorts the keys, each of which is there once."""
+        last = -1
+        for start in range(0, len(self), _BLOCK_ROWS):
+            keys = self.keys[self.by_key[start : start + _BLOCK_ROWS]]
+            if int(keys[0]) <= last or (keys[1:] <= keys[:-1]).any():
+                raise CorruptFileError("expected keys from 0 in ascending order, each once")
+            last = int(keys[-1])
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -75,6 +75,13 @@ class Head:
         grown[: self._count] = array[: self._count]
         return grown
 
+    def taken(self, rows: npt.NDArray[np.int64]) -> Head:
+        """Return a head of some of the rows, in their order; this one stays as it is."""
+        head = Head(self._quantizer, self._rescoring)
+        head._arrays = [array[rows] for array in self._arrays]
+        head._count = len(rows)
+        return head
+
     def view(self) -> HeadView:
         """Return the rows so far."""
         keys, records, values, *scales = (a[: self._count] for a in self._arrays)

@@ -26,6 +26,7 @@ from tv5core.files import FileRecord
 from tv5core.kernels import NONE
 from tv5core.types import Progress
 from tv5core.vectors import folder
+from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.checks import (
     check_dim,
     check_keys,
@@ -252,6 +253,12 @@ class VectorIndex:
         """Rows that are still stored but not found any more."""
         return sum(len(part.keys) - part.count for part in self._rows.snapshot.parts)
 
+    @property
+    def removed_sealed_count(self) -> int:
+        """Rows of the sealed graph that are not found any more: walks still pass through them."""
+        parts = self._rows.snapshot.parts
+        return sum(len(part.keys) - part.count for part in parts if part.graph is not None)
+
     def __len__(self) -> int:
         return self._rows.snapshot.live
 
@@ -265,6 +272,10 @@ class VectorIndex:
         """Return the keys of all live rows, in no particular order."""
         some = [np.asarray(part.keys)[live_rows(part)] for part in self._rows.snapshot.parts]
         return np.concatenate(some) if some else np.empty(0, np.int64)
+
+    def audit(self) -> IndexAudit:
+        """Return the present state, to be compared with the vectors it was made from."""
+        return IndexAudit(self._rows.snapshot, self._metric, self._rescoring)
 
     def memory(self) -> dict[str, dict[str, int]]:
         """Return bytes by part.

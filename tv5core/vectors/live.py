@@ -26,6 +26,7 @@ I64 = npt.NDArray[np.int64]
 
 _CENTER_FROM = 256  # rows from which the mean of a first batch is worth centring on
 _BLOCK_ROWS = 8_192
+_DEAD_ROWS = 4_096  # removed rows a head may hold beside as many as are live
 
 
 class LiveRows:
@@ -79,7 +80,21 @@ class LiveRows:
         self._head_rows.update(zip(keys.tolist(), range(start, stop), strict=True))
         if self._head_alive is not None:
             self._head_alive = bitmap.extended(self._head_alive, start, stop)
+        self._compact()
         self._publish()
+
+    def _compact(self) -> None:
+        """Drop removed rows of the head once they outnumber the live ones.
+
+        So replacing the same rows for ever takes bounded memory, also where nobody seals.
+        """
+        head, live = self._head, len(self._head_rows)
+        if head is None or len(head) - live <= max(live, _DEAD_ROWS):
+            return
+        keys, rows = list(self._head_rows), list(self._head_rows.values())
+        self._head = head.taken(np.asarray(rows, np.int64))
+        self._head_rows = dict(zip(keys, range(live), strict=True))
+        self._head_alive = None
 
     def _rotation(self, vectors: F32) -> Quantizer:
         if self._quantizer is None:
@@ -91,6 +106,7 @@ class LiveRows:
     def remove(self, keys: I64) -> None:
         """Let no later search find these keys."""
         self._drop(keys)
+        self._compact()
         self._publish()
 
     def _drop(self, keys: I64) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import DuplicateKeyError, InvalidInputError
-from tv5core.files import FileRecord, SectionStream, write_sections
+from tv5core.files import FileRecord, SectionStream, disk_errors, write_sections
 from tv5core.types import Progress
 from tv5core.vectors.builder import Links, build_links
 from tv5core.vectors.checks import (
@@ -145,7 +145,7 @@ def seal_rows(
         raise InvalidInputError(f"expected 1 to 2**31 - 1 vectors, got {count}")
     report = progress or _quiet
     quantizer = Quantizer.create(_center(blocks, count, dim, report), options.seed)
-    with tempfile.TemporaryDirectory(dir=graph.parent, prefix=".sealing-") as folder:
+    with disk_errors(graph.parent), _scratch(graph.parent) as folder:
         keys, records, stored = _encode(blocks, count, quantizer, rescoring, Path(folder), report)
         _check_unique(keys)
         links = build_links(
@@ -164,6 +164,11 @@ def seal_rows(
         )
         report(count, count, "writing")
     return written
+
+
+def _scratch(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for rows not in order yet; the next opening removes what stays of it."""
+    return tempfile.TemporaryDirectory(dir=folder, prefix=".sealing-", ignore_cleanup_errors=True)
 
 
 def _quiet(_done: int, _total: int, _stage: str) -> None:
@@ -191,23 +196,25 @@ def _encode(
 ) -> tuple[I64, U8, StoredRows]:
     keys = np.empty(count, np.int64)
     records = np.empty((count, quantizer.record_size), np.uint8)
-    values = np.memmap(folder / "rows", np.dtype(rescoring), "w+", shape=(count, quantizer.dim))
     scales = np.empty(count, np.float32) if rescoring == "int8" else None
     done = 0
-    for some, vectors in blocks():
-        stop = done + len(some)
-        if stop > count:
-            raise InvalidInputError(f"expected {count} vectors, got more on the second pass")
-        rows = StoredRows.encode(vectors, rescoring)
-        keys[done:stop], values[done:stop] = some, rows.values
-        records[done:stop] = quantizer.encode(vectors)
-        if scales is not None and rows.scales is not None:
-            scales[done:stop] = rows.scales
-        done = stop
-        report(done, count, "encoding")
+    # Written, not stored through a map: where the disk is full, a map kills the process.
+    with (folder / "rows").open("wb") as file:
+        for some, vectors in blocks():
+            stop = done + len(some)
+            if stop > count:
+                raise InvalidInputError(f"expected {count} vectors, got more on the second pass")
+            rows = StoredRows.encode(vectors, rescoring)
+            file.write(np.ascontiguousarray(rows.values).reshape(-1).view(np.uint8).data)
+            keys[done:stop], records[done:stop] = some, quantizer.encode(vectors)
+            if scales is not None and rows.scales is not None:
+                scales[done:stop] = rows.scales
+            done = stop
+            report(done, count, "encoding")
     if done != count:
         raise InvalidInputError(f"expected {count} vectors, got {done} on the second pass")
-    return keys, records, StoredRows(values, scales)
+    shape = (count, quantizer.dim)
+    return keys, records, StoredRows(np.memmap(file.name, rescoring, "r", shape=shape), scales)
 
 
 def _check_unique(keys: I64) -> None:

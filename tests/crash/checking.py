@@ -1,0 +1,393 @@
+"""The full check after each reopening."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.crash import model
+from tests.crash.model import Kind, State
+from tests.crash.worker import open_catalog
+from tv5core.catalog import Catalog
+from tv5core.store import Store, embeddings, generations, titles
+from tv5core.store.aliases import aliases
+from tv5core.types import Title
+from tv5core.vectors import searching
+
+F32 = npt.NDArray[np.float32]
+
+
+class Findings:
+    """What a check found, as JSON can hold it."""
+
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+        self.matched = -1
+        self.facts: dict[str, Any] = {}
+
+    def say(self, violation: str) -> None:
+        """Note a violation; a long one by its beginning."""
+        self.violations.append(violation[:1000])
+
+    def expect(self, truth: object, violation: str) -> None:
+        """Note a violation unless something holds."""
+        if not truth:
+            self.say(violation)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything."""
+        return {"violations": self.violations, "matched": self.matched, **self.facts}
+
+
+# -- damage -------------------------------------------------------------------------------
+
+
+def _truncate(data: bytearray, chance: random.Random) -> bytearray:
+    return data[: chance.randrange(len(data))]
+
+
+def _flip(data: bytearray, chance: random.Random) -> bytearray:
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    return data
+
+
+def _zero(data: bytearray, chance: random.Random) -> bytearray:
+    start = chance.randrange(len(data))
+    length = min(len(data) - start, chance.choice([1, 64, 4096]))
+    data[start : start + length] = bytes(length)
+    return data
+
+
+def _noise(data: bytearray, chance: random.Random) -> bytearray:
+    start = chance.randrange(len(data))
+    piece = chance.randbytes(min(64, len(data) - start))
+    data[start : start + len(piece)] = piece
+    return data
+
+
+def _longer(data: bytearray, chance: random.Random) -> bytearray:
+    return data + bytes(chance.randrange(1, 100))
+
+
+_DAMAGE: tuple[Callable[[bytearray, random.Random], bytearray], ...] = (
+    _truncate,
+    _flip,
+    _flip,
+    _zero,
+    _noise,
+    _longer,
+)
+
+
+def damage(folder: Path, chance: random.Random) -> list[str]:
+    """Damage one or two of the index files the catalogue needs; return their names."""
+    needed = _needed(folder)
+    done = []
+    for name in chance.sample(needed, min(len(needed), chance.choice([1, 1, 2]))):
+        path = folder / name
+        before = path.read_bytes()
+        if chance.random() < 0.2:
+            path.unlink()
+        else:
+            after = before
+            while after == before:
+                after = bytes(chance.choice(_DAMAGE)(bytearray(before), chance))
+            path.write_bytes(after)
+        done.append(name)
+    return done
+
+
+def _needed(folder: Path) -> list[str]:
+    store = Store.open(folder, create=False, read_only=True, metric="cosine", rescoring="int8")
+    try:
+        return sorted(n for n in generations.file_names(store.meta) if (folder / n).exists())
+    finally:
+        store.close()
+
+
+# -- the store ----------------------------------------------------------------------------
+
+
+class Contents:
+    """Everything in a catalogue, read past its own code in one transaction."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        store = catalog._store
+        with store.read() as txn:
+            self.meta = store.refresh(txn)
+            raw, dbs = txn.raw, txn.dbs
+            self.by_row = {
+                int.from_bytes(key): titles.decode(bytes(value))
+                for key, value in raw.cursor(dbs.titles)
+            }
+            self.ids = {
+                str(key, "utf-8"): int.from_bytes(v) for key, v in raw.cursor(dbs.derived["ids"])
+            }
+            self.aliases = {
+                (str(key, "utf-8"), int.from_bytes(v))
+                for key, v in raw.cursor(dbs.derived["aliases"])
+            }
+            self.pending = {int.from_bytes(key) for key, _ in raw.cursor(dbs.pending)}
+            self.rows = embeddings.rows(txn, self.meta.space)
+            self.vectors = embeddings.gather(txn, self.meta.space, self.rows, self.meta.dim).vectors
+            self.marks = {
+                str(bytes(key).removeprefix(b"checkpoint:"), "utf-8"): bytes(value)
+                for key, value in raw.cursor(dbs.meta)
+                if bytes(key).startswith(b"checkpoint:")
+            }
+
+    def vector_of(self) -> dict[str, F32]:
+        """Return vectors by id; rows without a title by a name of their own."""
+        names = (self.by_row[r].id if r in self.by_row else f"?{r}" for r in self.rows.tolist())
+        return dict(zip(names, self.vectors, strict=True))
+
+
+def difference(contents: Contents, state: State, kind: Kind) -> str:
+    """Say how contents differ from a state; empty where they agree."""
+    got = {title.id: title for title in contents.by_row.values()}
+    if got.keys() != state.titles.keys():
+        lost, more = state.titles.keys() - got.keys(), got.keys() - state.titles.keys()
+        return f"lost {sorted(lost)[:6]}, more than expected {sorted(more)[:6]}"
+    for name, version in state.titles.items():
+        if got[name] != model.title(name, version):
+            return f"{name}: expected version {version}, got {got[name].popularity}"
+    if contents.marks != state.marks:
+        return f"expected checkpoints {state.marks}, got {contents.marks}"
+    pending = {contents.by_row[row].id for row in contents.pending if row in contents.by_row}
+    if kind.embeds:
+        late = pending - state.pending
+        return f"acknowledged as embedded, but wait: {sorted(late)[:6]}" if late else ""
+    if pending != state.pending:
+        return f"expected pending {sorted(state.pending)[:6]}, got {sorted(pending)[:6]}"
+    return _vector_difference(contents.vector_of(), state)
+
+
+def _vector_difference(got: dict[str, F32], state: State) -> str:
+    if got.keys() != state.vectors.keys():
+        return f"expected vectors of {len(state.vectors)} titles, got {len(got)}"
+    for name, version in state.vectors.items():
+        if got[name].tobytes() != model.vector(name, version).tobytes():
+            return f"{name}: expected the vector of version {version}, got another"
+    return ""
+
+
+def check_derived(contents: Contents, found: Findings) -> None:
+    """Compare ids, aliases and what waits with what the titles say."""
+    rows = contents.by_row.items()
+    found.expect(contents.ids == {t.id: row for row, t in rows}, "ids do not lead to their titles")
+    want = {(alias, row) for row, title in rows for alias in aliases(title)}
+    found.expect(contents.aliases == want, f"aliases differ: {list(contents.aliases ^ want)[:4]}")
+    found.expect(contents.pending <= contents.by_row.keys(), "rows wait that have no title")
+    orphans = set(contents.rows.tolist()) - contents.by_row.keys()
+    found.expect(not orphans, f"vectors without titles: {sorted(orphans)[:6]}")
+
+
+def check_embedded(catalog: Catalog, contents: Contents, found: Findings) -> None:
+    """Compare the vectors a catalogue made with those its embedder makes now."""
+    done = [(r, t) for r, t in contents.by_row.items() if r not in contents.pending]
+    embedder = catalog._text.embedder(catalog._keeper.serve())
+    if embedder is None:
+        found.expect(not done, f"{len(done)} titles count as embedded before there is an embedder")
+        return
+    made = embedder.embed_titles([title for _, title in done])
+    want = {row: v for (row, _), v in zip(done, made, strict=True) if v.any()}
+    have = dict(zip(contents.rows.tolist(), contents.vectors, strict=True))
+    for row, vector in want.items():
+        # Sums run in another order where other titles are embedded in the same call.
+        if row not in have or not np.allclose(have[row], vector, atol=1e-4):
+            found.say(f"row {row}: the vector stored is not its title's")
+            return
+    extra = have.keys() - want.keys() - contents.pending
+    found.expect(not extra, f"rows with a vector their text does not give: {sorted(extra)[:6]}")
+
+
+# -- searching ----------------------------------------------------------------------------
+
+
+@contextmanager
+def walking() -> Iterator[None]:
+    """Walk graphs however few rows they have."""
+    before = searching._EXACT_ROWS, searching._SCAN_COST
+    searching._EXACT_ROWS, searching._SCAN_COST = -1, 1e9
+    try:
+        yield
+    finally:
+        searching._EXACT_ROWS, searching._SCAN_COST = before
+
+
+def brute_force(vectors: F32, queries: F32, k: int, metric: str) -> npt.NDArray[np.int64]:
+    """Return the places of the k best rows of each query, in float64."""
+    rows = vectors.astype(np.float64)
+    if metric == "cosine":
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.argsort(-(queries.astype(np.float64) @ rows.T), axis=1, kind="stable")[:, :k]
+
+
+def recall(catalog: Catalog, contents: Contents, chance: random.Random, k: int = 10) -> float:
+    """Measure recall@k of a walk, seen from outside: ids against brute force on the store."""
+    rows = contents.rows
+    picked = chance.sample(range(len(rows)), min(12, len(rows)))
+    noise = np.random.default_rng(len(rows)).standard_normal((len(picked), contents.meta.dim))
+    scale = np.abs(contents.vectors).mean()
+    queries = (contents.vectors[picked] + 0.3 * scale * noise).astype(np.float32)
+    want = rows[brute_force(contents.vectors, queries, k, contents.meta.metric)]
+    with walking():
+        got = catalog.search_many(queries, k)
+    hits = sum(
+        len({hit.id for hit in some} & {contents.by_row[row].id for row in line})
+        for some, line in zip(got, want.tolist(), strict=True)
+    )
+    return hits / want.size
+
+
+def check_searches(
+    catalog: Catalog, contents: Contents, kind: Kind, chance: random.Random, found: Findings
+) -> None:
+    """Ask for everything, for the nearest, by text and by id."""
+    if not len(contents.rows) or not set(contents.rows.tolist()) <= contents.by_row.keys():
+        return  # a vector without a title was reported already
+    have = {contents.by_row[row].id for row in contents.rows.tolist() if row in contents.by_row}
+    query = contents.vectors[chance.randrange(len(contents.rows))]
+    everything = {hit.id for hit in catalog.search(query, len(contents.rows) + 5)}
+    found.expect(everything == have, f"a search for all misses {sorted(have - everything)[:6]}")
+    measured = recall(catalog, contents, chance)
+    found.facts["recall"] = measured
+    found.expect(measured >= 0.9, f"recall of the recovered graph is {measured:.3f}")
+    some = chance.choice(sorted(have))
+    found.expect(catalog.get(some).id == some, f"{some} is not found by id")
+    if kind.embeds:
+        found.expect(catalog.search(catalog.get(some).overview), "a search by text finds nothing")
+
+
+# -- all of it ----------------------------------------------------------------------------
+
+
+def check(
+    folder: Path,
+    kind: Kind,
+    candidates: Sequence[State],
+    *,
+    seed: int,
+    damaged: bool,
+    lingering: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Reopen a catalogue after a crash and check everything.
+
+    Parameters
+    ----------
+    candidates : sequence of State
+        What it may hold: what was acknowledged, or some of what was not besides.
+    damaged : bool
+        Whether to damage index files first.
+    lingering : sequence of str
+        Files damaged before that nothing has replaced yet.
+
+    Returns
+    -------
+    dict
+        ``violations``, ``matched`` (the candidate found) and figures.
+    """
+    chance, found = random.Random(seed), Findings()
+    hurt = damage(folder, chance) if damaged and (folder / "data.mdb").exists() else []
+    bad = set(hurt) | set(lingering)
+    if chance.random() < 0.3 and (folder / "data.mdb").exists():
+        _check_reader(folder, kind, candidates, found)
+    start = time.perf_counter()
+    with open_catalog(folder, kind) as catalog:
+        found.facts["open_s"] = time.perf_counter() - start
+        contents = _check_contents(catalog, kind, candidates, found)
+        reported = list(catalog._keeper.recovered)
+        needed = generations.file_names(contents.meta)
+        problems = _check_verified(catalog, bad, found)
+        # Where an older file was damaged and what replaced it came at once, nobody needs to know.
+        # (Sealing in the background may have replaced it meanwhile.)
+        needed &= generations.file_names(catalog._store.meta)
+        _check_reported([n for n in hurt if n in needed], reported, problems, found)
+        found.expect(bad or not reported, f"recovered what nobody damaged: {reported}")
+        if kind.embeds:
+            check_embedded(catalog, contents, found)
+        check_searches(catalog, contents, kind, chance, found)
+        _check_readers_gone(catalog, found)
+        if chance.random() < 0.15:
+            _seal_and_check(catalog, kind, bad, chance, found)
+            needed = generations.file_names(catalog._store.meta)
+    found.facts |= {"damaged": hurt, "lingering": sorted(bad & needed), "recovered": reported}
+    return found.as_dict()
+
+
+def _check_contents(
+    catalog: Catalog, kind: Kind, candidates: Sequence[State], found: Findings
+) -> Contents:
+    contents = Contents(catalog)
+    differences = [difference(contents, state, kind) for state in candidates]
+    if "" in differences:
+        # The last that fits: of two that differ in what may wait only, the stricter one.
+        found.matched = len(differences) - 1 - differences[::-1].index("")
+    else:
+        found.say(f"neither what was acknowledged nor what was not: {differences}")
+    check_derived(contents, found)
+    return contents
+
+
+def _check_reader(folder: Path, kind: Kind, candidates: Sequence[State], found: Findings) -> None:
+    try:
+        catalog = open_catalog(folder, kind, read_only=True)
+    except Exception as error:
+        found.expect(not candidates[0].titles, f"a reader cannot open it: {error!r}")
+        return
+    with catalog:
+        contents = Contents(catalog)
+        fits = any(not difference(contents, state, kind) for state in candidates)
+        found.expect(fits, "a reader sees neither what was acknowledged nor what was not")
+        if len(contents.rows):
+            hits = catalog.search(contents.vectors[0], 3)
+            found.expect(hits, "a reader's search finds nothing")
+
+
+def _check_verified(catalog: Catalog, bad: set[str], found: Findings) -> list[str]:
+    report = catalog.verify()
+    unexpected = [p for p in report.problems if not any(name in p for name in bad)]
+    found.expect(not unexpected, f"verify: {unexpected[:4]}")
+    return list(report.problems)
+
+
+def _check_reported(
+    hurt: Sequence[str], reported: list[str], problems: list[str], found: Findings
+) -> None:
+    said = "\n".join(reported + problems)
+    silent = [name for name in hurt if name not in said and not _told_by_number(name, said)]
+    found.facts["undetected"] = len(silent)
+    found.expect(not silent, f"damage was not reported: {silent}; told: {said[:300]}")
+
+
+def _told_by_number(name: str, said: str) -> bool:
+    part, number, _ = name.split(".")
+    return part != "lsa" and f"generation {int(number)} cannot be used" in said
+
+
+def _check_readers_gone(catalog: Catalog, found: Findings) -> None:
+    raw, _ = catalog._store.environment._ready()
+    holders = {int(line.split()[0]) for line in raw.readers().splitlines()[1:]}
+    found.expect(holders <= {os.getpid()}, f"killed readers left places: {holders}")
+
+
+def _seal_and_check(
+    catalog: Catalog, kind: Kind, bad: set[str], chance: random.Random, found: Findings
+) -> None:
+    before = {t.id: t for t in _titles(catalog)}
+    catalog.seal()
+    found.expect({t.id: t for t in _titles(catalog)} == before, "sealing changed titles")
+    _check_verified(catalog, bad, found)
+    check_searches(catalog, Contents(catalog), kind, chance, found)
+
+
+def _titles(catalog: Catalog) -> list[Title]:
+    return [title for title in catalog.get_many(catalog.ids()) if title is not None]

@@ -1,0 +1,167 @@
+/* Walks and scans by several threads at once over one graph, while a writer appends to the head.
+ *
+ * For ThreadSanitizer (.ci/sanitize), and by itself: every thread must find, bit for bit, what one
+ * thread alone found. Threads share the graph, the stored rows and the query, and nothing else:
+ * scratch is each one's own. The head is what Python's is: arrays of which a writer fills rows past
+ * those that were shown, then shows more; readers scan what was shown when they looked.
+ *
+ *     stress [TABLE]...
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+enum { THREADS = 4, ROUNDS = 60, ROWS = 700, WORDS = 4, DEGREE = 12, LEVEL = 40, K = 8, POOL = 48 };
+enum { BITS = 64 * WORDS, STRIDE = 8 * WORDS + 8, HEAD_ROWS = 600 };
+
+typedef struct answer {
+    uint32_t walked[K], scanned[K], exact[K];
+    float walked_scores[K], scanned_scores[K], exact_scores[K];
+} answer;
+
+static struct shared {
+    const tv5_kernels *table;
+    tv5_graph graph;
+    tv5_rows rows;
+    tv5_walk_query query;
+    const float *exact_query;
+    const uint8_t *allow;
+    answer want;
+    uint8_t *head;          /* HEAD_ROWS records */
+    const uint8_t *arriving; /* what the writer appends */
+    atomic_uint shown;
+    atomic_int wrong;
+} shared;
+
+typedef struct reader {
+    pthread_t thread;
+    tv5_scratch scratch;
+    uint64_t list[K];
+} reader;
+
+static void build(const tv5_kernels *table)
+{
+    uint32_t *links = room(4 * (size_t)ROWS * DEGREE), *upper = room(4 * LEVEL * (DEGREE / 2));
+    uint32_t *sizes = room(4);
+    uint8_t *records = bytes((size_t)ROWS * STRIDE), *arriving = bytes((size_t)HEAD_ROWS * STRIDE);
+    float *factors = floats(2 * (ROWS + HEAD_ROWS), NORMAL);
+    for (size_t i = 0; i < ROWS; ++i)
+        memcpy(records + i * STRIDE + 8 * WORDS, factors + 2 * i, 8);
+    for (size_t i = 0; i < HEAD_ROWS; ++i)
+        memcpy(arriving + i * STRIDE + 8 * WORDS, factors + 2 * (ROWS + i), 8);
+    for (size_t i = 0; i < (size_t)ROWS * DEGREE; ++i)
+        links[i] = below(ROWS);
+    for (size_t i = 0; i < (size_t)LEVEL * (DEGREE / 2); ++i)
+        upper[i] = below(LEVEL);
+    *sizes = LEVEL;
+    shared.table = table;
+    shared.graph = (tv5_graph){records, links, upper, sizes, ROWS, WORDS, DEGREE, DEGREE / 2, 1};
+    shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
+    shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f};
+    shared.exact_query = floats(BITS, NORMAL);
+    shared.allow = bitmap(ROWS, 70);
+    shared.head = room((size_t)HEAD_ROWS * STRIDE);
+    shared.arriving = arriving;
+    atomic_store(&shared.shown, 0);
+}
+
+static void prepare(reader *one)
+{
+    one->scratch = (tv5_scratch){
+        .layout = room(TV5_SCRATCH_LAYOUT),
+        .marks = room(ROWS),
+        .pool = room(8 * POOL),
+        .kept = room(8 * K),
+        .fresh = room(4 * DEGREE),
+        .epoch = 200, /* so that it starts over while threads run */
+    };
+    memset(one->scratch.marks, 0, ROWS);
+}
+
+static void ask(reader *one, answer *out)
+{
+    tv5_walk_options options = {POOL, K, shared.allow};
+    tv5_best scanned = {one->list, K, out->scanned, out->scanned_scores};
+    tv5_best exact = {one->list, K, out->exact, out->exact_scores};
+    shared.table->walk(&shared.graph, &shared.query, &options, &one->scratch, out->walked,
+                       out->walked_scores);
+    shared.table->scan_codes(shared.graph.records, ROWS, WORDS, &shared.query, shared.allow,
+                             &scanned);
+    shared.table->scan_rows(&shared.rows, shared.exact_query, NULL, &exact);
+}
+
+/* The best of the rows shown, against the same scan over what the writer takes them from. */
+static int head_is_right(reader *one)
+{
+    uint32_t n = atomic_load_explicit(&shared.shown, memory_order_acquire);
+    uint32_t got[K], want[K];
+    float got_scores[K], want_scores[K];
+    tv5_best here = {one->list, K, got, got_scores};
+    shared.table->scan_codes(shared.head, n, WORDS, &shared.query, NULL, &here);
+    tv5_best there = {one->list, K, want, want_scores};
+    shared.table->scan_codes(shared.arriving, n, WORDS, &shared.query, NULL, &there);
+    return !memcmp(got, want, sizeof got) && !memcmp(got_scores, want_scores, sizeof got_scores);
+}
+
+static void *read_all(void *given)
+{
+    reader *one = given;
+    for (int i = 0; i < ROUNDS; ++i) {
+        answer got;
+        memset(&got, 0, sizeof got);
+        ask(one, &got);
+        if (memcmp(&got, &shared.want, sizeof got) || !head_is_right(one))
+            atomic_fetch_add(&shared.wrong, 1);
+    }
+    return NULL;
+}
+
+static void *append_all(void *unused)
+{
+    (void)unused;
+    for (uint32_t n = 0; n < HEAD_ROWS; ++n) {
+        memcpy(shared.head + (size_t)n * STRIDE, shared.arriving + (size_t)n * STRIDE, STRIDE);
+        atomic_store_explicit(&shared.shown, n + 1, memory_order_release);
+    }
+    return NULL;
+}
+
+static int run(const tv5_kernels *table)
+{
+    reader readers[THREADS + 1];
+    pthread_t writer;
+    seed(11);
+    build(table);
+    for (int i = 0; i <= THREADS; ++i)
+        prepare(readers + i);
+    memset(&shared.want, 0, sizeof shared.want);
+    ask(readers + THREADS, &shared.want);
+    for (int i = 0; i < THREADS; ++i)
+        pthread_create(&readers[i].thread, NULL, read_all, readers + i);
+    pthread_create(&writer, NULL, append_all, NULL);
+    for (int i = 0; i < THREADS; ++i)
+        pthread_join(readers[i].thread, NULL);
+    pthread_join(writer, NULL);
+    release_all();
+    printf("%s: %d threads, %d rounds each: %s\n", table->name, THREADS, ROUNDS,
+           atomic_load(&shared.wrong) ? "FAILED" : "ok");
+    return atomic_load(&shared.wrong) != 0;
+}
+
+int main(int argc, char **argv)
+{
+    int failed = 0;
+    if (argc < 2)
+        for (size_t i = 0; tv5_available(i); ++i)
+            failed |= run(tv5_find(tv5_available(i)));
+    for (int i = 1; i < argc; ++i) {
+        const tv5_kernels *table = tv5_find(argv[i]);
+        if (!table)
+            return fprintf(stderr, "FAILED: no table %s here\n", argv[i]), 1;
+        failed |= run(table);
+    }
+    return failed;
+}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from tv5core import errors
+from tv5core.files import FileRecord
+from tv5core.store import meta
+from tv5core.store.meta import Generation, Meta
+
+FILE = FileRecord("graph.000002.tv5", 1000, 77)
+RECORD = Meta(
+    meta.FORMAT,
+    dim=24,
+    space=1,
+    next_row=50,
+    next_seq=9,
+    next_generation=3,
+    generations=(Generation(2, 7, 1, 40, FILE, FILE),),
+)
+
+
+def transaction(value: bytes | None = None) -> Any:
+    kept: list[bytes | None] = [value]
+    raw = SimpleNamespace(
+        get=lambda key, db: kept[-1], put=lambda key, value, db: kept.append(value)
+    )
+    return SimpleNamespace(raw=raw, dbs=SimpleNamespace(meta=None), kept=kept)
+
+
+def written(record: Meta) -> bytes:
+    txn = transaction()
+    meta.write(txn, record)
+    data = txn.kept[-1]
+    assert isinstance(data, bytes)
+    return data
+
+
+def read(data: bytes) -> Meta | None:
+    return meta.read(transaction(data))
+
+
+def test_round_trip() -> None:
+    assert read(written(RECORD)) == RECORD
+    assert meta.read(transaction()) is None
+
+
+def test_the_checksum_comes_last() -> None:
+    assert msgspec.structs.fields(Meta)[-1].name == "check"
+
+
+def test_any_flipped_bit_is_found() -> None:
+    data = written(RECORD)
+    for place in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << bit
+            with pytest.raises(errors.CorruptFileError):
+                read(bytes(flipped))
+        with pytest.raises(errors.CorruptFileError):
+            read(data[:place])
+
+
+def test_a_record_of_format_1_has_no_checksum() -> None:
+    old = msgspec.structs.replace(RECORD, format=1)
+    assert read(msgspec.msgpack.encode(old)) == old
+    with pytest.raises(errors.CorruptFileError, match="checksum"):
+        read(msgspec.msgpack.encode(RECORD))
+
+
+def test_a_newer_one_is_refused() -> None:
+    with pytest.raises(errors.FormatVersionError, match="got 99"):
+        read(msgspec.msgpack.encode({"format": 99, "what": "ever"}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"space": 2},
+        {"space": -1},
+        {"dim": -1},
+        {"next_seq": 7},
+        {"next_generation": 2},
+        {"next_row": -5},
+    ],
+)
+def test_a_record_against_itself_is_refused(changes: dict[str, int]) -> None:
+    values = {**msgspec.to_builtins(RECORD), **changes, "format": 1}
+    with pytest.raises(errors.CorruptFileError):
+        read(msgspec.msgpack.encode(values))

@@ -1,0 +1,109 @@
+"""Catalogues that earlier versions wrote open, verify and answer as they did."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tv5core import Catalog, Title
+from tv5core.store.meta import FORMAT
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = sorted(path.stem for path in GOLDEN.glob("*.zip"))
+# Text is embedded by the processor's linear algebra, whose last bits differ between machines.
+# Given vectors are whole numbers, and every kernel computes the same bits from them.
+TOLERANCE = {"own": 1e-5}
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    with zipfile.ZipFile(GOLDEN / f"{name}.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(params=NAMES)
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, dict[str, Any]]:
+    name: str = request.param
+    told = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+    return name.split("-")[2], unpacked(name, tmp_path / "c"), told
+
+
+def ask(catalog: Catalog, kind: str, told: dict[str, Any]) -> None:
+    titles = [msgspec.convert(t, Title) for t in told["titles"]]
+    assert catalog.get_many(list(catalog.ids())) == titles
+    facts = catalog.info()
+    assert {name: facts[name] for name in told["facts"]} == told["facts"]
+    alias, owners = told["alias"]
+    assert owners
+    assert list(catalog.find(alias)) == owners
+    assert [(catalog.checkpoint("golden") or b"").hex()] == told["checkpoint"]
+    for exact, asked in ((False, told["searches"]), (True, told["exact"])):
+        for query, hits in asked:
+            same(kind, catalog.search(query, 5, exact=exact), hits)
+    for id_, hits in told["similar"]:
+        same(kind, catalog.similar(id_, 5), hits)
+
+
+def same(kind: str, got: Any, want: list[list[Any]]) -> None:
+    tolerance = TOLERANCE.get(kind, 0)
+    scores = [score for _, score in want]
+    assert [hit.score for hit in got] == pytest.approx(scores, abs=tolerance, rel=0)
+    for place, (hit, (id_, score)) in enumerate(zip(got, want, strict=True)):
+        # Which of two comes first is told only where they differ by more than that.
+        near = scores[max(0, place - 1) : place] + scores[place + 1 : place + 2]
+        if all(abs(score - other) > 2 * tolerance for other in near) and place < len(want) - 1:
+            assert hit.id == id_
+
+
+def test_every_format_is_there() -> None:
+    kinds = {tuple(name.split("-")[1:]) for name in NAMES}
+    for number in range(1, FORMAT + 1):
+        assert {(str(number), kind) for kind in ("given", "inner", "own")} <= kinds, (
+            "a format needs golden catalogues: python tests/golden/make.py tests/golden"
+        )
+
+
+def test_a_reader_answers_as_before(golden: tuple[str, Path, dict[str, Any]]) -> None:
+    kind, folder, told = golden
+    with Catalog.open(folder, read_only=True) as catalog:
+        ask(catalog, kind, told)
+        report = catalog.verify()
+        assert report.ok, report.problems
+        assert catalog.info()["recovered"] == []
+
+
+def test_a_writer_answers_as_before_and_goes_on(golden: tuple[str, Path, dict[str, Any]]) -> None:
+    kind, folder, told = golden
+    with Catalog.open(folder) as catalog:
+        ask(catalog, kind, told)
+        assert catalog.info()["recovered"] == []
+        assert catalog._store.meta.format == FORMAT
+        catalog.delete(next(catalog.ids()))
+        catalog.seal()
+        report = catalog.verify()
+        assert report.ok, report.problems
+        assert catalog.count() == told["facts"]["titles"] - 1
+
+
+def test_a_backup_and_an_export_answer_as_before(
+    golden: tuple[str, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    kind, folder, told = golden
+    with Catalog.open(folder, read_only=True) as catalog:
+        catalog.backup(tmp_path / "backup")
+        catalog.export(tmp_path / "export")
+    with Catalog.open(tmp_path / "backup", read_only=True) as catalog:
+        ask(catalog, kind, told)
+    # The graph of an export is built anew: exact searches tell.
+    Catalog.restore(tmp_path / "export", tmp_path / "restored")
+    with Catalog.open(tmp_path / "restored", read_only=True) as catalog:
+        assert catalog.get_many(list(catalog.ids())) == [
+            msgspec.convert(title, Title) for title in told["titles"]
+        ]
+        for query, hits in told["exact"]:
+            same(kind, catalog.search(query, 5, exact=True), hits)

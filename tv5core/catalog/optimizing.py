@@ -1,0 +1,113 @@
+"""Collect what is no longer needed, while searches and changes go on.
+
+What piles up by itself is bounded without this: the graph is built anew once a fifth of its rows
+were removed (where ``auto_seal`` is on), the head and the journal are kept short, and LMDB writes
+to free pages before its file grows. Optimizing does now what would be done then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from tv5core.catalog.index import IndexKeeper
+from tv5core.files.steps import reached
+from tv5core.store import Store, embeddings, generations, journal
+from tv5core.store.databases import used_bytes
+from tv5core.store.environment import Txn
+from tv5core.store.meta import Meta
+from tv5core.types import Progress
+
+__all__ = ["OptimizeReport", "optimize", "reusable_bytes"]
+
+
+class OptimizeReport(msgspec.Struct, frozen=True):
+    """What optimizing reclaimed.
+
+    Attributes
+    ----------
+    removed_rows : int
+        Rows of deleted or replaced vectors that the index held and holds no more.
+    sealed : bool
+        Whether the graph was built anew.
+    journal_entries : int
+        Entries of the journal that were dropped or folded into one.
+    old_vectors : int
+        Vectors of abandoned embedding spaces that were deleted.
+    files : list of str
+        Files that nothing referred to.
+    dead_readers : int
+        Places of killed processes in LMDB's table of readers, which kept pages from reuse.
+    bytes_before, bytes_after : int
+        Size of all files of the catalogue.
+    reusable_bytes : int
+        Free pages within ``data.mdb``: LMDB writes to them before the file grows, but never makes
+        it smaller. A compact backup does.
+    """
+
+    removed_rows: int
+    sealed: bool
+    journal_entries: int
+    old_vectors: int
+    files: list[str]
+    dead_readers: int
+    bytes_before: int
+    bytes_after: int
+    reusable_bytes: int
+
+
+def optimize(store: Store, keeper: IndexKeeper, progress: Progress | None) -> OptimizeReport:
+    """Do it; see ``Catalog.optimize``."""
+    report = keeper.checked(progress)
+    before, garbage, generation = _size(store), _garbage(keeper), keeper.served.generation
+    entries = _in_transaction(store, journal.count)
+    report(0, 3, "tidying")
+    with store.maintenance:
+        dead = store.environment.check_readers()
+        files = store.tidy()
+        old = embeddings.drop_spaces(store.environment, store.meta.space)
+    reached("optimize: tidied")
+    report(1, 3, "tidying")
+    keeper.seal(progress)
+    reached("optimize: sealed")
+    report(2, 3, "tidying")
+    store.write(_fold)
+    reached("optimize: folded")
+    report(3, 3, "tidying")
+    size = _size(store)
+    return OptimizeReport(
+        removed_rows=max(0, garbage - _garbage(keeper)),
+        sealed=keeper.served.generation != generation,
+        journal_entries=max(0, entries - _in_transaction(store, journal.count)),
+        old_vectors=old,
+        files=files,
+        dead_readers=dead,
+        bytes_before=before,
+        bytes_after=size,
+        reusable_bytes=reusable_bytes(store),
+    )
+
+
+def _fold(txn: Txn, meta: Meta) -> tuple[Meta, None]:
+    return journal.fold(txn, meta), None
+
+
+def _in_transaction(store: Store, ask: Callable[[Txn], int]) -> int:
+    with store.read() as txn:
+        return ask(txn)
+
+
+def _garbage(keeper: IndexKeeper) -> int:
+    index = keeper.serve().index
+    return 0 if index is None else index.removed_count
+
+
+def _size(store: Store) -> int:
+    return sum(generations.file_sizes(store.folder).values())
+
+
+def reusable_bytes(store: Store) -> int:
+    """Return the size of the free pages within ``data.mdb``."""
+    used = _in_transaction(store, used_bytes)
+    return max(0, (store.folder / "data.mdb").stat().st_size - used)

@@ -1,0 +1,222 @@
+"""Make a catalogue of an export: title for title, bit for bit.
+
+Importing is for other people's files: it matches and merges what is about one work. An export is
+brought back as it is instead, into a new folder.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.backup import BackupReport, checked_copy
+from tv5core.catalog.exporting import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
+from tv5core.catalog.index import IndexKeeper
+from tv5core.errors import CorruptFileError, FormatVersionError
+from tv5core.files import FileRecord, SectionFile
+from tv5core.store import Store, embeddings, generations, journal, titles
+from tv5core.store import meta as records
+from tv5core.store.environment import Txn
+from tv5core.store.meta import Meta
+from tv5core.store.staging import kept_bytes, staged
+from tv5core.text import lsa_model
+from tv5core.types import Progress, Title
+
+__all__ = ["is_export", "restore_export"]
+
+_BLOCK = 1_000
+_decoder = msgspec.json.Decoder(Title)
+
+
+class _Exact(msgspec.Struct):
+    tv5_title: str = ""
+
+
+class _Item(NamedTuple):
+    title: Title
+    data: bytes
+    vector: bytes | None
+    pending: bool
+
+
+def is_export(folder: Path) -> bool:
+    """Say whether a folder is an export."""
+    return (folder / EXPORT).is_file()
+
+
+def restore_export(source: Path, dest: Path, report: Progress) -> BackupReport:
+    """Make a catalogue of an export; see ``Catalog.restore``."""
+    manifest = _read_manifest(source)
+    with staged(dest) as folder:
+        _check_files(source, manifest, report)
+        kinds = {"metric": manifest.metric, "rescoring": manifest.rescoring}
+        store = Store.open(folder, create=True, read_only=False, **kinds)
+        try:
+            _fill(store, source, manifest, report)
+            keeper = IndexKeeper(store, auto_seal=False)
+            keeper.seal(report)
+            keeper.close()
+        finally:
+            store.close()
+        checked = checked_copy(folder, report)
+        size = kept_bytes(folder)
+    return BackupReport(str(dest), checked.get("titles", 0), checked.get("vectors", 0), size)
+
+
+# -- what is read -------------------------------------------------------------------------
+
+
+def _read_manifest(source: Path) -> Manifest:
+    path = source / EXPORT
+    raw = path.read_bytes()
+    try:
+        version = msgspec.json.decode(raw, type=dict[str, object]).get("tv5_export")
+        if isinstance(version, int) and version > EXPORT_VERSION:
+            raise FormatVersionError(
+                f"{path}: expected an export of version {EXPORT_VERSION} or less, got {version}: "
+                "a newer tv5core wrote it"
+            )
+        return msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise CorruptFileError(f"{path}: expected an export's description, got {error}") from error
+
+
+def _check_files(source: Path, manifest: Manifest, report: Progress) -> None:
+    for done, (name, want) in enumerate(sorted(manifest.files.items())):
+        report(done, len(manifest.files), "checking files")
+        path = source / Path(name).name  # nothing outside the folder
+        if not path.is_file():
+            raise CorruptFileError(f"{path}: expected {want[0]} bytes, got no file")
+        got = checksum_of(path)
+        if got != tuple(want):
+            raise CorruptFileError(
+                f"{path}: expected {want[0]} bytes of checksum {want[1]:08x}, got {got[0]} of "
+                f"{got[1]:08x}"
+            )
+
+
+def _items(source: Path, manifest: Manifest) -> Iterator[_Item]:
+    """Join the lines with the vectors and marks, which come in the same order."""
+    matrix = _matrix(source, manifest)
+    with (
+        (source / "titles.jsonl").open("rb") as lines,
+        (source / "ids.txt").open("rb") as ids,
+        (source / "pending.txt").open("rb") as marks,
+    ):
+        owners, waiting = _Names(ids), _Names(marks)
+        for line in lines:
+            title, data = _title(line)
+            at = owners.take(title.id)
+            vector = None if at is None else matrix[at].tobytes()
+            yield _Item(title, data, vector, waiting.take(title.id) is not None)
+    if owners.left or waiting.left:
+        raise CorruptFileError(f"{source}: expected ids in the order of titles, got others")
+
+
+class _Names:
+    """Ids in the order of the titles, taken one by one."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self._at = -1
+        self._advance()
+
+    def _advance(self) -> None:
+        self.left = next(self._lines, b"").rstrip(b"\n").decode()
+        self._at += 1
+
+    def take(self, id: str) -> int | None:
+        """Return an id's place if it is the next one."""
+        if not self.left or self.left != id:
+            return None
+        at = self._at
+        self._advance()
+        return at
+
+
+def _matrix(source: Path, manifest: Manifest) -> npt.NDArray[np.float32]:
+    path = source / "vectors.npy"
+    try:
+        # An empty matrix cannot be mapped.
+        matrix = np.load(path, mmap_mode="r" if manifest.vectors else None, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise CorruptFileError(f"{path}: expected a matrix, got {error}") from error
+    want = (manifest.vectors, manifest.dim)
+    if matrix.dtype != np.dtype("<f4") or matrix.shape != want:
+        raise CorruptFileError(
+            f"{path}: expected float32 of shape {want}, got {matrix.dtype} of {matrix.shape}"
+        )
+    return matrix  # type: ignore[no-any-return]
+
+
+def _title(line: bytes) -> tuple[Title, bytes]:
+    try:
+        if EXACT_FIELD.encode() in line:
+            exact = msgspec.json.decode(line, type=_Exact).tv5_title
+            if exact:
+                data = titles.framed(base64.b64decode(exact, validate=True))
+                return titles.decode(data), data
+        title = _decoder.decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise CorruptFileError(f"expected a title, got {error}") from error
+    return title, titles.check_title(title, 0)
+
+
+# -- what is written ----------------------------------------------------------------------
+
+
+def _fill(store: Store, source: Path, manifest: Manifest, report: Progress) -> None:
+    items, done = _items(source, manifest), 0
+    model = _bring_model(store, source, manifest)
+    while some := list(islice(items, _BLOCK)):
+        store.write(partial(_store, some, manifest))
+        done += len(some)
+        report(done, manifest.titles, "storing")
+    if done != manifest.titles:
+        raise CorruptFileError(f"{source}: expected {manifest.titles} titles, got {done}")
+    store.write(lambda txn, meta: (_finish(txn, meta, manifest, model), None))
+
+
+def _store(some: list[_Item], manifest: Manifest, txn: Txn, meta: Meta) -> tuple[Meta, None]:
+    vectors: list[int] = []
+    others: list[int] = []
+    for row, item in enumerate(some, start=meta.next_row):
+        if titles.find(txn, item.title.id) is not None:
+            raise CorruptFileError(f"expected each id once, got {item.title.id!r} twice")
+        titles.put(txn, row, item.data, item.title, None)
+        (others if item.vector is None else vectors).append(row)
+        if item.vector is not None:
+            embeddings.put_bytes(txn, manifest.space, row, item.vector)
+        if item.pending:
+            titles.set_pending(txn, row, pending=True)
+    journal.append(txn, meta.next_seq, vectors, others)
+    changes = {"next_row": meta.next_row + len(some), "next_seq": meta.next_seq + 1}
+    return msgspec.structs.replace(meta, **changes), None
+
+
+def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: FileRecord | None) -> Meta:
+    for name, value in manifest.checkpoints.items():
+        records.set_checkpoint(txn, name, base64.b64decode(value))
+    same = ("dim", "embedder", "space", "fitted_on", "settings", "text_settings")
+    kept = {name: getattr(manifest, name) for name in same}
+    return msgspec.structs.replace(meta, model=model, **kept)
+
+
+def _bring_model(store: Store, source: Path, manifest: Manifest) -> FileRecord | None:
+    if "embedder.tv5" not in manifest.files:
+        return None
+    path = generations.model_path(store.folder, manifest.space)
+    temporary = generations.temporary(path)
+    temporary.write_bytes((source / "embedder.tv5").read_bytes())
+    file = SectionFile.open(temporary, lsa_model.KIND, lsa_model.VERSION)
+    record = FileRecord(path.name, file.size, file.checksum)
+    file.close()
+    return generations.publish(path, record)

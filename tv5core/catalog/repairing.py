@@ -1,0 +1,104 @@
+"""Rebuild what a check found wrong, from what is sound.
+
+Titles and vectors are the truth, so they are never touched where they are sound; everything else
+is made from them. What cannot be made again is reported, and left where it is unless the user
+asks for a quarantine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tv5core.catalog.embedding import TextSide
+from tv5core.catalog.index import IndexKeeper
+from tv5core.catalog.verifying import check_all
+from tv5core.files.steps import reached
+from tv5core.store import Store, VerifyReport, embeddings, mending, upkeep
+from tv5core.store.derived import DERIVED
+from tv5core.store.findings import Findings
+from tv5core.types import Progress
+
+__all__ = ["mend_all"]
+
+
+def mend_all(
+    store: Store,
+    keeper: IndexKeeper,
+    text: TextSide,
+    progress: Progress | None,
+    quarantine: Path | None,
+) -> VerifyReport:
+    """Check, mend what can be mended, and check again; see ``Catalog.verify``."""
+    found = check_all(store, keeper, progress)
+    work = _Repair(store, keeper, text, keeper.checked(progress))
+    if not found.parts and not keeper.recovered:
+        return found.report()
+    work.run(found, quarantine)
+    return check_all(store, keeper, progress).report([*keeper.recovered, *work.done])
+
+
+class _Repair:
+    def __init__(self, store: Store, keeper: IndexKeeper, text: TextSide, report: Progress) -> None:
+        self._store, self._keeper, self._text, self._report = store, keeper, text, report
+        self.done: list[str] = []
+
+    def run(self, found: Findings, quarantine: Path | None) -> None:
+        parts = found.parts
+        if "title" in parts and quarantine is not None:
+            self._quarantine(quarantine)
+        if parts & {"derived", "stray", "title"}:
+            self._derived()
+            reached("repair: derived mended")
+        if "pending" in parts:
+            count = mending.remove_pending(self._store)
+            self.done.append(f"removed {_many(count, 'pending mark')} without a title")
+        if parts & {"vector", "orphan"}:
+            self._vectors()
+            reached("repair: vectors mended")
+        if "spaces" in parts:
+            self._spaces()
+        if "journal" in parts:
+            mending.restart_journal(self._store)
+            self.done.append("began the journal anew")
+        if "model" in parts:
+            self._text.refit(self._report)
+            self.done.append("fitted the embedder anew and embedded all titles with it")
+        lost = bool(self._keeper.recovered) and not self._keeper.served.generation
+        if parts & {"file", "index", "journal"} or lost:
+            self._keeper.rebuild(self._report)
+            reached("repair: index built")
+            self.done.append("built the index anew from the stored vectors")
+
+    def _quarantine(self, path: Path) -> None:
+        count = mending.quarantine(self._store, path)
+        self._keeper.follow()
+        self.done.append(f"moved {_many(count, 'title')} that cannot be decoded to {path}")
+
+    def _derived(self) -> None:
+        for member in DERIVED:
+            removed, restored = upkeep.converge(self._store.environment, member, self._report)
+            if removed or restored:
+                self.done.append(f"{member.name}: entries removed: {removed}, restored: {restored}")
+
+    def _vectors(self) -> None:
+        unsound = mending.unsound_vectors(self._store)
+        mending.remove_vectors(self._store, unsound.orphans, pending=False)
+        mending.remove_vectors(self._store, unsound.broken, pending=True)
+        self._keeper.follow()
+        if unsound.orphans:
+            self.done.append(f"removed {_many(len(unsound.orphans), 'vector')} without a title")
+        if unsound.broken:
+            made = self._text.embed_pending(self._report)
+            self.done.append(
+                f"removed {_many(len(unsound.broken), 'vector')} of no use, and embedded "
+                f"{_many(made, 'title')} anew"
+            )
+
+    def _spaces(self) -> None:
+        with self._store.maintenance:
+            count = embeddings.drop_spaces(self._store.environment, self._store.meta.space)
+        self.done.append(f"removed {_many(count, 'vector')} of other embedding spaces")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""Check a catalogue: its files, its store, and its index against the vectors it is made from."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index import IndexKeeper
+from tv5core.store import Store, embeddings, journal, verification
+from tv5core.store.embeddings import Gathered, is_sound
+from tv5core.store.environment import Txn
+from tv5core.store.findings import Findings
+from tv5core.store.meta import Meta
+from tv5core.text import lsa_model
+from tv5core.types import Progress
+from tv5core.vectors.audit import IndexAudit
+from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+
+__all__ = ["KINDS", "check_all"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+KINDS = {
+    "graph": (GRAPH_KIND, VERSION),
+    "rows": (ROWS_KIND, VERSION),
+    "lsa": (lsa_model.KIND, lsa_model.VERSION),
+}
+
+_BLOCK = 4_096
+"""Rows looked at again at one moment, where index and store seemed to differ."""
+_TRIES = 50
+
+
+def check_all(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Findings:
+    """Check everything; others may search and change the catalogue meanwhile."""
+    findings = Findings()
+    report = keeper.checked(progress)
+    _check_files(store, findings, report)
+    rows = _Rows(store, keeper)
+    verification.check_store(store.environment, findings, report, rows.compare)
+    _check_spaces(store, findings)
+    report(0, 1, "checking graph")
+    rows.finish(findings)
+    report(1, 1, "checking graph")
+    return findings
+
+
+def _check_files(store: Store, findings: Findings, report: Progress) -> None:
+    """Check the files that the record names, also after they were looked at."""
+    while True:
+        with store.read() as txn:
+            meta = store.refresh(txn)
+        found = Findings()
+        verification.check_files(store.folder, meta, KINDS, found, report)
+        with store.read() as txn:
+            now = store.refresh(txn)
+        if not found.parts or (now.generations, now.model) == (meta.generations, meta.model):
+            findings.join(found)
+            return
+
+
+def _check_spaces(store: Store, findings: Findings) -> None:
+    """Look for vectors of other embedding spaces, unless someone may be filling one now.
+
+    Only the writer can tell, and no search ever sees them.
+    """
+    if not store.writable or not store.maintenance.acquire(blocking=False):
+        return
+    try:
+        with store.read() as txn:
+            space = store.refresh(txn).space
+            if embeddings.has_other_spaces(txn, space):
+                findings.add("spaces", f"expected vectors of space {space} alone, got others too")
+    finally:
+        store.maintenance.release()
+
+
+class _Rows:
+    """The index's rows compared with the stored vectors, while both may change.
+
+    What seems to differ may only have changed between the two looks. So it is looked at again at
+    the end, when the index is known to contain exactly what a transaction sees.
+    """
+
+    def __init__(self, store: Store, keeper: IndexKeeper) -> None:
+        self._store, self._keeper = store, keeper
+        index = keeper.serve().index
+        self._audit = None if index is None else index.audit()
+        self._suspects: list[I64] = []
+
+    def compare(self, rows: I64, vectors: F32) -> None:
+        """Compare a block of rows with their stored vectors."""
+        wrong = self._audit.compare(rows, vectors) if self._audit else rows.tolist()
+        if wrong:
+            self._suspects.append(np.asarray([*wrong], np.int64))
+
+    def finish(self, findings: Findings) -> None:
+        """Look again at what seemed to differ, and at the graph itself."""
+        if self._audit is not None:
+            for sentence in self._audit.structure():
+                findings.add("index", f"graph: {sentence}")
+            self._suspects.append(self._audit.unseen())
+        rows = (
+            np.unique(np.concatenate(self._suspects)) if self._suspects else np.empty(0, np.int64)
+        )
+        for start in range(0, len(rows), _BLOCK):
+            self._look_again(rows[start : start + _BLOCK], findings)
+
+    def _look_again(self, rows: I64, findings: Findings) -> None:
+        """Judge suspects that stand still for a moment.
+
+        Those that others change at this very moment are looked at once more. One that never
+        stands still is left: each of its changes passes through the index anew.
+        """
+        wrong: dict[int, str] = {}
+        for _ in range(_TRIES):
+            with self._store.lock:
+                audit, found, rows = self._at_one_moment(rows)
+            wrong |= _differences(audit, found)
+            if not len(rows):
+                break
+        for row, what in sorted(wrong.items()):
+            findings.add("index", f"row {row}: {what}")
+
+    def _at_one_moment(self, rows: I64) -> tuple[IndexAudit | None, Gathered | None, I64]:
+        """Return the index, what is stored of rows it is in step with, and the other rows."""
+        served = self._keeper.serve()
+        with self._store.read() as txn:
+            meta = self._store.refresh(txn)
+            changed = journal.rows_after(txn, served.applied, meta)
+            if served.space != meta.space or changed is None:
+                return None, None, rows
+            late = np.intersect1d(rows, changed)
+            found = _stored(txn, meta, np.setdiff1d(rows, late))
+        return None if served.index is None else served.index.audit(), found, late
+
+
+def _differences(audit: IndexAudit | None, found: Gathered | None) -> dict[int, str]:
+    if found is None:
+        return {}
+    if audit is None:
+        return dict.fromkeys(found.rows.tolist(), "expected in the index, but is not")
+    wrong = audit.compare(found.rows, found.vectors)
+    extra = np.intersect1d(audit.unseen(), found.absent)
+    return wrong | dict.fromkeys(extra.tolist(), "in the index without a stored vector")
+
+
+def _stored(txn: Txn, meta: Meta, rows: I64) -> Gathered:
+    """Gather the sound vectors among some rows; the others are told of already."""
+    stored = {row: embeddings.bytes_of(txn, meta.space, row) for row in rows.tolist()}
+    absent = [row for row, data in stored.items() if data is None]
+    sound = {row: d for row, d in stored.items() if d is not None and is_sound(d, meta.dim)}
+    matrix = np.frombuffer(b"".join(sound.values()), "<f4").reshape(len(sound), meta.dim)
+    vectors = matrix.astype(np.float32, copy=False)
+    return Gathered(np.asarray([*sound], np.int64), vectors, np.asarray(absent, np.int64))

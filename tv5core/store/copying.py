@@ -1,0 +1,152 @@
+"""Copy a store while others write to it: LMDB's file as of one moment, and the files it names."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from tv5core.errors import CatalogError
+from tv5core.files import FileRecord, disk_errors
+from tv5core.store import generations
+from tv5core.store import meta as records
+from tv5core.store.environment import Environment
+from tv5core.store.meta import Meta
+from tv5core.store.store import Store
+from tv5core.types import Progress
+
+__all__ = ["copy_store"]
+
+_CHUNK = 1 << 20
+_TRIES = 10
+
+
+def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -> Meta:
+    """Copy a catalogue into an empty folder; return the record of the copy.
+
+    LMDB's file is copied as one transaction sees it. The files that go with it may be replaced
+    by the writer at any moment, so those named by the record just before are held open: what is
+    open is there, whatever becomes of its name. Where a sealing came between the two, the copy
+    is made again.
+
+    Parameters
+    ----------
+    store : Store
+    folder : Path
+    compact : bool
+        Leave out free pages.
+    report : callable
+        An exception it raises ends the copy.
+    """
+    for _ in range(_TRIES):
+        with ExitStack() as stack:
+            held = _hold(store, stack)
+            _copy_lmdb(store.environment, folder / "data.mdb", compact=compact, report=report)
+            meta = _record_of(folder)
+            if {record.name for record in generations.records(meta)} <= held.keys():
+                _copy_files(meta, held, folder, report)
+                return meta
+    raise CatalogError(f"{store.folder}: expected a moment without sealing, got none")
+
+
+def _hold(store: Store, stack: ExitStack) -> dict[str, BinaryIO | None]:
+    """Open the files the record names; None for one that is missing."""
+    with store.read() as txn:
+        needed = generations.records(store.refresh(txn))
+    held: dict[str, BinaryIO | None] = {}
+    for record in needed:
+        try:
+            held[record.name] = stack.enter_context((store.folder / record.name).open("rb"))
+        except FileNotFoundError:
+            held[record.name] = None
+    return held
+
+
+def _record_of(folder: Path) -> Meta:
+    environment = Environment.acquire(folder, writable=False)
+    try:
+        with environment.read() as txn:
+            meta = records.read(txn)
+    finally:
+        environment.release()
+    if meta is None:
+        raise CatalogError(f"{folder}: expected a copy with a record, got one without")
+    return meta
+
+
+# -- LMDB's file --------------------------------------------------------------------------
+
+
+def _copy_lmdb(environment: Environment, path: Path, *, compact: bool, report: Progress) -> None:
+    """Have LMDB write into a pipe, whose other end we may close to end it."""
+    total = (environment.folder / "data.mdb").stat().st_size
+    source, sink = os.pipe()
+    writing = _Writing(environment, sink, compact=compact)
+    try:
+        with disk_errors(path), os.fdopen(source, "rb", buffering=0) as pipe, path.open("wb") as to:
+            writing.start()
+            _pump(pipe, to, total, report, "copying the store")
+            to.flush()
+            os.fsync(to.fileno())
+    finally:
+        writing.end()
+    if writing.error is not None:
+        raise writing.error
+
+
+class _Writing(threading.Thread):
+    def __init__(self, environment: Environment, sink: int, *, compact: bool) -> None:
+        super().__init__(name="tv5-copy", daemon=True)
+        self._environment, self._sink, self._compact = environment, sink, compact
+        self._begun = False
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        super().start()
+        self._begun = True
+
+    def run(self) -> None:
+        try:
+            self._environment.copy(self._sink, compact=self._compact)
+        except Exception as error:  # noqa: BLE001 - raised again by whoever asked for the copy
+            self.error = error
+        finally:
+            os.close(self._sink)
+
+    def end(self) -> None:
+        """Wait for the end, which comes soon once nobody reads the pipe."""
+        if self._begun:
+            self.join()
+        else:
+            os.close(self._sink)
+
+
+def _pump(source: BinaryIO, to: BinaryIO, total: int, report: Progress, stage: str) -> None:
+    done = 0
+    report(0, total, stage)
+    while data := source.read(_CHUNK):
+        to.write(data)
+        done += len(data)
+        report(min(done, total), total, stage)
+
+
+# -- the files beside it ------------------------------------------------------------------
+
+
+def _copy_files(
+    meta: Meta, held: dict[str, BinaryIO | None], folder: Path, report: Progress
+) -> None:
+    """Copy the bytes, not the links: a backup must not share what it is to protect."""
+    for record in generations.records(meta):
+        source = held[record.name]
+        if source is not None:
+            _copy_file(record, source, folder / record.name, report)
+
+
+def _copy_file(record: FileRecord, source: BinaryIO, path: Path, report: Progress) -> None:
+    with disk_errors(path), path.open("wb") as to:
+        _pump(source, to, record.size, report, f"copying {record.name}")
+        to.flush()
+        os.fsync(to.fileno())

@@ -1,0 +1,171 @@
+"""LMDB's file opened as a catalogue's: its sub-databases, checked before they are read."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import lmdb
+
+from tv5core.errors import CorruptFileError, NotACatalogError
+from tv5core.store.derived import DERIVED
+
+__all__ = ["Buffers", "Databases", "Txn", "open_lmdb", "used_bytes"]
+
+_MAX_READERS = 1024  # transactions at once, over all processes
+_SPARE_TXNS = 8
+
+Buffers: TypeAlias = "lmdb.Transaction[memoryview]"
+
+
+class Databases(NamedTuple):
+    """Handles of the sub-databases, valid within one transaction."""
+
+    meta: lmdb._Database
+    titles: lmdb._Database
+    vectors: lmdb._Database
+    pending: lmdb._Database
+    journal: lmdb._Database
+    derived: Mapping[str, lmdb._Database]
+    """Sub-databases of the members of ``derived.DERIVED``, by name."""
+
+
+_CORE = tuple(name for name in Databases._fields if name != "derived")
+_DERIVED = {name: several for member in DERIVED for name, several in member.databases.items()}
+
+
+class Txn(NamedTuple):
+    """A transaction and the databases it may touch.
+
+    Values are views of the map: they must be copied or decoded before it ends.
+    """
+
+    raw: Buffers
+    dbs: Databases
+
+
+# LMDB's first page: a page head, then magic, version, address, size of the map, two descriptions
+# of 48 bytes (the first begins with the size of a page), last page, last transaction.
+_META = struct.Struct("<16xI20xI100xQ")
+_META_BYTES = _META.size
+_MAGIC = 0xBEEFC0DE
+
+
+def open_lmdb(
+    folder: Path, *, writable: bool, fresh_bytes: int
+) -> tuple[lmdb.Environment, Databases]:
+    """Open LMDB in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    writable : bool
+        Whether to create what is missing.
+    fresh_bytes : int
+        Size of the map; 0 for as large as its last writer made it.
+
+    Raises
+    ------
+    CorruptFileError, NotACatalogError, lmdb.Error
+    """
+    if writable:
+        _remove_unborn(folder / "data.mdb")
+    raw = lmdb.open(
+        os.fspath(folder),
+        map_size=fresh_bytes,
+        readonly=not writable,
+        create=writable,
+        max_dbs=len(_CORE) + len(_DERIVED),
+        max_readers=_MAX_READERS,
+        max_spare_txns=_SPARE_TXNS,
+        lib_version=0,  # the 0.9 file format, which every LMDB reads
+    )
+    try:
+        _check_size(raw, folder)
+        return raw, _open_databases(raw, folder, writable=writable)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _remove_unborn(path: Path) -> None:
+    """Remove a file whose making was cut short; LMDB would refuse it for ever.
+
+    LMDB begins a file with two pages that say "transaction 0" and puts later transactions' into
+    them in turn, so a file shorter than both that says 0 in the first never held a catalogue.
+    """
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(_META_BYTES), os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return
+    if len(head) == _META_BYTES:
+        magic, page_bytes, last = _META.unpack(head)
+        if magic == _MAGIC and size < 2 * page_bytes and last == 0:
+            path.unlink()
+
+
+def _check_size(raw: lmdb.Environment, folder: Path) -> None:
+    """Refuse a file that was cut short: reading a page past its end kills the process."""
+    want = (raw.info()["last_pgno"] + 1) * raw.stat()["psize"]
+    size = (folder / "data.mdb").stat().st_size
+    if 0 < size < want:
+        raise CorruptFileError(f"{folder}/data.mdb: expected {want} bytes, got {size}")
+
+
+def _open_databases(raw: lmdb.Environment, folder: Path, *, writable: bool) -> Databases:
+    with raw.begin() as txn:
+        fresh = writable and txn.stat()["entries"] == 0
+    if fresh:
+        with raw.begin(write=True, buffers=True) as txn:  # all of them are created, or none
+            core = [_open_database(raw, name, txn) for name in _CORE]
+            derived = {name: _open_database(raw, name, txn) for name in _DERIVED}
+            return Databases._make([*core, derived])
+    try:
+        core = [_open_database(raw, name) for name in _CORE]
+    except lmdb.NotFoundError as error:
+        raise NotACatalogError(
+            f"expected a catalogue in {folder}, got an LMDB file of something else"
+        ) from error
+    return Databases._make([*core, _open_derived(raw, writable=writable)])
+
+
+def _open_derived(raw: lmdb.Environment, *, writable: bool) -> dict[str, lmdb._Database]:
+    """Open what is derived; the writer makes what an older tv5core did not keep."""
+    found: dict[str, lmdb._Database] = {}
+    for name in _DERIVED:
+        try:
+            found[name] = _open_database(raw, name)
+        except lmdb.NotFoundError:
+            if writable:
+                with raw.begin(write=True, buffers=True) as txn:
+                    found[name] = _open_database(raw, name, txn)
+    return found
+
+
+def _open_database(
+    raw: lmdb.Environment, name: str, creating: Buffers | None = None
+) -> lmdb._Database:
+    several = _DERIVED.get(name, False)
+    return raw.open_db(
+        name.encode(), creating, create=creating is not None, dupsort=several, dupfixed=several
+    )
+
+
+def used_bytes(txn: Txn) -> int:
+    """Count the bytes of ``data.mdb`` that hold something.
+
+    The rest is free and written to before the file grows; LMDB never makes a file smaller.
+    """
+    used = 0
+    for stat in (txn.raw.stat(), *(txn.raw.stat(database) for database in _all(txn.dbs))):
+        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+        used += stat["psize"] * pages
+    return used
+
+
+def _all(dbs: Databases) -> list[lmdb._Database]:
+    return [*dbs[:-1], *dbs.derived.values()]

@@ -1,0 +1,236 @@
+"""What is derived from titles, and changes with them in the same transaction.
+
+Everything that is computed from titles and stored beside them is a member of :data:`DERIVED`:
+each change of a title passes through all of them, ``verify`` checks each of them against the
+titles in both directions, and ``repair`` makes each agree again. To add one (postings of genres,
+say), write a class with the methods of :class:`Derived`, or use :class:`RowIndex`, put it into the
+tuple, and raise ``FORMAT`` in ``tv5core.store.meta``: an older tv5core would not keep it up. A
+catalogue written before is brought up to date when it is next opened for writing, as it is when
+a member's ``version`` has moved; until then, a reader finds the sub-database missing or stale.
+
+Nothing here looks at anything but titles, sub-databases and rows, so it lies under the rest of
+the store.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from tv5core.errors import CorruptFileError
+from tv5core.store.aliases import aliases
+from tv5core.types import Title
+
+if TYPE_CHECKING:
+    import lmdb
+
+    from tv5core.store.environment import Txn
+
+__all__ = ["DERIVED", "MAX_KEY_BYTES", "Derived", "Entry", "Lookup", "RowIndex", "key_of"]
+
+MAX_KEY_BYTES = 256
+"""Longest text looked up; what is longer is no key, and neither is what is empty."""
+
+_ROW = struct.Struct(">Q")
+
+Entry = tuple[bytes, bytes]
+"""A key and its value in a sub-database."""
+
+Lookup = Callable[[int], "Title | None"]
+"""From a row to its title; raises CorruptFileError where it cannot be decoded."""
+
+
+class Strays(NamedTuple):
+    """Part of a walk over a member's entries.
+
+    Attributes
+    ----------
+    found : list of Entry
+        Those that no title accounts for.
+    last : Entry or None
+        Where to go on from; None after the end.
+    looked_at : int
+    """
+
+    found: list[Entry]
+    last: Entry | None
+    looked_at: int
+
+
+class Derived(Protocol):
+    """One kind of derived data.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Moves when the same titles give other entries than before.
+    databases : mapping of str to bool
+        Sub-databases by name; True where a key has several values, of one length.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Which entries a title gives."""
+        ...
+
+    @property
+    def databases(self) -> Mapping[str, bool]:
+        """Sub-databases it keeps."""
+        ...
+
+    def change(self, txn: Txn, row: int, old: Title | None, new: Title | None) -> None:
+        """Follow a title's change: added (no old), replaced, or removed (no new)."""
+        ...
+
+    def missing(self, txn: Txn, row: int, title: Title) -> list[str]:
+        """Return, as text, what should be there for a title and is not."""
+        ...
+
+    def fill(self, txn: Txn, row: int, title: Title) -> int:
+        """Store what is missing for a title; return how much."""
+        ...
+
+    def strays(self, txn: Txn, title_in: Lookup, after: Entry | None, limit: int) -> Strays:
+        """Look at up to ``limit`` entries after one, for those that no title accounts for."""
+        ...
+
+    def told(self, entry: Entry) -> str:
+        """Name an entry in a message."""
+        ...
+
+    def drop(self, txn: Txn, entry: Entry) -> None:
+        """Remove an entry."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowIndex:
+    """Text -> rows of the titles that carry it: ids, aliases, and postings of any kind.
+
+    Attributes
+    ----------
+    name : str
+        Also of its sub-database.
+    singular : str
+        One of its keys, in messages.
+    version : int
+    several : bool
+        Whether several titles may share a key.
+    entries : callable
+        From a title to its keys.
+    """
+
+    name: str
+    singular: str
+    version: int
+    several: bool
+    entries: Callable[[Title], Iterable[str]]
+
+    @property
+    def databases(self) -> Mapping[str, bool]:
+        """Its one sub-database."""
+        return {self.name: self.several}
+
+    def _database(self, txn: Txn) -> lmdb._Database:
+        return txn.dbs.derived[self.name]
+
+    def change(self, txn: Txn, row: int, old: Title | None, new: Title | None) -> None:
+        """See :class:`Derived`."""
+        before = set(self.entries(old)) if old is not None else set()
+        after = set(self.entries(new)) if new is not None else set()
+        if before == after:
+            return
+        database, value = self._database(txn), _ROW.pack(row)
+        for text in before - after:
+            txn.raw.delete(key_of(text), value if self.several else b"", db=database)
+        for text in after - before:
+            txn.raw.put(key_of(text), value, db=database)
+
+    def missing(self, txn: Txn, row: int, title: Title) -> list[str]:
+        """See :class:`Derived`."""
+        value = _ROW.pack(row)
+        with txn.raw.cursor(self._database(txn)) as cursor:
+            return [text for text in self.entries(title) if not self._leads(cursor, text, value)]
+
+    def _leads(self, cursor: lmdb.Cursor[memoryview], text: str, value: bytes) -> bool:
+        if self.several:
+            return bool(cursor.set_key_dup(key_of(text), value))
+        return bool(cursor.set_key(key_of(text))) and bytes(cursor.value()) == value
+
+    def fill(self, txn: Txn, row: int, title: Title) -> int:
+        """See :class:`Derived`; a key that leads to another title's row is left to it."""
+        value, database = _ROW.pack(row), self._database(txn)
+        lost = self.missing(txn, row, title)
+        return sum(
+            bool(txn.raw.put(key_of(text), value, overwrite=self.several, db=database))
+            for text in lost
+        )
+
+    def strays(self, txn: Txn, title_in: Lookup, after: Entry | None, limit: int) -> Strays:
+        """See :class:`Derived`."""
+        found: list[Entry] = []
+        entry, looked_at = after, 0
+        with txn.raw.cursor(self._database(txn)) as cursor:
+            more = _go_past(cursor, after, several=self.several)
+            while more and looked_at < limit:
+                entry = bytes(cursor.key()), bytes(cursor.value())
+                looked_at += 1
+                if not self._is_accounted_for(entry, title_in):
+                    found.append(entry)
+                more = cursor.next()
+        return Strays(found, entry if more else None, looked_at)
+
+    def _is_accounted_for(self, entry: Entry, title_in: Lookup) -> bool:
+        key, value = entry
+        if len(value) != _ROW.size:
+            return False
+        try:
+            title = title_in(_ROW.unpack(value)[0])
+        except CorruptFileError:
+            return True  # who can tell; it stays until the title itself is dealt with
+        return title is not None and any(key_of(text) == key for text in self.entries(title))
+
+    def told(self, entry: Entry) -> str:
+        """See :class:`Derived`."""
+        key, value = entry
+        row = str(_ROW.unpack(value)[0]) if len(value) == _ROW.size else f"{value[:16]!r}"
+        return f"the {self.singular} {key.decode('utf-8', 'replace')!r} of row {row}"
+
+    def drop(self, txn: Txn, entry: Entry) -> None:
+        """See :class:`Derived`."""
+        key, value = entry
+        txn.raw.delete(key, value if self.several else b"", db=self._database(txn))
+
+
+def key_of(text: str) -> bytes:
+    """Encode text to look up; what no stored text can equal gives a key that nothing has."""
+    key = text.encode("utf-8", "replace")
+    return key if 1 <= len(key) <= MAX_KEY_BYTES else b"\0"
+
+
+def _go_past(cursor: lmdb.Cursor[memoryview], entry: Entry | None, *, several: bool) -> bool:
+    """Move to the first entry after one, which may be gone; say whether there is any."""
+    if entry is None:
+        return bool(cursor.first())
+    key, value = entry
+    if several and cursor.set_range_dup(key, value):
+        return bool(cursor.next()) if bytes(cursor.value()) == value else True
+    found = bool(cursor.set_range(key))
+    if found and bytes(cursor.key()) == key:
+        return bool(cursor.next_nodup())
+    return found
+
+
+DERIVED: tuple[Derived, ...] = (
+    RowIndex("ids", "id", 1, several=False, entries=lambda title: (title.id,)),
+    RowIndex("aliases", "alias", 1, several=True, entries=aliases),
+)
+"""Everything kept in step with the titles."""

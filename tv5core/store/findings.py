@@ -1,0 +1,94 @@
+"""What a check finds: sentences, with the way to mend each, and which parts they are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+__all__ = ["Findings", "VerifyReport"]
+
+_SHOWN = 100
+
+MENDS = {
+    "file": "a repair builds it anew from the store",
+    "index": "a repair builds the index anew from the stored vectors",
+    "model": "a repair fits the embedder anew",
+    "derived": "a repair restores it from the titles",
+    "stray": "a repair removes it",
+    "vector": "a repair removes the vector and has the title embedded anew",
+    "orphan": "a repair removes it",
+    "pending": "a repair removes the mark",
+    "spaces": "a repair removes them",
+    "journal": "a repair starts the journal anew and rebuilds the index",
+    "title": "no repair can restore it: moving it to a quarantine file lets the rest be mended",
+    "newer": "a newer tv5core can read it",
+    "twice": "delete one of the two titles, or add it again under another id",
+    "store": "restore a backup, or export what can still be read",
+}
+"""By part of the catalogue: how what is wrong there is mended."""
+
+
+class VerifyReport(msgspec.Struct, frozen=True):
+    """What a check found, and what a repair did.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether there is no problem; after a repair, whether none is left.
+    problems : list of str
+        One sentence each, with the way to mend it; beyond a hundred, only their number.
+    checked : dict of str to int
+        How many of what were looked at.
+    repaired : list of str
+        What a repair did.
+    """
+
+    ok: bool
+    problems: list[str]
+    checked: dict[str, int]
+    repaired: list[str] = []
+
+
+class Findings:
+    """Collects problems in bounded memory.
+
+    Attributes
+    ----------
+    checked : Counter of str
+        How many of what were looked at.
+    """
+
+    def __init__(self) -> None:
+        self._sentences: list[str] = []
+        self._counts: Counter[str] = Counter()
+        self.checked: Counter[str] = Counter()
+
+    def add(self, part: str, sentence: str) -> None:
+        """Note a problem with a part, one of ``MENDS``."""
+        self._counts[part] += 1
+        if len(self._sentences) < _SHOWN:
+            self._sentences.append(f"{sentence}; {MENDS[part]}")
+
+    def join(self, other: Findings) -> None:
+        """Take over what another check found."""
+        self._counts += other._counts
+        self._sentences = (self._sentences + other._sentences)[:_SHOWN]
+        self.checked += other.checked
+
+    @property
+    def parts(self) -> set[str]:
+        """Parts something is wrong with."""
+        return set(self._counts)
+
+    def count(self, part: str) -> int:
+        """Count the problems with a part."""
+        return self._counts[part]
+
+    def report(self, repaired: list[str] | None = None) -> VerifyReport:
+        """Make the report."""
+        total = self._counts.total()
+        shown = list(self._sentences)
+        if total > len(shown):
+            shown.append(f"and {total - len(shown)} more")
+        return VerifyReport(not total, shown, dict(self.checked), repaired or [])

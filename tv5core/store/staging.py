@@ -1,0 +1,95 @@
+"""Folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tv5core.errors import CatalogError, InvalidInputError
+from tv5core.files import disk_errors, fsync_folder
+from tv5core.files.steps import reached
+from tv5core.store.locking import LOCK_NAME, WriterLock
+
+__all__ = ["check_new", "kept_bytes", "staged"]
+
+_SUFFIX = ".partial"
+_NOT_KEPT = (LOCK_NAME, "lock.mdb")
+
+
+def check_new(folder: Path) -> None:
+    """Raise InvalidInputError where a folder exists and is not empty, or is a file."""
+    if folder.is_dir():
+        some = sorted(path.name for path in folder.iterdir())
+        if some:
+            raise InvalidInputError(
+                f"expected a new or an empty folder, got {folder} with {', '.join(some[:3])}"
+            )
+    elif folder.exists() or folder.is_symlink():
+        raise InvalidInputError(f"expected a new or an empty folder, got a file: {folder}")
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill that gets its name when all of it is on disk.
+
+    It lies beside and is named ``FOLDER.partial``. After any failure it is gone; what a killed
+    process left of one is removed by the next to write there.
+
+    Raises
+    ------
+    InvalidInputError
+        The folder exists and is not empty.
+    CatalogLockedError
+        Someone else is filling it.
+    """
+    folder = folder.absolute()
+    check_new(folder)
+    partial = folder.with_name(folder.name + _SUFFIX)
+    lock = _claim(partial)
+    new = partial / "new"
+    try:
+        with disk_errors(folder):
+            new.mkdir()
+        yield new
+        reached("copy: filled")
+        for name in _NOT_KEPT:
+            (new / name).unlink(missing_ok=True)
+        with disk_errors(folder):
+            _sync(new)
+            reached("copy: synced")
+            check_new(folder)
+            new.replace(folder)
+            reached("copy: named")
+            fsync_folder(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        lock.release()
+
+
+def kept_bytes(folder: Path) -> int:
+    """Count the bytes of a folder that :func:`staged` keeps."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.name not in _NOT_KEPT)
+
+
+def _claim(partial: Path) -> WriterLock:
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogError(f"{partial}: expected to create it, got {error.strerror}") from error
+    lock = WriterLock(partial)
+    shutil.rmtree(partial / "new", ignore_errors=True)
+    return lock
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            with suppress(OSError):
+                os.close(descriptor)
+    fsync_folder(folder)

@@ -106,7 +106,7 @@ class Follower:
             meta = _record(self._store, txn)
             if seq > meta.last_seq:  # an older copy of the catalogue was put back
                 return Changes(meta.last_seq, None)
-            return Changes(meta.last_seq, journal.rows_after(txn, seq, meta.next_seq, titles=True))
+            return Changes(meta.last_seq, journal.rows_after(txn, seq, meta, titles=True))
 
 
 def _record(store: Store, txn: Txn) -> Meta:

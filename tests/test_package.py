@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import importlib
 import inspect
+import json
+import os
 import pkgutil
 import re
 import subprocess
@@ -64,16 +66,58 @@ def _examples() -> list[str]:
     return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("code", _examples(), ids=["catalog", "index"])
-def test_readme_examples_run(code: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+EXAMPLES = dict(zip(("catalog", "index", "upstream", "cache"), _examples(), strict=True))
+ROOT = Path(__file__).parents[1]
+
+# What calls the examples that are functions, and what is to be seen then.
+SERVED = """
+from tv5core.data import demo_titles
+
+import asyncio
+with Catalog.open("films") as catalog:
+    catalog.add(demo_titles())
+    asyncio.run(serve(catalog))
+"""
+FETCHED = """
+import asyncio
+print(asyncio.run(film()).decode())
+"""
+
+
+def _run(code: str, folder: Path, **environment: str) -> str:
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    if "Catalog" in code:
-        assert "Jaws (1975)" in done.stdout
-        lines = [line for line in code.splitlines() if line.strip()]
-        assert len(lines) <= 10, "ten lines, as promised"
+    return done.stdout
+
+
+def test_the_catalogs_example_runs(tmp_path: Path) -> None:
+    assert "Jaws (1975)" in _run(EXAMPLES["catalog"], tmp_path)
+    lines = [line for line in EXAMPLES["catalog"].splitlines() if line.strip()]
+    assert len(lines) <= 10, "ten lines, as promised"
+
+
+def test_the_indexs_example_runs(tmp_path: Path) -> None:
+    _run(EXAMPLES["index"], tmp_path)
+
+
+def test_the_caches_example_runs(tmp_path: Path) -> None:
+    assert "title='Jaws'" in _run(EXAMPLES["cache"] + SERVED, tmp_path)
+
+
+def test_the_fetchers_example_runs(tmp_path: Path) -> None:
+    code = f"import sys; sys.path.append({str(ROOT)!r})\n"
+    code += "from tests.upstream.standin.serve import main; main()"
+    command = [sys.executable, "-c", code, "--bearer", "secret"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = json.loads(server.stdout.readline())["url"]
+            keys = {"TV5_TMDB_URL": f"{url}/3", "TMDB_BEARER_TOKEN": "secret"}
+            assert "The Matrix" in _run(EXAMPLES["upstream"] + FETCHED, tmp_path, **keys)
+        finally:
+            server.terminate()
 
 
 def test_shipped_titles_are_whole() -> None:

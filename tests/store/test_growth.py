@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tv5core import errors
+from tv5core.store import databases
 from tv5core.store import environment as module
 from tv5core.store import meta as records
 from tv5core.store.environment import Environment
@@ -100,6 +101,33 @@ os.kill(os.getpid(), 9)
         put(env, "a", bytes([i]) * 20_000)
     assert env.map_bytes == before
     assert env.check_readers() == 0
+
+
+def test_another_process_lets_the_map_grow_while_we_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Environment.acquire(tmp_path, writable=True).release()
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from tv5core.store import meta
+        from tv5core.store.environment import Environment
+        env = Environment.acquire(Path(sys.argv[1]), writable=True)
+        env.write(lambda txn: meta.set_checkpoint(txn, "big", b"x" * (1 << 28)))
+        env.release()
+    """
+    check_size = databases._check_size
+
+    def grow_first(*arguments: object) -> None:
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=WAIT_S)
+        check_size(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(databases, "_check_size", grow_first)
+    reader = Environment.acquire(tmp_path, writable=False)
+    try:
+        assert get(reader, "big") == b"x" * (1 << 28)
+    finally:
+        reader.release()
 
 
 def test_an_address_space_that_allows_no_more(tmp_path: Path) -> None:

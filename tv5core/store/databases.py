@@ -85,7 +85,11 @@ def open_lmdb(
     )
     try:
         _check_size(raw, folder)
-        return raw, _open_databases(raw, folder, writable=writable)
+        while True:
+            try:
+                return raw, _open_databases(raw, folder, writable=writable)
+            except lmdb.MapResizedError:  # a writer let the map grow since we took its size
+                raw.set_mapsize(0)
     except BaseException:
         raw.close()
         raise

@@ -467,6 +467,11 @@ class Model(RuleBasedStateMachine):
         self.tiers_work = not any(
             tier.broken or tier.slow_s for process in self.processes for tier in process.tiers
         )
+        # One that failed is left alone for a while, and keeps no leases until that is over.
+        self.tiers_work &= self.run(self.in_use())
+
+    async def in_use(self) -> bool:
+        return all(below.in_use for process in self.processes for below in process.cache._tiers)
 
     # -- always -------------------------------------------------------------------------------
 

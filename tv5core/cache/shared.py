@@ -41,6 +41,7 @@ _LONGEST_AWAY_S = 5.0  # between two tries to reach it
 _FLOOR_MS = 31 * 24 * 3_600_000  # longer than any entry lives
 _LONGEST_MS = 30 * 24 * 3_600_000
 _MAX_OWED = 1_000
+_CANCEL_S = 0.1
 _CHUNK = 500
 _VERSION = b"\1"
 _ERRORS = (RedisError, OSError)  # of which TimeoutError is one
@@ -390,9 +391,10 @@ class RedisTier:
     async def close(self) -> None:
         """Stop following and close the connections."""
         task, self._task = self._task, None
-        if task is not None:
+        while task is not None and not task.done():
+            # Again and again: a client that is just giving up a connection may swallow one.
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait({task}, timeout=_CANCEL_S)
         for client in (self._redis, self._listening):
             await client.aclose()
 

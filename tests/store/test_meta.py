@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,3 +92,16 @@ def test_a_record_against_itself_is_refused(changes: dict[str, int]) -> None:
     values = {**msgspec.to_builtins(RECORD), **changes, "format": 1}
     with pytest.raises(errors.CorruptFileError):
         read(msgspec.msgpack.encode(values))
+
+
+@pytest.mark.parametrize("name", ["x", "../graph.000002.tv5", "graph.000002.tv5\n", "graph.2.tv5"])
+@pytest.mark.parametrize("place", ["graph", "rows", "model"])
+def test_a_record_that_names_other_files_than_ours_is_refused(name: str, place: str) -> None:
+    file = replace(FILE, name=name)
+    generation = RECORD.generations[0]
+    if place != "model":
+        generation = msgspec.structs.replace(generation, **{place: file})
+    model = file if place == "model" else None
+    wrong = msgspec.structs.replace(RECORD, generations=(generation,), model=model)
+    with pytest.raises(errors.CorruptFileError, match="against itself"):
+        read(written(wrong))

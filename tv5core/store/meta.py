@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from typing import Any
@@ -29,6 +30,7 @@ FORMAT = 2
 _KEY = b"catalog"
 _CHECKPOINT = b"checkpoint:"
 _MOST = 1 << 62
+_FILE_NAME = re.compile(r"(graph|rows|lsa)\.\d{6,}\.tv5")
 _CHECKED_FROM = 2  # the format from which the record ends in its checksum
 _CHECKSUM = struct.Struct(">I")
 _ROOM = 0xFFFFFFFF  # a number that msgpack gives four bytes, to be replaced by the checksum
@@ -174,8 +176,12 @@ def _check(data: bytes) -> None:
 
 def _check_sense(meta: Meta) -> None:
     """Refuse a record that no tv5core writes, before anything relies on it."""
+    files = [file for g in meta.generations for file in (g.graph, g.rows)]
+    files += [] if meta.model is None else [meta.model]
     sound = (
-        0 <= meta.dim <= _MOST
+        # A name is joined to the folder's, so it must be one that we give.
+        all(_FILE_NAME.fullmatch(file.name) for file in files)
+        and 0 <= meta.dim <= _MOST
         and 0 <= meta.next_row <= _MOST
         and 1 <= meta.next_seq <= _MOST
         and 0 <= meta.space < 1 << 32

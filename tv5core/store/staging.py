@@ -55,9 +55,9 @@ def staged(folder: Path) -> Iterator[Path]:
             new.mkdir()
         yield new
         reached("copy: filled")
-        for name in _NOT_KEPT:
-            (new / name).unlink(missing_ok=True)
         with disk_errors(folder):
+            for name in _NOT_KEPT:
+                (new / name).unlink(missing_ok=True)
             _sync(new)
             reached("copy: synced")
             check_new(folder)

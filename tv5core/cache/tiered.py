@@ -169,7 +169,7 @@ class TieredCache:
         slot = self._fresh(kind, key, loader, tags, lifetime_s)
         if slot is not None:
             return slot.value
-        return (await self.answer(kind, key, loader, tags=tags, lifetime_s=lifetime_s)).value
+        return (await self._find(kind, key, loader, tags, lifetime_s)).value
 
     async def answer(
         self,
@@ -206,6 +206,12 @@ class TieredCache:
         if slot is not None:
             age_s = max(0.0, self._clock() - slot.stored_at)
             return Answer(slot.value, "fresh", age_s, "memory")
+        return await self._find(kind, key, loader, tags, lifetime_s)
+
+    async def _find(
+        self, kind: str, key: str, loader: Loader, tags: Iterable[str], lifetime_s: float | None
+    ) -> Answer:
+        """Answer what memory has nothing fresh for."""
         policy = self._policy(kind)
         self._stats.miss(kind)
         flight = self._flights.join(

@@ -70,6 +70,12 @@ cdef int within(Py_ssize_t got, Py_ssize_t low, Py_ssize_t high, str what) excep
     return 0
 
 
+cdef int at_least(Py_ssize_t want, Py_ssize_t got, str what) except -1:
+    if got < want:
+        raise ValueError(f"expected {what} to be at least {want}, got {got}")
+    return 0
+
+
 cdef int whole_words(Py_ssize_t bits) except -1:
     if bits % 64:
         raise ValueError(f"expected a multiple of 64 bits, got {bits}")
@@ -311,7 +317,7 @@ cdef class Backend:
         cdef const uint8_t *bits = NULL
         cdef tv5_walk_query query
         cdef tv5_best to
-        same(p.bits // 8 + 8, v.size(1), "bytes of a record")
+        at_least(p.bits // 8 + 8, v.size(1), "bytes of a record")
         within(v.size(0), 0, (<Py_ssize_t>1 << 31) - 1, "records")
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
@@ -319,8 +325,8 @@ cdef class Backend:
         with nogil:
             for i in range(p.count):
                 query, to = p.query(i), best.at(i)
-                self.k.scan_codes(<const uint8_t *>v.buffer.buf, v.buffer.shape[0], p.bits // 64,
-                                  &query, bits, &to)
+                self.k.scan_codes(<const uint8_t *>v.buffer.buf, v.buffer.shape[0],
+                                  v.buffer.shape[1], p.bits // 64, &query, bits, &to)
         return best.rows, best.scores
 
     def scan_rows(self, rows, scales, queries, k, allow=None):
@@ -361,8 +367,8 @@ cdef class Backend:
                                m, &to)
         return best.rows, best.scores
 
-    def graph(self, records, links, upper, level_sizes):
-        return NativeGraph(self, records, links, upper, level_sizes)
+    def graph(self, records, links, upper, level_sizes, bits):
+        return NativeGraph(self, records, links, upper, level_sizes, bits)
 
 
 cdef class Rotation:
@@ -394,7 +400,7 @@ cdef class Scratch:
     def __cinit__(self, size_t rows, size_t degree):
         self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
         self.memory.marks = <uint8_t *>calloc(rows, 1)
-        self.memory.fresh = <uint32_t *>malloc((degree + 1) * sizeof(uint32_t))
+        self.memory.fresh = <uint32_t *>malloc(2 * (degree + 1) * sizeof(uint32_t))
         self.values = <int8_t *>aligned_alloc(64, TV5_MAX_DIM)
         if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL
                 or self.values is NULL):
@@ -449,14 +455,15 @@ cdef class NativeGraph:
     cdef tv5_graph graph
     cdef list idle
 
-    def __init__(self, Backend backend, records, links, upper, level_sizes):
+    def __init__(self, Backend backend, records, links, upper, level_sizes, Py_ssize_t bits):
         self.backend, self.idle = backend, []
         self._sizes = np.asarray(level_sizes, _U32)
         self.records = view(records, "records", 2, c'B')
         self.links = view(links, "links", 2, c'I')
         self.upper = view(upper, "upper", 2, c'I')
         self.sizes = view(self._sizes, "level_sizes", 1, c'I')
-        whole_words(8 * (self.records.size(1) - 8))
+        whole_words(bits)
+        at_least(bits // 8 + 8, self.records.size(1), "bytes of a record")
         within(self.records.size(0), 1, (<Py_ssize_t>1 << 31) - 1, "rows")
         same(self.records.size(0), self.links.size(0), "rows of links")
         within(self.links.size(1), 1, 65536, "links a row")
@@ -465,7 +472,7 @@ cdef class NativeGraph:
         self.graph.upper = <const uint32_t *>self.upper.buffer.buf
         self.graph.level_sizes = <const uint32_t *>self.sizes.buffer.buf
         self.graph.rows = self.records.size(0)
-        self.graph.words = (self.records.size(1) - 8) // 8
+        self.graph.words, self.graph.stride = bits // 64, self.records.size(1)
         self.graph.degree = self.links.size(1)
         self.graph.connectivity = self.upper.size(1)
         self.graph.levels = self.sizes.size(0)
@@ -483,7 +490,7 @@ cdef class NativeGraph:
     def scratch_bytes(self):
         """Bytes kept for walking threads."""
         return sum(
-            self.graph.rows + TV5_SCRATCH_LAYOUT + 4 * self.graph.degree
+            self.graph.rows + TV5_SCRATCH_LAYOUT + 8 * self.graph.degree
             + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + TV5_MAX_DIM
             for scratch in self.idle
         )

@@ -11,7 +11,7 @@ cdef extern from "tv5/walk.h" nogil:
         const uint32_t *links
         const uint32_t *upper
         const uint32_t *level_sizes
-        uint32_t rows, words, degree, connectivity, levels
+        uint32_t rows, words, degree, connectivity, levels, stride
 
     ctypedef struct tv5_walk_query:
         const int8_t *values
@@ -70,7 +70,7 @@ cdef extern from "tv5/kernels.h" nogil:
         void (*dot_i8)(const int8_t *, size_t, size_t, const int16_t *, int32_t *) noexcept nogil
         void (*dot_f16)(const uint16_t *, size_t, size_t, const float *, float *) noexcept nogil
         void (*dot_f32)(const float *, size_t, size_t, const float *, float *) noexcept nogil
-        void (*scan_codes)(const uint8_t *, size_t, uint32_t, const tv5_walk_query *,
+        void (*scan_codes)(const uint8_t *, size_t, size_t, uint32_t, const tv5_walk_query *,
                            const uint8_t *, const tv5_best *) noexcept nogil
         void (*scan_rows)(const tv5_rows *, const float *, const uint8_t *,
                           const tv5_best *) noexcept nogil

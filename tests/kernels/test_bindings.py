@@ -183,7 +183,7 @@ def test_refuses_scales_that_do_not_belong(native):
 def graph_parts():
     records = arguments()["scan_codes"][0]
     links = np.random.default_rng(2).integers(0, N, (N, 4)).astype(np.uint32)
-    return [records, links, links[:12] % 6, (6, 6)]
+    return [records, links, links[:12] % 6, (6, 6), BITS]
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,8 @@ def graph_parts():
         (3, (6, 7)),
         (3, (12, 0)),
         (3, (N + 1,)),
+        (4, BITS + 1),
+        (4, BITS + 64),
     ],
 )
 def test_refuses_graphs(native, place, bad):

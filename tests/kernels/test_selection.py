@@ -149,11 +149,13 @@ def links_of(rng, rows, width, below):
 def graph_of(rng, floats, n, words, degree, levels, flavour):
     sizes = tuple(int(x) for x in sorted(rng.integers(1, n + 1, levels), reverse=True))
     upper = [links_of(rng, size, degree // 2 + 1, size) for size in sizes]
+    padding = rng.integers(0, 256, (n, int(rng.integers(0, 25))), np.uint8)
     return (
-        records(rng, floats, n, words, flavour),
+        np.hstack([records(rng, floats, n, words, flavour), padding]),
         links_of(rng, n, degree, n),
         np.concatenate([*upper, np.empty((0, degree // 2 + 1), np.uint32)]),
         sizes,
+        64 * words,
     )
 
 
@@ -193,9 +195,9 @@ def test_walk_again(native, twin, same, floats):
 def test_links_out_of_range(native, floats):
     """Links that lead nowhere, as in a damaged file, end a list."""
     rng = np.random.default_rng(6)
-    some, links, upper, sizes = graph_of(rng, floats, 50, 2, 6, 2, "normal")
+    some, links, upper, sizes, bits = graph_of(rng, floats, 50, 2, 6, 2, "normal")
     links[:, 0], upper[:, 0] = 50, 2**31
-    graph = native.graph(some, links, upper, sizes)
+    graph = native.graph(some, links, upper, sizes, bits)
     rows, _, visited = graph.walk(prepared(rng, floats, 2, 2, "normal"), 8, 4)
     assert rows.tolist() == [[0, NONE, NONE, NONE]] * 2
     assert visited.tolist() == [1, 1]

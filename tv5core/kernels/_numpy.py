@@ -170,7 +170,7 @@ def _estimates(records: U8, prepared: Prepared, i: int) -> F32:
     """Estimate inner products from code records, without the query's base."""
     width = prepared.values.shape[1] // 8
     sums = asymmetric(prepared.values[i], records[:, :width])
-    factors = np.ascontiguousarray(records[:, width:]).view(np.float32)
+    factors = np.ascontiguousarray(records[:, width : width + 8]).view(np.float32)
     centred = (2 * sums - prepared.total[i]).astype(np.float32) * prepared.scale[i]
     estimates: F32 = factors[:, 0] + factors[:, 1] * centred
     return estimates
@@ -206,8 +206,8 @@ def scan_codes(records: U8, prepared: Prepared, k: int, allow: U8 | None = None)
 
     Parameters
     ----------
-    records : uint8[n, D / 8 + 8]
-        Code, ``f_add`` and ``f_rescale`` of each row.
+    records : uint8[n, >= D / 8 + 8]
+        Code, ``f_add`` and ``f_rescale`` of each row; what follows is padding.
     prepared : Prepared
     k : int
     allow : uint8[>= n / 8] or None
@@ -271,8 +271,8 @@ class NumpyGraph:
 
     Parameters
     ----------
-    records : uint8[n, D / 8 + 8]
-        Code records by row.
+    records : uint8[n, >= D / 8 + 8]
+        Code records by row, padded.
     links : uint32[n, degree]
         Neighbours on the base level, padded with NONE.
     upper : uint32[m, connectivity]
@@ -281,10 +281,14 @@ class NumpyGraph:
         come first; row 0 is the entry point.
     level_sizes : sequence of int
         Number of rows on each upper level, from level 1.
+    bits : int
+        Width of the codes.
     """
 
-    def __init__(self, records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...]) -> None:
-        self._records, self._links = records, links
+    def __init__(
+        self, records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...], bits: int
+    ) -> None:
+        self._records, self._links = records[:, : bits // 8 + 8], links
         starts = np.cumsum((0, *level_sizes))
         self._levels = [upper[a:b] for a, b in pairwise(starts)]
 
@@ -351,22 +355,33 @@ class NumpyGraph:
         expanded: set[int] = set()
         kept: list[tuple[np.float32, int]] = []
         self._keep(kept, pool[0], k, allow)
-        while (entry := next((e for e in pool if e[1] not in expanded), None)) is not None:
-            expanded.add(entry[1])
-            links = self._links[entry[1]]
-            fresh = [int(x) for x in links if x != NONE and int(x) not in visited]
-            fresh = list(dict.fromkeys(fresh))
-            visited.update(fresh)
-            if not fresh:
-                continue
+        # As the native walk, which hides the latency of memory: a row taken from the pool is
+        # expanded a step later, and what it leads to is scored a step after that.
+        following: int | None = None
+        fresh: list[int] = []
+        while True:
+            coming = [] if following is None else self._gather(following, visited)
+            following = next((e[1] for e in pool if e[1] not in expanded), None)
+            if following is not None:
+                expanded.add(following)
             rows = np.asarray(fresh, np.uint32)
             for found in zip(-self._score(prepared, i, rows), fresh, strict=True):
                 insort(pool, found)
                 del pool[size:]
                 self._keep(kept, found, k, allow)
+            fresh = coming
+            if following is None and not fresh and all(e[1] in expanded for e in pool):
+                break
         best = pool if allow is None else kept
         ids = np.asarray([e[1] for e in best], np.uint32)
         return ids, np.asarray([-e[0] for e in best], np.float32), len(visited)
+
+    def _gather(self, row: int, visited: set[int]) -> list[int]:
+        """Return the links of a row that were not visited, and mark them."""
+        links = [int(x) for x in self._links[row] if x != NONE]
+        fresh = [x for x in dict.fromkeys(links) if x not in visited]
+        visited.update(fresh)
+        return fresh
 
     @staticmethod
     def _keep(
@@ -377,6 +392,8 @@ class NumpyGraph:
             del kept[k:]
 
 
-def graph(records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...]) -> NumpyGraph:
+def graph(
+    records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...], bits: int
+) -> NumpyGraph:
     """Make a walkable graph of arrays; see :class:`NumpyGraph`."""
-    return NumpyGraph(records, links, upper, level_sizes)
+    return NumpyGraph(records, links, upper, level_sizes, bits)

@@ -141,7 +141,7 @@ class SealedGraph:
             upper,
             level_sizes,
             stored,
-            kernels.graph(records, links, upper, level_sizes),
+            kernels.graph(records, links, upper, level_sizes, quantizer.bits),
             (graph.checksum, rows.checksum),
         )
         sealed._check_shapes()

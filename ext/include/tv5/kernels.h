@@ -67,8 +67,8 @@ typedef struct tv5_kernels {
     void (*dot_i8)(const int8_t *rows, size_t n, size_t dim, const int16_t *query, int32_t *out);
     void (*dot_f16)(const uint16_t *rows, size_t n, size_t dim, const float *query, float *out);
     void (*dot_f32)(const float *rows, size_t n, size_t dim, const float *query, float *out);
-    /* Estimate all (allowed) of n records and keep the best. */
-    void (*scan_codes)(const uint8_t *records, size_t n, uint32_t words,
+    /* Estimate all (allowed) of n records, `stride` bytes apart, and keep the best. */
+    void (*scan_codes)(const uint8_t *records, size_t n, size_t stride, uint32_t words,
                        const tv5_walk_query *query, const uint8_t *allow, const tv5_best *best);
     /* Score all (allowed) rows exactly and keep the best. */
     void (*scan_rows)(const tv5_rows *rows, const float *query, const uint8_t *allow,

@@ -14,11 +14,11 @@
 #define TV5_SCRATCH_LAYOUT (4096 + 256)
 
 typedef struct tv5_graph {
-    const uint8_t *records;      /* rows * (8 * words + 8): code, f_add, f_rescale */
+    const uint8_t *records;      /* rows * stride: code, f_add, f_rescale, padding */
     const uint32_t *links;       /* rows * degree */
     const uint32_t *upper;       /* level_sizes[0] * connectivity, then level_sizes[1] * ... */
     const uint32_t *level_sizes; /* levels entries, descending */
-    uint32_t rows, words, degree, connectivity, levels;
+    uint32_t rows, words, degree, connectivity, levels, stride;
 } tv5_graph;
 
 /* One query, prepared for the asymmetric estimator. */
@@ -35,7 +35,7 @@ typedef struct tv5_scratch {
     uint8_t *marks;  /* rows; marks[r] == epoch where r was visited in this walk */
     uint64_t *pool;  /* expansion_search */
     uint64_t *kept;  /* k; used with a bitmap only */
-    uint32_t *fresh; /* degree */
+    uint32_t *fresh; /* 2 * degree */
     uint8_t epoch;
 } tv5_scratch;
 

@@ -33,6 +33,7 @@ static void one_scan(const tv5_kernels *table, const tv5_kernels *reference, siz
                      uint32_t words, flavour kind)
 {
     tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f};
+    size_t stride = 8 * (size_t)words + 8;
     uint8_t *records = records_of(n, words, kind);
     for (size_t d = 0; d < LENGTH(densities); ++d)
         for (size_t w = 0; w < LENGTH(wanted); ++w) {
@@ -40,8 +41,8 @@ static void one_scan(const tv5_kernels *table, const tv5_kernels *reference, siz
             tv5_best got = best_of(wanted[w]), want = best_of(wanted[w]);
             note("%zu records of %u words, flavour %d, density %d, k %u", n, (unsigned)words,
                  (int)kind, densities[d], (unsigned)wanted[w]);
-            table->scan_codes(records, n, words, &query, allow, &got);
-            reference->scan_codes(records, n, words, &query, allow, &want);
+            table->scan_codes(records, n, stride, words, &query, allow, &got);
+            reference->scan_codes(records, n, stride, words, &query, allow, &want);
             same_best("scan_codes", &got, &want);
         }
     release_all();

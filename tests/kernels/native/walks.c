@@ -23,7 +23,7 @@ static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int da
 {
     uint32_t *sizes = room(4 * LEVELS), most = 0;
     uint32_t *upper, connectivity = degree / 2 + 1;
-    size_t stride = 8 * (size_t)words + 8;
+    size_t stride = 8 * (size_t)words + 8 + below(25);
     uint8_t *records = bytes(rows * stride);
     float *factors = floats(2 * rows, below(2) ? NORMAL : INTEGERS);
     for (size_t i = 0; i < rows; ++i)
@@ -32,7 +32,7 @@ static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int da
         most += sizes[level] = limit = 1 + below(limit);
     upper = links_of(most, connectivity, sizes[LEVELS - 1], damaged);
     return (tv5_graph){records, links_of(rows, degree, rows, damaged), upper, sizes, rows, words,
-                       degree,  connectivity, LEVELS};
+                       degree,  connectivity, LEVELS, (uint32_t)stride};
 }
 
 static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *options)
@@ -42,7 +42,7 @@ static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *op
         .marks = room(graph->rows),
         .pool = room(8 * (size_t)options->expansion_search),
         .kept = room(8 * (size_t)options->k),
-        .fresh = room(4 * (size_t)graph->degree),
+        .fresh = room(8 * (size_t)graph->degree),
         .epoch = 250, /* so that a few walks later it starts over */
     };
     memset(scratch.marks, 0, graph->rows);

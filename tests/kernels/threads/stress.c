@@ -58,7 +58,8 @@ static void build(const tv5_kernels *table)
         upper[i] = below(LEVEL);
     *sizes = LEVEL;
     shared.table = table;
-    shared.graph = (tv5_graph){records, links, upper, sizes, ROWS, WORDS, DEGREE, DEGREE / 2, 1};
+    shared.graph = (tv5_graph){records, links, upper, sizes, ROWS, WORDS, DEGREE, DEGREE / 2, 1,
+                               STRIDE};
     shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
     shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f};
     shared.exact_query = floats(BITS, NORMAL);
@@ -75,7 +76,7 @@ static void prepare(reader *one)
         .marks = room(ROWS),
         .pool = room(8 * POOL),
         .kept = room(8 * K),
-        .fresh = room(4 * DEGREE),
+        .fresh = room(8 * DEGREE),
         .epoch = 200, /* so that it starts over while threads run */
     };
     memset(one->scratch.marks, 0, ROWS);
@@ -88,8 +89,8 @@ static void ask(reader *one, answer *out)
     tv5_best exact = {one->list, K, out->exact, out->exact_scores};
     shared.table->walk(&shared.graph, &shared.query, &options, &one->scratch, out->walked,
                        out->walked_scores);
-    shared.table->scan_codes(shared.graph.records, ROWS, WORDS, &shared.query, shared.allow,
-                             &scanned);
+    shared.table->scan_codes(shared.graph.records, ROWS, STRIDE, WORDS, &shared.query,
+                             shared.allow, &scanned);
     shared.table->scan_rows(&shared.rows, shared.exact_query, NULL, &exact);
 }
 
@@ -100,9 +101,9 @@ static int head_is_right(reader *one)
     uint32_t got[K], want[K];
     float got_scores[K], want_scores[K];
     tv5_best here = {one->list, K, got, got_scores};
-    shared.table->scan_codes(shared.head, n, WORDS, &shared.query, NULL, &here);
+    shared.table->scan_codes(shared.head, n, STRIDE, WORDS, &shared.query, NULL, &here);
     tv5_best there = {one->list, K, want, want_scores};
-    shared.table->scan_codes(shared.arriving, n, WORDS, &shared.query, NULL, &there);
+    shared.table->scan_codes(shared.arriving, n, STRIDE, WORDS, &shared.query, NULL, &there);
     return !memcmp(got, want, sizeof got) && !memcmp(got_scores, want_scores, sizeof got_scores);
 }
 

@@ -8,7 +8,9 @@ stable ABI, so the module needs no NumPy headers and one build serves all versio
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
-from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport (
+    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
+)
 from libc.stdlib cimport calloc, free, malloc
 from tv5 cimport *
 
@@ -369,6 +371,112 @@ cdef class Backend:
 
     def graph(self, records, links, upper, level_sizes, bits):
         return NativeGraph(self, records, links, upper, level_sizes, bits)
+
+    def choose_links(self, codes, rows, links, start, stop, shortlist, room):
+        cdef Linker l = Linker(codes, rows, links, start, stop, shortlist, room)
+        with nogil:
+            self.k.choose_links(&l.linker, &l.options, &l.scratch, l.out())
+        return l.chosen
+
+    def join_links(self, codes, rows, links, offsets, sources, start, stop, shortlist, room):
+        cdef Linker l = Linker(codes, rows, links, start, stop, shortlist, room)
+        cdef View o = view(offsets, "offsets", 1, c'l'), s = view(sources, "sources", 1, c'I')
+        cdef tv5_reverse reverse
+        same(l.linker.rows + 1, o.size(0), "length of offsets")
+        reverse.offsets = <const int64_t *>o.buffer.buf
+        reverse.sources = <const uint32_t *>s.buffer.buf
+        ascending(reverse.offsets, o.size(0), s.size(0))
+        below(reverse.sources, s.size(0), l.linker.rows)
+        with nogil:
+            self.k.join_links(&l.linker, &reverse, &l.options, &l.scratch, l.out())
+        return l.chosen
+
+
+cdef int ascending(const int64_t *offsets, Py_ssize_t n, Py_ssize_t end) except -1:
+    cdef Py_ssize_t i
+    for i in range(n - 1):
+        if offsets[i] > offsets[i + 1]:
+            raise ValueError(f"expected ascending offsets, got {offsets[i]} and {offsets[i + 1]}")
+    if offsets[0] != 0 or offsets[n - 1] != end:
+        raise ValueError(f"expected offsets 0 to {end}, got {offsets[0]} to {offsets[n - 1]}")
+    return 0
+
+
+cdef int below(const uint32_t *rows, Py_ssize_t n, Py_ssize_t end) except -1:
+    cdef Py_ssize_t i
+    for i in range(n):
+        if rows[i] >= end:
+            raise ValueError(f"expected rows below {end}, got {rows[i]}")
+    return 0
+
+
+cdef class Linker:
+    """What choosing links for a range of rows needs; ``chosen`` is uint32[stop - start, room]."""
+
+    cdef View codes, links, squares
+    cdef RowsView stored
+    cdef tv5_linker linker
+    cdef tv5_link_options options
+    cdef tv5_link_scratch scratch
+    cdef object chosen
+    cdef View where
+
+    def __init__(self, codes, rows, links, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t shortlist,
+                 Py_ssize_t room):
+        values, scales, squares = rows
+        self.codes, self.links = view(codes, "codes", 2, c'B'), view(links, "links", 2, c'I')
+        self.stored = RowsView(values, scales)
+        self.squares = view(squares, "squares", 1, c'f')
+        if self.stored.rows.kind != TV5_INT8:
+            raise TypeError(f"expected rows of int8, got {values.dtype}")
+        cdef Py_ssize_t n = self.codes.size(0)
+        within(n, 1, (<Py_ssize_t>1 << 31) - 1, "rows")
+        within(self.codes.size(1), 1, TV5_MAX_DIM // 8, "bytes of a code")
+        within(self.links.size(1), 1, 4096, "links a row")
+        same(n, self.links.size(0), "rows of links")
+        same(n, self.stored.rows.count, "stored rows")
+        same(n, self.squares.size(0), "length of squares")
+        within(start, 0, n, "start")
+        within(stop, start, n, "stop")
+        within(room, 1, 4096, "room")
+        within(shortlist, room, 65536, "shortlist")
+        self.linker.codes = <const uint8_t *>self.codes.buffer.buf
+        self.linker.values = <const int8_t *>self.stored.rows.values
+        self.linker.scales = self.stored.rows.scales
+        self.linker.squares = <const float *>self.squares.buffer.buf
+        self.linker.links = <const uint32_t *>self.links.buffer.buf
+        self.linker.rows, self.linker.bytes = n, self.codes.size(1)
+        self.linker.dim, self.linker.degree = self.stored.rows.dim, self.links.size(1)
+        self.options.start, self.options.stop = start, stop
+        self.options.shortlist, self.options.room = shortlist, room
+        self.chosen = _EMPTY((stop - start, room), _U32)
+        self.where = view(self.chosen, "chosen", 2, c'I', PyBUF_WRITABLE)
+        self._reserve()
+
+    cdef int _reserve(self) except -1:
+        cdef size_t most = <size_t>self.linker.degree * (self.linker.degree + 1) + 1
+        self.scratch.marks = <uint32_t *>calloc(self.linker.rows, sizeof(uint32_t))
+        self.scratch.found = <uint32_t *>malloc(most * sizeof(uint32_t))
+        self.scratch.distances = <uint16_t *>malloc(most * sizeof(uint16_t))
+        self.scratch.counts = <uint32_t *>malloc((8 * self.linker.bytes + 1) * sizeof(uint32_t))
+        self.scratch.list = <uint64_t *>malloc(self.options.shortlist * sizeof(uint64_t))
+        self.scratch.wide = <int16_t *>malloc(self.linker.dim * sizeof(int16_t))
+        if (self.scratch.marks is NULL or self.scratch.found is NULL
+                or self.scratch.distances is NULL or self.scratch.counts is NULL
+                or self.scratch.list is NULL or self.scratch.wide is NULL):
+            raise MemoryError
+        return 0
+
+    cdef uint32_t *out(self) noexcept nogil:
+        return <uint32_t *>self.where.buffer.buf
+
+    def __dealloc__(self):
+        free(self.scratch.marks)
+        free(self.scratch.found)
+        free(self.scratch.distances)
+        free(self.scratch.counts)
+        free(self.scratch.list)
+        free(self.scratch.wide)
 
 
 cdef class Rotation:

@@ -1,5 +1,7 @@
 # The C contract (ext/include/tv5), as far as the bindings use it.
-from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport (
+    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
+)
 
 cdef extern from "tv5/walk.h" nogil:
     enum:
@@ -30,6 +32,30 @@ cdef extern from "tv5/walk.h" nogil:
     ctypedef struct tv5_walk_options:
         uint32_t expansion_search, k
         const uint8_t *allow
+
+cdef extern from "tv5/link.h" nogil:
+    ctypedef struct tv5_linker:
+        const uint8_t *codes
+        const int8_t *values
+        const float *scales
+        const float *squares
+        const uint32_t *links
+        uint32_t rows, bytes, dim, degree
+
+    ctypedef struct tv5_reverse:
+        const int64_t *offsets
+        const uint32_t *sources
+
+    ctypedef struct tv5_link_scratch:
+        uint32_t *marks
+        uint32_t *found
+        uint16_t *distances
+        uint32_t *counts
+        uint64_t *list
+        int16_t *wide
+
+    ctypedef struct tv5_link_options:
+        uint32_t start, stop, shortlist, room
 
 cdef extern from "tv5/kernels.h" nogil:
     enum:
@@ -78,6 +104,10 @@ cdef extern from "tv5/kernels.h" nogil:
                         const tv5_best *) noexcept nogil
         uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
                          tv5_scratch *, uint32_t *, float *) noexcept nogil
+        void (*choose_links)(const tv5_linker *, const tv5_link_options *, tv5_link_scratch *,
+                             uint32_t *) noexcept nogil
+        void (*join_links)(const tv5_linker *, const tv5_reverse *, const tv5_link_options *,
+                           tv5_link_scratch *, uint32_t *) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)
     const char *tv5_available(size_t i)

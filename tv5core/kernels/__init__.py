@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tv5core.kernels import _numpy
-from tv5core.kernels._shared import LANES, NONE, Graph, Prepared, Rows
+from tv5core.kernels._shared import LANES, NONE, Graph, LinkRows, Prepared, Rows
 
 if TYPE_CHECKING:
     from tv5core._native import Backend
@@ -32,6 +32,7 @@ __all__ = [
     "LANES",
     "NONE",
     "Graph",
+    "LinkRows",
     "NativeKernelsMissing",
     "Prepared",
     "Rows",
@@ -39,10 +40,12 @@ __all__ = [
     "asymmetric",
     "available",
     "backend",
+    "choose_links",
     "dot",
     "encode",
     "graph",
     "hamming",
+    "join_links",
     "prepare",
     "quantize_i8",
     "quantize_i16",
@@ -112,10 +115,12 @@ def active() -> str:
 
 
 asymmetric = _active.asymmetric
+choose_links = _active.choose_links
 dot = _active.dot
 encode = _active.encode
 graph = _active.graph
 hamming = _active.hamming
+join_links = _active.join_links
 prepare = _active.prepare
 quantize_i8 = _active.quantize_i8
 quantize_i16 = _active.quantize_i16

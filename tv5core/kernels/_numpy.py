@@ -18,15 +18,18 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.kernels._numpy_links import choose_links, join_links
 from tv5core.kernels._shared import F32, I32, LANES, NONE, U8, U32, Prepared, Rows
 
 __all__ = [
     "NAME",
     "asymmetric",
+    "choose_links",
     "dot",
     "encode",
     "graph",
     "hamming",
+    "join_links",
     "prepare",
     "quantize_i8",
     "quantize_i16",

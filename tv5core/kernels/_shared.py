@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["F32", "I32", "LANES", "NONE", "U8", "U32", "Graph", "Prepared", "Rows"]
+__all__ = ["F32", "I32", "LANES", "NONE", "U8", "U32", "Graph", "LinkRows", "Prepared", "Rows"]
 
 LANES = 32
 """Running sums of a float product; element ``i`` goes to lane ``i % 32``."""
@@ -32,6 +32,17 @@ class Prepared(NamedTuple):
     """int32[n]: sum of ``values`` over a query."""
     base: F32
     """float32[n]: inner product of the query with the centre."""
+
+
+class LinkRows(NamedTuple):
+    """Rows between which links are chosen by distance."""
+
+    values: npt.NDArray[np.int8]
+    """int8[n, d]"""
+    scales: F32
+    """float32[n]"""
+    squares: F32
+    """float32[n]: squared lengths of the rows, ``scales`` applied."""
 
 
 class Graph(Protocol):

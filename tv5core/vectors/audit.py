@@ -157,7 +157,7 @@ def _nearly_equal(quantizer: Quantizer, ready: F32, want: U8, have: U8) -> Mask:
 
 
 def _factors(records: U8, width: int) -> F32:
-    return np.ascontiguousarray(records[:, width:]).view("<f4").astype(np.float32)
+    return np.ascontiguousarray(records[:, width : width + 8]).view("<f4").astype(np.float32)
 
 
 def _differing_rows(stored: StoredRows, rows: I64, want: StoredRows) -> Mask:

@@ -16,6 +16,8 @@ from usearch.index import Index
 from tv5core.errors import CorruptFileError
 from tv5core.kernels import NONE
 from tv5core.types import Progress
+from tv5core.vectors.linking import breadth_first, refine, room_for
+from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["Links", "build_links"]
 
@@ -37,7 +39,7 @@ class Links:
     ----------
     order : int64[n]
         ``order[new row]`` is the row's place in the codes the graph was built from.
-    base : uint32[n, 2 * connectivity]
+    base : uint32[n, 3 * connectivity / 2]
         Neighbours on the base level, padded with NONE.
     upper : uint32[m, connectivity]
         Neighbours on level 1, then 2, and so on, each for the rows that exist there.
@@ -53,19 +55,22 @@ class Links:
 
 def build_links(
     codes: U8,
+    rows: StoredRows,
     *,
     connectivity: int,
     expansion_add: int,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> Links:
-    """Build a graph over codes by Hamming distance.
+    """Build a graph over codes by Hamming distance, then choose its links by the rows' distances.
 
     Parameters
     ----------
     codes : uint8[n, bits / 8]
+    rows : StoredRows
+        int8, in the codes' order.
     connectivity : int
-        Neighbours a row on upper levels; twice as many on the base level.
+        Neighbours a row on upper levels; half as many again on the base level.
     expansion_add : int
         Width of the search for neighbours while adding.
     threads : int
@@ -73,11 +78,21 @@ def build_links(
     progress : callable, optional
         An exception it raises stops the build.
     """
-    # The image is as large as usearch's graph: neither is kept longer than it is needed.
-    image = _built(codes, connectivity, expansion_add, threads, progress)
-    graph = _Image.parse(image, len(codes), connectivity)
-    del image
-    return _renumber(graph)
+    # The bytes are as large as usearch's graph: neither is kept longer than it is needed.
+    raw = _built(codes, connectivity, expansion_add, threads, progress)
+    image = _Image.parse(raw, len(codes), connectivity)
+    del raw
+    base, upper = _placed(image)
+    refined = refine(
+        base,
+        codes,
+        rows,
+        room=room_for(connectivity),
+        entry=int(image.keys[image.entry]),
+        threads=threads,
+        progress=progress,
+    )
+    return _numbered(image, refined, upper)
 
 
 def _built(
@@ -160,43 +175,36 @@ def _lists(raw: U8, starts: I64, room: int) -> U32:
     return lists
 
 
-def _breadth_first(base: U32, entry: int) -> I64:
-    """Order slots by breadth-first distance from the entry; what it cannot reach comes last.
-
-    Neighbours then lie near each other in memory: 5 to 8 % of a walk at a million rows.
-    """
-    n = len(base)
-    seen = np.zeros(n, bool)
-    parts: list[I64] = []
-    frontier = np.array([entry], np.int64)
-    while len(frontier):
-        seen[frontier] = True
-        parts.append(frontier)
-        linked = base[frontier].ravel()
-        linked = linked[linked != NONE].astype(np.int64)
-        fresh = linked[~seen[linked]]
-        _, first = np.unique(fresh, return_index=True)
-        frontier = fresh[np.sort(first)]
-    return np.concatenate([*parts, np.flatnonzero(~seen)])
+def _placed(image: _Image) -> tuple[U32, list[U32]]:
+    """Return base links by place and naming places, and upper links naming places."""
+    place = np.append(image.keys, NONE).astype(np.uint32)
+    base = np.empty_like(image.base)
+    base[image.keys] = _renamed(image.base, place)
+    return base, [_renamed(lists, place) for lists in image.upper]
 
 
-def _renumber(image: _Image) -> Links:
-    order = _breadth_first(image.base, image.entry)
-    order = order[np.argsort(-image.levels[order], kind="stable")]
+def _numbered(image: _Image, base: U32, upper: list[U32]) -> Links:
+    """Number places: those of higher levels first, then breadth-first."""
+    entry = int(image.keys[image.entry])
+    levels = np.empty_like(image.levels)
+    levels[image.keys] = image.levels
+    order = breadth_first(base, entry)
+    left = np.ones(len(base), bool)
+    left[order] = False
+    order = np.concatenate([order, np.flatnonzero(left)])
     # The entry is on the top level and first in breadth-first order, so it stays first.
+    order = order[np.argsort(-levels[order], kind="stable")]
     rank = np.full(len(order) + 1, NONE, np.uint32)
     rank[order] = np.arange(len(order), dtype=np.uint32)
-    upper, sizes = [], []
-    for level, lists in enumerate(image.upper, start=1):
-        slots = np.flatnonzero(image.levels >= level)
+    sizes, parts = [], [np.empty((0, image.base.shape[1] // 2), np.uint32)]
+    for level, lists in enumerate(upper, start=1):
         placed = np.empty_like(lists)
-        placed[rank[slots]] = _mapped(lists, rank)
-        upper.append(placed)
-        sizes.append(len(slots))
-    joined = np.concatenate(upper) if upper else np.empty((0, image.base.shape[1] // 2), np.uint32)
-    return Links(image.keys[order], _mapped(image.base[order], rank), joined, tuple(sizes))
+        placed[rank[image.keys[image.levels >= level]]] = _renamed(lists, rank)
+        parts.append(placed)
+        sizes.append(len(placed))
+    return Links(order, _renamed(base[order], rank), np.concatenate(parts), tuple(sizes))
 
 
-def _mapped(lists: U32, rank: U32) -> U32:
-    """Rename slots to rows; NONE, clipped to the last place of ``rank``, stays NONE."""
-    return rank[np.minimum(lists, len(rank) - 1)]
+def _renamed(lists: U32, names: U32) -> U32:
+    """Rename links; NONE, clipped to the last place of ``names``, stays NONE."""
+    return names[np.minimum(lists, len(names) - 1)]

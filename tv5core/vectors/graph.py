@@ -1,6 +1,7 @@
 """The sealed graph: one immutable file, mapped and walked in place; and its file of stored rows.
 
-``graph`` file (kind ``GRPH``): ``records`` uint8[n, bits / 8 + 8], ``links`` uint32[n, degree],
+``graph`` file (kind ``GRPH``): ``records`` uint8[n, stride] (a code of bits / 8
+bytes, two float32 factors, padding), ``links`` uint32[n, degree],
 ``upper`` uint32[m, connectivity], ``keys`` int64[n] by row, ``by_key`` uint32[n] (rows in
 ascending order of key), ``center`` float32[dim], ``signs`` int8[rounds, bits]; its metadata holds
 ``level_sizes``, ``metric`` and ``pair``. ``rows`` file (kind ``ROWS``): ``values`` and, for int8,
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.errors import CorruptFileError
 from tv5core.files import SectionFile
-from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["GRAPH_KIND", "ROWS_KIND", "VERSION", "SealedGraph"]
@@ -66,7 +67,7 @@ class SealedGraph:
         By row.
     by_key : uint32[n]
         Rows in ascending order of key.
-    records : uint8[n, record_size]
+    records : uint8[n, >= record_size]
     links, upper : uint32
         As the walker takes them.
     level_sizes : tuple of int
@@ -153,12 +154,10 @@ class SealedGraph:
         n, dim = len(self.keys), self.quantizer.dim
         want = {
             "by_key": (n,),
-            "records": (n, self.quantizer.record_size),
             "values": (n, dim),
         }
         got = {
             "by_key": self.by_key.shape,
-            "records": self.records.shape,
             "values": self.rows.values.shape,
         }
         values, scales = self.rows.values, self.rows.scales
@@ -166,6 +165,9 @@ class SealedGraph:
             raise CorruptFileError("expected scales beside int8 values, and only there")
         if got != want or n == 0 or (scales is not None and scales.shape != (n,)):
             raise CorruptFileError(f"expected sections of {want}, got {got}")
+        size, shape = self.quantizer.record_size, self.records.shape
+        if shape[0] != n or not size <= shape[1] <= record_stride(size):
+            raise CorruptFileError(f"expected {n} records of {size} bytes, got {shape}")
         if int(self.by_key.max()) >= n:
             raise CorruptFileError(f"expected rows below {n}, got {int(self.by_key.max())}")
 

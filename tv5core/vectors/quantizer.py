@@ -17,12 +17,26 @@ import numpy.typing as npt
 
 from tv5core import kernels
 
-__all__ = ["Quantizer"]
+__all__ = ["Quantizer", "record_stride"]
 
 F32 = npt.NDArray[np.float32]
 _ROUNDS = 4
 """Two rounds do for sentence embeddings, but where variance lies along the axes, as after a
 truncated SVD, they cost 3 to 4 points of recall at 40 candidates; four equal a dense rotation."""
+
+
+_LINE = 64  # bytes of a cache line
+
+
+def record_stride(size: int) -> int:
+    """Return how far apart sealed records of so many bytes lie.
+
+    A record that begins with a cache line costs a walk fewer of them: at 768 dimensions 104 bytes
+    lie in 2 lines instead of 2.6 on average. Records are padded to whole lines where that adds no
+    more than a quarter.
+    """
+    padded = -(-size // _LINE) * _LINE
+    return padded if 4 * padded <= 5 * size else size
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ from tv5core.vectors.checks import (
     unit_vectors,
 )
 from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
-from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["Blocks", "BuildOptions", "build_files", "seal_rows"]
@@ -146,10 +147,11 @@ def seal_rows(
     report = progress or _quiet
     quantizer = Quantizer.create(_center(blocks, count, dim, report), options.seed)
     with disk_errors(graph.parent), _scratch(graph.parent) as folder:
-        keys, records, stored = _encode(blocks, count, quantizer, rescoring, Path(folder), report)
-        _check_unique(keys)
+        encoded = _encode(blocks, count, quantizer, rescoring, Path(folder), report)
+        _check_unique(encoded.keys)
         links = build_links(
-            np.ascontiguousarray(records[:, : quantizer.bits // 8]),
+            np.ascontiguousarray(encoded.records[:, : quantizer.bits // 8]),
+            encoded.coarse,
             connectivity=options.connectivity,
             expansion_add=options.expansion_add,
             threads=options.threads,
@@ -159,8 +161,8 @@ def seal_rows(
         # Files of two sealings must never be taken for a pair, also with equal seeds.
         pair = secrets.randbits(62)
         written = (
-            _write_graph(graph, pair, metric, quantizer, keys, records, links),
-            _write_rows(rows, pair, stored, links.order),
+            _write_graph(graph, pair, metric, quantizer, encoded, links),
+            _write_rows(rows, pair, encoded.stored, links.order),
         )
         report(count, count, "writing")
     return written
@@ -186,6 +188,44 @@ def _center(blocks: Blocks, count: int, dim: int, report: Progress) -> F32:
     return (total / count).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class _Encoded:
+    """What the second pass makes of the vectors, in their order."""
+
+    keys: I64
+    records: U8
+    stored: StoredRows
+    coarse: StoredRows
+    """int8 rows, by which links are chosen: the stored ones where those are int8."""
+
+
+class _RowFile:
+    """Encoded rows that wait in a file; their scales, few bytes, in memory."""
+
+    def __init__(self, path: Path, count: int, dim: int, rescoring: Rescoring) -> None:
+        self._shape, self._rescoring = (count, dim), rescoring
+        # Written, not stored through a map: where the disk is full, a map kills the process.
+        self._file = path.open("wb")
+        self._scales: list[F32] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, vectors: F32) -> None:
+        rows = StoredRows.encode(vectors, self._rescoring)
+        self._file.write(np.ascontiguousarray(rows.values).reshape(-1).view(np.uint8).data)
+        if rows.scales is not None:
+            self._scales.append(rows.scales)
+
+    def rows(self) -> StoredRows:
+        """Map what was written; the file must be closed."""
+        values = np.memmap(self._file.name, self._rescoring, "r", shape=self._shape)
+        return StoredRows(values, np.concatenate(self._scales) if self._scales else None)
+
+
 def _encode(
     blocks: Blocks,
     count: int,
@@ -193,28 +233,25 @@ def _encode(
     rescoring: Rescoring,
     folder: Path,
     report: Progress,
-) -> tuple[I64, U8, StoredRows]:
+) -> _Encoded:
     keys = np.empty(count, np.int64)
     records = np.empty((count, quantizer.record_size), np.uint8)
-    scales = np.empty(count, np.float32) if rescoring == "int8" else None
     done = 0
-    # Written, not stored through a map: where the disk is full, a map kills the process.
-    with (folder / "rows").open("wb") as file:
+    kinds: tuple[Rescoring, ...] = ("int8",) if rescoring == "int8" else (rescoring, "int8")
+    files = [_RowFile(folder / kind, count, quantizer.dim, kind) for kind in kinds]
+    with files[0], files[-1]:
         for some, vectors in blocks():
             stop = done + len(some)
             if stop > count:
                 raise InvalidInputError(f"expected {count} vectors, got more on the second pass")
-            rows = StoredRows.encode(vectors, rescoring)
-            file.write(np.ascontiguousarray(rows.values).reshape(-1).view(np.uint8).data)
+            for file in files:
+                file.append(vectors)
             keys[done:stop], records[done:stop] = some, quantizer.encode(vectors)
-            if scales is not None and rows.scales is not None:
-                scales[done:stop] = rows.scales
             done = stop
             report(done, count, "encoding")
     if done != count:
         raise InvalidInputError(f"expected {count} vectors, got {done} on the second pass")
-    shape = (count, quantizer.dim)
-    return keys, records, StoredRows(np.memmap(file.name, rescoring, "r", shape=shape), scales)
+    return _Encoded(keys, records, files[0].rows(), files[-1].rows())
 
 
 def _check_unique(keys: I64) -> None:
@@ -233,19 +270,30 @@ def _permuted(array: npt.NDArray[np.generic], order: I64) -> SectionStream:
     return SectionStream(array.dtype, array.shape, blocks)
 
 
+def _padded(records: U8, order: I64) -> SectionStream:
+    """Stream records in another order, each padded to whole cache lines where that is little."""
+    stride = record_stride(records.shape[1])
+
+    def blocks() -> Iterator[U8]:
+        for at in range(0, len(order), _BLOCK_ROWS):
+            some = records[order[at : at + _BLOCK_ROWS]]
+            yield np.pad(some, ((0, 0), (0, stride - some.shape[1])))
+
+    return SectionStream(records.dtype, (len(order), stride), blocks())
+
+
 def _write_graph(
     path: Path,
     pair: int,
     metric: str,
     quantizer: Quantizer,
-    keys: I64,
-    records: U8,
+    encoded: _Encoded,
     links: Links,
 ) -> FileRecord:
-    ordered = keys[links.order]
+    ordered = encoded.keys[links.order]
     meta = {"level_sizes": list(links.level_sizes), "metric": metric, "pair": pair}
     sections: dict[str, npt.NDArray[Any] | SectionStream] = {
-        "records": _permuted(records, links.order),
+        "records": _padded(encoded.records, links.order),
         "links": links.base,
         "upper": links.upper,
         "keys": ordered,

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tv5/link.h"
 #include "tv5/walk.h"
 
 #define TV5_LANES 32
@@ -77,6 +78,11 @@ typedef struct tv5_kernels {
     void (*rescore)(const tv5_rows *rows, const float *query, const uint32_t *candidates, size_t m,
                     const tv5_best *best);
     tv5_walk_fn *walk;
+    /* Choose links for a range of rows, and add the reverse of those chosen. */
+    void (*choose_links)(const tv5_linker *linker, const tv5_link_options *options,
+                         tv5_link_scratch *scratch, uint32_t *out);
+    void (*join_links)(const tv5_linker *linker, const tv5_reverse *reverse,
+                       const tv5_link_options *options, tv5_link_scratch *scratch, uint32_t *out);
 } tv5_kernels;
 
 /* The table of this name, or NULL where this build or processor has none. */

@@ -28,9 +28,9 @@ from tv5core.vectors.checks import (
     check_vectors,
     unit_vectors,
 )
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.rescore import StoredRows, frame_of
 
 __all__ = ["Blocks", "BuildOptions", "build_files", "seal_rows"]
 
@@ -197,14 +197,14 @@ def _encode(
     keys = np.empty(count, np.int64)
     records = np.empty((count, quantizer.record_size), np.uint8)
     scales = np.empty(count, np.float32) if rescoring == "int8" else None
-    done = 0
+    frame, done = frame_of(quantizer, rescoring), 0
     # Written, not stored through a map: where the disk is full, a map kills the process.
     with (folder / "rows").open("wb") as file:
         for some, vectors in blocks():
             stop = done + len(some)
             if stop > count:
                 raise InvalidInputError(f"expected {count} vectors, got more on the second pass")
-            rows = StoredRows.encode(vectors, rescoring)
+            rows = StoredRows.encode(vectors, rescoring, frame)
             file.write(np.ascontiguousarray(rows.values).reshape(-1).view(np.uint8).data)
             keys[done:stop], records[done:stop] = some, quantizer.encode(vectors)
             if scales is not None and rows.scales is not None:
@@ -214,7 +214,8 @@ def _encode(
     if done != count:
         raise InvalidInputError(f"expected {count} vectors, got {done} on the second pass")
     shape = (count, quantizer.dim)
-    return keys, records, StoredRows(np.memmap(file.name, rescoring, "r", shape=shape), scales)
+    values = np.memmap(file.name, rescoring, "r", shape=shape)
+    return keys, records, StoredRows(values, scales, frame)
 
 
 def _check_unique(keys: I64) -> None:
@@ -253,11 +254,12 @@ def _write_graph(
         "center": quantizer.center,
         "signs": quantizer.signs.astype(np.int8),
     }
-    return write_sections(path, GRAPH_KIND, VERSION, meta, sections)
+    return write_sections(path, GRAPH_KIND, GRAPH_VERSION, meta, sections)
 
 
 def _write_rows(path: Path, pair: int, stored: StoredRows, order: I64) -> FileRecord:
     sections: dict[str, SectionStream] = {"values": _permuted(stored.values, order)}
     if stored.scales is not None:
         sections["scales"] = _permuted(stored.scales, order)
-    return write_sections(path, ROWS_KIND, VERSION, {"pair": pair}, sections)
+    meta = {"pair": pair, "frame": "raw" if stored.frame is None else "rotated"}
+    return write_sections(path, ROWS_KIND, ROWS_VERSION, meta, sections)

@@ -479,6 +479,23 @@ cdef class Linker:
         free(self.scratch.wide)
 
 
+cdef inline void prepare_turned(
+    const tv5_kernels *kernels, const tv5_rotation *rotation, const float *shift,
+    const float *query, float *turned, int8_t *values, tv5_walk_query *out,
+) noexcept nogil:
+    """Prepare a query as ``prepare`` does, and keep it in ``turned``, rotated but not centred."""
+    cdef size_t i
+    cdef int32_t total = 0
+    kernels.rotate(rotation, query, 1, turned)
+    kernels.quantize_i8(turned, 1, rotation.bits, values, &out.scale)
+    for i in range(rotation.bits):
+        total += values[i]
+    for i in range(rotation.bits):
+        turned[i] = turned[i] + shift[i]
+    # The base shifts all estimates of a query alike; who rescores needs their order only.
+    out.values, out.total, out.base = values, total, 0
+
+
 cdef class Rotation:
     """Centre and signs."""
 
@@ -501,6 +518,7 @@ cdef class Scratch:
 
     cdef tv5_scratch memory
     cdef int8_t *values
+    cdef float *turned
     cdef uint32_t *candidates
     cdef float *estimates
     cdef readonly size_t pool_room, kept_room, candidate_room
@@ -510,8 +528,9 @@ cdef class Scratch:
         self.memory.marks = <uint8_t *>calloc(rows, 1)
         self.memory.fresh = <uint32_t *>malloc(2 * (degree + 1) * sizeof(uint32_t))
         self.values = <int8_t *>aligned_alloc(64, TV5_MAX_DIM)
+        self.turned = <float *>aligned_alloc(64, TV5_MAX_DIM * sizeof(float))
         if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL
-                or self.values is NULL):
+                or self.values is NULL or self.turned is NULL):
             raise MemoryError
 
     def __dealloc__(self):
@@ -521,6 +540,7 @@ cdef class Scratch:
         free(self.memory.pool)
         free(self.memory.kept)
         free(self.values)
+        free(self.turned)
         free(self.candidates)
         free(self.estimates)
 
@@ -599,7 +619,7 @@ cdef class NativeGraph:
         """Bytes kept for walking threads."""
         return sum(
             self.graph.rows + TV5_SCRATCH_LAYOUT + 8 * self.graph.degree
-            + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + TV5_MAX_DIM
+            + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + 5 * TV5_MAX_DIM
             for scratch in self.idle
         )
 
@@ -642,7 +662,7 @@ cdef class NativeGraph:
         return scratch
 
     def search(self, center, signs, rows, scales, queries, expansion_search, candidates, k,
-               allow=None):
+               allow=None, shift=None):
         cdef Rotation r = Rotation(center, signs)
         cdef RowsView stored = RowsView(rows, scales)
         cdef View q = view(queries, "queries", 2, c'f')
@@ -655,8 +675,16 @@ cdef class NativeGraph:
         cdef View a
         cdef Py_ssize_t i
         cdef const float *raw
+        cdef const float *exact
+        cdef View s
+        cdef const float *moved = NULL
         same(r.rotation.dim, q.size(1), "dimensions")
-        same(stored.rows.dim, q.size(1), "dimensions of the stored rows")
+        if shift is not None:
+            s = view(shift, "shift", 1, c'f')
+            same(r.rotation.bits, s.size(0), "length of shift")
+            moved = <const float *>s.buffer.buf
+        same(q.size(1) if shift is None else <Py_ssize_t>r.rotation.bits, stored.rows.dim,
+             "dimensions of the stored rows")
         same(self.graph.rows, stored.rows.count, "stored rows")
         same(64 * self.graph.words, r.rotation.bits, "bits of the rotation")
         within(expansion_search, 1, 1 << 30, "expansion_search")
@@ -671,11 +699,16 @@ cdef class NativeGraph:
         with nogil:
             for i in range(q.buffer.shape[0]):
                 raw, to = <const float *>q.buffer.buf + i * r.rotation.dim, best.at(i)
-                query.values = scratch.values
-                kernels.prepare(&r.rotation, raw, 1, scratch.values, &query.scale, &query.total,
-                                &query.base)
+                exact, query.values = raw, scratch.values
+                if moved is NULL:
+                    kernels.prepare(&r.rotation, raw, 1, scratch.values, &query.scale,
+                                    &query.total, &query.base)
+                else:
+                    exact = scratch.turned
+                    prepare_turned(kernels, &r.rotation, moved, raw, scratch.turned,
+                                   scratch.values, &query)
                 kernels.walk(&self.graph, &query, &options, &scratch.memory, scratch.candidates,
                              scratch.estimates)
-                kernels.rescore(&stored.rows, raw, scratch.candidates, options.k, &to)
+                kernels.rescore(&stored.rows, exact, scratch.candidates, options.k, &to)
         self.idle.append(scratch)
         return best.rows, best.scores

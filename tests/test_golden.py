@@ -18,6 +18,9 @@ NAMES = sorted(path.stem for path in GOLDEN.glob("*.zip"))
 # Text is embedded by the processor's linear algebra, whose last bits differ between machines.
 # Given vectors are whole numbers, and every kernel computes the same bits from them.
 TOLERANCE = {"own": 1e-5}
+# An index built anew has another centre, which the last bits of rotated queries depend on; and
+# before format 3 int8 rows were rounded without a rotation, which moved scores otherwise.
+REBUILT, REROUNDED = 1e-5, 2e-3
 
 
 def unpacked(name: str, folder: Path) -> Path:
@@ -49,8 +52,8 @@ def ask(catalog: Catalog, kind: str, told: dict[str, Any]) -> None:
         same(kind, catalog.similar(id_, 5), hits)
 
 
-def same(kind: str, got: Any, want: list[list[Any]]) -> None:
-    tolerance = TOLERANCE.get(kind, 0)
+def same(kind: str, got: Any, want: list[list[Any]], least: float = 0) -> None:
+    tolerance = max(least, TOLERANCE.get(kind, 0))
     scores = [score for _, score in want]
     assert [hit.score for hit in got] == pytest.approx(scores, abs=tolerance, rel=0)
     for place, (hit, (id_, score)) in enumerate(zip(got, want, strict=True)):
@@ -91,9 +94,10 @@ def test_a_writer_answers_as_before_and_goes_on(golden: tuple[str, Path, dict[st
 
 
 def test_a_backup_and_an_export_answer_as_before(
-    golden: tuple[str, Path, dict[str, Any]], tmp_path: Path
+    golden: tuple[str, Path, dict[str, Any]], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     kind, folder, told = golden
+    written = int(request.node.callspec.params["golden"].split("-")[1])
     with Catalog.open(folder, read_only=True) as catalog:
         catalog.backup(tmp_path / "backup")
         catalog.export(tmp_path / "export")
@@ -105,5 +109,6 @@ def test_a_backup_and_an_export_answer_as_before(
         assert catalog.get_many(list(catalog.ids())) == [
             msgspec.convert(title, Title) for title in told["titles"]
         ]
+        least = REBUILT if written >= 3 else REROUNDED
         for query, hits in told["exact"]:
-            same(kind, catalog.search(query, 5, exact=True), hits)
+            same(kind, catalog.search(query, 5, exact=True), hits, least)

@@ -21,7 +21,7 @@ from tv5core.files import SectionFile, write_sections
 from tv5core.store import meta as records
 from tv5core.store import titles
 from tv5core.store.derived import DERIVED, RowIndex
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
 DIM = 32
 COUNT = 300
@@ -155,12 +155,13 @@ def rewrite(folder: Path, part: str, alter: Callable[[dict[str, npt.NDArray[Any]
     """Write a file of the newest generation anew, with a sound checksum, and record it."""
     with Catalog.open(folder) as catalog:
         newest = catalog._store.meta.generations[0]
-        kind = GRAPH_KIND if part == "graph" else ROWS_KIND
+        graph, rows = (GRAPH_KIND, GRAPH_VERSION), (ROWS_KIND, ROWS_VERSION)
+        kind, version = graph if part == "graph" else rows
         path = folder / f"{part}.{newest.number:06d}.tv5"
-        file = SectionFile.open(path, kind, VERSION)
+        file = SectionFile.open(path, kind, version)
         sections = {name: np.array(file.section(name)) for name in file.names}
         alter(sections)
-        record = write_sections(path.with_suffix(".new"), kind, VERSION, file.meta, sections)
+        record = write_sections(path.with_suffix(".new"), kind, version, file.meta, sections)
         path.with_suffix(".new").replace(path)
 
         def work(txn: Any, meta: Any) -> Any:

@@ -26,7 +26,7 @@ from tv5core import Catalog, Offer, Person, Title
 from tv5core.data import demo_titles
 from tv5core.store.meta import FORMAT
 
-DIM = 48
+DIM = 64  # 48 before format 3, which rotates int8 rows of whole multiples of 64
 
 
 def whole(seed: int) -> npt.NDArray[np.float32]:

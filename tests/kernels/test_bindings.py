@@ -222,6 +222,22 @@ def test_refuses_walks(native):
             graph.walk(*given)
 
 
+def test_refuses_shifts_of_another_width(native):
+    graph, ready = native.graph(*graph_parts()), arguments()["scan_codes"][1]
+    bits = ready.values.shape[1]
+    center, queries = np.zeros(bits - 1, np.float32), np.ones((2, bits - 1), np.float32)
+    signs, scales = np.ones((1, bits), np.float32), np.ones(N, np.float32)
+    for width, shift in [
+        (bits, None),
+        (bits - 1, np.zeros(bits, np.float32)),
+        (bits, np.zeros(bits - 1, np.float32)),
+        (bits, np.zeros(bits, np.float64)),
+    ]:
+        rows = np.zeros((N, width), np.int8)
+        with pytest.raises((ValueError, TypeError), match=r"expected .* got"):
+            graph.search(center, signs, rows, scales, queries, 5, 5, 5, None, shift)
+
+
 def test_threads_agree(native, same):
     """Threads share inputs, a backend and a graph, and get what one thread gets."""
     given, graph = arguments(), native.graph(*graph_parts())

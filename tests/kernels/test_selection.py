@@ -235,3 +235,35 @@ def test_fused_search(
     some, _, _ = graph.walk(ready, pool, candidates, allow)
     same(found, native.rescore(rows, scales, probes, some, k))
     same(found, twin.graph(*parts).search(*given))
+
+
+@given(
+    words=st.sampled_from([1, 2, 5, 12]),
+    n=st.sampled_from([1, 40, 300]),
+    queries=QUERIES,
+    pool=st.integers(1, 60),
+    candidates=st.integers(1, 60),
+    k=st.integers(1, 20),
+    padded=st.booleans(),
+    seed=SEEDS,
+)
+@settings(deadline=None, max_examples=40, derandomize=True)
+def test_fused_search_of_rotated_rows(
+    native, twin, same, floats, words, n, queries, pool, candidates, k, padded, seed
+):
+    """With a shift, what is rescored is the query that was rotated for the walk, plus it."""
+    rng = np.random.default_rng(seed)
+    dim = 64 * words - 7 * padded
+    parts = graph_of(rng, floats, n, words, 6, 2, "normal")
+    center = rng.standard_normal(dim).astype(np.float32)
+    signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
+    rows, scales = twin.quantize_i8(rng.standard_normal((n, 64 * words)).astype(np.float32))
+    probes = rng.standard_normal((queries, dim)).astype(np.float32)
+    shift = native.rotate(center[None], np.zeros_like(center), signs)[0]
+    given = (center, signs, rows, scales, probes, pool, candidates, k, None, shift)
+    graph = native.graph(*parts)
+    found = graph.search(*given)
+    some, _, _ = graph.walk(native.prepare(probes, center, signs), pool, candidates)
+    turned = native.rotate(probes, center, signs) + shift
+    same(found, native.rescore(rows, scales, turned, some, k))
+    same(found, twin.graph(*parts).search(*given))

@@ -18,7 +18,7 @@ from tv5core.store.meta import Generation, Meta
 from tv5core.text import Embedder
 from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
 __all__ = [
     "Served",
@@ -83,8 +83,9 @@ def open_generation(folder: Path, meta: Meta, generation: Generation, *, verify:
     files = (generation.graph, generation.rows)
     generations.check_sizes(folder, files)
     paths = generations.index_paths(folder, generation.number)
-    for path, kind, record in zip(paths, (GRAPH_KIND, ROWS_KIND), files, strict=True):
-        _check_identity(path, kind, record)
+    kinds = (GRAPH_KIND, GRAPH_VERSION), (ROWS_KIND, ROWS_VERSION)
+    for path, kind, record in zip(paths, kinds, files, strict=True):
+        _check_identity(path, *kind, record)
     index = VectorIndex.open_files(*paths, settings=_search_settings(meta), verify=verify)
     if (index.dim, index.metric, index.rescoring) != (meta.dim, meta.metric, meta.rescoring):
         raise CorruptFileError(
@@ -169,14 +170,14 @@ def _search_settings(meta: Meta) -> SearchSettings | None:
     return None if meta.settings is None else msgspec.convert(meta.settings, SearchSettings)
 
 
-def _check_identity(path: Path, kind: str, record: FileRecord) -> None:
+def _check_identity(path: Path, kind: str, version: int, record: FileRecord) -> None:
     """Check that a file is the one recorded; its content is verified when it is opened.
 
     Raises
     ------
     CorruptFileError
     """
-    file = SectionFile.open(path, kind, VERSION, verify=False)
+    file = SectionFile.open(path, kind, version, verify=False)
     got = file.checksum
     file.close()
     if got != record.checksum:

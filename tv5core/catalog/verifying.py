@@ -14,7 +14,7 @@ from tv5core.store.meta import Meta
 from tv5core.text import lsa_model
 from tv5core.types import Progress
 from tv5core.vectors.audit import IndexAudit
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
 __all__ = ["KINDS", "check_all"]
 
@@ -22,8 +22,8 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 KINDS = {
-    "graph": (GRAPH_KIND, VERSION),
-    "rows": (ROWS_KIND, VERSION),
+    "graph": (GRAPH_KIND, GRAPH_VERSION),
+    "rows": (ROWS_KIND, ROWS_VERSION),
     "lsa": (lsa_model.KIND, lsa_model.VERSION),
 }
 

@@ -322,11 +322,13 @@ class NumpyGraph:
         candidates: int,
         k: int,
         allow: U8 | None = None,
+        shift: F32 | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore; see :class:`tv5core.kernels.Graph`."""
         ready = prepare(queries, center, signs)
         found, _, _ = self.walk(ready, expansion_search, candidates, allow)
-        return rescore(rows, scales, queries, found, k)
+        exact = queries if shift is None else rotate(queries, center, signs) + shift
+        return rescore(rows, scales, exact, found, k)
 
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
         return _estimates(self._records[rows], prepared, i)

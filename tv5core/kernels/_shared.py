@@ -86,6 +86,7 @@ class Graph(Protocol):
         candidates: int,
         k: int,
         allow: U8 | None = None,
+        shift: F32 | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore in one call that gives the GIL up once.
 
@@ -100,4 +101,7 @@ class Graph(Protocol):
         candidates : int
             Rows that the walk hands on for an exact look.
         k : int
+        shift : float32[D] or None
+            For stored rows that are rotated: the rotated centre. The exact look takes the query
+            that was centred and rotated for the walk, plus this. None: it takes the query itself.
         """

@@ -25,7 +25,7 @@ __all__ = [
     "write",
 ]
 
-FORMAT = 2
+FORMAT = 3
 
 _KEY = b"catalog"
 _CHECKPOINT = b"checkpoint:"

@@ -104,7 +104,9 @@ class IndexAudit:
             return {int(key): str(error) for key in keys}
         rows = side.rows[at]
         codes = _differing_records(quantizer, ready, side.part.records[rows])
-        stored = _differing_rows(side.part.rows, rows, StoredRows.encode(ready, self._rescoring))
+        have = side.part.rows
+        want = StoredRows.encode(ready, self._rescoring, have.frame)
+        stored = _differing_rows(have, rows, want)
         return {
             int(keys[i]): f"expected its {'code' if codes[i] else 'stored row'} to be that of its "
             "vector, got another"
@@ -162,8 +164,8 @@ def _factors(records: U8, width: int) -> F32:
 
 def _differing_rows(stored: StoredRows, rows: I64, want: StoredRows) -> Mask:
     with np.errstate(invalid="ignore", over="ignore"):
-        have = stored.decode(rows)
-        expected = want.decode(slice(None))
+        have = stored.framed(rows)
+        expected = want.framed(slice(None))
         if want.scales is not None:  # one step of the quantization
             room = 1.001 * want.scales[:, None]
         else:

@@ -5,7 +5,9 @@ bytes, two float32 factors, padding), ``links`` uint32[n, degree],
 ``upper`` uint32[m, connectivity], ``keys`` int64[n] by row, ``by_key`` uint32[n] (rows in
 ascending order of key), ``center`` float32[dim], ``signs`` int8[rounds, bits]; its metadata holds
 ``level_sizes``, ``metric`` and ``pair``. ``rows`` file (kind ``ROWS``): ``values`` and, for int8,
-``scales``; metadata ``pair``. ``pair`` is a random number that ties the two files of one sealing.
+``scales``; metadata ``pair`` and, from version 2 on, ``frame``: ``rotated`` where the rows are
+rotated by ``signs`` (not centred), ``raw`` where they are not, as all of version 1. ``pair`` is a
+random number that ties the two files of one sealing.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from tv5core.files import SectionFile
 from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 
-__all__ = ["GRAPH_KIND", "ROWS_KIND", "VERSION", "SealedGraph"]
+__all__ = ["GRAPH_KIND", "GRAPH_VERSION", "ROWS_KIND", "ROWS_VERSION", "SealedGraph"]
 
 GRAPH_KIND, ROWS_KIND = "GRPH", "ROWS"
-VERSION = 1
+GRAPH_VERSION, ROWS_VERSION = 2, 2
 
 I64 = npt.NDArray[np.int64]
 
@@ -53,6 +55,17 @@ def _check_kinds(file: SectionFile, kinds: dict[str, tuple[str, int]]) -> None:
                     f"{file.path.name}: expected {name} of {types} in {dimensions} dimensions, "
                     f"got {section.dtype.str} in {section.ndim}"
                 )
+
+
+def _frame(name: object, quantizer: Quantizer) -> Quantizer | None:
+    """Return the rotation of rows by its name in their file."""
+    if name not in ("raw", "rotated"):
+        raise CorruptFileError(f"expected rows that are raw or rotated, got {name!r}")
+    if name == "raw":
+        return None
+    if not len(quantizer.signs):
+        raise CorruptFileError("expected signs of a rotation beside rotated rows, got none")
+    return quantizer
 
 
 @dataclass(frozen=True)
@@ -109,8 +122,8 @@ class SealedGraph:
             A newer tv5core wrote the file.
         """
         files = (
-            SectionFile.open(graph, GRAPH_KIND, VERSION, verify=verify),
-            SectionFile.open(rows, ROWS_KIND, VERSION, verify=verify),
+            SectionFile.open(graph, GRAPH_KIND, GRAPH_VERSION, verify=verify),
+            SectionFile.open(rows, ROWS_KIND, ROWS_VERSION, verify=verify),
         )
         try:
             return cls._from_sections(*files, verify=verify)
@@ -131,7 +144,8 @@ class SealedGraph:
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
         quantizer = Quantizer(np.array(graph.section("center")), signs)
         scales = rows.section("scales") if "scales" in rows else None
-        stored = StoredRows(rows.section("values"), scales)
+        frame = _frame(rows.meta.get("frame", "raw"), quantizer)
+        stored = StoredRows(rows.section("values"), scales, frame)
         sealed = cls(
             quantizer,
             str(graph.meta["metric"]),
@@ -163,6 +177,8 @@ class SealedGraph:
         values, scales = self.rows.values, self.rows.scales
         if (values.dtype == np.int8) != (scales is not None):
             raise CorruptFileError("expected scales beside int8 values, and only there")
+        if self.rows.frame is not None and (scales is None or dim != self.quantizer.bits):
+            raise CorruptFileError("expected rotated rows only of int8 and without padding")
         if got != want or n == 0 or (scales is not None and scales.shape != (n,)):
             raise CorruptFileError(f"expected sections of {want}, got {got}")
         size, shape = self.quantizer.record_size, self.records.shape

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tv5core.vectors.checks import Rescoring
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.rescore import StoredRows, frame_of
 
 __all__ = ["Head", "HeadView"]
 
@@ -44,6 +44,7 @@ class Head:
 
     def __init__(self, quantizer: Quantizer, rescoring: Rescoring) -> None:
         self._quantizer, self._rescoring = quantizer, rescoring
+        self._frame = frame_of(quantizer, rescoring)
         self._count = 0
         self._arrays: list[npt.NDArray[Any]] = self._columns(
             np.empty((0, quantizer.dim), np.float32), np.empty(0, np.int64)
@@ -52,7 +53,7 @@ class Head:
     def _columns(
         self, vectors: npt.NDArray[np.float32], keys: npt.NDArray[np.int64]
     ) -> list[npt.NDArray[Any]]:
-        rows = StoredRows.encode(vectors, self._rescoring)
+        rows = StoredRows.encode(vectors, self._rescoring, self._frame)
         scales = [] if rows.scales is None else [rows.scales]
         return [keys, self._quantizer.encode(vectors), rows.values, *scales]
 
@@ -85,4 +86,5 @@ class Head:
     def view(self) -> HeadView:
         """Return the rows so far."""
         keys, records, values, *scales = (a[: self._count] for a in self._arrays)
-        return HeadView(keys, records, StoredRows(values, scales[0] if scales else None))
+        rows = StoredRows(values, scales[0] if scales else None, self._frame)
+        return HeadView(keys, records, rows)

@@ -11,6 +11,7 @@ is the sign bits of ``x'`` and (RaBitQ; Gao and Long, SIGMOD 2024)::
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +75,33 @@ class Quantizer:
     def record_size(self) -> int:
         """Bytes of one record: the code and two float32 factors."""
         return self.bits // 8 + 8
+
+    @cached_property
+    def shift(self) -> F32:
+        """float32[bits]: the rotated centre, which turns ``P(x - c)`` into ``P x``."""
+        rotated: F32 = self.turn(self.center[None])[0]
+        return rotated
+
+    def turn(self, vectors: F32) -> F32:
+        """Rotate without centring: float32[n, dim] -> float32[n, bits]."""
+        return kernels.rotate(vectors, np.zeros_like(self.center), self.signs)
+
+    def turn_back(self, rotated: F32) -> F32:
+        """Undo :meth:`turn`, where nothing was padded: float32[n, bits] -> float32[n, bits].
+
+        A Hadamard transform is its own inverse, so rounds are repeated from the last to the first;
+        their signs come after the transform now, which is before that of the round to follow.
+        """
+        zeros, same = np.zeros(self.bits, np.float32), np.ones((1, self.bits), np.float32)
+        signs = np.concatenate([same, self.signs[:0:-1]])
+        if len(self.signs) % 2 == 0:
+            # The last round was of the last coordinates, and the kernel starts with the first:
+            # transforming those twice changes nothing and puts it in step.
+            rotated = kernels.rotate(rotated, zeros, same)
+            signs = np.concatenate([same, signs])
+        turned: F32 = kernels.rotate(rotated, zeros, signs)
+        turned *= self.signs[0]
+        return turned
 
     def encode(self, vectors: F32) -> npt.NDArray[np.uint8]:
         """Turn vectors into code records: float32[n, dim] -> uint8[n, record_size]."""

@@ -29,9 +29,9 @@ from tv5core.vectors.checks import (
     check_vectors,
     unit_vectors,
 )
-from tv5core.vectors.graph import GRAPH_KIND, ROWS_KIND, VERSION
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.quantizer import Quantizer, record_stride
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.rescore import StoredRows, frame_of
 
 __all__ = ["Blocks", "BuildOptions", "build_files", "seal_rows"]
 
@@ -202,8 +202,11 @@ class _Encoded:
 class _RowFile:
     """Encoded rows that wait in a file; their scales, few bytes, in memory."""
 
-    def __init__(self, path: Path, count: int, dim: int, rescoring: Rescoring) -> None:
-        self._shape, self._rescoring = (count, dim), rescoring
+    def __init__(
+        self, path: Path, count: int, quantizer: Quantizer, rescoring: Rescoring
+    ) -> None:
+        self._shape, self._rescoring = (count, quantizer.dim), rescoring
+        self._frame = frame_of(quantizer, rescoring)
         # Written, not stored through a map: where the disk is full, a map kills the process.
         self._file = path.open("wb")
         self._scales: list[F32] = []
@@ -215,7 +218,7 @@ class _RowFile:
         self._file.close()
 
     def append(self, vectors: F32) -> None:
-        rows = StoredRows.encode(vectors, self._rescoring)
+        rows = StoredRows.encode(vectors, self._rescoring, self._frame)
         self._file.write(np.ascontiguousarray(rows.values).reshape(-1).view(np.uint8).data)
         if rows.scales is not None:
             self._scales.append(rows.scales)
@@ -223,7 +226,8 @@ class _RowFile:
     def rows(self) -> StoredRows:
         """Map what was written; the file must be closed."""
         values = np.memmap(self._file.name, self._rescoring, "r", shape=self._shape)
-        return StoredRows(values, np.concatenate(self._scales) if self._scales else None)
+        scales = np.concatenate(self._scales) if self._scales else None
+        return StoredRows(values, scales, self._frame)
 
 
 def _encode(
@@ -238,7 +242,7 @@ def _encode(
     records = np.empty((count, quantizer.record_size), np.uint8)
     done = 0
     kinds: tuple[Rescoring, ...] = ("int8",) if rescoring == "int8" else (rescoring, "int8")
-    files = [_RowFile(folder / kind, count, quantizer.dim, kind) for kind in kinds]
+    files = [_RowFile(folder / kind, count, quantizer, kind) for kind in kinds]
     with files[0], files[-1]:
         for some, vectors in blocks():
             stop = done + len(some)
@@ -301,11 +305,12 @@ def _write_graph(
         "center": quantizer.center,
         "signs": quantizer.signs.astype(np.int8),
     }
-    return write_sections(path, GRAPH_KIND, VERSION, meta, sections)
+    return write_sections(path, GRAPH_KIND, GRAPH_VERSION, meta, sections)
 
 
 def _write_rows(path: Path, pair: int, stored: StoredRows, order: I64) -> FileRecord:
     sections: dict[str, SectionStream] = {"values": _permuted(stored.values, order)}
     if stored.scales is not None:
         sections["scales"] = _permuted(stored.scales, order)
-    return write_sections(path, ROWS_KIND, VERSION, {"pair": pair}, sections)
+    meta = {"pair": pair, "frame": "raw" if stored.frame is None else "rotated"}
+    return write_sections(path, ROWS_KIND, ROWS_VERSION, meta, sections)

@@ -210,6 +210,7 @@ def _walk(
         settings.candidates(k),
         k,
         part.allow,
+        part.rows.shift,
     )
     if not _complete(rows):
         # The walk met too few allowed rows for some query, though k exist: scan for those.

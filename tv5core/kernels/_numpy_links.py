@@ -79,6 +79,7 @@ def join_links(
     uint32[stop - start, room]
         Nearest first, padded with NONE.
     """
+    del codes  # both passes take the same arguments
     out = np.full((stop - start, room), NONE, np.uint32)
     for row in range(start, stop):
         both = np.concatenate([_list(links, row), sources[offsets[row] : offsets[row + 1]]])

@@ -184,7 +184,7 @@ def _placed(image: _Image) -> tuple[U32, list[U32]]:
 
 
 def _numbered(image: _Image, base: U32, upper: list[U32]) -> Links:
-    """Number places: those of higher levels first, then breadth-first."""
+    """Give places numbers: those of higher levels first, then breadth-first."""
     entry = int(image.keys[image.entry])
     levels = np.empty_like(image.levels)
     levels[image.keys] = image.levels

@@ -117,7 +117,7 @@ class VectorIndex:
         path: str | os.PathLike[str] | None = None,
         metric: str = "cosine",
         connectivity: int = 16,
-        expansion_add: int = 128,
+        expansion_add: int = 96,
         rescoring: str = "int8",
         threads: int = 0,
         progress: Progress | None = None,

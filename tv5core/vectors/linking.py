@@ -28,7 +28,7 @@ I64 = npt.NDArray[np.int64]
 _SHORTLIST = 4  # candidates compared by distance for each link there is room for
 _SOURCES = 8  # reverse links considered, alike
 _CHUNK = 4_096  # rows a task
-_BLOCK = 65_536  # rows whose lengths are computed at once
+_BLOCK = 8_192  # rows whose lengths are computed at once
 _PASSES = 8  # over rows that nothing leads to
 
 Task = Callable[[int, int], U32]
@@ -97,10 +97,10 @@ def _link_rows(rows: StoredRows) -> LinkRows:
         raise TypeError(f"expected int8 rows with scales, got {rows.values.dtype}")
     squares = np.empty(len(rows), np.float32)
     for at in range(0, len(rows), _BLOCK):
-        some = rows.values[at : at + _BLOCK]
-        squares[at : at + _BLOCK] = np.einsum("ij,ij->i", some, some, dtype=np.int32)
+        some = rows.values[at : at + _BLOCK].astype(np.int32)
+        squares[at : at + _BLOCK] = (some * some).sum(axis=1)
     squares *= rows.scales * rows.scales
-    return LinkRows(rows.values, rows.scales, squares)
+    return LinkRows(np.asarray(rows.values, np.int8), rows.scales, squares)
 
 
 def _in_chunks(

@@ -59,7 +59,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
     """
 
     connectivity: int = 16
-    expansion_add: int = 128
+    expansion_add: int = 96
     threads: int = 0
     seed: int = 0
 
@@ -83,7 +83,7 @@ def build_files(
     *,
     metric: str = "cosine",
     connectivity: int = 16,
-    expansion_add: int = 128,
+    expansion_add: int = 96,
     rescoring: str = "int8",
     threads: int = 0,
     seed: int = 0,
@@ -202,9 +202,7 @@ class _Encoded:
 class _RowFile:
     """Encoded rows that wait in a file; their scales, few bytes, in memory."""
 
-    def __init__(
-        self, path: Path, count: int, quantizer: Quantizer, rescoring: Rescoring
-    ) -> None:
+    def __init__(self, path: Path, count: int, quantizer: Quantizer, rescoring: Rescoring) -> None:
         self._shape, self._rescoring = (count, quantizer.dim), rescoring
         self._frame = frame_of(quantizer, rescoring)
         # Written, not stored through a map: where the disk is full, a map kills the process.

@@ -44,9 +44,11 @@ class Shape:
     """Length of the mean of real embeddings of unit length."""
     decay: float = 0.7
     """Variance along the i-th axis is ``i ** -decay``."""
-    genres: float = 0.234
-    """Genres, as a multiple of the square root of the number of rows."""
-    rows_a_franchise: int = 8
+    rows_a_genre: float = 1_350.0
+    """At 100,000 rows; it grows with :attr:`growth`."""
+    rows_a_franchise: float = 8.0
+    growth: float = 0.2
+    """Ten times the rows have groups of ``10 ** growth`` times the rows."""
     near_genre: tuple[float, float] = (0.05, 0.35)
     """Share of a row's variance that is its genre's, drawn evenly between these."""
     near_franchise: tuple[float, float] = (0.05, 0.42)
@@ -149,8 +151,9 @@ class TitleLike:
     def _groups(self) -> tuple[F32, I64, npt.NDArray[np.float64]]:
         """Draw genres' centres, each franchise's genre, and franchises' summed weights."""
         rng = self._stream(_GROUPS)
-        genres = self._noise(rng, math.ceil(self.shape.genres * math.sqrt(self.rows)))
-        franchises = -(-self.rows // self.shape.rows_a_franchise)
+        growth = (self.rows / 100_000) ** self.shape.growth
+        genres = self._noise(rng, math.ceil(self.rows / (self.shape.rows_a_genre * growth)))
+        franchises = math.ceil(self.rows / (self.shape.rows_a_franchise * growth))
         genre_of = np.searchsorted(_summed_shares(len(genres)), rng.random(franchises))
         return genres, genre_of, _summed_shares(franchises)
 

@@ -96,7 +96,6 @@ class TitleLike:
             )
         self.rows, self.dim, self.queries, self.seed = rows, dim, queries, seed
         self.shape = shape or Shape()
-        self._genres, self._genre_of, self._shares = self._groups()
 
     @property
     def name(self) -> str:
@@ -140,14 +139,16 @@ class TitleLike:
         near_franchise: tuple[float, float],
     ) -> F32:
         """Draw directions around groups, of unit length, without the mean."""
-        member = np.searchsorted(self._shares, rng.random(count))
+        genres, genre_of, shares = self._groups
+        member = np.searchsorted(shares, rng.random(count))
         genre = rng.uniform(*near_genre, (count, 1)).astype(np.float32)
         franchise = rng.uniform(*near_franchise, (count, 1)).astype(np.float32)
         mixed: F32 = np.sqrt(1 - genre - franchise) * self._noise(rng, count)
-        mixed += np.sqrt(genre) * self._genres[self._genre_of[member]]
+        mixed += np.sqrt(genre) * genres[genre_of[member]]
         mixed += np.sqrt(franchise) * self._centres(member)
         return unit(mixed)
 
+    @cached_property
     def _groups(self) -> tuple[F32, I64, npt.NDArray[np.float64]]:
         """Draw genres' centres, each franchise's genre, and franchises' summed weights."""
         rng = self._stream(_GROUPS)

@@ -7,19 +7,28 @@
     python -m benchmarks compare before.json after.json --threshold 0.1
 
 Each benchmark is judged by its fastest round: what else goes on in the machine only ever adds
-time, so the fastest round is nearest the code's own. How well a run knows it is told by how near
-its fast rounds are to each other: by the distance from the fastest round to the lower quartile,
-as a share of the fastest, at least 1 %. The noise of a ratio is both runs' together, as
-independent errors add (root of the sum of squares). A benchmark is slower where its ratio
-new / old exceeds 1 by more than the threshold *and* by more than this noise. ``--by median``
-judges by medians instead, for work whose slow rounds matter; a median's error is then that of a
-notched box plot, 1.57 IQR / sqrt(rounds) (McGill, Tukey and Larsen, 1978).
+time, so the fastest round is nearest the code's own. How well a run knows it, in two respects:
 
-What no round shows is no part of it: a clock that changed between the runs, or where code and
-data came to lie in memory. The threshold is there for that; and the two runs should follow each
-other on one machine with nothing else to do. Where it has, take processor time instead, in both::
+- how near its fast rounds are to each other: the distance from the fastest round to the lower
+  quartile of its turn, as a share of the fastest;
+- how near its turns are to each other (the suites go through all benchmarks twice, so that turns
+  are far apart in time): the distance from the best turn's fastest round to the median turn's.
 
-    pytest benchmarks/ --benchmark-timer time.process_time --benchmark-json before.json
+The larger counts, at least 1 %. The noise of a ratio is both runs' together, as independent errors
+add (root of the sum of squares). ``--by median`` judges by medians instead, for work whose slow
+rounds matter; what a median may be off by is then the notch of a box plot, 1.57 IQR / sqrt(rounds)
+(McGill, Tukey and Larsen, 1978), and again the distance between turns.
+
+Nothing within a run shows how the machine changed until the next. That is what the suites'
+yardsticks are for, work that is none of tv5core's: the largest change among theirs is the least
+noise that any ratio has.
+
+A benchmark is slower where its ratio new / old exceeds 1 by more than the threshold *and* by more
+than its noise and the yardsticks'. What is left, such as where code and data came to lie in
+memory, the threshold is for. The two runs should follow each other on one machine with nothing
+else to do. Where it has, take processor time instead, and more turns, in both::
+
+    pytest benchmarks/ --turns 5 --benchmark-timer time.process_time --benchmark-json before.json
 
 Exit status: 0 where nothing is slower, 1 where something is, 2 where a file is no such run.
 """
@@ -29,26 +38,33 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
+import statistics
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["Comparison", "add_arguments", "compare", "main", "read"]
+__all__ = ["Comparison", "add_arguments", "compare", "drift_between", "main", "read"]
 
 _LEAST_NOISE = 0.01
+_YARDSTICK = "test_yardstick["
+_TURN = re.compile(r"\[turn\d+\]$|(?<=\[)turn\d+-|-turn\d+(?=[-\]])")
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """Seconds a round, as pytest-benchmark writes them."""
+    """Seconds a round in one turn, as pytest-benchmark writes them."""
 
     min: float
     median: float
     q1: float
     iqr: float
     rounds: int
+
+
+Turns = dict[str, list[Stats]]
+"""A run's benchmarks by name, each turn of it."""
 
 
 class _Options(msgspec.Struct, frozen=True):
@@ -75,9 +91,9 @@ class Comparison:
     ratio: float
     """New over old: above 1 is slower."""
     noise: float
-    """What the ratio may be off by."""
+    """What the ratio may be off by, by the rounds of the two runs."""
     verdict: str
-    """"slower", "faster" or "same": beyond the threshold and beyond noise, or not."""
+    """"slower", "faster" or "same": beyond the threshold and all noise, or not."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,23 +115,25 @@ def main(options: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     found = compare(old, new, options.threshold, options.by)
+    drift = drift_between(old, new, options.by)
     slower = [one.name for one in found if one.verdict == "slower"]
     missing = {"only_in_old": sorted(old.keys() - new.keys())}
     missing["only_in_new"] = sorted(new.keys() - old.keys())
     if options.json:
         listed = [asdict(one) for one in found]
-        print(json.dumps({"benchmarks": listed, "slower": slower, **missing}, indent=2))
+        told = {"benchmarks": listed, "slower": slower, "drift": drift, **missing}
+        print(json.dumps(told, indent=2))
     else:
-        _print(found, missing, options)
+        _print(found, missing, drift, options)
     return 1 if slower else 0
 
 
-def read(path: Path) -> tuple[dict[str, Stats], str]:
+def read(path: Path) -> tuple[Turns, str]:
     """Read a file written by ``--benchmark-json``.
 
     Returns
     -------
-    stats : dict
+    turns : dict
         By the benchmark's full name.
     timer : str
         The clock it was timed with.
@@ -133,24 +151,35 @@ def read(path: Path) -> tuple[dict[str, Stats], str]:
         raise ValueError(
             f"expected the JSON of --benchmark-json in {path}, got: {error}"
         ) from error
-    stats = {one.fullname: one.stats for one in file.benchmarks}
-    bad = [name for name, one in stats.items() if not _is_sound(one)]
-    if bad or not stats:
+    bad = [one.fullname for one in file.benchmarks if not _is_sound(one.stats)]
+    if bad or not file.benchmarks:
         told = f"nonsense for {bad[0]}" if bad else "no benchmarks"
         raise ValueError(f"expected benchmarks with positive times in {path}, got {told}")
-    return stats, ", ".join(sorted({one.options.timer for one in file.benchmarks}))
+    turns: Turns = {}
+    for one in file.benchmarks:
+        turns.setdefault(_without_turn(one.fullname), []).append(one.stats)
+    return turns, ", ".join(sorted({one.options.timer for one in file.benchmarks}))
 
 
-def compare(
-    old: dict[str, Stats], new: dict[str, Stats], threshold: float = 0.1, by: str = "min"
-) -> list[Comparison]:
+def compare(old: Turns, new: Turns, threshold: float = 0.1, by: str = "min") -> list[Comparison]:
     """Compare the benchmarks that both runs have, the worst ratio first."""
-    common = old.keys() & new.keys()
-    found = [_compared(name, old[name], new[name], threshold, by) for name in common]
+    common, drift = old.keys() & new.keys(), drift_between(old, new, by)
+    found = [
+        _compared(name, old[name], new[name], max(threshold, drift), by)
+        for name in common
+        if _YARDSTICK not in name
+    ]
     return sorted(found, key=lambda one: (-one.ratio, one.name))
 
 
-def _read_both(old_path: Path, new_path: Path) -> tuple[dict[str, Stats], dict[str, Stats]]:
+def drift_between(old: Turns, new: Turns, by: str = "min") -> float:
+    """Return the largest change of the yardsticks, as a share; 0 where a run has none."""
+    names = [name for name in old.keys() & new.keys() if _YARDSTICK in name]
+    ratios = [_judged(new[name], by)[0] / _judged(old[name], by)[0] for name in names]
+    return max((max(ratio, 1 / ratio) - 1 for ratio in ratios), default=0.0)
+
+
+def _read_both(old_path: Path, new_path: Path) -> tuple[Turns, Turns]:
     (old, old_timer), (new, new_timer) = read(old_path), read(new_path)
     if old_timer != new_timer:
         raise ValueError(f"expected one clock in both runs, got {old_timer} and {new_timer}")
@@ -159,21 +188,30 @@ def _read_both(old_path: Path, new_path: Path) -> tuple[dict[str, Stats], dict[s
     return old, new
 
 
-def _compared(name: str, old: Stats, new: Stats, threshold: float, by: str) -> Comparison:
+def _compared(name: str, old: list[Stats], new: list[Stats], least: float, by: str) -> Comparison:
     (old_s, old_noise), (new_s, new_noise) = _judged(old, by), _judged(new, by)
     ratio, noise = new_s / old_s, math.hypot(old_noise, new_noise)
     # The same factor either way, so that swapping the files swaps the verdicts.
-    beyond = max(ratio, 1 / ratio) - 1 > max(threshold, noise)
+    beyond = max(ratio, 1 / ratio) - 1 > max(least, noise)
     verdict = ("slower" if ratio > 1 else "faster") if beyond else "same"
     return Comparison(name, old_s, new_s, ratio, noise, verdict)
 
 
-def _judged(stats: Stats, by: str) -> tuple[float, float]:
+def _judged(turns: list[Stats], by: str) -> tuple[float, float]:
     """Return the time that counts and what it may be off by, as a share of it."""
+    best = min(turns, key=lambda one: getattr(one, by))
+    time: float = getattr(best, by)
     if by == "median":
-        error = 1.57 * stats.iqr / math.sqrt(stats.rounds) / stats.median
-        return stats.median, max(error, _LEAST_NOISE)
-    return stats.min, max((stats.q1 - stats.min) / stats.min, _LEAST_NOISE)
+        within = 1.57 * best.iqr / math.sqrt(best.rounds) / time
+    else:
+        within = best.q1 / time - 1
+    between = statistics.median(getattr(one, by) for one in turns) / time - 1
+    return time, max(within, between, _LEAST_NOISE)
+
+
+def _without_turn(name: str) -> str:
+    """Return a benchmark's name without the number of the turn among its parameters."""
+    return _TURN.sub("", name)
 
 
 def _is_sound(stats: Stats) -> bool:
@@ -183,9 +221,11 @@ def _is_sound(stats: Stats) -> bool:
 
 
 def _print(
-    found: Iterable[Comparison], missing: dict[str, list[str]], options: argparse.Namespace
+    found: list[Comparison],
+    missing: dict[str, list[str]],
+    drift: float,
+    options: argparse.Namespace,
 ) -> None:
-    found = list(found)
     print(f"{'old':>12} {'new':>12} {'new/old':>8} {'noise':>6}  benchmark")
     for one in found:
         mark = "" if one.verdict == "same" else f"  <- {one.verdict}"
@@ -197,6 +237,7 @@ def _print(
         for name in names:
             print(f"{where.replace('_', ' ')}: {name}")
     counts = {word: sum(one.verdict == word for one in found) for word in ("slower", "faster")}
+    print(f"the machine itself changed by up to {drift:.1%} between the runs, by the yardsticks")
     print(
         f"{len(found)} compared by {options.by}: {counts['slower']} slower and "
         f"{counts['faster']} faster by more than {options.threshold:.0%} and noise"

@@ -28,19 +28,36 @@ from tv5core.vectors.graph import SealedGraph
 
 F32 = npt.NDArray[np.float32]
 
-_SMALL_S, _FULL_S = 0.1, 1.0  # spent on rounds of one benchmark, at least five of them
+_SMALL_S, _FULL_S = 0.05, 1.0  # spent on rounds of one benchmark, at least five of them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--full``."""
+    """Add ``--full`` and ``--turns``."""
     parser.addoption("--full", action="store_true", help="larger data and more rounds")
+    parser.addoption("--turns", type=int, default=2, help="times to go through all benchmarks")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have every benchmark run once a turn.
+
+    Turns are far apart in time, so the difference between them tells what a machine shared with
+    others does to a benchmark, which rounds in a row do not.
+    """
+    metafunc.fixturenames.append("turn")
+    metafunc.parametrize("turn", range(metafunc.config.getoption("--turns")), ids="turn{}".format)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Limit the time a benchmark takes."""
+    """Limit the time a benchmark takes, and put one turn after the other."""
     seconds = _FULL_S if config.getoption("--full") else _SMALL_S
     for item in items:
         item.add_marker(pytest.mark.benchmark(max_time=seconds, min_rounds=5, warmup=False))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return int(item.callspec.params["turn"]) if isinstance(item, pytest.Function) else 0
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,38 @@ def test_noise_excuses(tmp_path: Path) -> None:
     assert run(save(tmp_path / "calm.json", walk=stats(1)), quiet) == 1
 
 
+def test_a_machine_that_changed_excuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yardstick = "suites/test_yardstick.py::test_yardstick[memory-end]"
+    old = save(tmp_path / "old.json", walk=stats(1), **{yardstick: stats(1)})
+    new = save(tmp_path / "new.json", walk=stats(1.3), **{yardstick: stats(0.7)})
+    assert run(old, new) == 0
+    printed = capsys.readouterr().out
+    assert "changed by up to 42.9% between the runs" in printed
+    assert yardstick not in printed
+    assert run(old, save(tmp_path / "much.json", walk=stats(1.5), **{yardstick: stats(1.3)})) == 1
+
+
+def test_turns_are_taken_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = save(tmp_path / "old.json", **{"a[x-turn0]": stats(1), "a[x-turn1]": stats(1.6)})
+    new = save(tmp_path / "new.json", **{"a[x-turn0]": stats(1.25), "a[x-turn1]": stats(1.25)})
+    assert run(old, new) == 0  # the old run's turns are further apart than that
+    assert capsys.readouterr().out.splitlines()[1].split()[-1] == "a[x]"
+    same = save(tmp_path / "same.json", **{"a[x-turn0]": stats(1), "a[x-turn1]": stats(1)})
+    assert run(same, new) == 1
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["a[turn{}]", "a[turn{}-x]", "a[y-turn{}-x 1]", "a[y-turn{}]"])
+def test_turns_are_no_part_of_names(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = save(tmp_path / "both.json", **{name.format(turn): stats(1 + turn) for turn in (0, 1)})
+    assert run(both, both, "--json") == 0
+    told = json.loads(capsys.readouterr().out)["benchmarks"]
+    bare = {"a[turn{}]": "a", "a[turn{}-x]": "a[x]", "a[y-turn{}]": "a[y]"}
+    assert [one["name"] for one in told] == [bare.get(name, "a[y-x 1]")]
+
+
 def test_threshold(tmp_path: Path) -> None:
     old = save(tmp_path / "old.json", walk=stats(1))
     new = save(tmp_path / "new.json", walk=stats(1.2))

@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _turn(item: pytest.Item) -> int:
-    return int(item.callspec.params["turn"]) if isinstance(item, pytest.Function) else 0
+    turn = item.callspec.params["turn"] if isinstance(item, pytest.Function) else 0
+    return turn if isinstance(turn, int) else 0
 
 
 @pytest.fixture(scope="session")

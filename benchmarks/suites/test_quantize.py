@@ -33,9 +33,11 @@ def estimates(quantizer: Quantizer, records: npt.NDArray[np.uint8], queries: F32
     signs = np.unpackbits(records[:, : bits // 8], axis=1, bitorder="little")
     add, rescale = np.ascontiguousarray(records[:, bits // 8 :]).view(np.float32).T
     ready = quantizer.prepare(queries)
-    rotated = ready.values * ready.scale[:, None]
-    centred: F32 = rotated @ (2 * signs.astype(np.float32) - 1).T
-    return ready.base[:, None] + add + rescale * centred
+    rotated: F32 = ready.values * ready.scale[:, None]
+    estimated: F32 = rotated @ (2 * signs.astype(np.float32) - 1).T
+    estimated *= rescale
+    estimated += ready.base[:, None] + add
+    return estimated
 
 
 @pytest.mark.parametrize("rescoring", LARGEST_ERROR)

@@ -17,6 +17,7 @@ F32 = npt.NDArray[np.float32]
 
 COMPARED = 5  # queries; the twin takes its time
 K, CANDIDATES = 10, 40
+SETTINGS: dict[str, Any] = {"expansion_search": 192, "oversampling": 8}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_walk(
     graph = path.graph(*parts)
     rows, scores, visited = benchmark(graph.walk, prepared, pool, CANDIDATES)
     benchmark.extra_info.update(queries=len(queries), visited=float(visited.mean()))
-    few = type(prepared)(*(part[:COMPARED] for part in prepared))
+    few = sealed.quantizer.prepare(queries[:COMPARED])
     wanted = twin.graph(*parts).walk(few, pool, CANDIDATES)
     assert_same((rows[:COMPARED], scores[:COMPARED], visited[:COMPARED]), wanted)
 
@@ -69,7 +70,7 @@ def test_filtered_search(
 ) -> None:
     """Search among some of the rows."""
     allowed = np.random.default_rng(0).random(len(vectors)) < share
-    allow, settings = index.filter(allowed), {"expansion_search": 192, "oversampling": 8}
+    allow, settings = index.filter(allowed), SETTINGS
     benchmark.group = "walk: filtered search"
     benchmark.extra_info["queries"] = len(queries)
     found = benchmark(lambda: index.search(queries, K, allow=allow, **settings)).keys

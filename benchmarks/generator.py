@@ -7,6 +7,7 @@ sizes, each title near its groups by a different amount. Its constants were fitt
 100,000 rows, held-out queries see what real ones do: cosines of about 0.65, 0.55 and 0.49 at the
 1st, 10th and 100th neighbour, and a median local intrinsic dimension near 37. Easier data would
 flatter every index; so would data whose variance lies in fewer dimensions flatter full precision.
+More titles bring more genres, but not in proportion: neighbours come a little nearer as data grows.
 
 Free-text queries are of another kind: they lie elsewhere on average and have weaker ties to any
 group. Theirs were fitted to 0.43, 0.37, 0.32 and a dimension near 60.
@@ -17,6 +18,7 @@ needs it, from a stream that its number gives: so any size takes the same memory
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -42,16 +44,19 @@ class Shape:
     """Length of the mean of real embeddings of unit length."""
     decay: float = 0.7
     """Variance along the i-th axis is ``i ** -decay``."""
-    rows_a_genre: int = 1_500
-    rows_a_franchise: int = 5
+    rows_a_genre: float = 1_350.0
+    """At 100,000 rows; it grows with :attr:`growth`."""
+    rows_a_franchise: float = 8.0
+    growth: float = 0.2
+    """Ten times the rows have groups of ``10 ** growth`` times the rows."""
     near_genre: tuple[float, float] = (0.05, 0.35)
     """Share of a row's variance that is its genre's, drawn evenly between these."""
-    near_franchise: tuple[float, float] = (0.05, 0.45)
-    text_near_genre: tuple[float, float] = (0.05, 0.25)
-    text_near_franchise: tuple[float, float] = (0.0, 0.1)
-    text_mean: float = 0.30
+    near_franchise: tuple[float, float] = (0.05, 0.42)
+    text_near_genre: tuple[float, float] = (0.05, 0.3)
+    text_near_franchise: tuple[float, float] = (0.0, 0.2)
+    text_mean: float = 0.1
     """How far the mean of free-text queries lies along that of the rows."""
-    text_aside: float = 0.30
+    text_aside: float = 0.2
     """How far it lies beside it."""
 
 
@@ -91,7 +96,6 @@ class TitleLike:
             )
         self.rows, self.dim, self.queries, self.seed = rows, dim, queries, seed
         self.shape = shape or Shape()
-        self._genres, self._genre_of, self._weights = self._groups()
 
     @property
     def name(self) -> str:
@@ -135,21 +139,24 @@ class TitleLike:
         near_franchise: tuple[float, float],
     ) -> F32:
         """Draw directions around groups, of unit length, without the mean."""
-        member = np.searchsorted(self._weights, rng.random(count))
+        genres, genre_of, shares = self._groups
+        member = np.searchsorted(shares, rng.random(count))
         genre = rng.uniform(*near_genre, (count, 1)).astype(np.float32)
         franchise = rng.uniform(*near_franchise, (count, 1)).astype(np.float32)
         mixed: F32 = np.sqrt(1 - genre - franchise) * self._noise(rng, count)
-        mixed += np.sqrt(genre) * self._genres[self._genre_of[member]]
+        mixed += np.sqrt(genre) * genres[genre_of[member]]
         mixed += np.sqrt(franchise) * self._centres(member)
         return unit(mixed)
 
+    @cached_property
     def _groups(self) -> tuple[F32, I64, npt.NDArray[np.float64]]:
         """Draw genres' centres, each franchise's genre, and franchises' summed weights."""
         rng = self._stream(_GROUPS)
-        genres = self._noise(rng, -(-self.rows // self.shape.rows_a_genre))
-        franchises = -(-self.rows // self.shape.rows_a_franchise)
-        genre_of = np.searchsorted(_summed_weights(rng, len(genres)), rng.random(franchises))
-        return genres, genre_of, _summed_weights(rng, franchises)
+        growth = (self.rows / 100_000) ** self.shape.growth
+        genres = self._noise(rng, math.ceil(self.rows / (self.shape.rows_a_genre * growth)))
+        franchises = math.ceil(self.rows / (self.shape.rows_a_franchise * growth))
+        genre_of = np.searchsorted(_summed_shares(len(genres)), rng.random(franchises))
+        return genres, genre_of, _summed_shares(franchises)
 
     def _centres(self, franchises: I64) -> F32:
         """Draw franchises' centres, each from the stream that its number gives."""
@@ -195,7 +202,10 @@ def unit(rows: F32) -> F32:
     return scaled
 
 
-def _summed_weights(rng: np.random.Generator, groups: int) -> npt.NDArray[np.float64]:
-    """Draw shares of groups, few of which are large, and add them up to 1."""
-    summed = np.cumsum(rng.pareto(1.5, groups) + 1)
+def _summed_shares(groups: int) -> npt.NDArray[np.float64]:
+    """Return groups' shares added up to 1: few are large, as a Pareto distribution's quantiles.
+
+    Quantiles rather than draws: with few groups, drawn sizes made one seed harder than another.
+    """
+    summed = np.cumsum((groups / (np.arange(groups) + 0.5)) ** (1 / 1.5))
     return summed / summed[-1]

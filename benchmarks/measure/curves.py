@@ -48,9 +48,11 @@ def measure_curve(
     """Time the best of some surveyed points, round after round, and the reference after each.
 
     At most ``most`` points on or near the front are timed, those around the target recall before
-    others; the rest keep their survey as their only round.
+    others; the rest keep their survey as their only round. Points without one are all timed.
     """
-    near = {_key(point.setting) for point in worth_timing(points, target, most)}
+    known = all(point.rounds for point in points)
+    chosen = worth_timing(points, target, most) if known else points
+    near = {_key(point.setting) for point in chosen}
     timed: dict[str, list[float]] = {key: [] for key in near}
     beside: list[float] = []
     for _ in range(rounds):

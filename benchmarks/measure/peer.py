@@ -27,12 +27,13 @@ from benchmarks.measure.curves import (
 from benchmarks.measure.filtered import measure_filtered
 from benchmarks.measure.opening import measure_opening
 from benchmarks.peers.base import Peer, Setting, Shape
-from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult, Point
+from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult
 
 __all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]
 
 Progress = Callable[[str], None]
 _LATENCY_S = 60.0
+_EXPECTED = (WorkerError, InsufficientError)
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,10 @@ def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerRes
         _note_index(findings, index)
         require_memory(peer.serve_bytes, f"serving {peer.name}")
         _measure(peer, plan, index, reference, findings)
-    except (WorkerError, InsufficientError, OSError) as error:
-        plan.progress(f"{peer.name}: failed, {error}")
-        return _result(peer, findings, "failed", str(error))
+    except Exception as error:  # noqa: BLE001  # one peer's trouble must not end the others' run
+        told = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+        plan.progress(f"{peer.name}: failed, {told}")
+        return _result(peer, findings, "failed", told)
     return _result(peer, findings, "measured", None)
 
 

@@ -15,7 +15,7 @@ __all__ = ["batch_speed", "found_by", "latencies", "recall", "single_speed"]
 
 
 def recall(found: I64, truth: I64) -> float:
-    """Return the share of true neighbours among the found; places without a neighbour don't count."""
+    """Return the share of true neighbours that were found; -1 stands for no neighbour."""
     wanted = truth >= 0
     if not wanted.any():
         return 1.0
@@ -35,7 +35,7 @@ def found_by(peer: Peer, queries: F32, k: int, setting: Setting, threads: int) -
 def batch_speed(
     peer: Peer, queries: F32, k: int, setting: Setting, threads: int, min_s: float
 ) -> tuple[I64, float]:
-    """Search all queries, again until ``min_s`` is over; return the answers and queries a second."""
+    """Search all queries until ``min_s`` is over; return the answers and queries a second."""
     peer.set_threads(threads if peer.own_threads else 1)
     passes, started = 0, time.perf_counter()
     while passes == 0 or time.perf_counter() - started < min_s:

@@ -162,7 +162,7 @@ class FaissIvf(_Faiss):
         return self.index_bytes + 2 * self._training_rows() * self.shape.dim * 4
 
     def settings(self, k: int) -> list[list[Setting]]:
-        """A ladder of probed lists for each number of refined candidates."""
+        """Return a ladder of probed lists for each number of refined candidates."""
         probes = [p for p in _PROBES if p <= self.lists]
         factors = [f for f in _FACTORS if f * k <= _MOST_CANDIDATES]
         return [[{"nprobe": float(p), "k_factor": f} for p in probes] for f in factors]

@@ -30,8 +30,7 @@ class Hnswlib(Peer):
     filters = True
     filter_queries = 100
     remarks = (
-        "adding while searching is not measured: the library calls its searches unsafe while rows "
-        "are added",
+        "adding while searching is not measured: the library calls that unsafe",
         "its filter is a Python function that is called for each visited row",
     )
 

@@ -1,4 +1,4 @@
-"""This library's own index."""
+"""tv5core's own index, through its public interface."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Tv5core(Peer):
         self._index = VectorIndex.open(folder / "index")
 
     def settings(self, k: int) -> list[list[Setting]]:
-        """A ladder of pools for each number of rescored candidates."""
+        """Return a ladder of pools for each number of rescored candidates."""
         ladders = []
         for factor in takewhile(lambda f: f * k <= _MOST_CANDIDATES, _OVERSAMPLING):
             pools = [pool for pool in _scaled(k) if pool >= factor * k]

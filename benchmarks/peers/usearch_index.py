@@ -181,7 +181,7 @@ class UsearchBits(Peer):
         self._turn, self._middle = kept["turn"], kept["middle"]
 
     def settings(self, k: int) -> list[list[Setting]]:
-        """A ladder of widths for each number of rescored candidates."""
+        """Return a ladder of widths for each number of rescored candidates."""
         counts = [c for c in (*_CANDIDATES, 960) if 2 * k <= c]
         pools = (*_POOLS, 1_024)
         return [

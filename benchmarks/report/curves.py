@@ -22,6 +22,8 @@ class Reached(NamedTuple):
     qps: float
     """Interpolated at the target, else that of ``point``."""
     reached: bool
+    exact: bool = True
+    """False where even the cheapest setting is above the target: it might do better still."""
 
 
 class Ratio(NamedTuple):
@@ -65,8 +67,9 @@ def at_recall(curve: Curve, recall: float) -> Reached | None:
         return None
     there = [point for point in curve.points if point.recall >= recall]
     if there:
-        qps = speed_at(curve.points, recall)
-        return Reached(max(there, key=lambda p: p.qps), qps or there[0].qps, True)
+        qps, cheapest = speed_at(curve.points, recall), front(curve.points)[0]
+        best = max(there, key=lambda p: p.qps)
+        return Reached(best, qps or best.qps, True, cheapest.recall <= recall)
     best = max(curve.points, key=lambda p: (p.recall, p.qps))
     return Reached(best, best.qps, False)
 

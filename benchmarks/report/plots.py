@@ -158,6 +158,16 @@ def _subtitle(run: Run) -> str:
     return f"{run.data.name}: {run.data.rows:,} x {run.data.dim}, {run.machine.processor}"
 
 
+def _log_axis(axes: Axes) -> None:
+    """Scale the vertical axis by logarithm, with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
 def _title(axes: Axes, run: Run, title: str) -> None:
     axes.set_title(title, pad=26)
     axes.text(0, 1.02, _subtitle(run), transform=axes.transAxes, fontsize=9.5, color="#666666")
@@ -205,7 +215,7 @@ def _recall_axes(axes: Axes, run: Run, work: Workload) -> None:
     axes.set_xticks([_spread(r) for r in ticks], [f"{r:g}" for r in ticks[:-1]] + ["≥ 0.999"])
     axes.set_xlim(_spread(_LEAST_RECALL) - 0.02, _spread(1) + 0.05)
     axes.axvline(_spread(run.target_recall), color="#888888", linewidth=1, linestyle=(0, (4, 3)))
-    axes.set_yscale("log")
+    _log_axis(axes)
     axes.set_xlabel(f"recall@{work.k}")
     axes.set_ylabel("queries per second (log)")
     _title(axes, run, _caption(work))
@@ -255,6 +265,7 @@ def _memory(run: Run) -> Figure | None:
         label.set_fontweight("bold" if peer.name == OURS else "normal")
     axes.set_xlabel("bytes a vector")
     axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.4, -0.75 / figure.get_figheight()), ncols=3,
         fontsize=9.5,
@@ -271,12 +282,14 @@ def _bars(axes: Axes, peers: list[PeerResult], rows: int) -> None:
         left = [a + b for a, b in zip(left, sizes, strict=True)]
     held = [_held(peer) / rows for peer in peers]
     for at, (total, resident) in enumerate(zip(left, held, strict=True)):
-        axes.text(max(total, resident), at, f"  {total:,.0f}", va="center", fontsize=9.5)
+        apart = abs(total - resident) > 0.02 * max(total, 1)
+        told = f"   {total:,.0f}" + (f" (holds {resident:,.0f})" if apart else "")
+        axes.text(max(total, resident), at, told, va="center", fontsize=9.5)
     axes.plot(
         held, range(len(peers)), linestyle="none", marker="D", markersize=6, color="black",
         markerfacecolor="white", label="held after searching (anonymous + file-mapped)",
     )  # fmt: skip
-    axes.set_xlim(0, 1.12 * max([*left, *held, 1]))
+    axes.set_xlim(0, 1.15 * max([*left, *held, 1]))
 
 
 def _held(peer: PeerResult) -> int:
@@ -309,7 +322,7 @@ def _latency(run: Run) -> Figure | None:
 def _latency_axes(axes: Axes, run: Run) -> None:
     ticks = [0, 0.5, 0.75, 0.9, 0.95, 0.99]
     axes.set_xticks([_spread(t) for t in ticks], [f"{100 * t:g} %" for t in ticks])
-    axes.set_yscale("log")
+    _log_axis(axes)
     axes.set_xlabel("share of calls that took no longer")
     axes.set_ylabel("milliseconds (log)")
     legend = axes.legend(

@@ -16,7 +16,7 @@ from benchmarks.report import text
 from benchmarks.report.curves import at_recall
 from benchmarks.report.figures import OURS, latency_of
 from benchmarks.report.speeds import by_speed, name_of, ratio_cell, speed_cell
-from benchmarks.report.verdicts import losses
+from benchmarks.report.verdicts import Loss, grouped, losses
 from benchmarks.results import Curve, PeerResult, Run
 
 __all__ = ["END", "block", "marker", "replace", "update"]
@@ -75,12 +75,18 @@ def _measured_on(run: Run) -> str:
 
 
 def _lost(run: Run) -> str:
-    found = [loss for loss in losses(run) if not loss.peer.startswith("tv5core")]
+    found = grouped(loss for loss in losses(run) if not loss.peer.startswith("tv5core"))
     if not found:
-        return f"No peer beats {OURS} in any figure of the full report.\n"
-    told = [f"{loss.metric}: {loss.theirs} ({loss.peer}) against {loss.ours}" for loss in found]
-    more = f"; and {len(told) - _WORST} more in the full report" if len(told) > _WORST else ""
-    return f"Where {OURS} loses: {'; '.join(told[:_WORST])}{more}.\n"
+        return f"No other library beats {OURS} in any figure of the full report.\n"
+    told = "".join(f"- {_told(group)}\n" for group in found[:_WORST])
+    more = len(found) - _WORST
+    rest = f"- {more} more figures in the full report\n" if more > 0 else ""
+    return f"Where {OURS} loses, the worst first:\n\n{told}{rest}"
+
+
+def _told(group: list[Loss]) -> str:
+    theirs = ", ".join(f"{loss.peer} {loss.theirs}" for loss in group[:_WORST])
+    return f"{group[0].metric}: {theirs}; {OURS} {group[0].ours}"
 
 
 def replace(page: str, run: Run) -> str:

@@ -24,7 +24,8 @@ __all__ = ["by_speed", "name_of", "ratio_cell", "speed_cell", "tables"]
 _NOTE = f"""\
 QPS are interpolated along each index's Pareto front at the recall stated; the setting is its
 fastest that gets there, with that setting's own recall. **0.930 (!)** marks an index that never
-gets there: its best recall, and its speed there. A ratio above 1 means that {OURS} is faster. Both
+gets there: its best recall, and its speed there; >= marks one that is above even at its cheapest
+setting, and might be faster still at less recall. A ratio above 1 means that {OURS} is faster. Both
 speeds of a ratio are first divided by the median speed of one setting of the reference index that
 ran in turns with them, so that a machine whose speed drifts favours nobody; ~ marks ratios without.
 """
@@ -68,8 +69,14 @@ def speed_cell(curve: Curve | None, recall: float) -> str:
     if not found:
         return text.NOTHING
     if found.reached:
-        return text.count(found.qps)
+        return ("" if found.exact else ">= ") + text.count(found.qps)
     return f"{text.count(found.qps)} at {text.recall(found.point.recall, False)}"
+
+
+def _plain_speed(curve: Curve, recall: float) -> str:
+    """Write a speed at a recall that only some are expected to reach."""
+    found = at_recall(curve, recall)
+    return speed_cell(curve, recall) if found is not None and found.reached else text.NOTHING
 
 
 def ratio_cell(run: Run, peer: PeerResult) -> str:
@@ -121,7 +128,7 @@ def _at_recalls(run: Run) -> str:
     rows = []
     for peer, curve in by_speed(run):
         best = max(curve.points, key=lambda p: (p.recall, p.qps))
-        speeds = [text.count(speed_at(curve.points, recall)) for recall in RECALLS]
+        speeds = [_plain_speed(curve, recall) for recall in RECALLS]
         rows.append([name_of(peer), *speeds, f"{best.recall:.3f}", text.count(best.qps)])
     return "### Speed at other recalls, held-out titles, batches, one thread\n\n" + text.table(
         head, rows
@@ -134,14 +141,13 @@ def _special(work: Workload) -> bool:
 
 
 def _workload(run: Run, work: Workload) -> str:
-    pairs = by_speed(run, work)
+    goal, pairs = run.target_recall, by_speed(run, work)
     head = ["index", "setting", "recall", *(f"QPS at {recall:.2f}" for recall in RECALLS)]
     rows = [
         [
             name_of(peer),
-            *_setting_cells(curve, run.target_recall),
-            *(speed_cell(curve, r) if r == run.target_recall
-              else text.count(speed_at(curve.points, r)) for r in RECALLS),
+            *_setting_cells(curve, goal),
+            *(_plain_speed(curve, r) if r != goal else speed_cell(curve, r) for r in RECALLS),
         ]
         for peer, curve in pairs
     ]  # fmt: skip

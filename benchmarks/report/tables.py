@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from benchmarks.report import holding, speeds, text
 from benchmarks.report.figures import OURS, find_peer, measured
-from benchmarks.report.verdicts import Loss, Verdict, losses, targets
+from benchmarks.report.verdicts import Loss, Verdict, grouped, losses, targets
 from benchmarks.results import Run
 
 __all__ = ["run_section"]
@@ -90,17 +90,27 @@ def _losses(run: Run) -> str:
     found = losses(run)
     if not found:
         return f"{title}No peer beats it in any figure of this run at the recall asked for.\n"
+    others = [loss for loss in found if not loss.peer.startswith("tv5core")]
+    own = [loss for loss in found if loss.peer.startswith("tv5core")]
     told = (
-        f"Every figure in which a peer that reaches the recall beats it, the worst first: "
-        f"{len(found)} in all. Its own other settings are peers too.\n\n"
+        f"Every figure in which an index that reaches the recall beats it: {len(others)} to other "
+        f"libraries, {len(own)} to tv5core's other settings. The worst first.\n\n"
     )
-    head = ["figure", "to", "at recall", OURS, "the peer", "factor"]
-    return title + told + text.table(head, map(_loss, found), left=2)
+    return title + told + "\n".join(_loss_table(some) for some in (others, own) if some)
 
 
-def _loss(loss: Loss) -> list[str]:
-    factor = "not reached" if loss.factor is None else text.factor(loss.factor)
-    return [loss.metric, loss.peer, f"{loss.recall:.3f}", loss.ours, loss.theirs, factor]
+def _loss_table(found: list[Loss]) -> str:
+    head = ["figure", "at recall", OURS, "who is better, and how many times"]
+    rows = [
+        [group[0].metric, f"{group[0].recall:.3f}", group[0].ours, "; ".join(map(_loss, group))]
+        for group in grouped(found)
+    ]
+    return text.table(head, rows, left=4)
+
+
+def _loss(loss: Loss) -> str:
+    factor = "" if loss.factor is None else f" ({text.factor(loss.factor)})"
+    return f"{loss.peer} {loss.theirs}{factor}"
 
 
 def _missing(run: Run) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from benchmarks.report.figures import (
 )
 from benchmarks.results import Curve, Latency, PeerResult, Run
 
-__all__ = ["Loss", "Verdict", "losses", "speed_ratio", "targets"]
+__all__ = ["Loss", "Verdict", "grouped", "losses", "speed_ratio", "targets"]
 
 
 _LARGE = 500_000
@@ -54,6 +54,14 @@ class Verdict(NamedTuple):
     figure: str
     met: bool | None
     """None where it was not measured."""
+
+
+def grouped(found: Iterable[Loss]) -> list[list[Loss]]:
+    """Put losses in one figure together, each group with its worst first, as it comes."""
+    groups: dict[str, list[Loss]] = {}
+    for loss in found:
+        groups.setdefault(loss.metric, []).append(loss)
+    return list(groups.values())
 
 
 def losses(run: Run, name: str = OURS) -> list[Loss]:
@@ -125,7 +133,7 @@ def _filtered_losses(run: Run, ours: PeerResult, peer: PeerResult) -> Iterator[L
         short = mine.recall < run.target_recall
         if short or theirs.qps > mine.qps:
             yield Loss(
-                f"filtered search among {share:.4g} of the rows",
+                f"filtered search among {100 * share:.4g} % of the rows",
                 peer.name,
                 theirs.recall,
                 f"{text.count(mine.qps)} QPS" + (f" at recall {mine.recall:.3f}" if short else ""),

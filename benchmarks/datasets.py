@@ -1,123 +1,263 @@
-"""Embeddings to measure with, and how hard they are.
+"""Vectors to measure with: generated or converted once into a folder, mapped into memory after.
 
-The generator imitates real title embeddings (sentence embeddings of plots joined with those of
-genres, people and year): they share a mean direction, variances fall off as a power of the
-dimension's rank, and titles gather in groups within groups (genres, franchises) of very different
-sizes, each title near its groups by a different amount. Its constants were fitted so that, at
-100,000 rows, held-out queries see what real ones do: cosines of about 0.65, 0.55 and 0.49 at the
-1st, 10th and 100th neighbour, and a median local intrinsic dimension near 37. Easier data would
-flatter every index; so would data whose variance lies in fewer dimensions flatter full precision.
+A prepared folder holds ``vectors.npy``, ``queries-title.npy`` (and ``queries-text.npy``), the true
+neighbours once they were asked for, and ``dataset.json``. It appears under its final name when it
+is whole, and is found again by what it was made from.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Dataset", "Hardness", "from_file", "hardness", "title_like", "true_neighbours"]
+from benchmarks.generator import Shape, TitleLike, title_like
+from benchmarks.limits import require_disk
+
+__all__ = [
+    "Dataset",
+    "Generated",
+    "Source",
+    "default_cache",
+    "load",
+    "prepare",
+    "title_like",
+]
 
 F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
+Progress = Callable[[str], None]
 
-_MEAN = 0.49  # length of the mean of real embeddings of unit length
-_DECAY = 0.7  # variance along the i-th axis is i ** -_DECAY
-_GENRE, _FRANCHISE = 1_500, 5  # rows a group, on average
-_NEAR_GENRE, _NEAR_FRANCHISE = (0.05, 0.35), (0.05, 0.45)  # shares of a row's variance
-_BLOCK = 10_000
+_DESCRIPTION = "dataset.json"
+_HASHED_BYTES = 1 << 22
 
 
-class Dataset(NamedTuple):
-    """Rows to index and held-out queries, both of unit length."""
+@dataclass(frozen=True)
+class Dataset:
+    """Rows to index and queries, mapped read-only.
+
+    Rows and queries are of unit length where the metric is "cosine", as given where it is "ip".
+    ``content_hash`` covers rows and queries to the bit.
+    """
 
     name: str
+    folder: Path
+    metric: str
     vectors: F32
-    queries: F32
+    queries: dict[str, F32]
+    content_hash: str
+    hashes: dict[str, str]
+    """Content hash of each file by its name."""
 
 
-class Hardness(NamedTuple):
-    """How hard a dataset's queries are, as medians over queries."""
+class Source(Protocol):
+    """Where a dataset comes from."""
 
-    first: float
-    """Cosine of the nearest neighbour."""
-    tenth: float
-    hundredth: float
-    dimension: float
-    """Local intrinsic dimension by maximum likelihood over 100 neighbours (Amsaleg, 2015)."""
+    @property
+    def name(self) -> str:
+        """Say what it is, for people."""
 
+    @property
+    def metric(self) -> str:
+        """Return "cosine" or "ip"."""
 
-def title_like(n: int, queries: int = 1_000, dim: int = 768, seed: int = 0) -> Dataset:
-    """Draw ``n`` rows and held-out queries like embeddings of film and TV titles."""
-    rng = np.random.default_rng(seed)
-    spread = np.arange(1, dim + 1, dtype=np.float64) ** (-_DECAY / 2)
-    spread = (spread / np.linalg.norm(spread)).astype(np.float32)
+    def key(self) -> dict[str, object]:
+        """Return everything the prepared bytes depend on."""
 
-    def draw(count: int) -> F32:
-        return rng.standard_normal((count, dim), dtype=np.float32) * spread
+    def shape(self) -> tuple[int, int]:
+        """Return how many rows there will be at most, and how wide."""
 
-    genres, franchises = draw(-(-n // _GENRE)), draw(-(-n // _FRANCHISE))
-    genre_of = _members(rng, len(genres), len(franchises))
-    member = _members(rng, len(franchises), n + queries)
-    middle = _unit(draw(1)) * _MEAN
-    rows = np.empty((n + queries, dim), np.float32)
-    for at in range(0, len(rows), _BLOCK):
-        some = member[at : at + _BLOCK]
-        genre = rng.uniform(*_NEAR_GENRE, (len(some), 1)).astype(np.float32)
-        franchise = rng.uniform(*_NEAR_FRANCHISE, (len(some), 1)).astype(np.float32)
-        mixed = np.sqrt(genre) * genres[genre_of[some]] + np.sqrt(franchise) * franchises[some]
-        mixed += np.sqrt(1 - genre - franchise) * draw(len(some))
-        rows[at : at + _BLOCK] = _unit(_unit(mixed) * np.sqrt(np.float32(1 - _MEAN**2)) + middle)
-    return Dataset(f"title-like {n:,} x {dim}, seed {seed}", rows[:n], rows[n:])
+    def blocks(self) -> Iterator[F32]:
+        """Read or draw the rows, a block at a time."""
+
+    def queries(self) -> dict[str, F32]:
+        """Read or draw the queries; asked for after :meth:`blocks` is through."""
 
 
-def _members(rng: np.random.Generator, groups: int, count: int) -> I64:
-    """Give each of ``count`` things one of ``groups``, few of which are large."""
-    weights = rng.pareto(1.5, groups) + 1
-    return rng.choice(groups, count, p=weights / weights.sum())
+class Generated:
+    """Title-like vectors with "title" and "text" queries."""
+
+    metric = "cosine"
+
+    def __init__(
+        self,
+        rows: int,
+        dim: int = 768,
+        queries: int = 1_000,
+        seed: int = 0,
+        shape: Shape | None = None,
+    ) -> None:
+        self._drawn = TitleLike(rows, dim, queries, seed, shape)
+        self.name = self._drawn.name
+
+    def key(self) -> dict[str, object]:
+        """Return the generator's parameters."""
+        return {"generator": "title-like 2", **self._drawn.parameters()}
+
+    def shape(self) -> tuple[int, int]:
+        """Return how many rows there are, and how wide."""
+        return self._drawn.rows, self._drawn.dim
+
+    def blocks(self) -> Iterator[F32]:
+        """Draw the rows."""
+        return self._drawn.blocks()
+
+    def queries(self) -> dict[str, F32]:
+        """Draw queries of both kinds."""
+        return {"title": self._drawn.title_queries(), "text": self._drawn.text_queries()}
 
 
-def from_file(path: Path, queries: int = 1_000, seed: int = 0) -> Dataset:
-    """Read rows from a ``.npy`` file and hold some of them out as queries.
+class _File(msgspec.Struct, frozen=True):
+    """A prepared file: its content, and by what to see that it was not touched since."""
 
-    Rows that are the same to the last bit are taken once: which of them is "the" neighbour has no
-    answer, and a graph finds no way among many of them.
+    content: str
+    size_bytes: int
+    modified_ns: int
+
+
+class _Description(msgspec.Struct, frozen=True):
+    name: str
+    metric: str
+    files: dict[str, _File]
+
+
+def default_cache() -> Path:
+    """Return where prepared datasets live unless told otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "tv5core-benchmarks"
+
+
+def prepare(source: Source, folder: Path, progress: Progress = lambda _: None) -> Dataset:
+    """Make a dataset in a folder of its own under ``folder``, unless it is there already.
+
+    Parameters
+    ----------
+    source
+        What to make it from.
+    folder
+        The cache; made where it is missing.
+    progress
+        Told what is going on.
+
+    Raises
+    ------
+    InsufficientError
+        The disk has no room for it.
+    ValueError
+        The source is malformed, or the prepared files were changed.
     """
-    rows = np.unique(np.load(path, allow_pickle=False), axis=0)
-    if rows.ndim != 2 or len(rows) < 2 * queries:
-        raise ValueError(f"expected at least {2 * queries} rows in {path}, got {rows.shape}")
-    order = np.random.default_rng(seed).permutation(len(rows))
-    unit = _unit(np.asarray(rows, np.float32))
+    key = msgspec.json.encode(source.key(), order="deterministic")
+    home = folder / f"{_slug(source.name)}-{hashlib.blake2b(key, digest_size=6).hexdigest()}"
+    if not (home / _DESCRIPTION).is_file():
+        rows, dim = source.shape()
+        require_disk(folder, rows * dim * 4, f"{rows:,} vectors of {dim} float32")
+        _make(source, home, progress)
+    return load(home)
+
+
+def load(folder: Path) -> Dataset:
+    """Map a prepared dataset; nothing of it is read yet.
+
+    Raises
+    ------
+    ValueError
+        The folder holds no whole dataset, or its files were changed since they were made.
+    """
+    path = folder / _DESCRIPTION
+    if not path.is_file():
+        raise ValueError(f"expected a prepared dataset, got no {path}")
+    description = msgspec.json.decode(path.read_bytes(), type=_Description)
+    for name, file in description.files.items():
+        _require_untouched(folder / name, file)
+    hashes = {name: file.content for name, file in description.files.items()}
+    mapped = {name: np.load(folder / name, "r", allow_pickle=False) for name in hashes}
     return Dataset(
-        f"{path.name}, {len(unit):,} distinct rows, {queries} held out",
-        unit[order[queries:]],
-        unit[order[:queries]],
+        name=description.name,
+        folder=folder,
+        metric=description.metric,
+        vectors=mapped.pop("vectors.npy"),
+        queries={name[len("queries-") : -len(".npy")]: rows for name, rows in mapped.items()},
+        content_hash=_joined(hashes),
+        hashes=hashes,
     )
 
 
-def true_neighbours(data: Dataset, k: int) -> tuple[I64, F32]:
-    """Return the k nearest rows of each query by float32 inner product, and their cosines."""
-    found, scores = [], []
-    for at in range(0, len(data.queries), 100):
-        cosines = data.queries[at : at + 100] @ data.vectors.T
-        some = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-        values = np.take_along_axis(cosines, some, axis=1)
-        order = np.argsort(-values, axis=1)
-        found.append(np.take_along_axis(some, order, axis=1))
-        scores.append(np.take_along_axis(values, order, axis=1))
-    return np.concatenate(found), np.concatenate(scores)
+def content_hash(path: Path) -> str:
+    """Hash a file's bytes."""
+    content = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(_HASHED_BYTES):
+            content.update(block)
+    return content.hexdigest()
 
 
-def hardness(cosines: F32) -> Hardness:
-    """Describe queries by the cosines of their 100 nearest neighbours: float32[n, >= 100]."""
-    distances = np.sqrt(np.maximum(2 - 2 * cosines[:, :100].astype(np.float64), 1e-12))
-    ratios = np.log(distances[:, :-1] / distances[:, -1:])
-    dimension = -1 / np.minimum(ratios.mean(axis=1), -1e-12)
-    first, tenth, hundredth = (float(np.median(cosines[:, i])) for i in (0, 9, 99))
-    return Hardness(first, tenth, hundredth, float(np.median(dimension)))
+def _make(source: Source, home: Path, progress: Progress) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    try:
+        files = {"vectors.npy": _write_rows(work / "vectors.npy", source, progress)}
+        for kind, rows in source.queries().items():
+            np.save(work / f"queries-{kind}.npy", rows)
+            files[f"queries-{kind}.npy"] = _file(work / f"queries-{kind}.npy")
+        description = _Description(source.name, source.metric, files)
+        (work / _DESCRIPTION).write_bytes(msgspec.json.format(msgspec.json.encode(description)))
+        work.chmod(0o755)  # mkdtemp's folders are the owner's alone
+        if not (home / _DESCRIPTION).is_file():  # another process may have been faster
+            work.rename(home)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
-def _unit(rows: F32) -> F32:
-    unit: F32 = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
+def _write_rows(path: Path, source: Source, progress: Progress) -> _File:
+    expected, dim = source.shape()
+    rows, told = 0, 0
+    with path.open("wb") as file:
+        _write_header(file, expected, dim)
+        for block in source.blocks():
+            file.write(np.ascontiguousarray(block, np.float32).data)
+            rows += len(block)
+            if rows * 20 // expected > told:
+                told = rows * 20 // expected
+                progress(f"{source.name}: {rows:,} of {expected:,} rows")
+    if rows != expected:
+        raise ValueError(f"expected {expected:,} rows from {source.name}, got {rows:,}")
+    return _file(path)
+
+
+def _write_header(file: object, rows: int, dim: int) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dim)}
+    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]
+
+
+def _file(path: Path) -> _File:
+    status = path.stat()
+    return _File(content_hash(path), status.st_size, status.st_mtime_ns)
+
+
+def _require_untouched(path: Path, expected: _File) -> None:
+    """Raise unless a file is as it was made: by size and time, or else by its content."""
+    if path.is_file():
+        status = path.stat()
+        if (status.st_size, status.st_mtime_ns) == (expected.size_bytes, expected.modified_ns):
+            return
+        if status.st_size == expected.size_bytes and content_hash(path) == expected.content:
+            return
+    raise ValueError(f"expected {path} as it was prepared, got it changed: remove {path.parent}")
+
+
+def _joined(hashes: dict[str, str]) -> str:
+    told = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
+    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def _slug(name: str) -> str:
+    letters = "".join(c if c.isalnum() else "-" for c in name.lower().replace(",", ""))
+    return "-".join(part for part in letters.split("-") if part)[:60]

@@ -3,7 +3,6 @@
 ::
 
     python -m benchmarks.engine                        # 100,000 generated rows
-    python -m benchmarks.engine --vectors titles.npy   # your own
     python -m benchmarks.engine --size 20000 --json out.json
 
 Both indexes search one query at a time batch on one thread, over a sweep of their knobs; the two
@@ -32,7 +31,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.datasets import Dataset, from_file, hardness, title_like, true_neighbours
+from benchmarks.datasets import Dataset, Generated, default_cache, prepare
+from benchmarks.truth import hardness, neighbours
 from tv5core import kernels
 from tv5core.vectors import VectorIndex, recall_at_k
 
@@ -49,11 +49,7 @@ ROUNDS = 3
 def main() -> None:
     """Measure and print; write JSON where asked."""
     options = _options()
-    data = (
-        from_file(options.vectors)
-        if options.vectors
-        else title_like(options.size, seed=options.seed)
-    )
+    data = prepare(Generated(options.size, seed=options.seed), default_cache(), _say)
     with tempfile.TemporaryDirectory() as folder:
         report = measure(data, Path(folder) / "index")
     _print(report)
@@ -64,21 +60,18 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="tv5core against hnswlib")
     parser.add_argument("--size", type=int, default=100_000, help="generated rows")
-    parser.add_argument("--vectors", type=Path, help=".npy file to use instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
     if options.size < 2_000:
         parser.error(f"expected --size of at least 2000, got {options.size}")
-    if options.vectors and not options.vectors.is_file():
-        parser.error(f"expected a file, got {options.vectors}")
     return options
 
 
 def measure(data: Dataset, path: Path) -> dict[str, Any]:
     """Build both indexes and sweep them."""
-    _say(f"{data.name}: exact neighbours of {len(data.queries)} queries")
-    truth, cosines = true_neighbours(data, 100)
+    _say(f"{data.name}: exact neighbours of {len(data.queries['title'])} queries")
+    truth, cosines = neighbours(data)
     truth = truth[:, :K]
     indexes, seconds = {}, {}
     for rescoring in ("int8", "float16"):
@@ -133,12 +126,14 @@ def _sweep(
     """Return for each index its (setting, recall, QPS), the best of all rounds."""
 
     def ours(index: VectorIndex, pool: int, oversampling: float) -> I64:
-        found = index.search(data.queries, K, expansion_search=pool, oversampling=oversampling)
+        found = index.search(
+            data.queries["title"], K, expansion_search=pool, oversampling=oversampling
+        )
         return found.keys
 
     def theirs(width: int) -> I64:
         peer.set_ef(width)
-        labels: I64 = peer.knn_query(data.queries, K, num_threads=1)[0].astype(np.int64)
+        labels: I64 = peer.knn_query(data.queries["title"], K, num_threads=1)[0].astype(np.int64)
         return labels
 
     trials: list[tuple[str, str, Callable[[], I64]]] = []
@@ -151,7 +146,7 @@ def _sweep(
     for _ in range(ROUNDS):
         for name, setting, search in trials:
             keys, seconds = _timed(search)
-            qps = len(data.queries) / seconds
+            qps = len(data.queries["title"]) / seconds
             recall, before = best.get((name, setting), (recall_at_k(keys, truth), 0.0))
             best[name, setting] = (recall, max(before, qps))
     curves: dict[str, list[Any]] = {name: [] for name in (*indexes, PEER)}
@@ -183,12 +178,12 @@ def _threads(index: VectorIndex, data: Dataset) -> dict[str, Any]:
 
     A call with one query holds the GIL for a fifth of its time or so, one with 50 hardly at all.
     """
-    settings = index.calibrate(data.queries[::2], TARGET)
+    settings = index.calibrate(data.queries["title"][::2], TARGET)
 
     def work(calls: int, batch: int) -> None:
         for i in range(calls):
-            at = i * batch % (len(data.queries) - batch)
-            index.search(data.queries[at : at + batch], K)
+            at = i * batch % (len(data.queries["title"]) - batch)
+            index.search(data.queries["title"][at : at + batch], K)
 
     def qps(threads: int, calls: int, batch: int) -> float:
         crew = [threading.Thread(target=work, args=(calls, batch)) for _ in range(threads)]

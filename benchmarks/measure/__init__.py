@@ -1,0 +1,1 @@
+"""What is measured of a peer, a module a question."""

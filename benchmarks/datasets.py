@@ -28,6 +28,8 @@ __all__ = [
     "Generated",
     "Source",
     "default_cache",
+    "disk_needed",
+    "is_prepared",
     "load",
     "prepare",
     "title_like",
@@ -73,7 +75,7 @@ class Source(Protocol):
         """Return everything the prepared bytes depend on."""
 
     def shape(self) -> tuple[int, int]:
-        """Return how many rows there will be at most, and how wide."""
+        """Return how many rows there will be, and how wide."""
 
     def blocks(self) -> Iterator[F32]:
         """Read or draw the rows, a block at a time."""
@@ -154,13 +156,22 @@ def prepare(source: Source, folder: Path, progress: Progress = lambda _: None) -
     ValueError
         The source is malformed, or the prepared files were changed.
     """
-    key = msgspec.json.encode(source.key(), order="deterministic")
-    home = folder / f"{_slug(source.name)}-{hashlib.blake2b(key, digest_size=6).hexdigest()}"
-    if not (home / _DESCRIPTION).is_file():
-        rows, dim = source.shape()
-        require_disk(folder, rows * dim * 4, f"{rows:,} vectors of {dim} float32")
+    home = _home(source, folder)
+    if not is_prepared(source, folder):
+        require_disk(folder, *disk_needed(source))
         _make(source, home, progress)
     return load(home)
+
+
+def is_prepared(source: Source, folder: Path) -> bool:
+    """Tell whether a source was prepared in this cache before."""
+    return (_home(source, folder) / _DESCRIPTION).is_file()
+
+
+def disk_needed(source: Source) -> tuple[int, str]:
+    """Return the bytes that a prepared source takes, and what for."""
+    rows, dim = source.shape()
+    return rows * dim * 4, f"{rows:,} vectors of {dim} float32"
 
 
 def load(folder: Path) -> Dataset:
@@ -256,6 +267,11 @@ def _require_untouched(path: Path, expected: _File) -> None:
 def _joined(hashes: dict[str, str]) -> str:
     told = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
     return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def _home(source: Source, folder: Path) -> Path:
+    key = msgspec.json.encode(source.key(), order="deterministic")
+    return folder / f"{_slug(source.name)}-{hashlib.blake2b(key, digest_size=6).hexdigest()}"
 
 
 def _slug(name: str) -> str:

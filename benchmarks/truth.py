@@ -18,14 +18,18 @@ import numpy.typing as npt
 
 from benchmarks.datasets import Dataset
 
-__all__ = ["Hardness", "describe", "exact", "hardness", "neighbours"]
+__all__ = ["MEMORY_BYTES", "Hardness", "describe", "exact", "hardness", "neighbours"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Progress = Callable[[str], None]
 
-_BLOCK = 8_192
+MEMORY_BYTES = 300_000_000
+"""What a search of any size takes at most beside the mapped rows, at 768 dimensions."""
+
+_BLOCK = 8_192  # rows
+_QUERIES = 1_000  # at once: their scores with a block of rows are 33 MB
 
 
 class Hardness(NamedTuple):
@@ -86,18 +90,9 @@ def neighbours(
 
 def exact(vectors: F32, queries: F32, k: int, *, allowed: Mask | None = None) -> tuple[I64, F32]:
     """Search by float32 inner product, in blocks of rows."""
-    ids = np.full((len(queries), k), -1, np.int64)
-    scores = np.full((len(queries), k), -np.inf, np.float32)
-    queries = np.ascontiguousarray(queries)
-    for start in range(0, len(vectors), _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, len(vectors)))
-        if allowed is not None:
-            rows = rows[allowed[rows]]
-        if len(rows):
-            block = vectors[start : start + _BLOCK] if allowed is None else vectors[rows]
-            ids, scores = _merged(ids, scores, rows, queries @ np.asarray(block).T)
-    order = np.lexsort((ids, -scores), axis=1)
-    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    starts = range(0, len(queries), _QUERIES)
+    found = [_exact(vectors, queries[at : at + _QUERIES], k, allowed) for at in starts]
+    return np.concatenate([ids for ids, _ in found]), np.concatenate([s for _, s in found])
 
 
 def hardness(cosines: F32) -> Hardness:
@@ -119,6 +114,21 @@ def describe(dataset: Dataset, kind: str, progress: Progress = lambda _: None) -
     rows = np.linalg.norm(dataset.vectors[ids.ravel()], axis=1).reshape(ids.shape)
     queries = np.linalg.norm(dataset.queries[kind], axis=1, keepdims=True)
     return hardness(-np.sort(-scores / (rows * queries), axis=1))
+
+
+def _exact(vectors: F32, queries: F32, k: int, allowed: Mask | None) -> tuple[I64, F32]:
+    ids = np.full((len(queries), k), -1, np.int64)
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    queries = np.ascontiguousarray(queries)
+    for start in range(0, len(vectors), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(vectors)))
+        if allowed is not None:
+            rows = rows[allowed[rows]]
+        if len(rows):
+            block = vectors[start : start + _BLOCK] if allowed is None else vectors[rows]
+            ids, scores = _merged(ids, scores, rows, queries @ np.asarray(block).T)
+    order = np.lexsort((ids, -scores), axis=1)
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
 def _merged(ids: I64, scores: F32, rows: I64, found: F32) -> tuple[I64, F32]:

@@ -39,7 +39,7 @@ F32 = npt.NDArray[np.float32]
 Progress = Callable[[str], None]
 
 _DESCRIPTION = "dataset.json"
-_HASHED_BYTES = 1 << 22
+_HASHED_BYTES = 1 << 19
 
 
 @dataclass(frozen=True)

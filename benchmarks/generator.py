@@ -44,9 +44,11 @@ class Shape:
     """Length of the mean of real embeddings of unit length."""
     decay: float = 0.7
     """Variance along the i-th axis is ``i ** -decay``."""
-    genres: float = 0.234
-    """Genres, as a multiple of the square root of the number of rows."""
-    rows_a_franchise: int = 8
+    rows_a_genre: float = 1_350.0
+    """At 100,000 rows; it grows with :attr:`growth`."""
+    rows_a_franchise: float = 8.0
+    growth: float = 0.2
+    """Ten times the rows have groups of ``10 ** growth`` times the rows."""
     near_genre: tuple[float, float] = (0.05, 0.35)
     """Share of a row's variance that is its genre's, drawn evenly between these."""
     near_franchise: tuple[float, float] = (0.05, 0.42)
@@ -94,7 +96,6 @@ class TitleLike:
             )
         self.rows, self.dim, self.queries, self.seed = rows, dim, queries, seed
         self.shape = shape or Shape()
-        self._genres, self._genre_of, self._shares = self._groups()
 
     @property
     def name(self) -> str:
@@ -138,19 +139,22 @@ class TitleLike:
         near_franchise: tuple[float, float],
     ) -> F32:
         """Draw directions around groups, of unit length, without the mean."""
-        member = np.searchsorted(self._shares, rng.random(count))
+        genres, genre_of, shares = self._groups
+        member = np.searchsorted(shares, rng.random(count))
         genre = rng.uniform(*near_genre, (count, 1)).astype(np.float32)
         franchise = rng.uniform(*near_franchise, (count, 1)).astype(np.float32)
         mixed: F32 = np.sqrt(1 - genre - franchise) * self._noise(rng, count)
-        mixed += np.sqrt(genre) * self._genres[self._genre_of[member]]
+        mixed += np.sqrt(genre) * genres[genre_of[member]]
         mixed += np.sqrt(franchise) * self._centres(member)
         return unit(mixed)
 
+    @cached_property
     def _groups(self) -> tuple[F32, I64, npt.NDArray[np.float64]]:
         """Draw genres' centres, each franchise's genre, and franchises' summed weights."""
         rng = self._stream(_GROUPS)
-        genres = self._noise(rng, math.ceil(self.shape.genres * math.sqrt(self.rows)))
-        franchises = -(-self.rows // self.shape.rows_a_franchise)
+        growth = (self.rows / 100_000) ** self.shape.growth
+        genres = self._noise(rng, math.ceil(self.rows / (self.shape.rows_a_genre * growth)))
+        franchises = math.ceil(self.rows / (self.shape.rows_a_franchise * growth))
         genre_of = np.searchsorted(_summed_shares(len(genres)), rng.random(franchises))
         return genres, genre_of, _summed_shares(franchises)
 

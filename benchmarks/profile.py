@@ -4,7 +4,7 @@ r"""Where a query's time goes, quantized against full precision on the same data
 
     python -m benchmarks profile                                     # 100,000 generated rows
     python -m benchmarks profile --vectors titles.npy --expansion-search 96 --oversampling 4
-    python -m benchmarks profile --size 1m --index kept/index --json
+    python -m benchmarks profile --size 1m --index kept --json       # built there if it is not
 
 Quantized, a search centres, rotates and quantizes the query (prepare), walks the graph over
 one-bit codes (walk), scores the best candidates by their stored rows (rescore) and turns rows
@@ -21,18 +21,22 @@ all times but that of single calls are processor time, so that a busy machine ad
 
 Where the time goes within a stage, function by function (Linux)::
 
-    perf record -g -o perf.data python -m benchmarks profile --only walk --seconds 20
-    perf report -i perf.data --no-children
-    perf stat -e cycles,instructions,cache-misses,dTLB-load-misses \
-        python -m benchmarks profile --only walk --seconds 20
-    py-spy record --native --rate 500 -o profile.svg -- \
-        python -m benchmarks profile --only search --seconds 20
+    python -m benchmarks profile --index kept --quantized-only       # once, to build
+    perf record -g -o perf.data \
+        python -m benchmarks profile --index kept --only walk --seconds 20 \
+        --expansion-search 96 --oversampling 4
+    perf report -i perf.data --no-children --dsos _native.abi3.so
+    perf annotate -i perf.data walk
+    perf stat -e cycles,instructions,cache-misses,dTLB-load-misses -- ...   # the same command
+    py-spy record --native --rate 200 -o profile.svg -- ...                 # the same command
 
 ``--only`` repeats one thing for some seconds: ``prepare``, ``walk``, ``rescore``, ``search`` (the
-whole call in batches) or ``single`` (one query a call, Python's share included). Symbols of the
-kernels need ``CFLAGS=-g python setup.py build_ext --inplace --force``. In a container,
-``perf_event_paranoid`` above 2 or a virtual machine without counters leaves perf only
-``-e cpu-clock``; py-spy needs ``--nonblocking`` where ptrace is forbidden.
+whole call in batches) or ``single`` (one query a call, Python's share included: what py-spy is
+for). Given settings spare the calibration. Kernels are inlined into ``walk``: to tell them apart,
+``CFLAGS=-g python setup.py build_ext --inplace --force`` and ``perf annotate``. Many virtual
+machines have no counters: ``perf stat`` says "not supported" there, and ``perf record`` samples by
+the clock, which is enough for shares. Where ``perf_event_paranoid`` is above 2, perf needs root;
+where ptrace is forbidden, py-spy needs ``--nonblocking``.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ from benchmarks.full_precision import graph_file, graph_stage, scan_stage
 from benchmarks.measure import processor
 from benchmarks.stages import F32, Asked, Stage, best_seconds, catalogue_stage, quantized_stages
 from tv5core import kernels
+from tv5core.errors import CatalogError, CorruptFileError
 from tv5core.vectors import SearchSettings, VectorIndex, folder
 from tv5core.vectors.graph import SealedGraph
 
@@ -91,7 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--expansion-search", type=int, help="instead of calibrating")
     parser.add_argument("--oversampling", type=float, help="instead of calibrating")
     parser.add_argument("--rescoring", choices=("int8", "float16", "float32"), default="int8")
-    parser.add_argument("--index", type=Path, help="folder of an index of these rows, to reuse")
+    parser.add_argument(
+        "--index", type=Path, help="folder to keep the index in; one that is there is used"
+    )
     parser.add_argument("--titles", type=int, default=0, help="also decode, of so many titles")
     parser.add_argument("--quantized-only", action="store_true", help="leave full precision out")
     parser.add_argument("--only", choices=ONLY, help="repeat one thing, for a profiler")
@@ -106,7 +113,7 @@ def main(options: argparse.Namespace) -> int:
         dataset = prepare_from(options)
         with tempfile.TemporaryDirectory() as scratch:
             measured = _run(options, dataset, Path(scratch))
-    except ValueError as error:
+    except (ValueError, CatalogError, CorruptFileError) as error:
         _say(f"benchmarks profile: {error}")
         return 2
     if measured is not None:
@@ -122,14 +129,14 @@ def _check(options: argparse.Namespace) -> None:
             f"expected --k of at least 1, --titles of at least 0 and --seconds above 0, got "
             f"{options.k}, {options.titles} and {options.seconds:g}"
         )
-    if options.index is not None and not options.index.is_dir():
+    if options.index is not None and options.index.exists() and not options.index.is_dir():
         raise ValueError(f"expected --index to be a folder, got {options.index}")
     if options.expansion_search is not None:
         SearchSettings(options.expansion_search, options.oversampling)  # checks them
 
 
 def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profile | None:
-    home = _built(dataset, options.index, scratch / "index", options.rescoring)
+    home = _built(dataset, options.index or scratch / "index", options.rescoring)
     graph = None if options.quantized_only or options.only else graph_file(dataset, _say)
     processor.pin(processor.cores()[:1])
     with VectorIndex.open(home) as index:
@@ -151,14 +158,13 @@ def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profil
     return msgspec.structs.replace(measured, queries=options.kind)
 
 
-def _built(dataset: Dataset, given: Path | None, path: Path, rescoring: str) -> Path:
-    if given is not None:
-        return given
-    _say(f"building tv5core over {len(dataset.vectors):,} rows")
-    VectorIndex.build(
-        dataset.vectors, path=path, metric=dataset.metric, rescoring=rescoring
-    ).close()
-    return path
+def _built(dataset: Dataset, home: Path, rescoring: str) -> Path:
+    if not home.is_dir() or not any(home.iterdir()):
+        _say(f"building tv5core over {len(dataset.vectors):,} rows")
+        VectorIndex.build(
+            dataset.vectors, path=home, metric=dataset.metric, rescoring=rescoring
+        ).close()
+    return home
 
 
 def _asked(options: argparse.Namespace, dataset: Dataset, index: VectorIndex) -> Asked:

@@ -110,9 +110,12 @@ def test_without_hnswlib_the_scan_remains(
 def test_one_thing_is_repeated_for_a_profiler(
     cache: Path, dataset: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    kept = ("--index", str(cache / "kept"))
     for name in profile.ONLY:
-        assert call(cache, *SETTINGS, "--only", name, "--seconds", "0.01") == 0
-    assert capsys.readouterr().out == ""
+        assert call(cache, *SETTINGS, *kept, "--only", name, "--seconds", "0.01") == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("building tv5core") == 1
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,8 @@ def test_one_thing_is_repeated_for_a_profiler(
         (("--expansion-search", "0", "--oversampling", "4"), "expected expansion_search from 1"),
         (("--k", "0"), "expected --k of at least 1"),
         (("--kind", "image", *SETTINGS), "expected --kind among title, text, got image"),
-        (("--index", "/nowhere"), "expected --index to be a folder"),
+        (("--index", __file__), "expected --index to be a folder"),
+        (("--index", str(Path(__file__).parent)), "expected a vector index in"),
     ],
 )
 def test_bad_input_is_refused(

@@ -1,0 +1,153 @@
+"""Recall against speed: survey all knobs once, then time the settings worth it in rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.client import Client
+from benchmarks.peers.base import Setting
+from benchmarks.results import Curve, Point
+
+__all__ = ["Mode", "cheapest", "front", "measure_curve", "survey", "worth_timing"]
+
+ENOUGH = 0.995
+_NEAR = 0.9  # of the front's speed
+_FLAT = 0.0005  # recall that two steps up a ladder must gain
+_FEWEST_RECALL = 0.5  # below it nobody would search, once something better is there
+_MIN_S, _MAX_S = 0.3, 15.0
+
+Reference = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Which queries are asked and how."""
+
+    queries: str
+    k: int
+    batch: int
+    """Queries a call: all of them, or one."""
+    cores: list[int]
+
+    def told(self) -> str:
+        """Say it for people."""
+        calls = "single calls" if self.batch == 1 else "batches"
+        return f"recall@{self.k} of {self.queries} queries, {calls}, {len(self.cores)} thread(s)"
+
+
+def measure_curve(
+    client: Client,
+    mode: Mode,
+    points: list[Point],
+    rounds: int,
+    reference: Reference,
+    target: float,
+    most: int = 16,
+) -> Curve:
+    """Time the best of some surveyed points, round after round, and the reference after each.
+
+    At most ``most`` points on or near the front are timed, those around the target recall before
+    others; the rest keep their survey as their only round.
+    """
+    near = {_key(point.setting) for point in worth_timing(points, target, most)}
+    timed: dict[str, list[float]] = {key: [] for key in near}
+    beside: list[float] = []
+    for _ in range(rounds):
+        for point in points:
+            if _key(point.setting) in near:
+                told = _speed(client, mode, point.setting, _MIN_S)
+                timed[_key(point.setting)].append(told["qps"])
+        beside.append(reference())
+    return Curve(
+        queries=mode.queries,
+        k=mode.k,
+        batch=mode.batch,
+        threads=len(mode.cores),
+        points=[
+            _retimed(point, timed.get(_key(point.setting)) or point.rounds) for point in points
+        ],
+        reference_qps=beside,
+    )
+
+
+def survey(client: Client, mode: Mode, ladders: list[list[Setting]]) -> list[Point]:
+    """Ask all queries once at each setting, up each ladder until more cost gains nothing."""
+    points: list[Point] = []
+    for ladder in ladders:
+        recalls: list[float] = []
+        for setting in ladder:
+            told = _speed(client, mode, setting, 0.0)
+            points.append(Point(setting, told["recall"], told["qps"], [told["qps"]]))
+            recalls.append(told["recall"])
+            flat = len(recalls) > 2 and recalls[-1] - recalls[-3] < _FLAT
+            if recalls[-1] >= ENOUGH or flat:
+                break
+    return points
+
+
+def front(points: list[Point]) -> list[Point]:
+    """Return the points that no other beats in both recall and speed, fastest first."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (-p.qps, -p.recall)):
+        if not best or point.recall > best[-1].recall:
+            best.append(point)
+    return best
+
+
+def near_front(points: list[Point]) -> list[Point]:
+    """Return the points on the front or within a tenth of its speed, in the order given."""
+    edge = front(points)
+    high = max(point.recall for point in points)
+    floor = min(_FEWEST_RECALL, high)
+    return [
+        point
+        for point in points
+        if point.recall >= floor
+        and point.qps >= _NEAR * max((p.qps for p in edge if p.recall >= point.recall), default=0.0)
+    ]
+
+
+def cheapest(points: list[Point], target: float) -> Point:
+    """Return the fastest point that reaches the target, or else the one of highest recall."""
+    reaching = [point for point in points if point.recall >= target]
+    if reaching:
+        return max(reaching, key=lambda p: p.qps)
+    return max(points, key=lambda p: (p.recall, p.qps))
+
+
+def worth_timing(points: list[Point], target: float, most: int) -> list[Point]:
+    """Return the ends of the front, the cheapest at the target, and others near both."""
+    edge = front(points)
+    first = [cheapest(points, target), edge[0], edge[-1]]
+    others = sorted(near_front(points), key=lambda p: abs(p.recall - target))
+    wanted = dict.fromkeys(_key(point.setting) for point in [*first, *others])
+    chosen = set(list(wanted)[:most])
+    return [point for point in points if _key(point.setting) in chosen]
+
+
+def as_calls(points: list[Point]) -> list[Point]:
+    """Return points whose speeds are not known yet in another way of asking; recall stays."""
+    return [Point(point.setting, point.recall, 0.0, []) for point in points]
+
+
+def _retimed(point: Point, rounds: list[float]) -> Point:
+    return Point(point.setting, point.recall, max(rounds), rounds)
+
+
+def _speed(client: Client, mode: Mode, setting: Setting, min_s: float) -> dict[str, float]:
+    told: dict[str, float] = client.ask(
+        "speed",
+        queries=mode.queries,
+        k=mode.k,
+        batch=mode.batch > 1,
+        setting=setting,
+        cores=mode.cores,
+        min_s=min_s,
+        max_s=_MAX_S,
+    )
+    return told
+
+
+def _key(setting: Setting) -> str:
+    return repr(sorted(setting.items()))

@@ -1,0 +1,292 @@
+"""Everything that is measured of one peer, in its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks import indexes
+from benchmarks.client import Client, WorkerError
+from benchmarks.datasets import Dataset
+from benchmarks.indexes import Index
+from benchmarks.limits import InsufficientError, require_memory
+from benchmarks.measure.curves import (
+    Mode,
+    as_calls,
+    cheapest,
+    front,
+    measure_curve,
+    survey,
+    worth_timing,
+)
+from benchmarks.measure.filtered import measure_filtered
+from benchmarks.measure.opening import measure_opening
+from benchmarks.peers.base import Peer, Setting, Shape
+from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult, Point
+
+__all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]
+
+Progress = Callable[[str], None]
+_LATENCY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all peers of a run share."""
+
+    dataset: Dataset
+    work: Path
+    cores: list[int]
+    rounds: int
+    seed: int
+    target: float
+    rebuild: bool
+    quick: bool
+    progress: Progress
+
+    @property
+    def one(self) -> list[int]:
+        """The core of what has one thread."""
+        return self.cores[:1]
+
+    @property
+    def calls(self) -> int:
+        """Single calls to time."""
+        return 300 if self.quick else 3_000
+
+
+class Reference:
+    """The peer that runs beside others: open all the time, asked in turns at its yardstick."""
+
+    def __init__(self, plan: Plan, index: Index, setting: Setting) -> None:
+        self._client = _start(plan, index)
+        self._client.ask("open")
+        self._speed = _yardstick(plan, self._client, setting)
+
+    def __call__(self) -> float:
+        """Search all title queries for a moment; return queries a second."""
+        return self._speed()
+
+    def close(self) -> None:
+        """Let it end."""
+        self._client.close()
+
+
+@dataclass
+class _Findings:
+    """What is known of a peer so far; a failure keeps it."""
+
+    curves: list[Curve] = field(default_factory=list)
+    latency: list[Latency] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    other: dict[str, Any] = field(default_factory=dict)
+
+
+def shape_of(dataset: Dataset) -> Shape:
+    """Return the shape of a dataset's rows."""
+    rows, dim = dataset.vectors.shape
+    return Shape(rows, dim, dataset.metric)
+
+
+def absent(peer: Peer, reason: str, status: str = "not installed") -> PeerResult:
+    """Return the result of a peer that is not measured."""
+    version = ""
+    with suppress(ImportError):  # PackageNotFoundError is one
+        version = peer.version()
+    parameters = peer.parameters
+    return PeerResult(peer.name, peer.label, peer.library, version, parameters, status, reason)
+
+
+def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerResult:
+    """Build and measure; what goes wrong becomes the result's reason.
+
+    Without a reference the peer runs its own yardstick beside its rounds: it may become one.
+    """
+    findings = _Findings(notes=list(peer.remarks))
+    try:
+        index = indexes.build(
+            peer,
+            plan.dataset,
+            plan.work,
+            plan.cores,
+            anew=plan.rebuild,
+            progress=plan.progress,
+        )
+        _note_index(findings, index)
+        require_memory(peer.serve_bytes, f"serving {peer.name}")
+        _measure(peer, plan, index, reference, findings)
+    except (WorkerError, InsufficientError, OSError) as error:
+        plan.progress(f"{peer.name}: failed, {error}")
+        return _result(peer, findings, "failed", str(error))
+    return _result(peer, findings, "measured", None)
+
+
+def _note_index(findings: _Findings, index: Index) -> None:
+    findings.other["build"] = index.sidecar.build
+    findings.other["disk_bytes"] = index.sidecar.disk_bytes
+    if index.reused:
+        findings.notes.append(f"built {index.sidecar.created}, reused here")
+
+
+def _measure(
+    peer: Peer, plan: Plan, index: Index, reference: Reference | None, findings: _Findings
+) -> None:
+    with _start(plan, index) as client:
+        client.ask("open")
+        _curves(peer, plan, client, reference, findings)
+        plan.progress(f"{peer.name}: latency of single calls")
+        _latencies(plan, client, findings)
+        if peer.filters and not plan.quick:
+            _filtered(peer, plan, client, findings)
+    setting = cheapest(findings.curves[0].points, plan.target).setting
+    plan.progress(f"{peer.name}: opening and memory")
+    opening, memory, notes = measure_opening(lambda: _start(plan, index), index.files, setting)
+    findings.other |= {"opening": opening, "memory": memory}
+    findings.notes += notes
+    if peer.adds and not plan.quick:
+        _adding(peer, plan, index, setting, findings)
+
+
+def _curves(
+    peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
+) -> None:
+    beside: Callable[[], float] | None = reference
+    for mode in _surveyed(plan):
+        plan.progress(f"{peer.name}: {mode.told()}")
+        points = survey(client, mode, peer.settings(mode.k))
+        beside = beside or _yardstick(plan, client, cheapest(points, plan.target).setting)
+        most = 10 if findings.curves else 16
+        findings.curves.append(
+            measure_curve(client, mode, points, plan.rounds, beside, plan.target, most)
+        )
+    headline = as_calls(worth_timing(front(findings.curves[0].points), plan.target, most=8))
+    for mode in _repeated(plan, findings):
+        plan.progress(f"{peer.name}: {mode.told()}")
+        findings.curves.append(
+            measure_curve(client, mode, headline, plan.rounds, beside, plan.target)
+        )
+
+
+def _yardstick(plan: Plan, client: Client, setting: Setting) -> Callable[[], float]:
+    """Return a function that searches all title queries for a moment and tells the speed."""
+
+    def speed() -> float:
+        qps: float = client.ask(
+            "speed",
+            queries="title",
+            k=10,
+            batch=True,
+            setting=setting,
+            cores=plan.one,
+            min_s=0.3,
+            max_s=5.0,
+        )["qps"]
+        return qps
+
+    return speed
+
+
+def _surveyed(plan: Plan) -> list[Mode]:
+    modes = [_mode(plan, "title", 10)]
+    if "text" in plan.dataset.queries and not plan.quick:
+        modes.append(_mode(plan, "text", 10))
+    return modes if plan.quick else [*modes, _mode(plan, "title", 100)]
+
+
+def _repeated(plan: Plan, findings: _Findings) -> list[Mode]:
+    """Return the ways of asking that find what batches found, so that only speed is new."""
+    modes = [Mode("title", 10, 1, plan.one)]
+    if len(plan.cores) < 2:
+        findings.notes.append("two threads are not measured: there is one core")
+        return modes
+    size = len(plan.dataset.queries["title"])
+    return [*modes, *(Mode("title", 10, batch, plan.cores[:2]) for batch in (size, 1))]
+
+
+def _mode(plan: Plan, queries: str, k: int) -> Mode:
+    return Mode(queries, k, len(plan.dataset.queries[queries]), plan.one)
+
+
+def _latencies(plan: Plan, client: Client, findings: _Findings) -> None:
+    for curve in findings.curves:
+        if curve.k == 10 and curve.batch > 1 and curve.threads == 1:
+            findings.latency.append(_latency(plan, client, curve))
+
+
+def _latency(plan: Plan, client: Client, curve: Curve) -> Latency:
+    point = cheapest(curve.points, plan.target)
+    told = client.ask(
+        "latency",
+        queries=curve.queries,
+        k=curve.k,
+        setting=point.setting,
+        cores=plan.one,
+        calls=plan.calls,
+        max_s=_LATENCY_S,
+    )
+    quantiles = told["quantiles_s"]
+    return Latency(
+        queries=curve.queries,
+        k=curve.k,
+        setting=point.setting,
+        recall=point.recall,
+        calls=told["calls"],
+        p50_s=quantiles[50],
+        p95_s=quantiles[95],
+        p99_s=quantiles[99],
+        quantiles_s=quantiles,
+    )
+
+
+def _filtered(peer: Peer, plan: Plan, client: Client, findings: _Findings) -> None:
+    plan.progress(f"{peer.name}: filtered search")
+    points = findings.curves[0].points
+    slowest = cheapest(points, plan.target).qps
+    settings = [point.setting for point in front(points) if point.qps <= slowest]
+    try:
+        findings.other["filtered"] = measure_filtered(
+            client, settings, plan.one, plan.target, plan.seed
+        )
+    except WorkerError as error:
+        findings.notes.append(f"filtered search failed: {error}")
+
+
+def _adding(peer: Peer, plan: Plan, index: Index, setting: Setting, findings: _Findings) -> None:
+    plan.progress(f"{peer.name}: adding while searching")
+    try:
+        with _start(plan, index) as client:
+            told = client.ask("adding", setting=setting, cores=plan.cores[:2], seed=plan.seed)
+        findings.other["adding"] = msgspec.convert(told, AddWhileSearching)
+    except WorkerError as error:
+        findings.notes.append(f"adding while searching failed: {error}")
+
+
+def _result(peer: Peer, findings: _Findings, status: str, reason: str | None) -> PeerResult:
+    return PeerResult(
+        name=peer.name,
+        label=peer.label,
+        library=peer.library,
+        version=peer.version(),
+        parameters=peer.parameters,
+        status=status,
+        reason=reason,
+        curves=findings.curves,
+        latency=findings.latency,
+        notes=findings.notes,
+        **findings.other,
+    )
+
+
+def _start(plan: Plan, index: Index) -> Client:
+    return Client(
+        index.sidecar.peer,
+        plan.dataset.folder,
+        index.files,
+        index.folder / "serve.log",
+        plan.cores,
+    )

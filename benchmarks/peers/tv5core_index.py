@@ -1,0 +1,137 @@
+"""This library's own index."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.base import CONNECTIVITY, F32, I64, Mask, Peer, Setting, Shape
+
+_POOLS = (16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768)
+_OVERSAMPLING = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 16.0)
+_MOST_CANDIDATES = 1_024
+
+
+class Tv5core(Peer):
+    """Walk over one-bit codes, then rescoring."""
+
+    library = module = "tv5core"
+    filters = adds = True
+
+    def __init__(self, name: str, shape: Shape, rescoring: str) -> None:
+        super().__init__(name, shape)
+        self._rescoring = rescoring
+        self.label = f"tv5core, {rescoring} rescoring"
+        self._index: Any = None
+
+    @property
+    def parameters(self) -> dict[str, str | int | float]:
+        """Connectivity, construction width and type of the rescored rows."""
+        return {
+            "connectivity": CONNECTIVITY,
+            "expansion_add": 128,
+            "rescoring": self._rescoring,
+        }
+
+    @property
+    def index_bytes(self) -> int:
+        """Rows of the rescoring type, and links and codes."""
+        return self.shape.rows * (np.dtype(self._rescoring).itemsize * self.shape.dim + 400)
+
+    @property
+    def build_bytes(self) -> int:
+        """Codes and a graph over them."""
+        return self.shape.rows * 800
+
+    @property
+    def serve_bytes(self) -> int:
+        """Links and codes: rescored rows are mapped."""
+        return self.shape.rows * 300
+
+    def load_library(self) -> None:
+        """Import it."""
+        import tv5core.vectors  # noqa: F401
+
+    def build(self, vectors: F32, folder: Path, threads: int) -> None:
+        """Build through the public interface."""
+        from tv5core.vectors import VectorIndex
+
+        VectorIndex.build(
+            vectors,
+            path=folder / "index",
+            metric=self.shape.metric,
+            rescoring=self._rescoring,
+            connectivity=CONNECTIVITY,
+            expansion_add=128,
+            threads=threads,
+        ).close()
+
+    def open(self, folder: Path) -> None:
+        """Map it, checksums verified."""
+        from tv5core.vectors import VectorIndex
+
+        self._index = VectorIndex.open(folder / "index")
+
+    def settings(self, k: int) -> list[list[Setting]]:
+        """A ladder of pools for each number of rescored candidates."""
+        ladders = []
+        for factor in takewhile(lambda f: f * k <= _MOST_CANDIDATES, _OVERSAMPLING):
+            pools = [pool for pool in _scaled(k) if pool >= factor * k]
+            ladders.append([{"expansion_search": float(p), "oversampling": factor} for p in pools])
+        return [some for some in ladders if some]
+
+    def search(self, queries: F32, k: int, setting: Setting) -> I64:
+        """Search; the keys come as int64 already."""
+        keys: I64 = self._index.search(
+            queries,
+            k,
+            expansion_search=int(setting["expansion_search"]),
+            oversampling=setting["oversampling"],
+            threads=self.threads,
+        ).keys
+        return keys
+
+    def prepare_filter(self, allowed: Mask) -> Any:
+        """Keep the bitmap for all searches."""
+        return self._index.filter(allowed)
+
+    def search_filtered(self, queries: F32, k: int, setting: Setting, allowed: Any) -> I64:
+        """Search with a prepared filter."""
+        keys: I64 = self._index.search(
+            queries,
+            k,
+            expansion_search=int(setting["expansion_search"]),
+            oversampling=setting["oversampling"],
+            allow=allowed,
+        ).keys
+        return keys
+
+    def open_for_adding(self, folder: Path, more: int) -> None:  # noqa: ARG002
+        """Open writable; what is added stays in memory until it is sealed, which it never is."""
+        from tv5core.vectors import VectorIndex
+
+        self._index = VectorIndex.open(folder / "index", read_only=False)
+
+    def add(self, vectors: F32, keys: I64) -> None:
+        """Add to the head."""
+        self._index.add(vectors, keys)
+
+    def parts(self, folder: Path) -> dict[str, int]:  # noqa: ARG002
+        """Return what the index tells."""
+        told = self._index.memory()
+        return {part: int(told[part]["total"]) for part in ("graph", "codes", "keys", "rescoring")}
+
+    def close(self) -> None:
+        """Unmap it."""
+        if self._index is not None:
+            self._index.close()
+
+
+def _scaled(k: int) -> list[int]:
+    """Return pools for k: as listed up to 10, in proportion beyond, up to 2,048."""
+    if k <= 10:
+        return list(_POOLS)
+    return [pool for pool in (*_POOLS[5:], 1_024, 1_536, 2_048) if pool >= k]

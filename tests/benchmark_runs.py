@@ -104,7 +104,7 @@ def _peers(rows: int) -> list[PeerResult]:
         peer("usearch-b1", "usearch", 12_000, 0.12, build_s=6, row_bytes=245),
         peer("faiss-hnsw", "faiss", 4_900, 0.6, build_s=60, row_bytes=3400),
         peer("faiss-ivfpq", "faiss", 24_000, 0.3, build_s=70, row_bytes=900,
-             parts={"codes": 104, "rescoring": 768}),
+             parts={"lists": 104, "rescoring": 768}),
         peer("qdrant-bq", "qdrant-edge", 2_000, 0.4, row_bytes=3600),
         peer("zvec", "zvec", 6_000, 0.2, row_bytes=3500, best=0.93),
         peer("lancedb", "lancedb", 300, 0.3, row_bytes=200),

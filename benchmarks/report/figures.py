@@ -33,8 +33,8 @@ OURS = "tv5core-int8"
 """The default: what every other peer is compared with."""
 RECALLS = (0.90, 0.95, 0.99)
 
-_GRAPH_AND_CODES = frozenset({"graph", "links", "upper", "codes", "records", "lists", "centroids"})
-_ROWS = frozenset({"rescoring", "rows", "vectors", "values", "refine"})
+_GRAPH_AND_CODES = frozenset({"graph", "links", "upper", "codes", "records", "lists", "vectors"})
+_ROWS = frozenset({"rescoring", "rows", "refine"})
 
 
 class Workload(NamedTuple):
@@ -111,6 +111,7 @@ def selectivities(run: Run) -> list[float]:
 def memory_split(peer: PeerResult) -> dict[str, int]:
     """Sort an index's bytes into what every plan to save memory is about.
 
+    Vectors that a walk compares are its codes; those that are only looked at in the end are not.
     ``other`` is anonymous memory beyond the structures that the library or its files tell of:
     all that is held, where they tell of none.
     """

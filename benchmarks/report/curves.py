@@ -30,8 +30,9 @@ class Ratio(NamedTuple):
     """How many times as fast one curve is as another."""
 
     value: float
+    """With the drift of the machine divided out, where that is known."""
+    raw: float
     corrected: bool
-    """Whether drift of the machine is divided out."""
 
 
 def front(points: Iterable[Point]) -> list[Point]:
@@ -104,7 +105,8 @@ def ratio_at(ours: Curve | None, theirs: Curve | None, recall: float) -> Ratio |
     speeds = speed_at(ours.points, recall), speed_at(theirs.points, recall)
     if speeds[0] is None or speeds[1] is None:
         return None
+    raw = speeds[0] / speeds[1]
     if ours.reference_qps and theirs.reference_qps:
         drift = median(theirs.reference_qps) / median(ours.reference_qps)
-        return Ratio(speeds[0] / speeds[1] * drift, True)
-    return Ratio(speeds[0] / speeds[1], False)
+        return Ratio(raw * drift, raw, True)
+    return Ratio(raw, raw, False)

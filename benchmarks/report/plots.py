@@ -155,7 +155,8 @@ def _looks(run: Run) -> dict[str, _Look]:
 
 
 def _subtitle(run: Run) -> str:
-    return f"{run.data.name}: {run.data.rows:,} x {run.data.dim}, {run.machine.processor}"
+    name = text.data_name(run.data.name, run.data.rows, run.data.dim)
+    return f"{name}; {run.machine.processor}, kernels {run.machine.kernels}"
 
 
 def _log_axis(axes: Axes) -> None:
@@ -278,7 +279,8 @@ def _bars(axes: Axes, peers: list[PeerResult], rows: int) -> None:
     left = [0.0] * len(peers)
     for part, colour in _PARTS.items():
         sizes = [memory_split(peer)[part] / rows for peer in peers]
-        axes.barh(range(len(peers)), sizes, left=left, color=colour, label=part, height=0.62)
+        label = "graph and codes (or whole vectors)" if part == "graph and codes" else part
+        axes.barh(range(len(peers)), sizes, left=left, color=colour, label=label, height=0.62)
         left = [a + b for a, b in zip(left, sizes, strict=True)]
     held = [_held(peer) / rows for peer in peers]
     for at, (total, resident) in enumerate(zip(left, held, strict=True)):
@@ -294,7 +296,7 @@ def _bars(axes: Axes, peers: list[PeerResult], rows: int) -> None:
 
 def _held(peer: PeerResult) -> int:
     memory = peer.memory
-    return 0 if memory is None else memory.anonymous_bytes + memory.file_bytes
+    return 0 if memory is None else max(0, memory.anonymous_bytes + memory.file_bytes)
 
 
 # -- latency ------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def _measured_on(run: Run) -> str:
         else ""
     )
     return (
-        f"{data.name}: {data.rows:,} x {data.dim}, {data.metric}{cosines}. {machine.processor}, "
+        f"{text.data_name(data.name, data.rows, data.dim)}, {data.metric}{cosines}. {machine.processor}, "
         f"{machine.cores} cores, kernels {machine.kernels}, one thread; seed {run.seed}, "
         f"{run.created}, `{shlex.join(run.command)}`.\n"
     )

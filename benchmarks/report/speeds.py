@@ -27,7 +27,9 @@ fastest that gets there, with that setting's own recall. **0.930 (!)** marks an 
 gets there: its best recall, and its speed there; >= marks one that is above even at its cheapest
 setting, and might be faster still at less recall. A ratio above 1 means that {OURS} is faster. Both
 speeds of a ratio are first divided by the median speed of one setting of the reference index that
-ran in turns with them, so that a machine whose speed drifts favours nobody; ~ marks ratios without.
+ran in turns with them, so that a machine whose speed drifts favours nobody; ~ marks ratios
+without, and the next column is the ratio of the speeds as timed. Where the two differ much, the
+machine was busy with something else and the run should be made again.
 """
 
 
@@ -79,19 +81,21 @@ def _plain_speed(curve: Curve, recall: float) -> str:
     return speed_cell(curve, recall) if found is not None and found.reached else text.NOTHING
 
 
-def ratio_cell(run: Run, peer: PeerResult) -> str:
-    """Write how many times as fast ours is."""
+def ratio_cell(run: Run, peer: PeerResult, *, raw: bool = False) -> str:
+    """Write how many times as fast ours is, free of drift or as timed."""
     ours = find_peer(run)
     ratio = None if ours is None else speed_ratio(run, ours, peer)
     if ratio is None:
         return text.NOTHING
+    if raw:
+        return text.factor(ratio.raw)
     return ("" if ratio.corrected else "~") + text.factor(ratio.value)
 
 
 def _headline(run: Run) -> str:
     goal = run.target_recall
     head = ["index", "setting", "recall", "QPS, batches", "QPS, one query a call"]
-    head += [f"{OURS} is", "p50 ms", "p95 ms", "p99 ms"]
+    head += [f"{OURS} is", "as timed", "p50 ms", "p95 ms", "p99 ms"]
     rows = [
         [
             name_of(peer),
@@ -99,6 +103,7 @@ def _headline(run: Run) -> str:
             speed_cell(find_curve(peer), goal),
             speed_cell(find_curve(peer, single=True), goal),
             ratio_cell(run, peer),
+            ratio_cell(run, peer, raw=True),
             *_quantiles(latency_of(peer)),
         ]
         for peer, curve in by_speed(run)

@@ -25,7 +25,7 @@ def run_section(run: Run, pictures: Iterable[tuple[str, str]] = ()) -> str:
         Caption and file name, relative to the report.
     """
     parts = [
-        f"## {run.data.name}: {run.data.rows:,} x {run.data.dim}, {run.data.metric}\n",
+        f"## {text.data_name(run.data.name, run.data.rows, run.data.dim)}, {run.data.metric}\n",
         _measured_on(run),
         _targets(run),
         _losses(run),
@@ -94,7 +94,8 @@ def _losses(run: Run) -> str:
     own = [loss for loss in found if loss.peer.startswith("tv5core")]
     told = (
         f"Every figure in which an index that reaches the recall beats it: {len(others)} to other "
-        f"libraries, {len(own)} to tv5core's other settings. The worst first.\n\n"
+        f"libraries, {len(own)} to tv5core's other settings. The worst first. "
+        "Speeds are as timed, their factors free of the machine's drift.\n\n"
     )
     return title + told + "\n".join(_loss_table(some) for some in (others, own) if some)
 

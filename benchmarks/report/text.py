@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 __all__ = [
     "NOTHING",
     "count",
+    "data_name",
     "factor",
     "gigabytes",
     "milliseconds",
@@ -67,8 +68,8 @@ def milliseconds(value: float | None) -> str:
 
 
 def per_row(total: float | None, rows: int) -> str:
-    """Write bytes a vector."""
-    return NOTHING if total is None else f"{total / rows:,.0f}"
+    """Write bytes a vector; what shrank a little since the start counts as nothing."""
+    return NOTHING if total is None else f"{max(0.0, total / rows):,.0f}"
 
 
 def gigabytes(value: float) -> str:
@@ -79,6 +80,11 @@ def gigabytes(value: float) -> str:
 def setting(values: Mapping[str, float]) -> str:
     """Write a setting of search knobs: ``ef=96 oversampling=4``."""
     return " ".join(f"{name}={value:g}" for name, value in values.items()) or "default"
+
+
+def data_name(name: str, rows: int, dim: int) -> str:
+    """Name data with its size, unless the name tells it already."""
+    return name if f"{rows:,}" in name else f"{name}: {rows:,} x {dim}"
 
 
 def size_name(rows: int) -> str:

@@ -197,12 +197,13 @@ def speed_ratio(run: Run, ours: PeerResult, peer: PeerResult) -> Ratio | None:
 def _against(run: Run, ours: PeerResult, library: str, times: float) -> Verdict:
     """Compare with the best peer of a library."""
     some = [peer for peer in measured(run) if peer.library.lower().startswith(library)]
-    ratios = [(r.value, p.name) for p in some if (r := speed_ratio(run, ours, p)) is not None]
+    ratios = [(r, p.name) for p in some if (r := speed_ratio(run, ours, p)) is not None]
     target = f"one thread: at least {times:g}x {library}"
     if not ratios:
         return Verdict(target, f"no {library} at recall {run.target_recall:.2f}", None)
     least, peer = min(ratios)
-    return Verdict(target, f"{text.factor(least)} ({peer})", least >= times)
+    timed = f", as timed {text.factor(least.raw)}" if least.corrected else ""
+    return Verdict(target, f"{text.factor(least.value)} ({peer}{timed})", least.value >= times)
 
 
 def _threads(run: Run, ours: PeerResult) -> Iterator[Verdict]:
@@ -229,7 +230,7 @@ def _build(run: Run, ours: PeerResult, large: bool) -> Verdict:
         return Verdict(target, "not measured", None)
     took = ours.build.seconds
     rate = run.data.rows / took
-    told = f"{text.seconds(took)}, {text.count(rate)} vectors/s, {ours.build.threads} threads"
+    told = f"{text.seconds(took)}, {text.count(rate)} vectors/s, threads: {ours.build.threads}"
     return Verdict(target, told, took <= 120 if large else rate >= 10_000)
 
 

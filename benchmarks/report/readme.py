@@ -67,9 +67,9 @@ def _measured_on(run: Run) -> str:
         if hard
         else ""
     )
+    name = text.data_name(data.name, data.rows, data.dim)
     return (
-        f"{text.data_name(data.name, data.rows, data.dim)}, {data.metric}{cosines}. {machine.processor}, "
-        f"{machine.cores} cores, kernels {machine.kernels}, one thread; seed {run.seed}, "
+        f"{name}, {data.metric}{cosines}. {machine.processor}, {machine.cores} cores, kernels {machine.kernels}, one thread; seed {run.seed}, "
         f"{run.created}, `{shlex.join(run.command)}`.\n"
     )
 

@@ -68,10 +68,9 @@ def _measured_on(run: Run) -> str:
         else ""
     )
     name = text.data_name(data.name, data.rows, data.dim)
-    return (
-        f"{name}, {data.metric}{cosines}. {machine.processor}, {machine.cores} cores, kernels {machine.kernels}, one thread; seed {run.seed}, "
-        f"{run.created}, `{shlex.join(run.command)}`.\n"
-    )
+    where = f"{machine.processor}, {machine.cores} cores, kernels {machine.kernels}, one thread"
+    how = f"seed {run.seed}, {run.created}, `{shlex.join(run.command)}`"
+    return f"{name}, {data.metric}{cosines}. {where}; {how}.\n"
 
 
 def _lost(run: Run) -> str:

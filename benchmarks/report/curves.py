@@ -1,0 +1,112 @@
+"""Curves of recall against speed: Pareto front, speed at a recall, ratios free of drift."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.results import Curve, PeerResult, Point
+
+__all__ = ["Ratio", "Reached", "at_recall", "find_curve", "front", "ratio_at", "speed_at"]
+
+
+class Reached(NamedTuple):
+    """What a curve gives at a recall, or at its best where it never gets there."""
+
+    point: Point
+    """The fastest setting of at least the target recall, else the one of the best recall."""
+    qps: float
+    """Interpolated at the target, else that of ``point``."""
+    reached: bool
+    exact: bool = True
+    """False where even the cheapest setting is above the target: it might do better still."""
+
+
+class Ratio(NamedTuple):
+    """How many times as fast one curve is as another."""
+
+    value: float
+    """With the drift of the machine divided out, where that is known."""
+    raw: float
+    corrected: bool
+
+
+def front(points: Iterable[Point]) -> list[Point]:
+    """Return the points that no other beats in both recall and speed, fastest first."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (-p.qps, -p.recall)):
+        if point.qps <= 0:
+            break
+        if not best or point.recall > best[-1].recall:
+            best.append(point)
+    return best
+
+
+def speed_at(points: Sequence[Point], recall: float) -> float | None:
+    """Interpolate the front's QPS at a recall, linearly in its logarithm.
+
+    Returns
+    -------
+    float or None
+        None where no point gets there; the fastest point's speed where all are above, which
+        understates what a cheaper setting might do.
+    """
+    best = front(points)
+    if not best or best[-1].recall < recall:
+        return None
+    recalls, speeds = [p.recall for p in best], [math.log(p.qps) for p in best]
+    return float(np.exp(np.interp(recall, recalls, speeds)))
+
+
+def at_recall(curve: Curve, recall: float) -> Reached | None:
+    """Tell what a curve gives at a recall; None for a curve without points."""
+    if not curve.points:
+        return None
+    there = [point for point in curve.points if point.recall >= recall]
+    if there:
+        qps, cheapest = speed_at(curve.points, recall), front(curve.points)[0]
+        best = max(there, key=lambda p: p.qps)
+        return Reached(best, qps or best.qps, True, cheapest.recall <= recall)
+    best = max(curve.points, key=lambda p: (p.recall, p.qps))
+    return Reached(best, best.qps, False)
+
+
+def find_curve(
+    peer: PeerResult, queries: str = "title", k: int = 10, *, single: bool = False, threads: int = 1
+) -> Curve | None:
+    """Find a peer's curve: of single calls, or of the largest batch."""
+    some = [
+        curve
+        for curve in peer.curves
+        if (curve.queries, curve.k, curve.threads) == (queries, k, threads)
+        and (curve.batch == 1) == single
+        and curve.points
+    ]
+    return max(some, key=lambda curve: curve.batch) if some else None
+
+
+def ratio_at(ours: Curve | None, theirs: Curve | None, recall: float) -> Ratio | None:
+    """Divide speeds at a recall, each first divided by the yardstick that ran beside it.
+
+    The yardstick is one setting of the reference peer, run in turns with every round of either
+    curve. Where the machine was slower for one curve, its yardstick was slower too.
+
+    Returns
+    -------
+    Ratio or None
+        None where either curve is missing or does not reach the recall.
+    """
+    if ours is None or theirs is None:
+        return None
+    speeds = speed_at(ours.points, recall), speed_at(theirs.points, recall)
+    if speeds[0] is None or speeds[1] is None:
+        return None
+    raw = speeds[0] / speeds[1]
+    if ours.reference_qps and theirs.reference_qps:
+        drift = median(theirs.reference_qps) / median(ours.reference_qps)
+        return Ratio(raw * drift, raw, True)
+    return Ratio(raw, raw, False)

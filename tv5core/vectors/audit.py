@@ -135,7 +135,7 @@ def _side(part: Part) -> _Side:
 
 
 def _differing_records(quantizer: Quantizer, ready: F32, have: U8) -> Mask:
-    want = quantizer.encode(ready)
+    want, have = quantizer.encode(ready), have[:, : quantizer.record_size]
     differ: Mask = (want != have).any(axis=1)
     some = np.flatnonzero(differ)
     if len(some):
@@ -159,7 +159,7 @@ def _nearly_equal(quantizer: Quantizer, ready: F32, want: U8, have: U8) -> Mask:
 
 
 def _factors(records: U8, width: int) -> F32:
-    return np.ascontiguousarray(records[:, width : width + 8]).view("<f4").astype(np.float32)
+    return np.ascontiguousarray(records[:, width:]).view("<f4").astype(np.float32)
 
 
 def _differing_rows(stored: StoredRows, rows: I64, want: StoredRows) -> Mask:

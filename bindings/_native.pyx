@@ -350,23 +350,33 @@ cdef class Backend:
                 self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
         return best.rows, best.scores
 
-    def rescore(self, rows, scales, queries, candidates, k):
+    def rescore(self, rows, scales, queries, candidates, k, reach=None):
         cdef RowsView v = RowsView(rows, scales)
         cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
         cdef Best best = Best(q.size(0), k)
         cdef Py_ssize_t i, m = c.size(1)
         cdef const uint32_t *some = <const uint32_t *>c.buffer.buf
+        cdef tv5_candidates those
         cdef tv5_best to
+        cdef View r
+        cdef const float *reaches = NULL
         same(v.rows.dim, q.size(1), "dimensions")
         same(q.size(0), c.size(0), "rows of candidates")
+        if reach is not None:
+            r = view(reach, "reach", 2, c'f')
+            same(c.size(0), r.size(0), "rows of reach")
+            same(m, r.size(1), "length of reach")
+            reaches = <const float *>r.buffer.buf
         for i in range(q.size(0) * m):
             if some[i] >= v.rows.count and some[i] != TV5_NONE:
                 raise ValueError(f"expected candidates below {v.rows.count}, got {some[i]}")
         with nogil:
             for i in range(q.buffer.shape[0]):
                 to = best.at(i)
-                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, some + i * m,
-                               m, &to)
+                those.rows, those.count, those.reach = some + i * m, m, NULL
+                if reaches is not NULL:
+                    those.reach = reaches + i * m
+                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &those, &to)
         return best.rows, best.scores
 
     def graph(self, records, links, upper, level_sizes, bits):
@@ -488,12 +498,12 @@ cdef inline void prepare_turned(
     cdef int32_t total = 0
     kernels.rotate(rotation, query, 1, turned)
     kernels.quantize_i8(turned, 1, rotation.bits, values, &out.scale)
+    kernels.dot_f32(query, 1, rotation.dim, rotation.center, &out.base)
     for i in range(rotation.bits):
         total += values[i]
     for i in range(rotation.bits):
         turned[i] = turned[i] + shift[i]
-    # The base shifts all estimates of a query alike; who rescores needs their order only.
-    out.values, out.total, out.base = values, total, 0
+    out.values, out.total = values, total
 
 
 cdef class Rotation:
@@ -651,6 +661,28 @@ cdef class NativeGraph:
         self.idle.append(scratch)
         return best.rows, best.scores, visited
 
+    def reach(self, prepared, rows, estimates, float bound):
+        cdef PreparedView p = PreparedView(prepared)
+        cdef View r = view(rows, "rows", 2, c'I'), e = view(estimates, "estimates", 2, c'f')
+        cdef tv5_walk_query query
+        cdef Py_ssize_t i, m = r.size(1)
+        same(64 * self.graph.words, p.bits, "bits of the queries")
+        same(p.count, r.size(0), "queries of rows")
+        same(p.count, e.size(0), "queries of estimates")
+        same(m, e.size(1), "length of estimates")
+        for i in range(p.count * m):
+            if (<const uint32_t *>r.buffer.buf)[i] != TV5_NONE:
+                within((<const uint32_t *>r.buffer.buf)[i], 0, self.graph.rows - 1, "rows")
+        out = estimates.copy()
+        cdef View o = view(out, "out", 2, c'f', PyBUF_WRITABLE)
+        with nogil:
+            for i in range(p.count):
+                query = p.query(i)
+                self.backend.k.extend(&self.graph, &query, bound,
+                                      <const uint32_t *>r.buffer.buf + i * m, m,
+                                      <float *>o.buffer.buf + i * m)
+        return out
+
     cdef Scratch _scratch(self, tv5_walk_options options):
         cdef Scratch scratch
         # list.pop and append are atomic under the GIL: no two threads share a scratch.
@@ -662,7 +694,7 @@ cdef class NativeGraph:
         return scratch
 
     def search(self, center, signs, rows, scales, queries, expansion_search, candidates, k,
-               allow=None, shift=None):
+               allow=None, shift=None, bound=None):
         cdef Rotation r = Rotation(center, signs)
         cdef RowsView stored = RowsView(rows, scales)
         cdef View q = view(queries, "queries", 2, c'f')
@@ -678,7 +710,11 @@ cdef class NativeGraph:
         cdef const float *exact
         cdef View s
         cdef const float *moved = NULL
+        cdef tv5_candidates those
+        cdef float most = 0
         same(r.rotation.dim, q.size(1), "dimensions")
+        if bound is not None:
+            most = bound
         if shift is not None:
             s = view(shift, "shift", 1, c'f')
             same(r.rotation.bits, s.size(0), "length of shift")
@@ -696,6 +732,7 @@ cdef class NativeGraph:
             options.allow = bitmap(a, self.graph.rows)
         scratch = self._scratch(options)
         scratch.reserve_candidates(options.k)
+        cdef bint bounded = bound is not None
         with nogil:
             for i in range(q.buffer.shape[0]):
                 raw, to = <const float *>q.buffer.buf + i * r.rotation.dim, best.at(i)
@@ -709,6 +746,11 @@ cdef class NativeGraph:
                                    scratch.values, &query)
                 kernels.walk(&self.graph, &query, &options, &scratch.memory, scratch.candidates,
                              scratch.estimates)
-                kernels.rescore(&stored.rows, exact, scratch.candidates, options.k, &to)
+                those.rows, those.count, those.reach = scratch.candidates, options.k, NULL
+                if bounded:
+                    kernels.extend(&self.graph, &query, most, scratch.candidates, options.k,
+                                   scratch.estimates)
+                    those.reach = scratch.estimates
+                kernels.rescore(&stored.rows, exact, &those, &to)
         self.idle.append(scratch)
         return best.rows, best.scores

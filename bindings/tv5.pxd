@@ -72,6 +72,11 @@ cdef extern from "tv5/kernels.h" nogil:
         size_t count, dim
         tv5_kind kind
 
+    ctypedef struct tv5_candidates:
+        const uint32_t *rows
+        const float *reach
+        size_t count
+
     ctypedef struct tv5_best:
         uint64_t *list
         uint32_t k
@@ -100,8 +105,10 @@ cdef extern from "tv5/kernels.h" nogil:
                            const uint8_t *, const tv5_best *) noexcept nogil
         void (*scan_rows)(const tv5_rows *, const float *, const uint8_t *,
                           const tv5_best *) noexcept nogil
-        void (*rescore)(const tv5_rows *, const float *, const uint32_t *, size_t,
+        void (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,
                         const tv5_best *) noexcept nogil
+        void (*extend)(const tv5_graph *, const tv5_walk_query *, float, const uint32_t *, size_t,
+                       float *) noexcept nogil
         uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
                          tv5_scratch *, uint32_t *, float *) noexcept nogil
         void (*choose_links)(const tv5_linker *, const tv5_link_options *, tv5_link_scratch *,

@@ -29,7 +29,13 @@ class Backend:
         self, rows: Rows, scales: F32 | None, queries: F32, k: int, allow: U8 | None = None
     ) -> tuple[U32, F32]: ...
     def rescore(
-        self, rows: Rows, scales: F32 | None, queries: F32, candidates: U32, k: int
+        self,
+        rows: Rows,
+        scales: F32 | None,
+        queries: F32,
+        candidates: U32,
+        k: int,
+        reach: F32 | None = None,
     ) -> tuple[U32, F32]: ...
     def graph(
         self, records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...], bits: int

@@ -126,6 +126,9 @@ def test_rescore(native, twin, same, floats, dim, n, queries, m, k, kind, flavou
     with np.errstate(all="ignore"):
         want = twin.rescore(rows, scales, some, candidates, k)
         same(native.rescore(rows, scales, some, candidates, k), want)
+        reach = floats(rng, (queries, m), flavour)
+        want = twin.rescore(rows, scales, some, candidates, k, reach)
+        same(native.rescore(rows, scales, some, candidates, k, reach), want)
 
 
 def test_large_k(native, twin, same):
@@ -235,6 +238,12 @@ def test_fused_search(
     some, _, _ = graph.walk(ready, pool, candidates, allow)
     same(found, native.rescore(rows, scales, probes, some, k))
     same(found, twin.graph(*parts).search(*given))
+    bounded = graph.search(*given, bound=0.5)
+    same(bounded, twin.graph(*parts).search(*given, bound=0.5))
+    some, estimates, _ = graph.walk(ready, pool, candidates, allow)
+    reach = graph.reach(ready, some, estimates, 0.5)
+    same((reach,), (twin.graph(*parts).reach(ready, some, estimates, 0.5),))
+    same(bounded, native.rescore(rows, scales, probes, some, k, reach))
 
 
 @given(

@@ -126,7 +126,8 @@ class CatalogReader:
         chosen = self._store.meta.text_settings if text else None
         if chosen is None:
             return {}
-        return {name: chosen[name] for name in ("expansion_search", "oversampling")}
+        names = ("expansion_search", "oversampling", "error_bound")
+        return {name: chosen[name] for name in names if name in chosen}
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most like one of the catalogue, itself left out.

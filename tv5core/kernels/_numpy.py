@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 NAME = "numpy"
+_ERROR = np.float32(0.60281027)
+"""sqrt(1 - 2 / pi): the standard deviation of an estimate's error is this times ``f_rescale`` and
+the query's length (see ``ext/asymmetric/asymmetric.inc``)."""
 
 
 def hamming(codes: U8, query: U8) -> I32:
@@ -241,7 +244,12 @@ def scan_rows(
 
 
 def rescore(
-    rows: Rows, scales: F32 | None, queries: F32, candidates: U32, k: int
+    rows: Rows,
+    scales: F32 | None,
+    queries: F32,
+    candidates: U32,
+    k: int,
+    reach: F32 | None = None,
 ) -> tuple[U32, F32]:
     """Score each query's candidates exactly and keep the k best.
 
@@ -254,13 +262,30 @@ def rescore(
     candidates : uint32[queries, m]
         NONE entries are skipped.
     k : int
+    reach : float32[queries, m] or None
+        The highest score that each candidate is thought to have: where k found before it score
+        higher, it is passed over.
     """
     found = []
-    for query, some in zip(queries, candidates, strict=True):
+    for i, (query, some) in enumerate(zip(queries, candidates, strict=True)):
         ids = some[some != NONE]
         part = None if scales is None else scales[ids]
-        found.append(_best(ids, _exact(rows[ids], part, query), k))
+        exact = _exact(rows[ids], part, query)
+        if reach is not None:
+            looked_at = _looked_at(ids, exact, reach[i][some != NONE], k)
+            ids, exact = ids[looked_at], exact[looked_at]
+        found.append(_best(ids, exact, k))
     return _stack(found, k)
+
+
+def _looked_at(ids: U32, exact: F32, reach: F32, k: int) -> list[int]:
+    """Return the places of candidates that could still be among the best when their turn came."""
+    places: list[int] = []
+    for at in range(len(ids)):
+        full = len(places) >= k
+        if not full or reach[at] >= _best(ids[places], exact[places], k)[1][-1]:
+            places.append(at)
+    return places
 
 
 def _stack(found: list[tuple[U32, F32]], k: int) -> tuple[U32, F32]:
@@ -323,12 +348,24 @@ class NumpyGraph:
         k: int,
         allow: U8 | None = None,
         shift: F32 | None = None,
+        bound: float | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore; see :class:`tv5core.kernels.Graph`."""
         ready = prepare(queries, center, signs)
-        found, _, _ = self.walk(ready, expansion_search, candidates, allow)
+        found, estimates, _ = self.walk(ready, expansion_search, candidates, allow)
         exact = queries if shift is None else rotate(queries, center, signs) + shift
-        return rescore(rows, scales, exact, found, k)
+        reach = None if bound is None else self.reach(ready, found, estimates, bound)
+        return rescore(rows, scales, exact, found, k, reach)
+
+    def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:
+        """Tell how high scores may lie; see :class:`tv5core.kernels.Graph`."""
+        squares = (prepared.values.astype(np.int32) ** 2).sum(axis=1, dtype=np.int32)
+        lengths = np.sqrt(squares.astype(np.float32)) * prepared.scale
+        unit = np.float32(bound) * (_ERROR * lengths)
+        there = np.where(rows == NONE, 0, rows)
+        rescale = np.ascontiguousarray(self._records[:, -4:]).view(np.float32)[:, 0]
+        reach: F32 = np.where(rows == NONE, estimates, estimates + unit[:, None] * rescale[there])
+        return reach
 
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
         return _estimates(self._records[rows], prepared, i)

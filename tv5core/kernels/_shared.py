@@ -87,6 +87,7 @@ class Graph(Protocol):
         k: int,
         allow: U8 | None = None,
         shift: F32 | None = None,
+        bound: float | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore in one call that gives the GIL up once.
 
@@ -104,4 +105,23 @@ class Graph(Protocol):
         shift : float32[D] or None
             For stored rows that are rotated: the rotated centre. The exact look takes the query
             that was centred and rotated for the walk, plus this. None: it takes the query itself.
+        bound : float or None
+            Pass over candidates that, were their estimates so many standard deviations of the
+            error too low, would still not be among the k best. None: score all.
+        """
+
+    def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:
+        """Add so many standard deviations of the error to estimates.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        rows : uint32[queries, m]
+        estimates : float32[queries, m]
+            As :meth:`walk` returns them.
+        bound : float
+
+        Returns
+        -------
+        float32[queries, m]
         """

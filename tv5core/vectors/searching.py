@@ -33,7 +33,7 @@ U32 = npt.NDArray[np.uint32]
 
 _EXACT_ROWS = 2_000
 """Up to so many rows an exact scan (about 0.1 us a row) is as fast as any walk."""
-_READS_PER_ENTRY = 14
+_READS_PER_ENTRY = 12
 """Records a walk reads for each entry of its pool, measured at M=16 on 100 K titles."""
 _SCAN_COST = 0.35
 """A record read in a scan against one read in a walk."""
@@ -52,11 +52,15 @@ class SearchSettings(msgspec.Struct, frozen=True):
         Candidates rescored exactly for each answer asked for.
     recall : float or None
         Recall measured when these settings were calibrated; None where they were not.
+    error_bound : float or None
+        Candidates are passed over that would not be among the answers were their estimates so
+        many standard deviations of the error too low. None: all candidates are rescored.
     """
 
     expansion_search: int = 96
     oversampling: float = 5.0
     recall: float | None = None
+    error_bound: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.expansion_search <= 1 << 20:
@@ -65,6 +69,8 @@ class SearchSettings(msgspec.Struct, frozen=True):
             )
         if not 1 <= self.oversampling <= 10_000:
             raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
+        if self.error_bound is not None and not 0 <= self.error_bound <= 1_000:
+            raise InvalidInputError(f"expected error_bound from 0 to 1000, got {self.error_bound}")
 
     def candidates(self, k: int) -> int:
         """Return how many rows to rescore for ``k`` answers."""
@@ -211,6 +217,7 @@ def _walk(
         k,
         part.allow,
         part.rows.shift,
+        settings.error_bound,
     )
     if not _complete(rows):
         # The walk met too few allowed rows for some query, though k exist: scan for those.

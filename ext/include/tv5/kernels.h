@@ -31,6 +31,14 @@ typedef struct tv5_rows {
     tv5_kind kind;
 } tv5_rows;
 
+/* Rows to score exactly. Where `reach` tells the highest score that each can be thought to have,
+ * those that then have no place among the best found before them are passed over. */
+typedef struct tv5_candidates {
+    const uint32_t *rows; /* count; TV5_NONE among them is skipped */
+    const float *reach;   /* count, or NULL */
+    size_t count;
+} tv5_candidates;
+
 /* Where a selection of the k best goes. */
 typedef struct tv5_best {
     uint64_t *list; /* scratch, k entries */
@@ -74,9 +82,13 @@ typedef struct tv5_kernels {
     /* Score all (allowed) rows exactly and keep the best. */
     void (*scan_rows)(const tv5_rows *rows, const float *query, const uint8_t *allow,
                       const tv5_best *best);
-    /* Score m candidates exactly and keep the best; TV5_NONE among them is skipped. */
-    void (*rescore)(const tv5_rows *rows, const float *query, const uint32_t *candidates, size_t m,
+    /* Score candidates exactly and keep the best. */
+    void (*rescore)(const tv5_rows *rows, const float *query, const tv5_candidates *candidates,
                     const tv5_best *best);
+    /* How far above its estimate a record's score may lie, `bound` standard deviations: add that
+     * to the estimates of m rows. */
+    void (*extend)(const tv5_graph *graph, const tv5_walk_query *query, float bound,
+                   const uint32_t *rows, size_t m, float *estimates);
     tv5_walk_fn *walk;
     /* Choose links for a range of rows, and add the reverse of those chosen. */
     void (*choose_links)(const tv5_linker *linker, const tv5_link_options *options,

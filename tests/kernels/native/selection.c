@@ -76,9 +76,10 @@ static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, 
 {
     tv5_rows rows = rows_of(n, dim, kind, values);
     float *query = floats(dim, values);
-    uint32_t *candidates = room(4 * 50);
+    uint32_t *some = room(4 * 50);
+    float *reach = floats(50, values);
     for (size_t i = 0; i < 50; ++i)
-        candidates[i] = n && below(5) ? below((uint32_t)n) : TV5_NONE;
+        some[i] = n && below(5) ? below((uint32_t)n) : TV5_NONE;
     for (size_t w = 0; w < LENGTH(wanted); ++w) {
         uint8_t *allow = w % 2 ? NULL : bitmap(n, 30);
         tv5_best got = best_of(wanted[w]), want = best_of(wanted[w]);
@@ -87,8 +88,9 @@ static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, 
         table->scan_rows(&rows, query, allow, &got);
         reference->scan_rows(&rows, query, allow, &want);
         same_best("scan_rows", &got, &want);
-        table->rescore(&rows, query, candidates, w ? 50 : w, &got);
-        reference->rescore(&rows, query, candidates, w ? 50 : w, &want);
+        tv5_candidates candidates = {some, w % 3 ? reach : NULL, w ? 50 : 0};
+        table->rescore(&rows, query, &candidates, &got);
+        reference->rescore(&rows, query, &candidates, &want);
         same_best("rescore", &got, &want);
     }
     release_all();

@@ -207,5 +207,6 @@ def _summed_shares(groups: int) -> npt.NDArray[np.float64]:
 
     Quantiles rather than draws: with few groups, drawn sizes made one seed harder than another.
     """
-    summed = np.cumsum((groups / (np.arange(groups) + 0.5)) ** (1 / 1.5))
-    return summed / summed[-1]
+    summed: npt.NDArray[np.float64] = np.cumsum((groups / (np.arange(groups) + 0.5)) ** (1 / 1.5))
+    summed /= summed[-1]
+    return summed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -301,6 +302,13 @@ class TestHdf5:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source: Source = Generated(20_000, 16, queries=20)
     return prepare(source, tmp_path_factory.mktemp("cache")).folder
+
+
+def test_hdf5_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "rows.h5").write_bytes(b"any")
+    with pytest.raises(ValueError, match="expected h5py for HDF5 files: pip install h5py"):
+        FromFile(tmp_path / "rows.h5")
 
 
 class TestTruth:

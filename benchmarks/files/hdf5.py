@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,7 +76,6 @@ def _open(path: Path) -> Any:
 
 def _h5py() -> ModuleType:
     try:
-        import h5py
+        return importlib.import_module("h5py")
     except ImportError as error:
         raise ValueError("expected h5py for HDF5 files: pip install h5py") from error
-    return h5py  # type: ignore[no-any-return]

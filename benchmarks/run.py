@@ -104,7 +104,8 @@ class _Session:
     def __init__(
         self, options: argparse.Namespace, plan: Plan, described: Data, kept: Run | None
     ) -> None:
-        self._options, self._plan, self._reference = options, plan, None
+        self._options, self._plan = options, plan
+        self._reference: Reference | None = None
         self._run = Run(
             schema=SCHEMA,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -116,7 +117,6 @@ class _Session:
             catalog=kept.catalog if kept else None,
             target_recall=plan.target,
         )
-        self._reference: Reference | None
 
     def measure(self, peers: list[Peer]) -> Run:
         """Measure what is not known yet, the reference first."""
@@ -147,8 +147,10 @@ class _Session:
         """Open the first measured peer of the list again, to run beside those to come."""
         measured = {peer.name: peer for peer in self._run.peers if peer.status == "measured"}
         for peer in _reference_first(peers):
+            if peer.name not in measured:
+                continue
             index = indexes.find(peer, self._plan.dataset, self._plan.work)
-            if peer.name in measured and index is not None:
+            if index is not None:
                 curve = measured[peer.name].curves[0]
                 setting = cheapest(curve.points, self._plan.target).setting
                 try:

@@ -56,6 +56,11 @@ class Plan:
         return self.cores[:1]
 
     @property
+    def min_s(self) -> float:
+        """How long a timed round asks at least at one setting."""
+        return 0.02 if self.quick else 0.3
+
+    @property
     def calls(self) -> int:
         """Single calls to time."""
         return 300 if self.quick else 3_000
@@ -158,14 +163,25 @@ def _curves(
     peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
 ) -> None:
     beside: Callable[[], float] | None = reference
+    step = 2 if plan.quick else 1
     for mode in _surveyed(plan):
         plan.progress(f"{peer.name}: {mode.told()}")
-        points = survey(client, mode, peer.settings(mode.k))
+        points = survey(client, mode, [some[::step] for some in peer.settings(mode.k)])
         beside = beside or _yardstick(plan, client, cheapest(points, plan.target).setting)
         most = 10 if findings.curves else 16
         findings.curves.append(
             measure_curve(client, mode, points, plan.rounds, beside, plan.target, most)
         )
+    _repeat(peer, plan, client, beside, findings)
+
+
+def _repeat(
+    peer: Peer,
+    plan: Plan,
+    client: Client,
+    beside: Callable[[], float] | None,
+    findings: _Findings,
+) -> None:
     headline = as_calls(worth_timing(front(findings.curves[0].points), plan.target, most=8))
     for mode in _repeated(plan, findings):
         plan.progress(f"{peer.name}: {mode.told()}")
@@ -185,7 +201,7 @@ def _yardstick(plan: Plan, client: Client, setting: Setting) -> Callable[[], flo
             batch=True,
             setting=setting,
             cores=plan.one,
-            min_s=0.3,
+            min_s=plan.min_s,
             max_s=5.0,
         )["qps"]
         return qps
@@ -202,16 +218,16 @@ def _surveyed(plan: Plan) -> list[Mode]:
 
 def _repeated(plan: Plan, findings: _Findings) -> list[Mode]:
     """Return the ways of asking that find what batches found, so that only speed is new."""
-    modes = [Mode("title", 10, 1, plan.one)]
+    modes = [Mode("title", 10, 1, plan.one, plan.min_s)]
     if len(plan.cores) < 2:
         findings.notes.append("two threads are not measured: there is one core")
         return modes
     size = len(plan.dataset.queries["title"])
-    return [*modes, *(Mode("title", 10, batch, plan.cores[:2]) for batch in (size, 1))]
+    return [*modes, *(Mode("title", 10, batch, plan.cores[:2], plan.min_s) for batch in (size, 1))]
 
 
 def _mode(plan: Plan, queries: str, k: int) -> Mode:
-    return Mode(queries, k, len(plan.dataset.queries[queries]), plan.one)
+    return Mode(queries, k, len(plan.dataset.queries[queries]), plan.one, plan.min_s)
 
 
 def _latencies(plan: Plan, client: Client, findings: _Findings) -> None:

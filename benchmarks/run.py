@@ -26,7 +26,7 @@ import msgspec
 from benchmarks import data, indexes, truth
 from benchmarks.client import WorkerError
 from benchmarks.datasets import Dataset
-from benchmarks.limits import InsufficientError
+from benchmarks.limits import InsufficientError, require_disk
 from benchmarks.measure import processor
 from benchmarks.measure.curves import cheapest
 from benchmarks.measure.filtered import SELECTIVITIES, mask
@@ -59,24 +59,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run; exit status 2 for bad input, 1 where a peer failed."""
+    """Run; exit status 2 for bad input, 1 where a peer failed or had no room."""
     try:
         names = _names(options.peers)
         _check(options)
         kept = read(options.json) if options.resume and options.json.exists() else None
         dataset = data.prepare_from(options)
         _same_data(kept, dataset)
+        plan = _plan(options, dataset, Progress())
+        peers = [registry.make(name, shape_of(dataset)) for name in names]
+        _require_disk(peers, plan)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    plan = _plan(options, dataset, Progress())
     plan.work.mkdir(parents=True, exist_ok=True)
-    peers = [registry.make(name, shape_of(dataset)) for name in names]
     if options.build_only:
         return _build_all(peers, plan)
     run = _Session(options, plan, _described(plan), kept).measure(peers)
     _print(run)
-    return int(any(peer.status == "failed" for peer in run.peers))
+    return int(any(peer.status in ("failed", "skipped") for peer in run.peers))
 
 
 class Progress:
@@ -220,6 +221,19 @@ def _plan(options: argparse.Namespace, dataset: Dataset, progress: Progress) -> 
         quick=options.quick,
         progress=progress,
     )
+
+
+def _require_disk(peers: list[Peer], plan: Plan) -> None:
+    """Refuse a run whose indexes, those to come together, have no room."""
+    to_come = [
+        peer
+        for peer in peers
+        if registry.missing(peer) is None
+        and (plan.rebuild or indexes.find(peer, plan.dataset, plan.work) is None)
+    ]
+    if to_come:
+        total = sum(peer.index_bytes for peer in to_come)
+        require_disk(plan.work, total, f"the indexes of {len(to_come)} peers")
 
 
 def _build_all(peers: list[Peer], plan: Plan) -> int:

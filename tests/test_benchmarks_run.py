@@ -179,16 +179,26 @@ def test_results_of_other_data_are_not_resumed(
     assert "expected results of the same data to resume" in capsys.readouterr().err
 
 
-def test_a_disk_too_small_is_told_before_building(
-    vectors: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_too_small_is_told_before_anything_is_built(
+    vectors: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Exact, "index_bytes", 10**18)
+    work = cache / "small"
+    assert command(arguments(vectors, cache, "--peers", "exact", "--work", str(work))) == 2
+    assert "for the indexes of 1 peers" in capsys.readouterr().err
+    assert not work.exists()
+
+
+def test_a_peer_without_memory_is_skipped(
+    vectors: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Exact, "build_bytes", 10**18)
     out = tmp_path / "out.json"
     given = arguments(vectors, cache, "--json", str(out), "--peers", "exact", "--work")
     assert command([*given, str(tmp_path / "work")]) == 1
-    reason = result(read(out), "exact").reason
-    assert "free disk" in reason
-    assert "for the index of exact" in reason
+    skipped = result(read(out), "exact")
+    assert skipped.status == "skipped"
+    assert "of available memory for building exact" in skipped.reason
 
 
 def test_an_error_in_the_worker_is_told_and_it_goes_on(vectors: Path, cache: Path) -> None:

@@ -33,7 +33,6 @@ __all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]
 
 Progress = Callable[[str], None]
 _LATENCY_S = 60.0
-_EXPECTED = (WorkerError, InsufficientError)
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,12 @@ def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerRes
         _note_index(findings, index)
         require_memory(peer.serve_bytes, f"serving {peer.name}")
         _measure(peer, plan, index, reference, findings)
+    except InsufficientError as error:
+        plan.progress(f"{peer.name}: skipped, {error}")
+        return _result(peer, findings, "skipped", str(error))
     except Exception as error:  # noqa: BLE001  # one peer's trouble must not end the others' run
-        told = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+        plain = isinstance(error, WorkerError)
+        told = str(error) if plain else f"{type(error).__name__}: {error}"
         plan.progress(f"{peer.name}: failed, {told}")
         return _result(peer, findings, "failed", told)
     return _result(peer, findings, "measured", None)

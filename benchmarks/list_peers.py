@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from benchmarks.peers import registry
 from benchmarks.peers.base import Shape
@@ -18,12 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print them."""
-    told = []
+    told: list[dict[str, Any]] = []
     for name in registry.NAMES:
         peer = registry.make(name, Shape(100_000, 768, "cosine"))
         reason = registry.missing(peer)
         version = None if reason else peer.version()
-        row = {"name": name, "label": peer.label, "library": peer.library, "version": version}
+        row: dict[str, Any] = {
+            "name": name,
+            "label": peer.label,
+            "library": peer.library,
+            "version": version,
+        }
         told.append(row | {"reason": reason, "parameters": peer.parameters})
     if options.json:
         print(json.dumps(told, indent=2))

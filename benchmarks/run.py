@@ -26,7 +26,7 @@ import msgspec
 from benchmarks import data, indexes, truth
 from benchmarks.client import WorkerError
 from benchmarks.datasets import Dataset
-from benchmarks.limits import InsufficientError
+from benchmarks.limits import InsufficientError, require_disk
 from benchmarks.measure import processor
 from benchmarks.measure.curves import cheapest
 from benchmarks.measure.filtered import SELECTIVITIES, mask
@@ -59,24 +59,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run; exit status 2 for bad input, 1 where a peer failed."""
+    """Run; exit status 2 for bad input, 1 where a peer failed or had no room."""
     try:
         names = _names(options.peers)
         _check(options)
         kept = read(options.json) if options.resume and options.json.exists() else None
         dataset = data.prepare_from(options)
         _same_data(kept, dataset)
+        plan = _plan(options, dataset, Progress())
+        peers = [registry.make(name, shape_of(dataset)) for name in names]
+        _require_disk(peers, plan)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    plan = _plan(options, dataset, Progress())
     plan.work.mkdir(parents=True, exist_ok=True)
-    peers = [registry.make(name, shape_of(dataset)) for name in names]
     if options.build_only:
         return _build_all(peers, plan)
     run = _Session(options, plan, _described(plan), kept).measure(peers)
     _print(run)
-    return int(any(peer.status == "failed" for peer in run.peers))
+    return int(any(peer.status in ("failed", "skipped") for peer in run.peers))
 
 
 class Progress:
@@ -104,7 +105,8 @@ class _Session:
     def __init__(
         self, options: argparse.Namespace, plan: Plan, described: Data, kept: Run | None
     ) -> None:
-        self._options, self._plan, self._reference = options, plan, None
+        self._options, self._plan = options, plan
+        self._reference: Reference | None = None
         self._run = Run(
             schema=SCHEMA,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -116,7 +118,6 @@ class _Session:
             catalog=kept.catalog if kept else None,
             target_recall=plan.target,
         )
-        self._reference: Reference | None
 
     def measure(self, peers: list[Peer]) -> Run:
         """Measure what is not known yet, the reference first."""
@@ -147,8 +148,10 @@ class _Session:
         """Open the first measured peer of the list again, to run beside those to come."""
         measured = {peer.name: peer for peer in self._run.peers if peer.status == "measured"}
         for peer in _reference_first(peers):
+            if peer.name not in measured:
+                continue
             index = indexes.find(peer, self._plan.dataset, self._plan.work)
-            if peer.name in measured and index is not None:
+            if index is not None:
                 curve = measured[peer.name].curves[0]
                 setting = cheapest(curve.points, self._plan.target).setting
                 try:
@@ -218,6 +221,19 @@ def _plan(options: argparse.Namespace, dataset: Dataset, progress: Progress) -> 
         quick=options.quick,
         progress=progress,
     )
+
+
+def _require_disk(peers: list[Peer], plan: Plan) -> None:
+    """Refuse a run whose indexes, those to come together, have no room."""
+    to_come = [
+        peer
+        for peer in peers
+        if registry.missing(peer) is None
+        and (plan.rebuild or indexes.find(peer, plan.dataset, plan.work) is None)
+    ]
+    if to_come:
+        total = sum(peer.index_bytes for peer in to_come)
+        require_disk(plan.work, total, f"the indexes of {len(to_come)} peers")
 
 
 def _build_all(peers: list[Peer], plan: Plan) -> int:

@@ -20,7 +20,8 @@ _ALONE_S = 1.0
 def new_rows(vectors: F32, count: int, seed: int) -> F32:
     """Draw rows like those there are: each between two of them, of unit length where they are."""
     rng = np.random.default_rng(seed)
-    first, second = rng.choice(len(vectors), (2, count))
+    first = rng.choice(len(vectors), count)
+    second = (first + rng.integers(1, len(vectors), count)) % len(vectors)
     rows = 0.8 * vectors[first] + 0.6 * vectors[second]
     length = np.linalg.norm(vectors[first], axis=1, keepdims=True)
     unit: F32 = (rows / np.linalg.norm(rows, axis=1, keepdims=True) * length).astype(np.float32)

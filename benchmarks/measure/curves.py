@@ -15,9 +15,9 @@ ENOUGH = 0.995
 _NEAR = 0.9  # of the front's speed
 _FLAT = 0.0005  # recall that two steps up a ladder must gain
 _FEWEST_RECALL = 0.5  # below it nobody would search, once something better is there
-_MIN_S, _MAX_S = 0.3, 15.0
+_MAX_S = 15.0
 
-Reference = Callable[[], float]
+Reference = Callable[[], float] | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Mode:
     batch: int
     """Queries a call: all of them, or one."""
     cores: list[int]
+    min_s: float = 0.3
+    """How long to ask at least, in a timed round."""
 
     def told(self) -> str:
         """Say it for people."""
@@ -58,9 +60,10 @@ def measure_curve(
     for _ in range(rounds):
         for point in points:
             if _key(point.setting) in near:
-                told = _speed(client, mode, point.setting, _MIN_S)
+                told = _speed(client, mode, point.setting, mode.min_s)
                 timed[_key(point.setting)].append(told["qps"])
-        beside.append(reference())
+        if reference is not None:
+            beside.append(reference())
     return Curve(
         queries=mode.queries,
         k=mode.k,

@@ -33,7 +33,6 @@ __all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]
 
 Progress = Callable[[str], None]
 _LATENCY_S = 60.0
-_EXPECTED = (WorkerError, InsufficientError)
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,11 @@ class Plan:
     def one(self) -> list[int]:
         """The core of what has one thread."""
         return self.cores[:1]
+
+    @property
+    def min_s(self) -> float:
+        """How long a timed round asks at least at one setting."""
+        return 0.02 if self.quick else 0.3
 
     @property
     def calls(self) -> int:
@@ -121,8 +125,12 @@ def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerRes
         _note_index(findings, index)
         require_memory(peer.serve_bytes, f"serving {peer.name}")
         _measure(peer, plan, index, reference, findings)
+    except InsufficientError as error:
+        plan.progress(f"{peer.name}: skipped, {error}")
+        return _result(peer, findings, "skipped", str(error))
     except Exception as error:  # noqa: BLE001  # one peer's trouble must not end the others' run
-        told = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+        plain = isinstance(error, WorkerError)
+        told = str(error) if plain else f"{type(error).__name__}: {error}"
         plan.progress(f"{peer.name}: failed, {told}")
         return _result(peer, findings, "failed", told)
     return _result(peer, findings, "measured", None)
@@ -158,14 +166,25 @@ def _curves(
     peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
 ) -> None:
     beside: Callable[[], float] | None = reference
+    step = 2 if plan.quick else 1
     for mode in _surveyed(plan):
         plan.progress(f"{peer.name}: {mode.told()}")
-        points = survey(client, mode, peer.settings(mode.k))
+        points = survey(client, mode, [some[::step] for some in peer.settings(mode.k)])
         beside = beside or _yardstick(plan, client, cheapest(points, plan.target).setting)
         most = 10 if findings.curves else 16
         findings.curves.append(
             measure_curve(client, mode, points, plan.rounds, beside, plan.target, most)
         )
+    _repeat(peer, plan, client, beside, findings)
+
+
+def _repeat(
+    peer: Peer,
+    plan: Plan,
+    client: Client,
+    beside: Callable[[], float] | None,
+    findings: _Findings,
+) -> None:
     headline = as_calls(worth_timing(front(findings.curves[0].points), plan.target, most=8))
     for mode in _repeated(plan, findings):
         plan.progress(f"{peer.name}: {mode.told()}")
@@ -185,7 +204,7 @@ def _yardstick(plan: Plan, client: Client, setting: Setting) -> Callable[[], flo
             batch=True,
             setting=setting,
             cores=plan.one,
-            min_s=0.3,
+            min_s=plan.min_s,
             max_s=5.0,
         )["qps"]
         return qps
@@ -202,16 +221,16 @@ def _surveyed(plan: Plan) -> list[Mode]:
 
 def _repeated(plan: Plan, findings: _Findings) -> list[Mode]:
     """Return the ways of asking that find what batches found, so that only speed is new."""
-    modes = [Mode("title", 10, 1, plan.one)]
+    modes = [Mode("title", 10, 1, plan.one, plan.min_s)]
     if len(plan.cores) < 2:
         findings.notes.append("two threads are not measured: there is one core")
         return modes
     size = len(plan.dataset.queries["title"])
-    return [*modes, *(Mode("title", 10, batch, plan.cores[:2]) for batch in (size, 1))]
+    return [*modes, *(Mode("title", 10, batch, plan.cores[:2], plan.min_s) for batch in (size, 1))]
 
 
 def _mode(plan: Plan, queries: str, k: int) -> Mode:
-    return Mode(queries, k, len(plan.dataset.queries[queries]), plan.one)
+    return Mode(queries, k, len(plan.dataset.queries[queries]), plan.one, plan.min_s)
 
 
 def _latencies(plan: Plan, client: Client, findings: _Findings) -> None:

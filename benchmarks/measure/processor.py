@@ -12,7 +12,8 @@ from benchmarks.results import Machine
 __all__ = ["cores", "environment", "footprint", "machine", "peak_rss_bytes", "pin"]
 
 _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB")
-_POOLS = ("RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS", "LANCE_CPU_THREADS", "LANCE_IO_THREADS")
+# Not LANCE_IO_THREADS: with one of those LanceDB waits for ever.
+_POOLS = ("RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS", "LANCE_CPU_THREADS")
 
 
 def cores() -> list[int]:

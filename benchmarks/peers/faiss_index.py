@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,11 @@ class _Faiss(Peer):
 
     def load_library(self) -> None:
         """Import it."""
-        import faiss  # noqa: F401
+        _library()
 
     def build(self, vectors: F32, folder: Path, threads: int) -> None:
         """Train where there is something to train, add, save."""
-        import faiss
+        faiss = _library()
 
         faiss.omp_set_num_threads(threads)
         index = self._make()
@@ -51,13 +52,13 @@ class _Faiss(Peer):
 
     def open(self, folder: Path) -> None:
         """Read it into memory."""
-        import faiss
+        faiss = _library()
 
         self._index = faiss.read_index(str(folder / _FILE))
 
     def set_threads(self, count: int) -> None:
         """Tell OpenMP, for the calling thread; others keep to the environment's one."""
-        import faiss
+        faiss = _library()
 
         super().set_threads(count)
         faiss.omp_set_num_threads(count)
@@ -69,7 +70,7 @@ class _Faiss(Peer):
 
     def prepare_filter(self, allowed: Mask) -> Any:
         """Return a bitmap."""
-        import faiss
+        faiss = _library()
 
         return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
 
@@ -113,7 +114,7 @@ class FaissHnsw(_Faiss):
         return {"graph": (folder / _FILE).stat().st_size - vectors, "vectors": vectors}
 
     def _make(self) -> Any:
-        import faiss
+        faiss = _library()
 
         kind = "HNSW{}_SQ8" if self._storage == "sq8" else "HNSW{},Flat"
         metric = faiss.METRIC_INNER_PRODUCT
@@ -126,7 +127,7 @@ class FaissHnsw(_Faiss):
         return np.ascontiguousarray(vectors[np.sort(some)])
 
     def _knobs(self, setting: Setting, selector: Any) -> Any:
-        import faiss
+        faiss = _library()
 
         return faiss.SearchParametersHNSW(efSearch=int(setting["efSearch"]), sel=selector)
 
@@ -188,7 +189,7 @@ class FaissIvf(_Faiss):
         return f"{rotation}IVF{self.lists},{codes},Refine(SQ8)"
 
     def _make(self) -> Any:
-        import faiss
+        faiss = _library()
 
         return faiss.index_factory(self.shape.dim, self._factory(), faiss.METRIC_INNER_PRODUCT)
 
@@ -201,7 +202,7 @@ class FaissIvf(_Faiss):
         return self._kept[key]
 
     def _made(self, setting: Setting, selector: Any) -> Any:
-        import faiss
+        faiss = _library()
 
         base = faiss.SearchParametersIVF(nprobe=int(setting["nprobe"]), sel=selector)
         if self._rotated:
@@ -209,3 +210,8 @@ class FaissIvf(_Faiss):
         return faiss.IndexRefineSearchParameters(
             k_factor=setting["k_factor"], base_index_params=base
         )
+
+
+def _library() -> Any:
+    """Import it; its own type information is not complete."""
+    return import_module("faiss")

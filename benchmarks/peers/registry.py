@@ -11,8 +11,11 @@ from benchmarks.peers.base import Peer, Shape
 from benchmarks.peers.exact import Exact
 from benchmarks.peers.faiss_index import FaissHnsw, FaissIvf
 from benchmarks.peers.hnsw import Hnswlib
+from benchmarks.peers.lance import Lance
+from benchmarks.peers.qdrant import QdrantEdge
 from benchmarks.peers.tv5core_index import Tv5core
 from benchmarks.peers.usearch_index import Usearch, UsearchBits
+from benchmarks.peers.zvec_index import Zvec
 
 __all__ = ["NAMES", "REFERENCE", "make", "missing"]
 
@@ -41,6 +44,11 @@ _MAKERS: dict[str, Maker] = {
     "faiss-ivfpq-rr": _ivf("PQ{quarter}x4fsr", "rotated residual PQ fast-scan"),
     "faiss-rabitq": _ivf("RaBitQfs", "RaBitQ fast-scan"),
     "faiss-rabitq2": _ivf("RaBitQfs2", "2-bit RaBitQ fast-scan"),
+    "qdrant-edge": partial(QdrantEdge, codes="binary"),
+    "qdrant-edge-turbo": partial(QdrantEdge, codes="turbo"),
+    "zvec": Zvec,
+    "lancedb": partial(Lance, kind="ivf-rq"),
+    "lancedb-hnsw-sq": partial(Lance, kind="hnsw-sq"),
     "exact": Exact,
 }
 

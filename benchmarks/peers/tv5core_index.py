@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,13 @@ import numpy as np
 
 from benchmarks.peers.base import CONNECTIVITY, F32, I64, Mask, Peer, Setting, Shape
 
-_POOLS = (16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768)
-_OVERSAMPLING = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 16.0)
-_MOST_CANDIDATES = 1_024
+_POOLS = (
+    *(16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 144, 160, 176, 192, 224),
+    *(256, 320, 384, 512, 768),
+)
+EXPANSION_ADD = 96  # tv5core's default
+_BOUNDS = (1.0, 1.5, 1.75, 2.0, 2.5)
+_OVERSAMPLING = 64.0  # what is rescored is left to the bound
 
 
 class Tv5core(Peer):
@@ -32,7 +35,7 @@ class Tv5core(Peer):
         """Connectivity, construction width and type of the rescored rows."""
         return {
             "connectivity": CONNECTIVITY,
-            "expansion_add": 128,
+            "expansion_add": EXPANSION_ADD,
             "rescoring": self._rescoring,
         }
 
@@ -65,7 +68,7 @@ class Tv5core(Peer):
             metric=self.shape.metric,
             rescoring=self._rescoring,
             connectivity=CONNECTIVITY,
-            expansion_add=128,
+            expansion_add=EXPANSION_ADD,
             threads=threads,
         ).close()
 
@@ -76,12 +79,18 @@ class Tv5core(Peer):
         self._index = VectorIndex.open(folder / "index")
 
     def settings(self, k: int) -> list[list[Setting]]:
-        """Return a ladder of pools for each number of rescored candidates."""
-        ladders = []
-        for factor in takewhile(lambda f: f * k <= _MOST_CANDIDATES, _OVERSAMPLING):
-            pools = [pool for pool in _scaled(k) if pool >= factor * k]
-            ladders.append([{"expansion_search": float(p), "oversampling": factor} for p in pools])
-        return [some for some in ladders if some]
+        """Return a ladder of pools for each bound on what is rescored of them."""
+        return [
+            [
+                {
+                    "expansion_search": float(pool),
+                    "oversampling": min(_OVERSAMPLING, pool / k),
+                    "error_bound": bound,
+                }
+                for pool in _scaled(k)
+            ]
+            for bound in _BOUNDS
+        ]
 
     def search(self, queries: F32, k: int, setting: Setting) -> I64:
         """Search; the keys come as int64 already."""
@@ -90,6 +99,7 @@ class Tv5core(Peer):
             k,
             expansion_search=int(setting["expansion_search"]),
             oversampling=setting["oversampling"],
+            error_bound=setting["error_bound"],
             threads=self.threads,
         ).keys
         return keys
@@ -105,6 +115,7 @@ class Tv5core(Peer):
             k,
             expansion_search=int(setting["expansion_search"]),
             oversampling=setting["oversampling"],
+            error_bound=setting["error_bound"],
             allow=allowed,
         ).keys
         return keys
@@ -133,5 +144,5 @@ class Tv5core(Peer):
 def _scaled(k: int) -> list[int]:
     """Return pools for k: as listed up to 10, in proportion beyond, up to 2,048."""
     if k <= 10:
-        return list(_POOLS)
-    return [pool for pool in (*_POOLS[5:], 1_024, 1_536, 2_048) if pool >= k]
+        return [pool for pool in _POOLS if pool >= k]
+    return [pool for pool in (*_POOLS, 640, 1_024, 1_536, 2_048) if pool >= k]

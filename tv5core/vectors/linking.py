@@ -95,12 +95,15 @@ def refine(
 def _link_rows(rows: StoredRows) -> LinkRows:
     if rows.values.dtype != np.int8 or rows.scales is None:
         raise TypeError(f"expected int8 rows with scales, got {rows.values.dtype}")
-    squares = np.empty(len(rows), np.float32)
+    sums = np.empty(len(rows), np.float32)
     for at in range(0, len(rows), _BLOCK):
         some = rows.values[at : at + _BLOCK].astype(np.int32)
-        squares[at : at + _BLOCK] = (some * some).sum(axis=1)
-    squares *= rows.scales * rows.scales
-    return LinkRows(np.asarray(rows.values, np.int8), rows.scales, squares)
+        sums[at : at + _BLOCK] = (some * some).sum(axis=1)
+    # Scaled to unit length: links by direction. With inner product, where lengths differ, distances
+    # would leave the longest rows, which are the answers, with few links to them.
+    scales = np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
+    # As the kernels round products, so that the distance of equal rows is zero.
+    return LinkRows(np.asarray(rows.values, np.int8), scales, sums * (scales * scales))
 
 
 def _in_chunks(

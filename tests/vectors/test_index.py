@@ -369,18 +369,22 @@ def test_memory_adds_up(index: VectorIndex, vectors: F32) -> None:
 
 
 def test_inner_product_over_lengths_that_differ() -> None:
-    """Links are by direction: chosen by distance, they lost a quarter of the answers here."""
+    """Links are by direction: chosen by distance, they lead to a fifth fewer of the answers."""
     rng = np.random.default_rng(7)
-    groups = rng.standard_normal((60, 128)).astype(np.float32)
-    rows = groups[rng.integers(0, 60, 4_000)] + rng.standard_normal((4_000, 128), np.float32)
-    rows *= rng.uniform(0.5, 1.5, (4_000, 1)).astype(np.float32)
-    queries = groups[rng.integers(0, 60, 200)] + rng.standard_normal((200, 128), np.float32)
-    index = VectorIndex.build(rows, metric="ip", rescoring="float32")
-    part = index._rows.snapshot.parts[0]
+    groups = rng.standard_normal((400, 128)).astype(np.float32)
+
+    def draw(count: int) -> F32:
+        rows = groups[rng.integers(0, 400, count)]
+        return rows + np.float32(1.5) * rng.standard_normal(rows.shape, np.float32)
+
+    rows = draw(4_000) * rng.uniform(0.5, 1.5, (4_000, 1)).astype(np.float32)
+    queries = draw(200)
+    snapshot = VectorIndex.build(rows, metric="ip", threads=1)._rows.snapshot
+    part = snapshot.parts[0]
     assert part.graph is not None
-    assert index._rows.snapshot.quantizer is not None
-    prepared = index._rows.snapshot.quantizer.prepare(queries)
-    found, _, _ = part.graph.walk(prepared, 128, 128)
+    assert snapshot.quantizer is not None
+    found, _, _ = part.graph.walk(snapshot.quantizer.prepare(queries), 64, 64)
     rescored, _ = part.rows.rescore(queries, found, 10)
     exact, _ = part.rows.scan(queries, 10)
-    assert recall_at_k(rescored.astype(np.int64), exact.astype(np.int64)) > 0.95
+    # 0.74 here, and 0.53 by distance; the planner would scan so few rows and not show it.
+    assert recall_at_k(rescored.astype(np.int64), exact.astype(np.int64)) > 0.65

@@ -27,12 +27,13 @@ from benchmarks.measure.curves import (
 from benchmarks.measure.filtered import measure_filtered
 from benchmarks.measure.opening import measure_opening
 from benchmarks.peers.base import Peer, Setting, Shape
-from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult
+from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult, Point
 
 __all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]
 
 Progress = Callable[[str], None]
 _LATENCY_S = 60.0
+_SLOW_S, _FEW = 4.0, 4
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _curves(
         plan.progress(f"{peer.name}: {mode.told()}")
         points = survey(client, mode, [some[::step] for some in peer.settings(mode.k)])
         beside = beside or _yardstick(plan, client, cheapest(points, plan.target).setting)
-        most = 10 if findings.curves else 16
+        most = _most(plan, points, 10 if findings.curves else 16)
         findings.curves.append(
             measure_curve(client, mode, points, plan.rounds, beside, plan.target, most)
         )
@@ -185,7 +186,11 @@ def _repeat(
     beside: Callable[[], float] | None,
     findings: _Findings,
 ) -> None:
-    headline = as_calls(worth_timing(front(findings.curves[0].points), plan.target, most=8))
+    known = findings.curves[0].points
+    edge = front(known)
+    # A machine that stood still for a moment leaves a front of very few points.
+    some = edge if len(edge) >= _FEW else known
+    headline = as_calls(worth_timing(some, plan.target, most=_most(plan, known, 8)))
     for mode in _repeated(plan, findings):
         plan.progress(f"{peer.name}: {mode.told()}")
         findings.curves.append(
@@ -210,6 +215,12 @@ def _yardstick(plan: Plan, client: Client, setting: Setting) -> Callable[[], flo
         return qps
 
     return speed
+
+
+def _most(plan: Plan, points: list[Point], most: int) -> int:
+    """Return how many settings to time: few where asking all queries takes seconds."""
+    pass_s = len(plan.dataset.queries["title"]) / cheapest(points, plan.target).qps
+    return min(most, _FEW) if pass_s > _SLOW_S else most
 
 
 def _surveyed(plan: Plan) -> list[Mode]:
@@ -266,15 +277,24 @@ def _latency(plan: Plan, client: Client, curve: Curve) -> Latency:
 
 def _filtered(peer: Peer, plan: Plan, client: Client, findings: _Findings) -> None:
     plan.progress(f"{peer.name}: filtered search")
-    points = findings.curves[0].points
-    slowest = cheapest(points, plan.target).qps
-    settings = [point.setting for point in front(points) if point.qps <= slowest]
+    settings = _for_filters(findings.curves[0].points, peer.settings(10)[-1], plan.target)
     try:
         findings.other["filtered"] = measure_filtered(
             client, settings, plan.one, plan.target, plan.seed
         )
     except WorkerError as error:
         findings.notes.append(f"filtered search failed: {error}")
+
+
+def _for_filters(points: list[Point], widest: list[Setting], target: float) -> list[Setting]:
+    """Return the cheapest setting, two slower ones of the front, and the ladder's last ones.
+
+    A graph walked past rows that are not allowed needs wider walks than any without a filter.
+    """
+    yardstick = cheapest(points, target)
+    slower = [point.setting for point in front(points) if point.qps < yardstick.qps]
+    known = [yardstick.setting, *slower[:: max(1, len(slower) // 2)][:2]]
+    return known + [setting for setting in widest[-3::2] if setting not in known]
 
 
 def _adding(peer: Peer, plan: Plan, index: Index, setting: Setting, findings: _Findings) -> None:

@@ -22,8 +22,8 @@ from benchmarks.peers.base import (
 from benchmarks.peers.hnsw import WIDTHS
 
 _FILE = "index.faiss"
-_PROBES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
-_FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_PROBES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+_FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _MOST_CANDIDATES = 1_000
 _TRAINING_ROWS = 64  # for each list; FAISS asks for at least 39
 
@@ -105,7 +105,7 @@ class FaissHnsw(_Faiss):
 
     def settings(self, k: int) -> list[list[Setting]]:
         """Return widths of the walk."""
-        return ladder("efSearch", tuple(w for w in (*WIDTHS, 1_024, 1_536) if w >= k))
+        return ladder("efSearch", tuple(w for w in WIDTHS if w >= k))
 
     def parts(self, folder: Path) -> dict[str, int]:
         """Return codes and the rest of the file."""

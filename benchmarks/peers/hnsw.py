@@ -19,7 +19,7 @@ from benchmarks.peers.base import (
     ladder,
 )
 
-WIDTHS = (10, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768)
+WIDTHS = (10, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1_024, 1_536)
 
 
 class Hnswlib(Peer):
@@ -63,7 +63,7 @@ class Hnswlib(Peer):
 
     def settings(self, k: int) -> list[list[Setting]]:
         """Return widths of the walk."""
-        return ladder("ef", tuple(width for width in (*WIDTHS, 1_024, 1_536) if width >= k))
+        return ladder("ef", tuple(width for width in WIDTHS if width >= k))
 
     def search(self, queries: F32, k: int, setting: Setting) -> I64:
         """Search."""

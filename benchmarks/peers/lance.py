@@ -24,9 +24,9 @@ from benchmarks.peers.base import (
 
 _BLOCK = 8_192
 _TABLE = "rows"
-_PROBES = (4, 8, 16, 32, 64, 128)
-_WIDTHS = (16, 32, 64, 128, 256, 512, 1_024)
-_FACTORS = (1, 2, 4, 8, 16)
+_PROBES = (8, 16, 32, 64, 128)
+_WIDTHS = (16, 32, 64, 128, 256, 512)
+_FACTORS = (1, 2, 4, 16)
 _MOST_CANDIDATES = 1_000
 
 

@@ -23,7 +23,7 @@ _BLOCK = 1_000
 _WIDTHS = (32, 64, 128, 256, 512, 1_024)
 _OVERSAMPLING = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _MOST_CANDIDATES = 1_000
-_NEVER_SCAN_KB = 10
+_SCAN_BELOW_KB = 10_000  # its own default: few allowed rows are scanned, not walked to
 _INDEX_FROM_KB = 1_000
 _SEGMENT_KB = 1_000_000_000
 
@@ -37,7 +37,7 @@ class QdrantEdge(Peer):
     filter_queries = 100
     remarks = (
         "queries and vectors cross its interface as lists of Python floats",
-        "filtered by a set of point ids",
+        "filtered by a set of point ids, with ACORN on",
     )
     _shard: Any = None
 
@@ -51,7 +51,8 @@ class QdrantEdge(Peer):
     def parameters(self) -> dict[str, str | int | float]:
         """M, efConstruction and kind of codes."""
         told: dict[str, str | int | float] = {"m": CONNECTIVITY, "ef_construct": EXPANSION_ADD}
-        return told | {"quantization": self._codes, "query_encoding": "8-bit scalars"}
+        told |= {"quantization": self._codes, "full_scan_threshold": _SCAN_BELOW_KB}
+        return told | ({"query_encoding": "8-bit scalars"} if self._codes == "binary" else {})
 
     @property
     def build_bytes(self) -> int:
@@ -105,6 +106,7 @@ class QdrantEdge(Peer):
 
         knobs = qdrant.SearchParams(
             hnsw_ef=int(setting["hnsw_ef"]),
+            acorn=None if allowed is None else qdrant.AcornSearchParams(enable=True),
             quantization=qdrant.QuantizationSearchParams(
                 rescore=True, oversampling=setting["oversampling"]
             ),
@@ -142,7 +144,7 @@ class QdrantEdge(Peer):
             hnsw_config=qdrant.HnswIndexConfig(
                 m=CONNECTIVITY,
                 ef_construct=EXPANSION_ADD,
-                full_scan_threshold=_NEVER_SCAN_KB,
+                full_scan_threshold=_SCAN_BELOW_KB,
                 max_indexing_threads=threads,
             ),
             optimizers=qdrant.EdgeOptimizersConfig(

@@ -11,7 +11,7 @@ from benchmarks.peers.base import CONNECTIVITY, F32, I64, Mask, Peer, Setting, S
 
 _POOLS = (
     *(16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 144, 160, 176, 192, 224),
-    *(256, 320, 384, 512, 768),
+    *(256, 320, 384, 512, 640, 768, 1_024, 1_536, 2_048),
 )
 EXPANSION_ADD = 96  # tv5core's default
 _BOUNDS = (1.0, 1.5, 1.75, 2.0, 2.5)
@@ -142,7 +142,5 @@ class Tv5core(Peer):
 
 
 def _scaled(k: int) -> list[int]:
-    """Return pools for k: as listed up to 10, in proportion beyond, up to 2,048."""
-    if k <= 10:
-        return [pool for pool in _POOLS if pool >= k]
-    return [pool for pool in (*_POOLS, 640, 1_024, 1_536, 2_048) if pool >= k]
+    """Return the pools that hold k."""
+    return [pool for pool in _POOLS if pool >= k]

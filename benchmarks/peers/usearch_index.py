@@ -83,7 +83,7 @@ class Usearch(Peer):
 
     def settings(self, k: int) -> list[list[Setting]]:
         """Return widths of the walk."""
-        return ladder("expansion_search", tuple(w for w in (*WIDTHS, 1_024, 1_536) if w >= k))
+        return ladder("expansion_search", tuple(w for w in WIDTHS if w >= k))
 
     def search(self, queries: F32, k: int, setting: Setting) -> I64:
         """Search."""

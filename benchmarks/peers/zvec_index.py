@@ -66,7 +66,7 @@ class Zvec(Peer):
 
     def settings(self, k: int) -> list[list[Setting]]:
         """Return ladders of widths, without and with refining."""
-        widths = [w for w in (*WIDTHS, 1_024, 1_536) if w >= k]
+        widths = [w for w in WIDTHS if w >= k]
         return [[{"ef": float(w), "refined": float(refined)} for w in widths] for refined in (0, 1)]
 
     def search(self, queries: F32, k: int, setting: Setting) -> I64:

@@ -332,3 +332,22 @@ def test_another_schema_is_refused(tmp_path: Path, saved: Path) -> None:
     with pytest.raises(ValueError, match="expected schema 1"):
         read(saved)
     assert call(saved, "--output", tmp_path / "out") == 2
+
+
+def test_a_command_is_told_without_places() -> None:
+    from benchmarks.report.text import told_command
+
+    command = [
+        "python",
+        "-m",
+        "benchmarks",
+        "run",
+        "--size",
+        "100k",
+        "--cache",
+        "/a/b",
+        "--json=/c",
+    ]
+    assert told_command([*command, "--vectors", "/d/e f.npy"]) == (
+        "python -m benchmarks run --size 100k --vectors 'e f.npy'"
+    )

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from benchmarks.report import text
@@ -69,7 +68,7 @@ def _measured_on(run: Run) -> str:
     )
     name = text.data_name(data.name, data.rows, data.dim)
     where = f"{machine.processor}, {machine.cores} cores, kernels {machine.kernels}, one thread"
-    how = f"seed {run.seed}, {run.created}, `{shlex.join(run.command)}`"
+    how = f"seed {run.seed}, {run.created}, `{text.told_command(run.command)}`"
     return f"{name}, {data.metric}{cosines}. {where}; {how}.\n"
 
 

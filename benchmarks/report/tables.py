@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from benchmarks.report import holding, speeds, text
@@ -50,7 +49,7 @@ def _measured_on(run: Run) -> str:
         f"- machine: {where}",
         f"- versions: {', '.join(f'{name} {number}' for name, number in versions)}",
         f"- data: {run.data.name}, content {run.data.content_hash[:16]}; seed {run.seed}",
-        f"- measured {run.created} with `{shlex.join(run.command)}`",
+        f"- measured {run.created} with `{text.told_command(run.command)}`",
     ]
     return "### Measured on\n\n" + "\n".join(lines) + f"\n\n{_hardness(run)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "setting",
     "size_name",
     "table",
+    "told_command",
 ]
 
 NOTHING = "-"
@@ -94,3 +96,20 @@ def size_name(rows: int) -> str:
             digits = 3 - math.floor(math.log10(rows / unit)) - 1
             return f"{round(rows / unit, max(0, digits)):g}{letter}"
     return str(rows)
+
+
+_PLACES = ("--cache", "--work", "--json")
+
+
+def told_command(command: list[str]) -> str:
+    """Return a run's command without where this machine keeps things: files by their names."""
+    told: list[str] = []
+    skip = False
+    for word in command:
+        if skip or word in _PLACES:
+            skip = word in _PLACES
+            continue
+        if word.startswith(tuple(f"{place}=" for place in _PLACES)):
+            continue
+        told.append(word.rsplit("/", 1)[-1])
+    return shlex.join(told)

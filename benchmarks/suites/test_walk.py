@@ -31,7 +31,7 @@ def test_walk(
     benchmark: Any, path: Any, twin: Any, sealed: SealedGraph, queries: F32, pool: int
 ) -> None:
     """Walk for all queries; rows and scores equal the twin's to the bit."""
-    parts = (sealed.records, sealed.links, sealed.upper, sealed.level_sizes)
+    parts = (sealed.records, sealed.links, sealed.upper, sealed.level_sizes, sealed.quantizer.bits)
     prepared = sealed.quantizer.prepare(queries)
     benchmark.group = f"walk: pool of {pool}"
     graph = path.graph(*parts)

@@ -24,12 +24,12 @@ __all__ = ["breadth_first", "refine", "room_for"]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 _SHORTLIST = 4  # candidates compared by distance for each link there is room for
 _SOURCES = 8  # reverse links considered, alike
 _CHUNK = 4_096  # rows a task
 _BLOCK = 8_192  # rows whose lengths are computed at once
-_PASSES = 8  # over rows that nothing leads to
 
 Task = Callable[[int, int], U32]
 
@@ -88,7 +88,7 @@ def refine(
             return kernels.join_links(codes, ready, *both, start, stop, _SOURCES * room, room)
 
         joined = _in_chunks(pool, join, n, room, None)
-    _connect(joined, chosen, entry)
+    _connect(joined, links, entry)
     return joined
 
 
@@ -138,29 +138,44 @@ def _reversed(links: U32) -> tuple[I64, U32]:
     return offsets, np.nonzero(there)[0].astype(np.uint32)[order]
 
 
-def _connect(links: U32, chosen: U32, entry: int) -> None:
-    """Link to the few rows that nothing leads to any more, from the nearest row that has room.
+def _connect(links: U32, wider: U32, entry: int) -> None:
+    """Link to the few rows that nothing leads to any more, each from a row near it that has room.
 
-    Where none has, a link is given up, and another row may be lost for it: hence some passes.
+    Nothing is given up for it, so each pass leaves fewer; what stays of an island once one of its
+    rows is linked to is reached by its own links.
     """
-    for _ in range(_PASSES):
+    while True:
+        order = breadth_first(links, entry)
         reached = np.zeros(len(links), bool)
-        reached[breadth_first(links, entry)] = True
+        reached[order] = True
         lost = np.flatnonzero(~reached)
         if not len(lost):
             return
-        for row in lost:
-            near = chosen[row][chosen[row] != NONE]
-            near = near[reached[near]]
-            _link(links, near if len(near) else np.asarray([entry], np.uint32), int(row))
+        count = sum([_link(links, _around(links, wider, reached, int(row)), row) for row in lost])
+        # All that is left are islands, far from anything that has room: link to one from anywhere.
+        if not count and not _link(links, order, lost[0]):
+            return
 
 
-def _link(links: U32, near: U32, row: int) -> None:
-    """Link to a row from the first of some rows that has room, or else from the very first."""
-    free = (links[near] == NONE).any(axis=1)
-    source = near[int(np.argmax(free))]
-    places = np.flatnonzero(links[source] == NONE)
-    links[source, places[0] if len(places) else -1] = row
+def _around(links: U32, wider: U32, reached: Mask, row: int) -> I64:
+    """Return rows near a row that can be reached, its neighbours before theirs."""
+
+    def there(lists: U32) -> I64:
+        some = lists[lists != NONE].astype(np.int64)
+        return some[reached[some]]
+
+    near = there(np.concatenate([links[row], wider[row]]))
+    return np.concatenate([near, there(links[near])])
+
+
+def _link(links: U32, sources: I64, row: int) -> bool:
+    """Link to a row from the first of some rows that has room; tell whether one had."""
+    free = np.flatnonzero(links[sources, -1] == NONE)
+    if not len(free):
+        return False
+    source = sources[free[0]]
+    links[source, np.argmax(links[source] == NONE)] = row
+    return True
 
 
 def breadth_first(links: U32, entry: int) -> I64:

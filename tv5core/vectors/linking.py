@@ -151,9 +151,11 @@ def _connect(links: U32, wider: U32, entry: int) -> None:
         lost = np.flatnonzero(~reached)
         if not len(lost):
             return
-        count = sum([_link(links, _around(links, wider, reached, int(row)), row) for row in lost])
+        count = sum(
+            [_link(links, _around(links, wider, reached, row), row) for row in lost.tolist()]
+        )
         # All that is left are islands, far from anything that has room: link to one from anywhere.
-        if not count and not _link(links, order, lost[0]):
+        if not count and not _link(links, order, int(lost[0])):
             return
 
 
@@ -161,8 +163,9 @@ def _around(links: U32, wider: U32, reached: Mask, row: int) -> I64:
     """Return rows near a row that can be reached, its neighbours before theirs."""
 
     def there(lists: U32) -> I64:
-        some = lists[lists != NONE].astype(np.int64)
-        return some[reached[some]]
+        some: I64 = lists[lists != NONE].astype(np.int64)
+        found: I64 = some[reached[some]]
+        return found
 
     near = there(np.concatenate([links[row], wider[row]]))
     return np.concatenate([near, there(links[near])])

@@ -379,27 +379,11 @@ cdef class Backend:
                 self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &those, &to)
         return best.rows, best.scores
 
-    def graph(self, records, links, upper, level_sizes, bits):
-        return NativeGraph(self, records, links, upper, level_sizes, bits)
+    def graph(self, records, links, centroids, offsets, probes, bits):
+        return NativeGraph(self, records, links, centroids, offsets, probes, bits)
 
-    def choose_links(self, codes, rows, links, start, stop, shortlist, room):
-        cdef Linker l = Linker(codes, rows, links, start, stop, shortlist, room)
-        with nogil:
-            self.k.choose_links(&l.linker, &l.options, &l.scratch, l.out())
-        return l.chosen
-
-    def join_links(self, codes, rows, links, offsets, sources, start, stop, shortlist, room):
-        cdef Linker l = Linker(codes, rows, links, start, stop, shortlist, room)
-        cdef View o = view(offsets, "offsets", 1, c'l'), s = view(sources, "sources", 1, c'I')
-        cdef tv5_reverse reverse
-        same(l.linker.rows + 1, o.size(0), "length of offsets")
-        reverse.offsets = <const int64_t *>o.buffer.buf
-        reverse.sources = <const uint32_t *>s.buffer.buf
-        ascending(reverse.offsets, o.size(0), s.size(0))
-        below(reverse.sources, s.size(0), l.linker.rows)
-        with nogil:
-            self.k.join_links(&l.linker, &reverse, &l.options, &l.scratch, l.out())
-        return l.chosen
+    def linker(self, rows, links, room, limit):
+        return NativeLinker(self, rows, links, room, limit)
 
 
 cdef int ascending(const int64_t *offsets, Py_ssize_t n, Py_ssize_t end) except -1:
@@ -407,8 +391,17 @@ cdef int ascending(const int64_t *offsets, Py_ssize_t n, Py_ssize_t end) except 
     for i in range(n - 1):
         if offsets[i] > offsets[i + 1]:
             raise ValueError(f"expected ascending offsets, got {offsets[i]} and {offsets[i + 1]}")
-    if offsets[0] != 0 or offsets[n - 1] != end:
+    if n and (offsets[0] < 0 or offsets[n - 1] > end):
         raise ValueError(f"expected offsets 0 to {end}, got {offsets[0]} to {offsets[n - 1]}")
+    return 0
+
+
+cdef int each_once(const uint32_t *rows, Py_ssize_t n, const char *what) except -1:
+    cdef Py_ssize_t i
+    for i in range(n - 1):
+        if rows[i] >= rows[i + 1]:
+            raise ValueError(f"expected {what.decode()} in ascending order, each once, got {rows[i]} "
+                             f"and {rows[i + 1]}")
     return 0
 
 
@@ -420,73 +413,87 @@ cdef int below(const uint32_t *rows, Py_ssize_t n, Py_ssize_t end) except -1:
     return 0
 
 
-cdef class Linker:
-    """What choosing links for a range of rows needs; ``chosen`` is uint32[stop - start, room]."""
+cdef class LinkScratch:
+    """Memory for choosing the links of one row after another."""
 
-    cdef View codes, links, squares
+    cdef tv5_link_scratch memory
+
+    def __cinit__(self, size_t most, size_t dim):
+        self.memory.list = <uint64_t *>malloc((most + 1) * sizeof(uint64_t))
+        self.memory.wide = <int16_t *>malloc(dim * sizeof(int16_t))
+        if self.memory.list is NULL or self.memory.wide is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.memory.list)
+        free(self.memory.wide)
+
+
+cdef class NativeLinker:
+    """Chooses links by distance, in place; threads may work on different rows at once."""
+
+    cdef Backend backend
+    cdef View places, squares, links
     cdef RowsView stored
     cdef tv5_linker linker
-    cdef tv5_link_options options
-    cdef tv5_link_scratch scratch
-    cdef object chosen
-    cdef View where
 
-    def __init__(self, codes, rows, links, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t shortlist,
-                 Py_ssize_t room):
-        values, scales, squares = rows
-        self.codes, self.links = view(codes, "codes", 2, c'B'), view(links, "links", 2, c'I')
+    def __init__(self, Backend backend, rows, links, Py_ssize_t room, Py_ssize_t limit):
+        values, scales, squares, places = rows
+        self.backend = backend
         self.stored = RowsView(values, scales)
-        self.squares = view(squares, "squares", 1, c'f')
         if self.stored.rows.kind != TV5_INT8:
             raise TypeError(f"expected rows of int8, got {values.dtype}")
-        cdef Py_ssize_t n = self.codes.size(0)
+        self.squares = view(squares, "squares", 1, c'f')
+        self.places = view(places, "places", 1, c'I')
+        self.links = view(links, "links", 2, c'I', PyBUF_WRITABLE)
+        cdef Py_ssize_t n = self.places.size(0)
         within(n, 1, (<Py_ssize_t>1 << 31) - 1, "rows")
-        within(self.codes.size(1), 1, TV5_MAX_DIM // 8, "bytes of a code")
-        within(self.links.size(1), 1, 4096, "links a row")
         same(n, self.links.size(0), "rows of links")
-        same(n, self.stored.rows.count, "stored rows")
-        same(n, self.squares.size(0), "length of squares")
-        within(start, 0, n, "start")
-        within(stop, start, n, "stop")
-        within(room, 1, 4096, "room")
-        within(shortlist, room, 65536, "shortlist")
-        self.linker.codes = <const uint8_t *>self.codes.buffer.buf
+        same(self.stored.rows.count, self.squares.size(0), "length of squares")
+        within(self.links.size(1), 1, 4096, "links a row")
+        within(room, 1, self.links.size(1), "room")
+        within(limit, room, self.links.size(1), "limit")
+        below(<const uint32_t *>self.places.buffer.buf, n, self.stored.rows.count)
         self.linker.values = <const int8_t *>self.stored.rows.values
         self.linker.scales = self.stored.rows.scales
         self.linker.squares = <const float *>self.squares.buffer.buf
-        self.linker.links = <const uint32_t *>self.links.buffer.buf
-        self.linker.rows, self.linker.bytes = n, self.codes.size(1)
-        self.linker.dim, self.linker.degree = self.stored.rows.dim, self.links.size(1)
-        self.options.start, self.options.stop = start, stop
-        self.options.shortlist, self.options.room = shortlist, room
-        self.chosen = _EMPTY((stop - start, room), _U32)
-        self.where = view(self.chosen, "chosen", 2, c'I', PyBUF_WRITABLE)
-        self._reserve()
+        self.linker.places = <const uint32_t *>self.places.buffer.buf
+        self.linker.links = <uint32_t *>self.links.buffer.buf
+        self.linker.rows, self.linker.dim = n, self.stored.rows.dim
+        self.linker.degree, self.linker.room, self.linker.limit = self.links.size(1), room, limit
 
-    cdef int _reserve(self) except -1:
-        cdef size_t most = <size_t>self.linker.degree * (self.linker.degree + 1) + 1
-        self.scratch.marks = <uint32_t *>calloc(self.linker.rows, sizeof(uint32_t))
-        self.scratch.found = <uint32_t *>malloc(most * sizeof(uint32_t))
-        self.scratch.distances = <uint16_t *>malloc(most * sizeof(uint16_t))
-        self.scratch.counts = <uint32_t *>malloc((8 * self.linker.bytes + 1) * sizeof(uint32_t))
-        self.scratch.list = <uint64_t *>malloc(self.options.shortlist * sizeof(uint64_t))
-        self.scratch.wide = <int16_t *>malloc(self.linker.dim * sizeof(int16_t))
-        if (self.scratch.marks is NULL or self.scratch.found is NULL
-                or self.scratch.distances is NULL or self.scratch.counts is NULL
-                or self.scratch.list is NULL or self.scratch.wide is NULL):
-            raise MemoryError
-        return 0
+    def choose(self, candidates, Py_ssize_t start):
+        cdef View c = view(candidates, "candidates", 2, c'I')
+        within(start, 0, self.linker.rows, "start")
+        within(c.size(0), 0, <Py_ssize_t>self.linker.rows - start, "rows of candidates")
+        within(c.size(1), 0, 65536, "candidates a row")
+        cdef LinkScratch scratch = LinkScratch(self.linker.degree + c.size(1), self.linker.dim)
+        with nogil:
+            self.backend.k.choose_links(
+                &self.linker, <const uint32_t *>c.buffer.buf, c.buffer.shape[1], start,
+                start + c.buffer.shape[0], &scratch.memory)
 
-    cdef uint32_t *out(self) noexcept nogil:
-        return <uint32_t *>self.where.buffer.buf
-
-    def __dealloc__(self):
-        free(self.scratch.marks)
-        free(self.scratch.found)
-        free(self.scratch.distances)
-        free(self.scratch.counts)
-        free(self.scratch.list)
-        free(self.scratch.wide)
+    def join(self, targets, offsets, sources, Py_ssize_t start, Py_ssize_t stop):
+        cdef View t = view(targets, "targets", 1, c'I'), o = view(offsets, "offsets", 1, c'l')
+        cdef View s = view(sources, "sources", 1, c'I')
+        cdef tv5_reverse reverse
+        cdef Py_ssize_t i, most = 0
+        same(t.size(0) + 1, o.size(0), "length of offsets")
+        within(start, 0, t.size(0), "start")
+        within(stop, start, t.size(0), "stop")
+        reverse.targets = <const uint32_t *>t.buffer.buf
+        reverse.offsets = <const int64_t *>o.buffer.buf
+        reverse.sources = <const uint32_t *>s.buffer.buf
+        each_once(reverse.targets + start, stop - start, "targets")
+        below(reverse.targets + start, stop - start, self.linker.rows)
+        ascending(reverse.offsets + start, stop - start + 1, s.size(0))
+        below(reverse.sources + reverse.offsets[start],
+              reverse.offsets[stop] - reverse.offsets[start], self.linker.rows)
+        for i in range(start, stop):
+            most = max(most, reverse.offsets[i + 1] - reverse.offsets[i])
+        cdef LinkScratch scratch = LinkScratch(self.linker.degree + most, self.linker.dim)
+        with nogil:
+            self.backend.k.join_links(&self.linker, &reverse, start, stop, &scratch.memory)
 
 
 cdef inline void prepare_turned(
@@ -533,17 +540,19 @@ cdef class Scratch:
     cdef float *estimates
     cdef readonly size_t pool_room, kept_room, candidate_room
 
-    def __cinit__(self, size_t rows, size_t degree):
+    def __cinit__(self, size_t rows, size_t degree, size_t probes):
+        self.memory.lists = <uint64_t *>malloc(probes * sizeof(uint64_t))
         self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
         self.memory.marks = <uint8_t *>calloc(rows, 1)
         self.memory.fresh = <uint32_t *>malloc(2 * (degree + 1) * sizeof(uint32_t))
         self.values = <int8_t *>aligned_alloc(64, TV5_MAX_DIM)
         self.turned = <float *>aligned_alloc(64, TV5_MAX_DIM * sizeof(float))
         if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL
-                or self.values is NULL or self.turned is NULL):
+                or self.memory.lists is NULL or self.values is NULL or self.turned is NULL):
             raise MemoryError
 
     def __dealloc__(self):
+        free(self.memory.lists)
         free(self.memory.layout)
         free(self.memory.marks)
         free(self.memory.fresh)
@@ -588,47 +597,44 @@ cdef class NativeGraph:
     """A sealed graph, walked in place by any number of threads."""
 
     cdef Backend backend
-    cdef View records, links, upper, sizes
-    cdef object _sizes
+    cdef View records, links, centroids, offsets
     cdef tv5_graph graph
     cdef list idle
 
-    def __init__(self, Backend backend, records, links, upper, level_sizes, Py_ssize_t bits):
+    def __init__(self, Backend backend, records, links, centroids, offsets, Py_ssize_t probes,
+                 Py_ssize_t bits):
         self.backend, self.idle = backend, []
-        self._sizes = np.asarray(level_sizes, _U32)
         self.records = view(records, "records", 2, c'B')
         self.links = view(links, "links", 2, c'I')
-        self.upper = view(upper, "upper", 2, c'I')
-        self.sizes = view(self._sizes, "level_sizes", 1, c'I')
+        self.centroids = view(centroids, "centroids", 2, c'B')
+        self.offsets = view(offsets, "offsets", 1, c'I')
         whole_words(bits)
         at_least(bits // 8 + 8, self.records.size(1), "bytes of a record")
         within(self.records.size(0), 1, (<Py_ssize_t>1 << 31) - 1, "rows")
         same(self.records.size(0), self.links.size(0), "rows of links")
         within(self.links.size(1), 1, 65536, "links a row")
+        same(self.records.size(1), self.centroids.size(1), "bytes of a centroid")
+        within(self.centroids.size(0), 1, self.records.size(0), "centroids")
+        same(self.centroids.size(0) + 1, self.offsets.size(0), "length of offsets")
+        within(probes, 1, self.centroids.size(0), "probes")
         self.graph.records = <const uint8_t *>self.records.buffer.buf
         self.graph.links = <const uint32_t *>self.links.buffer.buf
-        self.graph.upper = <const uint32_t *>self.upper.buffer.buf
-        self.graph.level_sizes = <const uint32_t *>self.sizes.buffer.buf
+        self.graph.centroids = <const uint8_t *>self.centroids.buffer.buf
+        self.graph.offsets = <const uint32_t *>self.offsets.buffer.buf
         self.graph.rows = self.records.size(0)
         self.graph.words, self.graph.stride = bits // 64, self.records.size(1)
         self.graph.degree = self.links.size(1)
-        self.graph.connectivity = self.upper.size(1)
-        self.graph.levels = self.sizes.size(0)
-        self._check_levels()
-
-    cdef int _check_levels(self) except -1:
-        cdef Py_ssize_t i, total = 0, before = self.graph.rows
-        for i in range(self.sizes.size(0)):
-            within(self.graph.level_sizes[i], 1, before, "rows of a level")
-            before = self.graph.level_sizes[i]
-            total += before
-        return same(total, self.upper.size(0), "rows of upper links")
+        self.graph.lists, self.graph.probes = self.centroids.size(0), probes
+        # A list without rows would leave a walk without a beginning.
+        each_once(self.graph.offsets, self.graph.lists + 1, "offsets")
+        within(self.graph.offsets[0], 0, 0, "the first offset")
+        within(self.graph.offsets[self.graph.lists], 1, self.graph.rows, "the last offset")
 
     @property
     def scratch_bytes(self):
         """Bytes kept for walking threads."""
         return sum(
-            self.graph.rows + TV5_SCRATCH_LAYOUT + 8 * self.graph.degree
+            self.graph.rows + TV5_SCRATCH_LAYOUT + 8 * (self.graph.degree + self.graph.probes)
             + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + 5 * TV5_MAX_DIM
             for scratch in self.idle
         )
@@ -689,7 +695,7 @@ cdef class NativeGraph:
         try:
             scratch = self.idle.pop()
         except IndexError:
-            scratch = Scratch(self.graph.rows, self.graph.degree)
+            scratch = Scratch(self.graph.rows, self.graph.degree, self.graph.probes)
         scratch.reserve(options.expansion_search, options.k if options.allow is not NULL else 0)
         return scratch
 

@@ -11,9 +11,9 @@ cdef extern from "tv5/walk.h" nogil:
     ctypedef struct tv5_graph:
         const uint8_t *records
         const uint32_t *links
-        const uint32_t *upper
-        const uint32_t *level_sizes
-        uint32_t rows, words, degree, connectivity, levels, stride
+        const uint8_t *centroids
+        const uint32_t *offsets
+        uint32_t rows, words, degree, lists, stride, probes
 
     ctypedef struct tv5_walk_query:
         const int8_t *values
@@ -26,6 +26,7 @@ cdef extern from "tv5/walk.h" nogil:
         uint8_t *marks
         uint64_t *pool
         uint64_t *kept
+        uint64_t *lists
         uint32_t *fresh
         uint8_t epoch
 
@@ -35,27 +36,21 @@ cdef extern from "tv5/walk.h" nogil:
 
 cdef extern from "tv5/link.h" nogil:
     ctypedef struct tv5_linker:
-        const uint8_t *codes
         const int8_t *values
         const float *scales
         const float *squares
-        const uint32_t *links
-        uint32_t rows, bytes, dim, degree
+        const uint32_t *places
+        uint32_t *links
+        uint32_t rows, dim, degree, room, limit
 
     ctypedef struct tv5_reverse:
+        const uint32_t *targets
         const int64_t *offsets
         const uint32_t *sources
 
     ctypedef struct tv5_link_scratch:
-        uint32_t *marks
-        uint32_t *found
-        uint16_t *distances
-        uint32_t *counts
         uint64_t *list
         int16_t *wide
-
-    ctypedef struct tv5_link_options:
-        uint32_t start, stop, shortlist, room
 
 cdef extern from "tv5/kernels.h" nogil:
     enum:
@@ -111,10 +106,10 @@ cdef extern from "tv5/kernels.h" nogil:
                        float *) noexcept nogil
         uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
                          tv5_scratch *, uint32_t *, float *) noexcept nogil
-        void (*choose_links)(const tv5_linker *, const tv5_link_options *, tv5_link_scratch *,
-                             uint32_t *) noexcept nogil
-        void (*join_links)(const tv5_linker *, const tv5_reverse *, const tv5_link_options *,
-                           tv5_link_scratch *, uint32_t *) noexcept nogil
+        void (*choose_links)(const tv5_linker *, const uint32_t *, uint32_t, uint32_t, uint32_t,
+                             tv5_link_scratch *) noexcept nogil
+        void (*join_links)(const tv5_linker *, const tv5_reverse *, uint32_t, uint32_t,
+                           tv5_link_scratch *) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)
     const char *tv5_available(size_t i)

@@ -3,7 +3,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.kernels._shared import F32, I32, U8, U32, Graph, LinkRows, Prepared, Rows
+from tv5core.kernels._shared import F32, I32, U8, U32, Graph, Linker, LinkRows, Prepared, Rows
 
 def available() -> tuple[str, ...]: ...
 
@@ -38,27 +38,6 @@ class Backend:
         reach: F32 | None = None,
     ) -> tuple[U32, F32]: ...
     def graph(
-        self, records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...], bits: int
+        self, records: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
     ) -> Graph: ...
-    def choose_links(
-        self,
-        codes: U8,
-        rows: LinkRows,
-        links: U32,
-        start: int,
-        stop: int,
-        shortlist: int,
-        room: int,
-    ) -> U32: ...
-    def join_links(
-        self,
-        codes: U8,
-        rows: LinkRows,
-        links: U32,
-        offsets: npt.NDArray[np.int64],
-        sources: U32,
-        start: int,
-        stop: int,
-        shortlist: int,
-        room: int,
-    ) -> U32: ...
+    def linker(self, rows: LinkRows, links: U32, room: int, limit: int) -> Linker: ...

@@ -13,7 +13,7 @@ _POOLS = (
     *(16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 144, 160, 176, 192, 224),
     *(256, 320, 384, 512, 640, 768, 1_024, 1_536, 2_048),
 )
-EXPANSION_ADD = 96  # tv5core's default
+EXPANSION_ADD = 64  # tv5core's default
 _BOUNDS = (1.0, 1.5, 1.75, 2.0, 2.5)
 _OVERSAMPLING = 64.0  # what is rescored is left to the bound
 

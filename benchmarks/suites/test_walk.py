@@ -11,6 +11,7 @@ import pytest
 from benchmarks.suites.same import assert_same
 from benchmarks.truth import exact
 from tv5core.vectors import VectorIndex, recall_at_k
+from tv5core.vectors.entries import probes_of
 from tv5core.vectors.graph import SealedGraph
 
 F32 = npt.NDArray[np.float32]
@@ -31,7 +32,8 @@ def test_walk(
     benchmark: Any, path: Any, twin: Any, sealed: SealedGraph, queries: F32, pool: int
 ) -> None:
     """Walk for all queries; rows and scores equal the twin's to the bit."""
-    parts = (sealed.records, sealed.links, sealed.upper, sealed.level_sizes, sealed.quantizer.bits)
+    lists, probes = (sealed.centroids, sealed.lists), probes_of(len(sealed.centroids))
+    parts = (sealed.records, sealed.links, *lists, probes, sealed.quantizer.bits)
     prepared = sealed.quantizer.prepare(queries)
     benchmark.group = f"walk: pool of {pool}"
     graph = path.graph(*parts)

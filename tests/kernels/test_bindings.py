@@ -183,7 +183,7 @@ def test_refuses_scales_that_do_not_belong(native):
 def graph_parts():
     records = arguments()["scan_codes"][0]
     links = np.random.default_rng(2).integers(0, N, (N, 4)).astype(np.uint32)
-    return [records, links, links[:12] % 6, (6, 6), BITS]
+    return [records, links, records[:2], np.array([0, 3, 6], np.uint32), 2, BITS]
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,18 @@ def graph_parts():
         (0, np.zeros((N, BITS // 8 + 7), np.uint8)),
         (1, np.zeros((N - 1, 4), np.uint32)),
         (1, np.zeros((N, 4), np.int64)),
-        (2, np.zeros((11, 4), np.uint32)),
-        (3, (6, 5)),
-        (3, (6, 7)),
-        (3, (12, 0)),
-        (3, (N + 1,)),
-        (4, BITS + 1),
-        (4, BITS + 64),
+        (2, np.zeros((2, BITS // 8 + 7), np.uint8)),
+        (2, np.zeros((0, BITS // 8 + 8), np.uint8)),
+        (2, np.zeros((3, BITS // 8 + 8), np.uint8)),
+        (3, np.array([0, 3, 3], np.uint32)),
+        (3, np.array([1, 3, 6], np.uint32)),
+        (3, np.array([0, 3, N + 1], np.uint32)),
+        (3, np.array([0, 3], np.uint32)),
+        (3, np.array([0, 3, 6])),
+        (4, 0),
+        (4, 3),
+        (5, BITS + 1),
+        (5, BITS + 64),
     ],
 )
 def test_refuses_graphs(native, place, bad):

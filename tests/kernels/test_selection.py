@@ -149,15 +149,21 @@ def links_of(rng, rows, width, below):
     return links
 
 
-def graph_of(rng, floats, n, words, degree, levels, flavour):
-    sizes = tuple(int(x) for x in sorted(rng.integers(1, n + 1, levels), reverse=True))
-    upper = [links_of(rng, size, degree // 2 + 1, size) for size in sizes]
-    padding = rng.integers(0, 256, (n, int(rng.integers(0, 25))), np.uint8)
+def graph_of(rng, floats, n, words, degree, lists, flavour):
+    """Draw a graph whose first rows lie in lists of any length, none of them empty."""
+    lists = min(lists, n)
+    offsets = np.sort(rng.choice(np.arange(1, n + 1), lists, replace=False))
+    padding = int(rng.integers(0, 25))
+    some, centroids = (
+        np.hstack([records(rng, floats, m, words, flavour), rng.integers(0, 256, (m, padding))])
+        for m in (n, lists)
+    )
     return (
-        np.hstack([records(rng, floats, n, words, flavour), padding]),
+        some.astype(np.uint8),
         links_of(rng, n, degree, n),
-        np.concatenate([*upper, np.empty((0, degree // 2 + 1), np.uint32)]),
-        sizes,
+        centroids.astype(np.uint8),
+        np.append(0, offsets).astype(np.uint32),
+        int(rng.integers(1, lists + 1)),
         64 * words,
     )
 
@@ -166,7 +172,7 @@ def graph_of(rng, floats, n, words, degree, levels, flavour):
     words=WORDS,
     n=st.integers(1, 150),
     degree=st.integers(1, 12),
-    levels=st.integers(0, 3),
+    lists=st.integers(1, 9),
     queries=QUERIES,
     pool=st.one_of(st.integers(1, 12), st.integers(1, 200)),
     k=st.integers(1, 40),
@@ -176,10 +182,10 @@ def graph_of(rng, floats, n, words, degree, levels, flavour):
 )
 @many
 def test_walk(
-    native, twin, same, floats, words, n, degree, levels, queries, pool, k, density, flavour, seed
+    native, twin, same, floats, words, n, degree, lists, queries, pool, k, density, flavour, seed
 ):
     rng = np.random.default_rng(seed)
-    parts = graph_of(rng, floats, n, words, degree, levels, flavour)
+    parts = graph_of(rng, floats, n, words, degree, lists, flavour)
     ready = prepared(rng, floats, queries, words, "normal")
     allow = bitmap(rng, n, density)
     want = twin.graph(*parts).walk(ready, pool, k, allow)
@@ -198,12 +204,26 @@ def test_walk_again(native, twin, same, floats):
 def test_links_out_of_range(native, floats):
     """Links that lead nowhere, as in a damaged file, end a list."""
     rng = np.random.default_rng(6)
-    some, links, upper, sizes, bits = graph_of(rng, floats, 50, 2, 6, 2, "normal")
-    links[:, 0], upper[:, 0] = 50, 2**31
-    graph = native.graph(some, links, upper, sizes, bits)
-    rows, _, visited = graph.walk(prepared(rng, floats, 2, 2, "normal"), 8, 4)
-    assert rows.tolist() == [[0, NONE, NONE, NONE]] * 2
-    assert visited.tolist() == [1, 1]
+    some, links, centroids, _, _, bits = graph_of(rng, floats, 50, 2, 6, 2, "normal")
+    links[:, 0] = 50, 2**31, *[NONE] * 48
+    offsets = np.array([0, 1, 2], np.uint32)
+    graph = native.graph(some, links, centroids, offsets, 2, bits)
+    rows, _, read = graph.walk(prepared(rng, floats, 2, 2, "normal"), 8, 4)
+    assert [sorted(found) for found in rows.tolist()] == [[0, 1, NONE, NONE]] * 2
+    assert read.tolist() == [4, 4]
+
+
+def test_scans_the_nearest_lists(native, twin, floats):
+    """With no links, a walk finds what a scan of the probed lists finds."""
+    rng = np.random.default_rng(7)
+    some, links, centroids, offsets, _, bits = graph_of(rng, floats, 300, 2, 4, 6, "normal")
+    links[:] = NONE
+    ready = prepared(rng, floats, 5, 2, "normal")
+    nearest = native.scan_codes(centroids, ready, 2)[0]
+    got = native.graph(some, links, centroids, offsets, 2, bits).walk(ready, 300, 300)
+    for i, chosen in enumerate(nearest):
+        inside = np.concatenate([np.arange(offsets[c], offsets[c + 1]) for c in chosen])
+        assert set(got[0][i].tolist()) - {NONE} == set(inside.tolist())
 
 
 @given(

@@ -40,12 +40,11 @@ __all__ = [
     "asymmetric",
     "available",
     "backend",
-    "choose_links",
     "dot",
     "encode",
     "graph",
     "hamming",
-    "join_links",
+    "linker",
     "prepare",
     "quantize_i8",
     "quantize_i16",
@@ -115,12 +114,11 @@ def active() -> str:
 
 
 asymmetric = _active.asymmetric
-choose_links = _active.choose_links
 dot = _active.dot
 encode = _active.encode
 graph = _active.graph
 hamming = _active.hamming
-join_links = _active.join_links
+linker = _active.linker
 prepare = _active.prepare
 quantize_i8 = _active.quantize_i8
 quantize_i16 = _active.quantize_i16

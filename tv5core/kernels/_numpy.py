@@ -13,23 +13,21 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.kernels._numpy_links import choose_links, join_links
+from tv5core.kernels._numpy_links import linker
 from tv5core.kernels._shared import F32, I32, LANES, NONE, U8, U32, Prepared, Rows
 
 __all__ = [
     "NAME",
     "asymmetric",
-    "choose_links",
     "dot",
     "encode",
     "graph",
     "hamming",
-    "join_links",
+    "linker",
     "prepare",
     "quantize_i8",
     "quantize_i16",
@@ -302,23 +300,24 @@ class NumpyGraph:
     records : uint8[n, >= D / 8 + 8]
         Code records by row, padded.
     links : uint32[n, degree]
-        Neighbours on the base level, padded with NONE.
-    upper : uint32[m, connectivity]
-        Neighbours on level 1 of rows 0 .. level_sizes[0] - 1, then on level 2 of rows
-        0 .. level_sizes[1] - 1, and so on. Rows are numbered so that those on higher levels
-        come first; row 0 is the entry point.
-    level_sizes : sequence of int
-        Number of rows on each upper level, from level 1.
+        Neighbours, padded with NONE.
+    centroids : uint8[lists, as records]
+        Code records of the lists' centroids.
+    offsets : uint32[lists + 1]
+        List ``l`` is rows ``offsets[l]`` to ``offsets[l + 1] - 1``; none is empty. The rows of
+        lists are where walks begin.
+    probes : int
+        Lists that a walk scans.
     bits : int
         Width of the codes.
     """
 
     def __init__(
-        self, records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...], bits: int
+        self, records: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
     ) -> None:
-        self._records, self._links = records[:, : bits // 8 + 8], links
-        starts = np.cumsum((0, *level_sizes))
-        self._levels = [upper[a:b] for a, b in pairwise(starts)]
+        width = bits // 8 + 8
+        self._records, self._links = records[:, :width], links
+        self._centroids, self._offsets, self._probes = centroids[:, :width], offsets, probes
 
     @property
     def scratch_bytes(self) -> int:
@@ -370,33 +369,27 @@ class NumpyGraph:
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
         return _estimates(self._records[rows], prepared, i)
 
-    def _descend(self, prepared: Prepared, i: int) -> int:
-        """Climb down the upper levels to the row nearest the query on level 1."""
-        row = 0
-        score = self._score(prepared, i, np.zeros(1, np.uint32))[0]
-        for level in reversed(self._levels):
-            while True:
-                links = level[row]
-                links = links[links != NONE]
-                if not len(links):
-                    break
-                ids, scores = _best(links, self._score(prepared, i, links), 1)
-                if not scores[0] > score:
-                    break
-                row, score = int(ids[0]), scores[0]
-        return row
+    def _enter(self, prepared: Prepared, i: int) -> U32:
+        """Return the rows of the lists whose centroids are nearest the query."""
+        every = np.arange(len(self._centroids), dtype=np.uint32)
+        scores = _estimates(self._centroids, prepared, i)
+        chosen = _best(every, scores, min(self._probes, len(every)))[0]
+        rows = [np.arange(self._offsets[c], self._offsets[c + 1], dtype=np.uint32) for c in chosen]
+        return np.concatenate(rows)
 
     def _walk_one(
         self, prepared: Prepared, i: int, size: int, k: int, allow: U8 | None
     ) -> tuple[U32, F32, int]:
-        row = np.uint32(self._descend(prepared, i))
-        score = self._score(prepared, i, np.asarray([row], np.uint32))[0]
-        visited = {int(row)}
+        entries = self._enter(prepared, i)
+        visited = {int(row) for row in entries}
         # Entries are (-score, row): ascending order is descending score, ascending row.
-        pool = [(-score, int(row))]
+        pool: list[tuple[np.float32, int]] = []
         expanded: set[int] = set()
         kept: list[tuple[np.float32, int]] = []
-        self._keep(kept, pool[0], k, allow)
+        for found in zip(-self._score(prepared, i, entries), entries.tolist(), strict=True):
+            insort(pool, found)
+            del pool[size:]
+            self._keep(kept, found, k, allow)
         # As the native walk, which hides the latency of memory: a row taken from the pool is
         # expanded a step later, and what it leads to is scored a step after that.
         following: int | None = None
@@ -416,7 +409,8 @@ class NumpyGraph:
                 break
         best = pool if allow is None else kept
         ids = np.asarray([e[1] for e in best], np.uint32)
-        return ids, np.asarray([-e[0] for e in best], np.float32), len(visited)
+        read = len(visited) + len(self._centroids)
+        return ids, np.asarray([-e[0] for e in best], np.float32), read
 
     def _gather(self, row: int, visited: set[int]) -> list[int]:
         """Return the links of a row that were not visited, and mark them."""
@@ -435,7 +429,7 @@ class NumpyGraph:
 
 
 def graph(
-    records: U8, links: U32, upper: U32, level_sizes: tuple[int, ...], bits: int
+    records: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
 ) -> NumpyGraph:
     """Make a walkable graph of arrays; see :class:`NumpyGraph`."""
-    return NumpyGraph(records, links, upper, level_sizes, bits)
+    return NumpyGraph(records, links, centroids, offsets, probes, bits)

@@ -3,98 +3,87 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from tv5core.kernels._shared import F32, NONE, U8, U32, LinkRows
+from tv5core.kernels._shared import F32, I64, NONE, U32, LinkRows
 
-__all__ = ["choose_links", "join_links"]
-
-I64 = npt.NDArray[np.int64]
+__all__ = ["NumpyLinker", "linker"]
 
 
-def choose_links(
-    codes: U8, rows: LinkRows, links: U32, start: int, stop: int, shortlist: int, room: int
-) -> U32:
-    """Choose links for a range of rows among their links and those of their links.
+class NumpyLinker:
+    """Chooses links by distance, in place.
 
     Parameters
     ----------
-    codes : uint8[n, D / 8]
-        Codes whose Hamming distance makes the shortlist.
     rows : LinkRows
         Rows whose distance decides.
     links : uint32[n, degree]
-        The graph so far; a value of n or more ends a list.
-    start, stop : int
-        Rows to choose for.
-    shortlist : int
-        Candidates compared by distance.
+        The graph so far, changed in place; a value of n or more ends a list.
     room : int
-        Links a row.
-
-    Returns
-    -------
-    uint32[stop - start, room]
-        Nearest first, padded with NONE.
+        Links that a choice keeps.
+    limit : int
+        Links that a list may have before they are chosen anew, room to degree.
     """
-    out = np.full((stop - start, room), NONE, np.uint32)
-    for row in range(start, stop):
-        found = _found(links, row)
-        if len(found) > shortlist:
-            bits = np.bitwise_count(codes[found] ^ codes[row]).sum(axis=1, dtype=np.int64)
-            # A stable order: of equals the first found stay.
-            found = found[np.argsort(bits, kind="stable")[:shortlist]]
-        kept = _pruned(rows, *_ranked(rows, row, found), room)
-        out[row - start, : len(kept)] = kept
-    return out
 
+    def __init__(self, rows: LinkRows, links: U32, room: int, limit: int) -> None:
+        self._rows, self._links, self._room, self._limit = rows, links, room, limit
 
-def join_links(
-    codes: U8,
-    rows: LinkRows,
-    links: U32,
-    offsets: I64,
-    sources: U32,
-    start: int,
-    stop: int,
-    shortlist: int,
-    room: int,
-) -> U32:
-    """Add the reverse of chosen links; choose again where they are more than fit.
+    def choose(self, candidates: U32, start: int) -> None:
+        """Choose links; see :class:`tv5core.kernels.Linker`."""
+        for row, some in enumerate(candidates, start):
+            there = some[some < len(self._links)]
+            self._choose(row, np.concatenate([there, self._list(row)]))
 
-    Parameters
-    ----------
-    codes, rows, start, stop, room
-        As :func:`choose_links` takes them.
-    links : uint32[n, degree]
-        The links chosen.
-    offsets : int64[n + 1]
-    sources : uint32[offsets[n]]
-        ``sources[offsets[r] : offsets[r + 1]]`` link to row ``r``.
-    shortlist : int
-        Of a row's links and sources, the nearest so many are considered.
+    def join(self, targets: U32, offsets: I64, sources: U32, start: int, stop: int) -> None:
+        """Link rows to others; see :class:`tv5core.kernels.Linker`."""
+        for i in range(start, stop):
+            row = int(targets[i])
+            own = self._list(row)
+            both = _once(np.concatenate([own, sources[offsets[i] : offsets[i + 1]]]))
+            added = both[~np.isin(both, own) & (both != row)]
+            stop = len(own) + len(added)
+            if stop <= self._limit:
+                self._links[row, len(own) : stop] = added
+                self._links[row, stop : stop + (len(added) > 0)] = NONE
+            else:
+                self._choose(row, both)
 
-    Returns
-    -------
-    uint32[stop - start, room]
-        Nearest first, padded with NONE.
-    """
-    del codes  # both passes take the same arguments
-    out = np.full((stop - start, room), NONE, np.uint32)
-    for row in range(start, stop):
-        both = np.concatenate([_list(links, row), sources[offsets[row] : offsets[row + 1]]])
-        found = _once(both[both != row])
-        ids, distances = _ranked(rows, row, found)
-        ids, distances = ids[:shortlist], distances[:shortlist]
-        kept = ids if len(ids) <= room else _pruned(rows, ids, distances, room)
-        out[row - start, : len(kept)] = kept
-    return out
+    def _list(self, row: int) -> U32:
+        """Return the links of a row up to the first that ends the list."""
+        links: U32 = self._links[row]
+        ends = np.flatnonzero(links >= len(self._links))
+        return links[: int(ends[0])] if len(ends) else links
 
+    def _choose(self, row: int, candidates: U32) -> None:
+        found = _once(candidates[candidates != row])
+        distances = self._distances(row, found)
+        order = np.lexsort((found, distances))
+        kept = self._pruned(found[order], distances[order])
+        self._links[row] = NONE
+        self._links[row, : len(kept)] = kept
 
-def _list(links: U32, row: int) -> U32:
-    """Return the links of a row up to the first that ends the list."""
-    ends = np.flatnonzero(links[row] >= len(links))
-    return links[row, : ends[0]] if len(ends) else links[row]
+    def _distances(self, row: int, to: U32) -> F32:
+        """Return squared distances, each product rounded as the native kernels round it."""
+        rows = self._rows
+        a, b = rows.places[row], rows.places[to]
+        sums = rows.values[b].astype(np.int32) @ rows.values[a].astype(np.int32)
+        product = sums.astype(np.float32) * (rows.scales[b] * rows.scales[a])
+        distances = (rows.squares[a] + rows.squares[b]) - np.float32(2) * product
+        return np.where(distances > 0, distances, np.float32(0))
+
+    def _pruned(self, ids: U32, distances: F32) -> U32:
+        """Keep what is nearer to the row than to anything kept; of its equals half a list."""
+        kept: list[int] = []
+        twins = 0
+        for to, distance in zip(ids, distances, strict=True):
+            if len(kept) == self._room:
+                break
+            if not distance > 0:
+                twins += 1
+                if twins > self._room // 2:
+                    continue
+            if not (self._distances(int(to), np.asarray(kept, np.uint32)) < distance).any():
+                kept.append(int(to))
+        return np.asarray(kept, np.uint32)
 
 
 def _once(ids: U32) -> U32:
@@ -102,38 +91,6 @@ def _once(ids: U32) -> U32:
     return ids[np.sort(np.unique(ids, return_index=True)[1])]
 
 
-def _found(links: U32, row: int) -> U32:
-    own = _list(links, row)
-    direct = _once(own[own != row])
-    both = np.concatenate([direct, *(_list(links, int(to)) for to in direct)])
-    return _once(both[both != row])
-
-
-def _distances(rows: LinkRows, row: int, to: U32) -> F32:
-    """Return squared distances, each product rounded as the native kernels round it."""
-    sums = rows.values[to].astype(np.int32) @ rows.values[row].astype(np.int32)
-    product = sums.astype(np.float32) * (rows.scales[to] * rows.scales[row])
-    distances = (rows.squares[row] + rows.squares[to]) - np.float32(2) * product
-    return np.where(distances > 0, distances, np.float32(0))
-
-
-def _ranked(rows: LinkRows, row: int, found: U32) -> tuple[U32, F32]:
-    distances = _distances(rows, row, found)
-    order = np.lexsort((found, distances))
-    return found[order], distances[order]
-
-
-def _pruned(rows: LinkRows, ids: U32, distances: F32, room: int) -> U32:
-    """Keep what is nearer to the row than to anything kept before; of its equals half a list."""
-    kept: list[int] = []
-    twins = 0
-    for to, distance in zip(ids, distances, strict=True):
-        if len(kept) == room:
-            break
-        if not distance > 0:
-            twins += 1
-            if twins > room // 2:
-                continue
-        if not (_distances(rows, int(to), np.asarray(kept, np.uint32)) < distance).any():
-            kept.append(int(to))
-    return np.asarray(kept, np.uint32)
+def linker(rows: LinkRows, links: U32, room: int, limit: int) -> NumpyLinker:
+    """Make a linker of arrays; see :class:`NumpyLinker`."""
+    return NumpyLinker(rows, links, room, limit)

@@ -7,7 +7,20 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["F32", "I32", "LANES", "NONE", "U8", "U32", "Graph", "LinkRows", "Prepared", "Rows"]
+__all__ = [
+    "F32",
+    "I32",
+    "I64",
+    "LANES",
+    "NONE",
+    "U8",
+    "U32",
+    "Graph",
+    "LinkRows",
+    "Linker",
+    "Prepared",
+    "Rows",
+]
 
 LANES = 32
 """Running sums of a float product; element ``i`` goes to lane ``i % 32``."""
@@ -18,6 +31,7 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int8] | npt.NDArray[np.float16] | npt.NDArray[np.float32]
 
 
@@ -38,11 +52,41 @@ class LinkRows(NamedTuple):
     """Rows between which links are chosen by distance."""
 
     values: npt.NDArray[np.int8]
-    """int8[n, d]"""
+    """int8[m, d]: by place."""
     scales: F32
-    """float32[n]"""
+    """float32[m]"""
     squares: F32
-    """float32[n]: squared lengths of the rows, ``scales`` applied."""
+    """float32[m]: squared lengths, ``scales`` applied."""
+    places: U32
+    """uint32[n]: where each row of the graph is among the values."""
+
+
+class Linker(Protocol):
+    """Chooses links in place; any number of threads may work on different rows at once."""
+
+    def choose(self, candidates: U32, start: int) -> None:
+        """Choose links for rows among those they have and candidates.
+
+        Parameters
+        ----------
+        candidates : uint32[m, width]
+            For rows ``start`` to ``start + m - 1``; values past the last row are passed over.
+        start : int
+        """
+
+    def join(self, targets: U32, offsets: I64, sources: U32, start: int, stop: int) -> None:
+        """Link rows to others; where lists grow past the limit, choose anew.
+
+        Parameters
+        ----------
+        targets : uint32[t]
+            Ascending, each once.
+        offsets : int64[t + 1]
+        sources : uint32[...]
+            ``sources[offsets[i] : offsets[i + 1]]`` are to be linked from ``targets[i]``.
+        start, stop : int
+            Targets to work on.
+        """
 
 
 class Graph(Protocol):
@@ -72,7 +116,7 @@ class Graph(Protocol):
             NONE where fewer were met.
         scores : float32[queries, k]
         visited : int32[queries]
-            Rows whose record was read on the base level.
+            Records read, those of centroids included.
         """
 
     def search(

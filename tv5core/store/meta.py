@@ -25,7 +25,7 @@ __all__ = [
     "write",
 ]
 
-FORMAT = 3
+FORMAT = 4
 
 _KEY = b"catalog"
 _CHECKPOINT = b"checkpoint:"

@@ -1,10 +1,13 @@
 """The sealed graph: one immutable file, mapped and walked in place; and its file of stored rows.
 
 ``graph`` file (kind ``GRPH``): ``records`` uint8[n, stride] (a code of bits / 8
-bytes, two float32 factors, padding), ``links`` uint32[n, degree],
-``upper`` uint32[m, connectivity], ``keys`` int64[n] by row, ``by_key`` uint32[n] (rows in
-ascending order of key), ``center`` float32[dim], ``signs`` int8[rounds, bits]; its metadata holds
-``level_sizes``, ``metric`` and ``pair``. ``rows`` file (kind ``ROWS``): ``values`` and, for int8,
+bytes, two float32 factors, padding), ``links`` uint32[n, degree], ``centroids`` uint8[lists,
+stride] (records, too), ``lists`` uint32[lists + 1] (where each list's rows begin; walks begin
+there), ``keys`` int64[n] by row, ``by_key`` uint32[n] (rows in ascending order of key), ``center``
+float32[dim], ``signs`` int8[rounds, bits]; its metadata holds ``metric`` and ``pair``. Up to
+version 2 there were ``upper`` uint32[m, connectivity] and, in the metadata, ``level_sizes``
+instead, the upper levels of an HNSW graph; the rows of one of them are now scanned as one list.
+``rows`` file (kind ``ROWS``): ``values`` and, for int8,
 ``scales``; metadata ``pair`` and, from version 2 on, ``frame``: ``rotated`` where the rows are
 rotated by ``signs`` (not centred), ``raw`` where they are not, as all of version 1. ``pair`` is a
 random number that ties the two files of one sealing.
@@ -21,13 +24,14 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.errors import CorruptFileError
 from tv5core.files import SectionFile
+from tv5core.vectors.entries import probes_of
 from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["GRAPH_KIND", "GRAPH_VERSION", "ROWS_KIND", "ROWS_VERSION", "SealedGraph"]
 
 GRAPH_KIND, ROWS_KIND = "GRPH", "ROWS"
-GRAPH_VERSION, ROWS_VERSION = 2, 2
+GRAPH_VERSION, ROWS_VERSION = 3, 2
 
 I64 = npt.NDArray[np.int64]
 
@@ -35,7 +39,8 @@ I64 = npt.NDArray[np.int64]
 _GRAPH_SECTIONS = {
     "records": ("|u1", 2),
     "links": ("<u4", 2),
-    "upper": ("<u4", 2),
+    "centroids": ("|u1", 2),
+    "lists": ("<u4", 1),
     "keys": ("<i8", 1),
     "by_key": ("<u4", 1),
     "center": ("<f4", 1),
@@ -43,6 +48,7 @@ _GRAPH_SECTIONS = {
 }
 _ROWS_SECTIONS = {"values": ("|i1 <f2 <f4", 2), "scales": ("<f4", 1)}
 _BLOCK_ROWS = 65_536
+_SCANNED_LEVEL = 4_096  # rows, at most, of an old graph's level that walks scan
 
 
 def _check_kinds(file: SectionFile, kinds: dict[str, tuple[str, int]]) -> None:
@@ -68,6 +74,17 @@ def _frame(name: object, quantizer: Quantizer) -> Quantizer | None:
     return quantizer
 
 
+def _lists(
+    graph: SectionFile, records: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
+    """Return the centroids of the lists where walks begin, and where their rows begin."""
+    if "centroids" in graph:
+        return graph.section("centroids"), graph.section("lists")
+    levels = [int(size) for size in graph.meta["level_sizes"]]
+    entries = next((size for size in levels if size <= _SCANNED_LEVEL), min(levels, default=1))
+    return np.zeros((1, records.shape[1]), np.uint8), np.array([0, entries], np.uint32)
+
+
 @dataclass(frozen=True)
 class SealedGraph:
     """Mapped arrays of one sealing.
@@ -81,10 +98,8 @@ class SealedGraph:
     by_key : uint32[n]
         Rows in ascending order of key.
     records : uint8[n, >= record_size]
-    links, upper : uint32
+    links, centroids, lists
         As the walker takes them.
-    level_sizes : tuple of int
-        Rows on each upper level.
     rows : StoredRows
     walker : kernels.Graph
     checksums : tuple of int
@@ -97,8 +112,8 @@ class SealedGraph:
     by_key: npt.NDArray[np.uint32]
     records: npt.NDArray[np.uint8]
     links: npt.NDArray[np.uint32]
-    upper: npt.NDArray[np.uint32]
-    level_sizes: tuple[int, ...]
+    centroids: npt.NDArray[np.uint8]
+    lists: npt.NDArray[np.uint32]
     rows: StoredRows
     walker: kernels.Graph
     checksums: tuple[int, int]
@@ -139,8 +154,8 @@ class SealedGraph:
             )
         _check_kinds(graph, _GRAPH_SECTIONS)
         _check_kinds(rows, _ROWS_SECTIONS)
-        records, links, upper = (graph.section(s) for s in ("records", "links", "upper"))
-        level_sizes = tuple(int(size) for size in graph.meta["level_sizes"])
+        records, links = graph.section("records"), graph.section("links")
+        centroids, lists = _lists(graph, records)
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
         quantizer = Quantizer(np.array(graph.section("center")), signs)
         scales = rows.section("scales") if "scales" in rows else None
@@ -153,10 +168,12 @@ class SealedGraph:
             graph.section("by_key"),
             records,
             links,
-            upper,
-            level_sizes,
+            centroids,
+            lists,
             stored,
-            kernels.graph(records, links, upper, level_sizes, quantizer.bits),
+            kernels.graph(
+                records, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
+            ),
             (graph.checksum, rows.checksum),
         )
         sealed._check_shapes()

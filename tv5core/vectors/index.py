@@ -117,7 +117,7 @@ class VectorIndex:
         path: str | os.PathLike[str] | None = None,
         metric: str = "cosine",
         connectivity: int = 16,
-        expansion_add: int = 96,
+        expansion_add: int = 64,
         rescoring: str = "int8",
         threads: int = 0,
         progress: Progress | None = None,
@@ -137,9 +137,9 @@ class VectorIndex:
         metric, rescoring
             As in :meth:`empty`.
         connectivity, expansion_add : int
-            M and efConstruction of HNSW.
+            Two thirds of the links a row has room for; candidates for them, found by a walk.
         threads : int
-            0 for all cores. The graph depends on timing unless this is 1.
+            0 for all cores; the index does not depend on it.
         progress : callable, optional
             Called with (done, total, stage); an exception it raises stops the build.
         seed : int

@@ -1,8 +1,10 @@
-"""Better links for a graph that was built over sign bits; see ``ext/include/tv5/link.h``.
+"""Grow a graph: rows find their neighbours by walking what there is of it.
 
-usearch links rows whose codes are near. Links chosen anew, by distances between int8 rows, lead a
-walk to the same answers over a quarter fewer rows, and are fewer themselves: 14 a row on average
-where the codes' graph had 21, so they fit in three quarters of the room.
+Rows come in batches (as in ParlayANN; Manohar and others, PPoPP 2024): all rows of a batch walk the
+graph as it is before any of them is added, so threads share the work and the result does not depend
+on how many they are. Candidates come from estimates of codes; which of them become links is
+decided by distances between int8 rows. A second pass over all rows, which by then can find
+everything, makes up for what the first rows could not see.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,82 +21,169 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
+from tv5core.vectors.entries import Entries, Source, probes_of
 from tv5core.vectors.rescore import StoredRows
 
-__all__ = ["breadth_first", "refine", "room_for"]
+__all__ = ["Workers", "breadth_first", "connect", "grow", "room_for"]
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_SHORTLIST = 4  # candidates compared by distance for each link there is room for
-_SOURCES = 8  # reverse links considered, alike
-_CHUNK = 4_096  # rows a task
+_CHUNK = 1_024  # rows a task
 _BLOCK = 8_192  # rows whose lengths are computed at once
-
-Task = Callable[[int, int], U32]
+_LEAST_BATCH = 1_024
+_BATCHES = 32  # at least, of all rows in the first pass
+_MANY = 400_000  # rows from which a third pass is worth its time
+_HOPS = 3  # how far from a row that nothing leads to a link to it may come from
 
 
 def room_for(connectivity: int) -> int:
-    """Return how many links a row of the base level has room for."""
+    """Return how many links a row has room for."""
     return max(1, 3 * connectivity // 2)
 
 
-def refine(
-    links: U32,
-    codes: U8,
-    rows: StoredRows,
+class Workers:
+    """Threads that share work; the first error stops it."""
+
+    def __init__(self, threads: int) -> None:
+        count = threads or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="tv5-link")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, task: Callable[[int], object], each: range) -> list[object]:
+        """Call a task with each number; return what it returned, in order."""
+        return list(self._pool.map(task, each))
+
+
+@dataclass
+class _Growing:
+    """A graph in the making, by row in build order."""
+
+    records: U8
+    entries: Entries
+    source: Source
+    room: int
+    width: int
+    run: Workers
+    links: U32 = field(init=False)
+    rows: LinkRows = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Twice the room: most lists then go through the rule once in many links, not at each.
+        self.links = np.full((len(self.records), 2 * self.room), NONE, np.uint32)
+        self.rows = _link_rows(self.source.rows, self.entries.order.astype(np.uint32))
+
+    def add(self, start: int, stop: int) -> None:
+        """Let rows find their neighbours and link both ways."""
+        walker = self._walker()
+        candidates = np.empty((stop - start, self.width), np.uint32)
+        linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
+
+        def find(at: int) -> None:
+            end = min(at + _CHUNK, stop)
+            ready = self.source.prepared(self.entries.order[at:end])
+            candidates[at - start : end - start] = walker.walk(ready, self.width, self.width)[0]
+
+        def choose(at: int) -> None:
+            linker.choose(candidates[at - start : at - start + _CHUNK], at)
+
+        # One after the other: a walk must not see links that the same batch is choosing.
+        self.run(find, range(start, stop, _CHUNK))
+        self.run(choose, range(start, stop, _CHUNK))
+        targets, offsets, sources = _reversed(self.links[start:stop], start)
+
+        def join(at: int) -> None:
+            linker.join(targets, offsets, sources, at, min(at + _CHUNK, len(targets)))
+
+        self.run(join, range(0, len(targets), _CHUNK))
+
+    def trimmed(self) -> U32:
+        """Choose anew where there are more links than room: uint32[n, room]."""
+        linker = kernels.linker(self.rows, self.links, self.room, self.room)
+        targets = np.flatnonzero(self.links[:, self.room] != NONE).astype(np.uint32)
+        offsets, nothing = np.zeros(len(targets) + 1, np.int64), np.empty(0, np.uint32)
+
+        def trim(at: int) -> None:
+            linker.join(targets, offsets, nothing, at, min(at + _CHUNK, len(targets)))
+
+        self.run(trim, range(0, len(targets), _CHUNK))
+        return np.ascontiguousarray(self.links[:, : self.room])
+
+    def _walker(self) -> kernels.Graph:
+        entries = self.entries
+        padding = self.records.shape[1] - entries.centroids.shape[1]
+        centroids = np.pad(entries.centroids, ((0, 0), (0, padding)))
+        probes = probes_of(len(centroids))
+        bits = self.source.quantizer.bits
+        return kernels.graph(self.records, self.links, centroids, entries.offsets, probes, bits)
+
+
+def grow(
+    records: U8,
+    source: Source,
+    entries: Entries,
     *,
     room: int,
-    entry: int,
-    threads: int = 0,
+    width: int,
+    run: Workers,
     progress: Progress | None = None,
 ) -> U32:
-    """Choose each row's links anew among its links and theirs, by distance.
+    """Build a graph.
 
     Parameters
     ----------
-    links : uint32[n, degree]
-        Neighbours on the base level, padded with NONE.
-    codes : uint8[n, bits / 8]
-    rows : StoredRows
-        int8.
+    records : uint8[n, stride]
+        In build order.
+    source : Source
+    entries : Entries
     room : int
         Links a row.
-    entry : int
-        Row from which every row must be reached.
-    threads : int
-        0 for all cores; the result does not depend on it.
+    width : int
+        Candidates a row, and the pool of the walk that finds them.
+    run : Workers
     progress : callable, optional
         An exception it raises stops the work.
 
     Returns
     -------
     uint32[n, room]
-        Nearest first, padded with NONE.
+        By row in build order, padded with NONE. Every row can be reached from the entries.
     """
-    n = len(links)
-    ready = _link_rows(rows)
-
-    def choose(start: int, stop: int) -> U32:
-        return kernels.choose_links(codes, ready, links, start, stop, _SHORTLIST * room, room)
-
-    workers = threads or len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(workers, thread_name_prefix="tv5-link") as pool:
-        chosen = _in_chunks(pool, choose, n, room, progress)
-        offsets, sources = _reversed(chosen)
-
-        def join(start: int, stop: int) -> U32:
-            both = (chosen, offsets, sources)
-            return kernels.join_links(codes, ready, *both, start, stop, _SOURCES * room, room)
-
-        joined = _in_chunks(pool, join, n, room, None)
-    _connect(joined, links, entry)
-    return joined
+    growing = _Growing(records, entries, source, room, width, run)
+    n, done = len(records), 0
+    passes = 2 if n < _MANY else 3
+    for start, stop in _batches(entries.count, n, passes):
+        growing.add(start, stop)
+        done += stop - start
+        if progress is not None:
+            progress(done, passes * n, "building graph")
+    links = growing.trimmed()
+    connect(links, entries.count)
+    return links
 
 
-def _link_rows(rows: StoredRows) -> LinkRows:
+def _batches(entries: int, n: int, passes: int) -> Iterator[tuple[int, int]]:
+    """Yield which rows are added together: the entries, then more and more, then all again."""
+    yield 0, entries
+    start = entries
+    while start < n:
+        stop = min(n, start + max(_LEAST_BATCH, min(start // 4, n // _BATCHES)))
+        yield start, stop
+        start = stop
+    step = max(_LEAST_BATCH, n // 8)
+    for _ in range(1, passes):
+        for start in range(0, n, step):
+            yield start, min(n, start + step)
+
+
+def _link_rows(rows: StoredRows, places: U32) -> LinkRows:
     if rows.values.dtype != np.int8 or rows.scales is None:
         raise TypeError(f"expected int8 rows with scales, got {rows.values.dtype}")
     sums = np.empty(len(rows), np.float32)
@@ -103,72 +194,54 @@ def _link_rows(rows: StoredRows) -> LinkRows:
     # would leave the longest rows, which are the answers, with few links to them.
     scales = np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
     # As the kernels round products, so that the distance of equal rows is zero.
-    return LinkRows(np.asarray(rows.values, np.int8), scales, sums * (scales * scales))
+    return LinkRows(np.asarray(rows.values, np.int8), scales, sums * (scales * scales), places)
 
 
-def _in_chunks(
-    pool: ThreadPoolExecutor, task: Task, n: int, room: int, progress: Progress | None
-) -> U32:
-    """Run a task over all rows; the first error stops it."""
-    out = np.empty((n, room), np.uint32)
-
-    def one(start: int) -> int:
-        stop = min(start + _CHUNK, n)
-        out[start:stop] = task(start, stop)
-        return stop
-
-    try:
-        for stop in pool.map(one, range(0, n, _CHUNK)):
-            if progress is not None:
-                progress(stop, n, "choosing links")
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    return out
-
-
-def _reversed(links: U32) -> tuple[I64, U32]:
-    """Return for each row who links to it: offsets into sources, and those."""
-    n = len(links)
+def _reversed(links: U32, start: int) -> tuple[U32, I64, U32]:
+    """Return who is linked to by rows from ``start`` on: targets, offsets into sources, those."""
     there = links != NONE
     target = links[there]
     order = np.argsort(target, kind="stable")
-    offsets = np.zeros(n + 1, np.int64)
-    np.cumsum(np.bincount(target, minlength=n), out=offsets[1:])
-    return offsets, np.nonzero(there)[0].astype(np.uint32)[order]
+    targets, first = np.unique(target[order], return_index=True)
+    sources = (np.nonzero(there)[0] + start).astype(np.uint32)[order]
+    return targets, np.append(first, len(sources)).astype(np.int64), sources
 
 
-def _connect(links: U32, wider: U32, entry: int) -> None:
-    """Link to the few rows that nothing leads to any more, each from a row near it that has room.
+def connect(links: U32, entries: int) -> None:
+    """Link to the few rows that nothing leads to, each from a row near it that has room.
 
-    Nothing is given up for it, so each pass leaves fewer; what stays of an island once one of its
-    rows is linked to is reached by its own links.
+    Nothing is given up for it, so each round leaves fewer; what stays of an island once one of its
+    rows is linked to is reached by its own links. What is left when nothing near has room is
+    linked to from anywhere.
     """
+    hops = 1
     while True:
-        order = breadth_first(links, entry)
+        order = breadth_first(links, entries)
         reached = np.zeros(len(links), bool)
         reached[order] = True
-        lost = np.flatnonzero(~reached)
-        if not len(lost):
+        lost = np.flatnonzero(~reached).tolist()
+        linked = sum([_link(links, _around(links, reached, row, hops), row) for row in lost])
+        if not lost:
             return
-        count = sum(
-            [_link(links, _around(links, wider, reached, row), row) for row in lost.tolist()]
-        )
-        # All that is left are islands, far from anything that has room: link to one from anywhere.
-        if not count and not _link(links, order, int(lost[0])):
-            return
+        if linked < len(lost) and hops < _HOPS:
+            hops += 1
+        elif not linked:
+            free = order[links[order, -1] == NONE]
+            for row, source in zip(lost, free.tolist(), strict=False):
+                _link(links, np.array([source]), row)
+            if not len(free):
+                return
 
 
-def _around(links: U32, wider: U32, reached: Mask, row: int) -> I64:
+def _around(links: U32, reached: Mask, row: int, hops: int) -> I64:
     """Return rows near a row that can be reached, its neighbours before theirs."""
-
-    def there(lists: U32) -> I64:
-        some: I64 = lists[lists != NONE].astype(np.int64)
-        found: I64 = some[reached[some]]
-        return found
-
-    near = there(np.concatenate([links[row], wider[row]]))
-    return np.concatenate([near, there(links[near])])
+    near = np.array([row])
+    found = [near[:0]]
+    for _ in range(hops):
+        linked = links[near].ravel()
+        near = linked[linked != NONE].astype(np.int64)
+        found.append(near[reached[near]])
+    return np.concatenate(found)
 
 
 def _link(links: U32, sources: I64, row: int) -> bool:
@@ -181,17 +254,17 @@ def _link(links: U32, sources: I64, row: int) -> bool:
     return True
 
 
-def breadth_first(links: U32, entry: int) -> I64:
-    """Order the rows that can be reached from the entry by breadth-first distance.
+def breadth_first(links: U32, entries: int) -> I64:
+    """Order the rows that can be reached from the first ``entries`` by breadth-first distance.
 
     Neighbours then lie near each other in memory: 5 to 8 % of a walk at a million rows.
     """
-    return np.concatenate(list(_frontiers(links, entry)))
+    return np.concatenate(list(_frontiers(links, entries)))
 
 
-def _frontiers(links: U32, entry: int) -> Iterator[I64]:
+def _frontiers(links: U32, entries: int) -> Iterator[I64]:
     seen = np.zeros(len(links), bool)
-    frontier = np.array([entry], np.int64)
+    frontier = np.arange(entries, dtype=np.int64)
     while len(frontier):
         seen[frontier] = True
         yield frontier

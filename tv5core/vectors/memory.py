@@ -20,7 +20,7 @@ def measure(sealed: SealedGraph | None, head: HeadView | None) -> dict[str, dict
     }
     marks = 0
     if sealed is not None:
-        arrays["graph"] = [sealed.links, sealed.upper]
+        arrays["graph"] = [sealed.links, sealed.centroids, sealed.lists]
         arrays["codes"] = [sealed.records]
         arrays["keys"] = [sealed.keys, sealed.by_key]
         scales = sealed.rows.scales

@@ -1,8 +1,8 @@
 """Seal vectors into a graph file and a rows file, in bounded memory.
 
-Two passes over the vectors: one for the centre, one that encodes. Codes stay in memory (104 B a
-row at 768 dimensions, and usearch's graph beside them); stored rows wait in a temporary file
-until the graph has given every row its place.
+Two passes over the vectors: one for the centre, one that encodes. Codes stay in memory (twice, and
+links beside them: 424 B a row at 768 dimensions); stored rows wait in a temporary file until the
+graph has given every row its place.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tv5core.vectors.checks import (
     check_vectors,
     unit_vectors,
 )
+from tv5core.vectors.entries import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows, frame_of
@@ -51,7 +52,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
     Attributes
     ----------
     connectivity, expansion_add : int
-        M and efConstruction of HNSW.
+        Two thirds of the links a row has room for; candidates for them, found by a walk.
     threads : int
         0 for all cores.
     seed : int
@@ -59,7 +60,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
     """
 
     connectivity: int = 16
-    expansion_add: int = 96
+    expansion_add: int = 64
     threads: int = 0
     seed: int = 0
 
@@ -83,7 +84,7 @@ def build_files(
     *,
     metric: str = "cosine",
     connectivity: int = 16,
-    expansion_add: int = 96,
+    expansion_add: int = 64,
     rescoring: str = "int8",
     threads: int = 0,
     seed: int = 0,
@@ -102,7 +103,7 @@ def build_files(
         Files to write, synced when this returns.
     metric : {"cosine", "ip"}
     connectivity, expansion_add : int
-        M and efConstruction of HNSW.
+        Two thirds of the links a row has room for; candidates for them, found by a walk.
     rescoring : {"int8", "float16", "float32"}
     threads : int
         0 for all cores.
@@ -150,11 +151,13 @@ def seal_rows(
         encoded = _encode(blocks, count, quantizer, rescoring, Path(folder), report)
         _check_unique(encoded.keys)
         links = build_links(
-            np.ascontiguousarray(encoded.records[:, : quantizer.bits // 8]),
-            encoded.coarse,
+            encoded.records,
+            Source(quantizer, encoded.coarse),
+            by_direction=metric == "ip",
             connectivity=options.connectivity,
             expansion_add=options.expansion_add,
             threads=options.threads,
+            seed=options.seed,
             progress=progress,
         )
         report(0, count, "writing")
@@ -293,11 +296,13 @@ def _write_graph(
     links: Links,
 ) -> FileRecord:
     ordered = encoded.keys[links.order]
-    meta = {"level_sizes": list(links.level_sizes), "metric": metric, "pair": pair}
+    meta = {"metric": metric, "pair": pair}
+    padding = record_stride(quantizer.record_size) - quantizer.record_size
     sections: dict[str, npt.NDArray[Any] | SectionStream] = {
         "records": _padded(encoded.records, links.order),
         "links": links.base,
-        "upper": links.upper,
+        "centroids": np.pad(links.centroids, ((0, 0), (0, padding))),
+        "lists": links.offsets,
         "keys": ordered,
         "by_key": np.argsort(ordered).astype(np.uint32),
         "center": quantizer.center,

@@ -90,11 +90,13 @@ typedef struct tv5_kernels {
     void (*extend)(const tv5_graph *graph, const tv5_walk_query *query, float bound,
                    const uint32_t *rows, size_t m, float *estimates);
     tv5_walk_fn *walk;
-    /* Choose links for a range of rows, and add the reverse of those chosen. */
-    void (*choose_links)(const tv5_linker *linker, const tv5_link_options *options,
-                         tv5_link_scratch *scratch, uint32_t *out);
-    void (*join_links)(const tv5_linker *linker, const tv5_reverse *reverse,
-                       const tv5_link_options *options, tv5_link_scratch *scratch, uint32_t *out);
+    /* Choose links for the rows start .. stop - 1 among their links and candidates, `width` each
+     * (of which those at or past `rows` are passed over). */
+    void (*choose_links)(const tv5_linker *linker, const uint32_t *candidates, uint32_t width,
+                         uint32_t start, uint32_t stop, tv5_link_scratch *scratch);
+    /* Link the targets start .. stop - 1 to their sources. */
+    void (*join_links)(const tv5_linker *linker, const tv5_reverse *reverse, uint32_t start,
+                       uint32_t stop, tv5_link_scratch *scratch);
 } tv5_kernels;
 
 /* The table of this name, or NULL where this build or processor has none. */

@@ -1,8 +1,8 @@
 /* Best-first walk over a sealed graph.
  *
- * The graph is the one usearch built, renumbered: rows that exist on higher levels come first, so
- * that the links of level l are an array over rows 0 .. level_sizes[l - 1] - 1 and need no lookup,
- * and row 0 is the entry point. On the base level every row has `degree` links, padded with
+ * A walk begins at entries: a random sample of the rows, numbered first and grouped into lists
+ * around centroids. The lists whose centroids are nearest the query are scanned whole, and the
+ * best of their rows are where the walk sets out from. Every row has `degree` links, padded with
  * TV5_NONE. Links at or past `rows` end a list, so that no content of a file leads out of bounds.
  */
 #ifndef TV5_WALK_H
@@ -14,11 +14,12 @@
 #define TV5_SCRATCH_LAYOUT (4096 + 256)
 
 typedef struct tv5_graph {
-    const uint8_t *records;      /* rows * stride: code, f_add, f_rescale, padding */
-    const uint32_t *links;       /* rows * degree */
-    const uint32_t *upper;       /* level_sizes[0] * connectivity, then level_sizes[1] * ... */
-    const uint32_t *level_sizes; /* levels entries, descending */
-    uint32_t rows, words, degree, connectivity, levels, stride;
+    const uint8_t *records;   /* rows * stride: code, f_add, f_rescale, padding */
+    const uint32_t *links;    /* rows * degree */
+    const uint8_t *centroids; /* lists * stride, as records */
+    const uint32_t *offsets;  /* lists + 1, ascending: list l is rows offsets[l] .. offsets[l + 1] - 1 */
+    uint32_t rows, words, degree, lists, stride;
+    uint32_t probes; /* lists scanned, at least 1 */
 } tv5_graph;
 
 /* One query, prepared for the asymmetric estimator. */
@@ -35,6 +36,7 @@ typedef struct tv5_scratch {
     uint8_t *marks;  /* rows; marks[r] == epoch where r was visited in this walk */
     uint64_t *pool;  /* expansion_search */
     uint64_t *kept;  /* k; used with a bitmap only */
+    uint64_t *lists; /* probes */
     uint32_t *fresh; /* 2 * degree */
     uint8_t epoch;
 } tv5_scratch;
@@ -45,7 +47,7 @@ typedef struct tv5_walk_options {
 } tv5_walk_options;
 
 /* Write the k best rows and their estimates, padded with TV5_NONE and -inf; return the number of
- * rows whose record was read on the base level. */
+ * records read, those of centroids included. */
 typedef uint32_t tv5_walk_fn(const tv5_graph *graph, const tv5_walk_query *query,
                              const tv5_walk_options *options, tv5_scratch *scratch,
                              uint32_t *rows, float *scores);

@@ -3,8 +3,6 @@
 
 #include "support.h"
 
-#define LEVELS 2
-
 /* Lists of any length, padded; a few links lead nowhere where `damaged`. */
 static uint32_t *links_of(size_t rows, uint32_t width, uint32_t limit, int damaged)
 {
@@ -19,20 +17,39 @@ static uint32_t *links_of(size_t rows, uint32_t width, uint32_t limit, int damag
     return links;
 }
 
-static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int damaged)
+static uint8_t *records_of(size_t rows, uint32_t words, size_t stride)
 {
-    uint32_t *sizes = room(4 * LEVELS), most = 0;
-    uint32_t *upper, connectivity = degree / 2 + 1;
-    size_t stride = 8 * (size_t)words + 8 + below(25);
     uint8_t *records = bytes(rows * stride);
     float *factors = floats(2 * rows, below(2) ? NORMAL : INTEGERS);
     for (size_t i = 0; i < rows; ++i)
         memcpy(records + i * stride + 8 * words, factors + 2 * i, 8);
-    for (uint32_t level = 0, limit = rows; level < LEVELS; ++level)
-        most += sizes[level] = limit = 1 + below(limit);
-    upper = links_of(most, connectivity, sizes[LEVELS - 1], damaged);
-    return (tv5_graph){records, links_of(rows, degree, rows, damaged), upper, sizes, rows, words,
-                       degree,  connectivity, LEVELS, (uint32_t)stride};
+    return records;
+}
+
+/* Where each of some lists begins: none is empty, and together they are some of the rows. */
+static uint32_t *offsets_of(uint32_t lists, uint32_t rows)
+{
+    uint32_t *offsets = room(4 * ((size_t)lists + 1));
+    offsets[0] = 0;
+    for (uint32_t i = 0; i < lists; ++i)
+        offsets[i + 1] = offsets[i] + 1 + below((rows - offsets[i]) / (lists - i));
+    return offsets;
+}
+
+static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int damaged)
+{
+    size_t stride = 8 * (size_t)words + 8 + below(25);
+    uint32_t lists = 1 + below(rows < 12 ? rows : 12);
+    return (tv5_graph){.records = records_of(rows, words, stride),
+                       .links = links_of(rows, degree, rows, damaged),
+                       .centroids = records_of(lists, words, stride),
+                       .offsets = offsets_of(lists, rows),
+                       .rows = rows,
+                       .words = words,
+                       .degree = degree,
+                       .lists = lists,
+                       .stride = (uint32_t)stride,
+                       .probes = 1 + below(lists)};
 }
 
 static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *options)
@@ -42,6 +59,7 @@ static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *op
         .marks = room(graph->rows),
         .pool = room(8 * (size_t)options->expansion_search),
         .kept = room(8 * (size_t)options->k),
+        .lists = room(8 * (size_t)graph->probes),
         .fresh = room(8 * (size_t)graph->degree),
         .epoch = 250, /* so that a few walks later it starts over */
     };

@@ -14,7 +14,7 @@
 
 #include "support.h"
 
-enum { THREADS = 4, ROUNDS = 60, ROWS = 700, WORDS = 4, DEGREE = 12, LEVEL = 40, K = 8, POOL = 48 };
+enum { THREADS = 4, ROUNDS = 60, ROWS = 700, WORDS = 4, DEGREE = 12, LISTS = 5, K = 8, POOL = 48 };
 enum { BITS = 64 * WORDS, STRIDE = 8 * WORDS + 8, HEAD_ROWS = 600 };
 
 typedef struct answer {
@@ -44,8 +44,7 @@ typedef struct reader {
 
 static void build(const tv5_kernels *table)
 {
-    uint32_t *links = room(4 * (size_t)ROWS * DEGREE), *upper = room(4 * LEVEL * (DEGREE / 2));
-    uint32_t *sizes = room(4);
+    uint32_t *links = room(4 * (size_t)ROWS * DEGREE), *offsets = room(4 * (LISTS + 1));
     uint8_t *records = bytes((size_t)ROWS * STRIDE), *arriving = bytes((size_t)HEAD_ROWS * STRIDE);
     float *factors = floats(2 * (ROWS + HEAD_ROWS), NORMAL);
     for (size_t i = 0; i < ROWS; ++i)
@@ -54,12 +53,20 @@ static void build(const tv5_kernels *table)
         memcpy(arriving + i * STRIDE + 8 * WORDS, factors + 2 * (ROWS + i), 8);
     for (size_t i = 0; i < (size_t)ROWS * DEGREE; ++i)
         links[i] = below(ROWS);
-    for (size_t i = 0; i < (size_t)LEVEL * (DEGREE / 2); ++i)
-        upper[i] = below(LEVEL);
-    *sizes = LEVEL;
+    for (uint32_t i = 0; i <= LISTS; ++i)
+        offsets[i] = 8 * i;
     shared.table = table;
-    shared.graph = (tv5_graph){records, links, upper, sizes, ROWS, WORDS, DEGREE, DEGREE / 2, 1,
-                               STRIDE};
+    /* The centroids are rows, too: a record is a record. */
+    shared.graph = (tv5_graph){.records = records,
+                               .links = links,
+                               .centroids = records + (size_t)100 * STRIDE,
+                               .offsets = offsets,
+                               .rows = ROWS,
+                               .words = WORDS,
+                               .degree = DEGREE,
+                               .lists = LISTS,
+                               .stride = STRIDE,
+                               .probes = 2};
     shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
     shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f};
     shared.exact_query = floats(BITS, NORMAL);
@@ -76,6 +83,7 @@ static void prepare(reader *one)
         .marks = room(ROWS),
         .pool = room(8 * POOL),
         .kept = room(8 * K),
+        .lists = room(8 * 2),
         .fresh = room(8 * DEGREE),
         .epoch = 200, /* so that it starts over while threads run */
     };

@@ -1,0 +1,179 @@
+"""Where walks begin: a random sample of the rows, grouped into lists around centroids.
+
+A walk that has to find its way from one row goes astray the more often the more rows there are:
+at a million, one in twenty ends among the wrong titles. A sample's rows nearest the query, found
+by scanning the lists whose centroids are nearest, lie within a few links of the answers instead.
+
+The lists are found by spherical k-means (Dhillon and Modha, Machine Learning 42, 2001) over
+estimates from codes, the same by which a walk chooses among lists later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import kernels
+from tv5core.kernels import Prepared
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.rescore import StoredRows
+
+__all__ = ["Entries", "Source", "choose_entries", "probes_of"]
+
+F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+I64 = npt.NDArray[np.int64]
+
+_ONE_IN = 16  # rows an entry
+_LEAST = 256  # entries, where there are as many rows
+_ROWS_A_LIST = 48
+_LONGEST = 4 * _ROWS_A_LIST  # rows a list may have; what is more becomes a list of its own
+_ROUNDS = 4
+_CHUNK = 4_096
+
+Run = Callable[[Callable[[int], object], range], list[object]]
+"""Calls a function with each of a range, perhaps on several threads; returns what it returned."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows to build from, by place: what their codes were made of, as nearly as int8 tells.
+
+    Attributes
+    ----------
+    quantizer : Quantizer
+    rows : StoredRows
+        int8.
+    """
+
+    quantizer: Quantizer
+    rows: StoredRows
+
+    def centred(self, places: I64) -> F32:
+        """Return rows centred and rotated: float32[len(places), bits]."""
+        if self.rows.frame is not None:
+            framed = self.rows.framed(places)
+            framed -= self.quantizer.shift
+            return framed
+        plain = np.ascontiguousarray(self.rows.decode(places))
+        turned: F32 = kernels.rotate(plain, self.quantizer.center, self.quantizer.signs)
+        return turned
+
+    def prepared(self, places: I64) -> Prepared:
+        """Make queries of rows."""
+        values, scale = kernels.quantize_i8(self.centred(places))
+        total = values.sum(axis=1, dtype=np.int32)
+        return Prepared(values, scale, total, np.zeros(len(values), np.float32))
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Rows in the order they are built in, those where walks begin first.
+
+    Attributes
+    ----------
+    order : int64[n]
+        Place of each row; the entries list by list, then all others, shuffled.
+    centroids : uint8[lists, record_size]
+        Code records.
+    offsets : uint32[lists + 1]
+        Where each list's rows begin.
+    """
+
+    order: I64
+    centroids: U8
+    offsets: U32
+
+    @property
+    def count(self) -> int:
+        """How many rows are entries."""
+        return int(self.offsets[-1])
+
+
+def probes_of(lists: int) -> int:
+    """Return how many lists a walk scans."""
+    return min(lists, max(4, lists // 100))
+
+
+def choose_entries(source: Source, run: Run, seed: int = 0) -> Entries:
+    """Draw the entries and group them.
+
+    Parameters
+    ----------
+    source : Source
+    run : callable
+        See :data:`Run`.
+    seed : int
+    """
+    n = len(source.rows)
+    order = np.random.default_rng([seed, n]).permutation(n)
+    count = max(min(n, _LEAST), n // _ONE_IN)
+    sample = order[:count]
+    lists = max(1, count // _ROWS_A_LIST)
+    centroids = _directions(source.centred(sample[:lists]))
+    for _ in range(_ROUNDS if lists > 1 else 0):
+        list_of = _assigned(source, sample, centroids, run)
+        centroids = _means(source, sample, list_of, centroids)
+    list_of = _assigned(source, sample, centroids, run)
+    order[:count] = sample[np.argsort(list_of, kind="stable")]
+    which, offsets = _cut(np.bincount(list_of, minlength=lists))
+    return Entries(order, _records(centroids[which]), offsets)
+
+
+def _directions(vectors: F32) -> F32:
+    """Scale to unit length; zeros stay."""
+    lengths = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+
+def _records(directions: F32) -> U8:
+    """Encode vectors that are centred and rotated already, and of unit length."""
+    codes, absolute, square = kernels.encode(directions)
+    rescale = np.divide(square, absolute, out=np.zeros_like(square), where=absolute > 0)
+    factors = np.stack([np.zeros_like(rescale), rescale], axis=1)
+    return np.hstack([codes, factors.view(np.uint8)])
+
+
+def _assigned(source: Source, sample: I64, centroids: F32, run: Run) -> I64:
+    """Return the list of each row: the one whose centroid is nearest, by its code."""
+    records = _records(centroids)
+
+    def one(start: int) -> U32:
+        ready = source.prepared(sample[start : start + _CHUNK])
+        return kernels.scan_codes(records, ready, 1)[0][:, 0]
+
+    parts = run(one, range(0, len(sample), _CHUNK))
+    return np.concatenate(parts).astype(np.int64)  # type: ignore[arg-type]
+
+
+def _means(source: Source, sample: I64, list_of: I64, centroids: F32) -> F32:
+    """Move centroids to where their rows are; those without rows stay."""
+    sums = np.zeros(centroids.shape, np.float64)
+    for start in range(0, len(sample), _CHUNK):
+        some = list_of[start : start + _CHUNK]
+        order = np.argsort(some, kind="stable")
+        there, first = np.unique(some[order], return_index=True)
+        vectors = _directions(source.centred(sample[start : start + _CHUNK]))
+        sums[there] += np.add.reduceat(vectors[order], first, axis=0)
+    moved: F32 = _directions(sums.astype(np.float32))
+    empty = (sums == 0).all(axis=1)
+    moved[empty] = centroids[empty]
+    return moved
+
+
+def _cut(sizes: I64) -> tuple[I64, U32]:
+    """Leave out empty lists and cut long ones: which centroid each has, and where they begin.
+
+    Equal rows all come into one list; a walk should not have to scan thousands of them.
+    """
+    pieces = -(-sizes // _LONGEST)
+    which = np.repeat(np.arange(len(sizes)), pieces)
+    ends = np.cumsum(sizes)
+    first = np.cumsum(pieces) - pieces
+    nth = np.arange(len(which)) - first[which]
+    begin = ends[which] - sizes[which] + nth * _LONGEST
+    return which, np.append(begin, ends[-1]).astype(np.uint32)

@@ -79,7 +79,7 @@ def build_links(
         An exception it raises stops the build.
     """
     with Workers(threads) as run:
-        entries = choose_entries(source, run, seed)
+        entries = choose_entries(source, run, seed, progress)
         ready = _ordered(records, entries.order, source.quantizer.bits // 8, by_direction)
         links = grow(
             ready,

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
-from tv5core.vectors.entries import Entries, Source, probes_of
+from tv5core.vectors.entries import Entries, Source, probes_while_building
 from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["Workers", "breadth_first", "connect", "grow", "room_for"]
@@ -57,9 +57,22 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def __call__(self, task: Callable[[int], object], each: range) -> list[object]:
-        """Call a task with each number; return what it returned, in order."""
-        return list(self._pool.map(task, each))
+    def __call__(
+        self,
+        task: Callable[[int], object],
+        each: range,
+        after: Callable[[int], None] | None = None,
+    ) -> list[object]:
+        """Call a task with each number; return what it returned, in order.
+
+        ``after`` is called with each number, too, but here, in order, and once its task is done.
+        """
+        results = []
+        for number, result in zip(each, self._pool.map(task, each), strict=True):
+            results.append(result)
+            if after is not None:
+                after(number)
+        return results
 
 
 @dataclass
@@ -80,8 +93,11 @@ class _Growing:
         self.links = np.full((len(self.records), 2 * self.room), NONE, np.uint32)
         self.rows = _link_rows(self.source.rows, self.entries.order.astype(np.uint32))
 
-    def add(self, start: int, stop: int) -> None:
-        """Let rows find their neighbours and link both ways."""
+    def add(self, start: int, stop: int, after: Callable[[int], None]) -> None:
+        """Let rows find their neighbours and link both ways.
+
+        ``after`` is called with rows whose neighbours are found.
+        """
         walker = self._walker()
         candidates = np.empty((stop - start, self.width), np.uint32)
         linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
@@ -95,7 +111,7 @@ class _Growing:
             linker.choose(candidates[at - start : at - start + _CHUNK], at)
 
         # One after the other: a walk must not see links that the same batch is choosing.
-        self.run(find, range(start, stop, _CHUNK))
+        self.run(find, range(start, stop, _CHUNK), after)
         self.run(choose, range(start, stop, _CHUNK))
         targets, offsets, sources = _reversed(self.links[start:stop], start)
 
@@ -120,7 +136,7 @@ class _Growing:
         entries = self.entries
         padding = self.records.shape[1] - entries.centroids.shape[1]
         centroids = np.pad(entries.centroids, ((0, 0), (0, padding)))
-        probes = probes_of(len(centroids))
+        probes = probes_while_building(len(centroids))
         bits = self.source.quantizer.bits
         return kernels.graph(self.records, self.links, centroids, entries.offsets, probes, bits)
 
@@ -159,11 +175,17 @@ def grow(
     growing = _Growing(records, entries, source, room, width, run)
     n, done = len(records), 0
     passes = 2 if n < _MANY else 3
-    for start, stop in _batches(entries.count, n, passes):
-        growing.add(start, stop)
-        done += stop - start
+
+    def told(_row: int) -> None:
+        nonlocal done
+        done += 1
         if progress is not None:
-            progress(done, passes * n, "building graph")
+            progress(min(done * _CHUNK, passes * n), passes * n, "building graph")
+
+    for start, stop in _batches(entries.count, n, passes):
+        growing.add(start, stop, told)
+    if progress is not None:
+        progress(passes * n, passes * n, "building graph")
     links = growing.trimmed()
     connect(links, entries.count)
     return links

@@ -1,14 +1,14 @@
 /* Links of a graph, chosen by distances between stored rows.
  *
- * A graph grows a batch of rows at a time. Each row of a batch looks for its neighbours in the graph
- * so far (walk.h); of these and of what it is linked to already it keeps, from the nearest on, each
- * that is nearer to the row than to any kept before it (the relative neighbourhood rule, as in
- * HNSW's own heuristic; Malkov and Yashunin, 2018, algorithm 4, on distances between int8 rows).
- * Then the rows kept are linked back to it: where a list has room a link is just added; a list that
- * would grow past its limit goes through the rule again.
+ * A graph grows a batch of rows at a time. Each row of a batch looks for its neighbours in the
+ * graph so far (walk.h); of these and of what it is linked to already it keeps, from the nearest
+ * on, each that is nearer to the row than to any kept before it (the relative neighbourhood rule,
+ * as in HNSW's own heuristic; Malkov and Yashunin, 2018, algorithm 4, on distances between int8
+ * rows). Then the rows kept are linked back to it: where a list has room a link is just added; a
+ * list that would grow past its limit goes through the rule again.
  *
- * Both steps write only the lists of the rows they are given, so that threads share the work and the
- * result does not depend on how many they are.
+ * Both steps write only the lists of the rows they are given, so that threads share the work and
+ * the result does not depend on how many they are.
  */
 #ifndef TV5_LINK_H
 #define TV5_LINK_H

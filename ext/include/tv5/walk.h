@@ -17,7 +17,7 @@ typedef struct tv5_graph {
     const uint8_t *records;   /* rows * stride: code, f_add, f_rescale, padding */
     const uint32_t *links;    /* rows * degree */
     const uint8_t *centroids; /* lists * stride, as records */
-    const uint32_t *offsets;  /* lists + 1, ascending: list l is rows offsets[l] .. offsets[l + 1] - 1 */
+    const uint32_t *offsets;  /* lists + 1, ascending: where the rows of each list begin */
     uint32_t rows, words, degree, lists, stride;
     uint32_t probes; /* lists scanned, at least 1 */
 } tv5_graph;

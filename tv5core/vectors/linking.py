@@ -35,7 +35,7 @@ _CHUNK = 1_024  # rows a task
 _BLOCK = 8_192  # rows whose lengths are computed at once
 _LEAST_BATCH = 1_024
 _BATCHES = 32  # at least, of all rows in the first pass
-_MANY = 400_000  # rows from which a third pass is worth its time
+_PASSES = 2
 _HOPS = 3  # how far from a row that nothing leads to a link to it may come from
 
 
@@ -174,24 +174,24 @@ def grow(
     """
     growing = _Growing(records, entries, source, room, width, run)
     n, done = len(records), 0
-    passes = 2 if n < _MANY else 3
+    total = _PASSES * n
 
     def told(_row: int) -> None:
         nonlocal done
         done += 1
         if progress is not None:
-            progress(min(done * _CHUNK, passes * n), passes * n, "building graph")
+            progress(min(done * _CHUNK, total), total, "building graph")
 
-    for start, stop in _batches(entries.count, n, passes):
+    for start, stop in _batches(entries.count, n):
         growing.add(start, stop, told)
     if progress is not None:
-        progress(passes * n, passes * n, "building graph")
+        progress(total, total, "building graph")
     links = growing.trimmed()
     connect(links, entries.count)
     return links
 
 
-def _batches(entries: int, n: int, passes: int) -> Iterator[tuple[int, int]]:
+def _batches(entries: int, n: int) -> Iterator[tuple[int, int]]:
     """Yield which rows are added together: the entries, then more and more, then all again."""
     yield 0, entries
     start = entries
@@ -200,7 +200,7 @@ def _batches(entries: int, n: int, passes: int) -> Iterator[tuple[int, int]]:
         yield start, stop
         start = stop
     step = max(_LEAST_BATCH, n // 8)
-    for _ in range(1, passes):
+    for _ in range(1, _PASSES):
         for start in range(0, n, step):
             yield start, min(n, start + step)
 

@@ -201,9 +201,13 @@ def _told(size: int, beyond: int, loops: int) -> list[str]:
 
 
 def reachable(sealed: SealedGraph) -> float:
-    """Return the share of rows that walks can reach from the entries."""
+    """Return the share of rows that walks can reach from the entries.
+
+    An entry without links, where there are other rows, counts as not reached: no row is built so.
+    """
     seen = np.zeros(len(sealed), bool)
-    frontier = np.arange(int(sealed.lists[-1]), dtype=np.int64)
+    first = np.asarray(sealed.links[: int(sealed.lists[-1]), 0])
+    frontier = np.flatnonzero((first < len(sealed)) | (len(sealed) == 1))
     while len(frontier):
         seen[frontier] = True
         links = np.asarray(sealed.links[frontier]).ravel()

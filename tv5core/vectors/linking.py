@@ -96,7 +96,7 @@ class _Growing:
     def add(self, start: int, stop: int, after: Callable[[int], None]) -> None:
         """Let rows find their neighbours and link both ways.
 
-        ``after`` is called with rows whose neighbours are found.
+        ``after`` is called with how many more rows have found theirs.
         """
         walker = self._walker()
         candidates = np.empty((stop - start, self.width), np.uint32)
@@ -111,7 +111,7 @@ class _Growing:
             linker.choose(candidates[at - start : at - start + _CHUNK], at)
 
         # One after the other: a walk must not see links that the same batch is choosing.
-        self.run(find, range(start, stop, _CHUNK), after)
+        self.run(find, range(start, stop, _CHUNK), lambda at: after(min(at + _CHUNK, stop) - at))
         self.run(choose, range(start, stop, _CHUNK))
         targets, offsets, sources = _reversed(self.links[start:stop], start)
 
@@ -176,16 +176,14 @@ def grow(
     n, done = len(records), 0
     total = _PASSES * n
 
-    def told(_row: int) -> None:
+    def told(rows: int) -> None:
         nonlocal done
-        done += 1
+        done += rows
         if progress is not None:
-            progress(min(done * _CHUNK, total), total, "building graph")
+            progress(done, total, "building graph")
 
     for start, stop in _batches(entries.count, n):
         growing.add(start, stop, told)
-    if progress is not None:
-        progress(total, total, "building graph")
     links = growing.trimmed()
     connect(links, entries.count)
     return links

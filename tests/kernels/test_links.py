@@ -167,9 +167,10 @@ def test_refuses(native, twin, bad):
         "targets": np.array([1, 5, 9], np.uint32),
         "offsets": np.array([0, 2, 4, 6]),
         "sources": np.zeros(6, np.uint32),
-        **bad,
     }
     rows = rows_of(twin, rng, 10, 64, 0)
+    link(native, rows, given_)
+    given_ |= bad
     rows = rows._replace(**{name: given_[name] for name in ("places", "squares") if name in bad})
     with pytest.raises((ValueError, TypeError), match=r"expected .* got"):
         link(native, rows, given_)

@@ -42,7 +42,7 @@ def test_every_row_can_be_reached(n: int) -> None:
     entries = int(links.offsets[-1])
     assert entries == max(min(n, 256), n // 16)
     assert sorted(links.order.tolist()) == list(range(n))
-    assert len(breadth_first(links.base, entries)) == n
+    assert len(breadth_first(links.base, np.arange(entries))) == n
     there = links.base[links.base != NONE]
     assert (there < n).all()
     assert (links.base != np.arange(n, dtype=np.uint32)[:, None]).all()
@@ -70,7 +70,7 @@ def test_equal_rows_do_not_make_long_lists() -> None:
     vectors = np.repeat(grouped(40), 500, axis=0)
     links = built(vectors)
     assert np.diff(links.offsets.astype(np.int64)).max() <= 192
-    assert len(breadth_first(links.base, int(links.offsets[-1]))) == 20_000
+    assert len(breadth_first(links.base, np.arange(int(links.offsets[-1])))) == 20_000
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -124,14 +124,14 @@ def test_islands_are_linked_without_giving_up_a_link() -> None:
     links = np.array([[1, NONE], [0, NONE], [3, NONE], [2, NONE]], np.uint32)
     before = links.copy()
     connect(links, 1)
-    assert sorted(breadth_first(links, 1).tolist()) == [0, 1, 2, 3]
+    assert sorted(breadth_first(links, np.arange(1)).tolist()) == [0, 1, 2, 3]
     assert (links[before != NONE] == before[before != NONE]).all()
 
 
 def test_rows_that_want_the_same_full_source_do_not_push_each_other_out() -> None:
     links = np.array([[1, NONE], [0, 2], [1, NONE], [1, NONE], [1, NONE]], np.uint32)
     connect(links, 1)
-    assert sorted(breadth_first(links, 1).tolist()) == [0, 1, 2, 3, 4]
+    assert sorted(breadth_first(links, np.arange(1)).tolist()) == [0, 1, 2, 3, 4]
     assert links[1].tolist() == [0, 2]
 
 

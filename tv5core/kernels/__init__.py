@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tv5core.kernels import _numpy
-from tv5core.kernels._shared import LANES, NONE, Graph, LinkRows, Prepared, Rows
+from tv5core.kernels._shared import LANES, NONE, Graph, Linker, LinkRows, Prepared, Rows
 
 if TYPE_CHECKING:
     from tv5core._native import Backend
@@ -33,6 +33,7 @@ __all__ = [
     "NONE",
     "Graph",
     "LinkRows",
+    "Linker",
     "NativeKernelsMissing",
     "Prepared",
     "Rows",

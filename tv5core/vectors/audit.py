@@ -17,6 +17,7 @@ from tv5core.errors import InvalidInputError
 from tv5core.kernels import NONE
 from tv5core.vectors.checks import Rescoring, check_vectors, unit_vectors
 from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.linking import breadth_first
 from tv5core.vectors.live import live_rows
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows
@@ -205,12 +206,6 @@ def reachable(sealed: SealedGraph) -> float:
 
     An entry without links, where there are other rows, counts as not reached: no row is built so.
     """
-    seen = np.zeros(len(sealed), bool)
     first = np.asarray(sealed.links[: int(sealed.lists[-1]), 0])
-    frontier = np.flatnonzero((first < len(sealed)) | (len(sealed) == 1))
-    while len(frontier):
-        seen[frontier] = True
-        links = np.asarray(sealed.links[frontier]).ravel()
-        linked = np.unique(links[links < len(sealed)].astype(np.int64))
-        frontier = linked[~seen[linked]]
-    return float(seen.mean())
+    leading = np.flatnonzero((first < len(sealed)) | (len(sealed) == 1))
+    return len(breadth_first(sealed.links, leading)) / len(sealed)

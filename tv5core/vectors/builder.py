@@ -15,13 +15,15 @@ from tv5core.vectors.quantizer import record_stride
 
 __all__ = ["Links", "build_links"]
 
-F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
 _LINE = 64  # bytes of a cache line
 _CHUNK = 65_536
+_BY_DIRECTION = np.array([0, 1], np.float32).view(np.uint8)
+"""Factors by which estimates tell directions from the centre only: of unit vectors, ``f_rescale``
+is ``1 / sum_i |x'_i|``, nearly the same for all that are rotated."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Links:
         ``order[new row]`` is the row's place in the records the graph was built from.
     base : uint32[n, 3 * connectivity / 2]
         Neighbours, padded with NONE.
-    centroids : uint8[lists, record_size]
+    centroids : uint8[lists, stride]
         Code records of the entries' lists.
     offsets : uint32[lists + 1]
         List ``l`` is rows ``offsets[l]`` to ``offsets[l + 1] - 1``.
@@ -90,7 +92,7 @@ def build_links(
             run=run,
             progress=progress,
         )
-    order = breadth_first(links, entries.count)
+    order = breadth_first(links, np.arange(entries.count))
     left = np.ones(len(links), bool)
     left[order] = False
     order = np.concatenate([order, np.flatnonzero(left)])
@@ -110,17 +112,6 @@ def _ordered(records: U8, order: I64, width: int, by_direction: bool) -> U8:
     for at in range(0, len(order), _CHUNK):
         some = records[order[at : at + _CHUNK]]
         if by_direction:
-            some[:, width:] = _unit_factors(some[:, width:])
+            some[:, width:] = _BY_DIRECTION
         ready[at : at + _CHUNK, : some.shape[1]] = some
-    return ready
-
-
-def _unit_factors(factors: U8) -> U8:
-    """Make factors those of the direction from the centre.
-
-    ``f_rescale`` is ``|x'|^2 / sum_i |x'_i|``. The estimate's error aside, codes tell directions
-    only, and over rotated rows ``sum_i |x'_i|`` is nearly the same multiple of ``|x'|``.
-    """
-    ready = np.zeros_like(factors)
-    ready.view(np.float32)[:, 1] = 1
     return ready

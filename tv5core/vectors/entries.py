@@ -20,7 +20,7 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.kernels import Prepared
 from tv5core.types import Progress
-from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["Entries", "Source", "choose_entries", "probes_of", "probes_while_building"]
@@ -80,8 +80,8 @@ class Entries:
     ----------
     order : int64[n]
         Place of each row; the entries list by list, then all others, shuffled.
-    centroids : uint8[lists, record_size]
-        Code records.
+    centroids : uint8[lists, stride]
+        Code records, padded as sealed ones are.
     offsets : uint32[lists + 1]
         Where each list's rows begin.
     """
@@ -152,7 +152,9 @@ def _records(directions: F32) -> U8:
     codes, absolute, square = kernels.encode(directions)
     rescale = np.divide(square, absolute, out=np.zeros_like(square), where=absolute > 0)
     factors = np.stack([np.zeros_like(rescale), rescale], axis=1)
-    return np.hstack([codes, factors.view(np.uint8)])
+    records = np.hstack([codes, factors.view(np.uint8)])
+    size = records.shape[1]
+    return np.pad(records, ((0, 0), (0, record_stride(size) - size)))
 
 
 def _assigned(source: Source, sample: I64, centroids: F32, run: Run) -> I64:

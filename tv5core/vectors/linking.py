@@ -87,28 +87,40 @@ class _Growing:
     run: Workers
     links: U32 = field(init=False)
     rows: LinkRows = field(init=False)
+    linker: kernels.Linker = field(init=False)
+    walker: kernels.Graph = field(init=False)
 
     def __post_init__(self) -> None:
         # Twice the room: most lists then go through the rule once in many links, not at each.
         self.links = np.full((len(self.records), 2 * self.room), NONE, np.uint32)
         self.rows = _link_rows(self.source.rows, self.entries.order.astype(np.uint32))
+        self.linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
+        # Both see the links as they grow.
+        self.walker = kernels.graph(
+            self.records,
+            self.links,
+            self.entries.centroids,
+            self.entries.offsets,
+            probes_while_building(len(self.entries.centroids)),
+            self.source.quantizer.bits,
+        )
 
     def add(self, start: int, stop: int, after: Callable[[int], None]) -> None:
         """Let rows find their neighbours and link both ways.
 
         ``after`` is called with how many more rows have found theirs.
         """
-        walker = self._walker()
         candidates = np.empty((stop - start, self.width), np.uint32)
-        linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
 
         def find(at: int) -> None:
             end = min(at + _CHUNK, stop)
             ready = self.source.prepared(self.entries.order[at:end])
-            candidates[at - start : end - start] = walker.walk(ready, self.width, self.width)[0]
+            candidates[at - start : end - start] = self.walker.walk(ready, self.width, self.width)[
+                0
+            ]
 
         def choose(at: int) -> None:
-            linker.choose(candidates[at - start : at - start + _CHUNK], at)
+            self.linker.choose(candidates[at - start : at - start + _CHUNK], at)
 
         # One after the other: a walk must not see links that the same batch is choosing.
         self.run(find, range(start, stop, _CHUNK), lambda at: after(min(at + _CHUNK, stop) - at))
@@ -116,7 +128,7 @@ class _Growing:
         targets, offsets, sources = _reversed(self.links[start:stop], start)
 
         def join(at: int) -> None:
-            linker.join(targets, offsets, sources, at, min(at + _CHUNK, len(targets)))
+            self.linker.join(targets, offsets, sources, at, min(at + _CHUNK, len(targets)))
 
         self.run(join, range(0, len(targets), _CHUNK))
 
@@ -131,14 +143,6 @@ class _Growing:
 
         self.run(trim, range(0, len(targets), _CHUNK))
         return np.ascontiguousarray(self.links[:, : self.room])
-
-    def _walker(self) -> kernels.Graph:
-        entries = self.entries
-        padding = self.records.shape[1] - entries.centroids.shape[1]
-        centroids = np.pad(entries.centroids, ((0, 0), (0, padding)))
-        probes = probes_while_building(len(centroids))
-        bits = self.source.quantizer.bits
-        return kernels.graph(self.records, self.links, centroids, entries.offsets, probes, bits)
 
 
 def grow(
@@ -236,7 +240,7 @@ def connect(links: U32, entries: int) -> None:
     """
     hops = 1
     while True:
-        order = breadth_first(links, entries)
+        order = breadth_first(links, np.arange(entries))
         reached = np.zeros(len(links), bool)
         reached[order] = True
         lost = np.flatnonzero(~reached).tolist()
@@ -274,22 +278,22 @@ def _link(links: U32, sources: I64, row: int) -> bool:
     return True
 
 
-def breadth_first(links: U32, entries: int) -> I64:
-    """Order the rows that can be reached from the first ``entries`` by breadth-first distance.
+def breadth_first(links: U32, first: I64) -> I64:
+    """Order the rows that can be reached from some by breadth-first distance.
 
     Neighbours then lie near each other in memory: 5 to 8 % of a walk at a million rows.
     """
-    return np.concatenate(list(_frontiers(links, entries)))
+    return np.concatenate([first[:0], *_frontiers(links, first)])
 
 
-def _frontiers(links: U32, entries: int) -> Iterator[I64]:
+def _frontiers(links: U32, first: I64) -> Iterator[I64]:
     seen = np.zeros(len(links), bool)
-    frontier = np.arange(entries, dtype=np.int64)
+    frontier = first
     while len(frontier):
         seen[frontier] = True
         yield frontier
-        linked = links[frontier].ravel()
-        linked = linked[linked != NONE].astype(np.int64)
+        lists = np.asarray(links[frontier])
+        linked = lists[lists < len(links)].astype(np.int64)
         fresh = linked[~seen[linked]]
-        _, first = np.unique(fresh, return_index=True)
-        frontier = fresh[np.sort(first)]
+        _, places = np.unique(fresh, return_index=True)
+        frontier = fresh[np.sort(places)]

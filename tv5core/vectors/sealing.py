@@ -297,11 +297,10 @@ def _write_graph(
 ) -> FileRecord:
     ordered = encoded.keys[links.order]
     meta = {"metric": metric, "pair": pair}
-    padding = record_stride(quantizer.record_size) - quantizer.record_size
     sections: dict[str, npt.NDArray[Any] | SectionStream] = {
         "records": _padded(encoded.records, links.order),
         "links": links.base,
-        "centroids": np.pad(links.centroids, ((0, 0), (0, padding))),
+        "centroids": links.centroids,
         "lists": links.offsets,
         "keys": ordered,
         "by_key": np.argsort(ordered).astype(np.uint32),

@@ -57,7 +57,22 @@ def test_rows_are_linked_to_the_nearest() -> None:
     assert (links.base == nearest[:, None]).any(axis=1).mean() > 0.95
 
 
-def test_old_rows_of_another_width_are_built_alike() -> None:
+def test_short_rows_are_linked_by_direction() -> None:
+    """By inner product the longest rows would be everyone's candidates: 0.78 here."""
+    directions = grouped(8_000, groups=300)
+    lengths = np.random.default_rng(3).uniform(0.3, 3, (8_000, 1)).astype(np.float32)
+    index = VectorIndex.build(directions * lengths, metric="ip")
+    sealed = index._rows.snapshot.sealed
+    assert sealed is not None
+    near = directions[sealed.keys]
+    short = np.flatnonzero(lengths[sealed.keys, 0] < 1)
+    similar = near[short] @ near.T
+    similar[np.arange(len(short)), short] = -1
+    links = np.asarray(sealed.links)[short]
+    assert (links == similar.argmax(axis=1)[:, None]).any(axis=1).mean() > 0.95
+
+
+def test_rows_whose_rotation_pads_are_built_alike() -> None:
     """Where the rotation pads, stored rows are not rotated; the codes are."""
     vectors = grouped(2_000, dim=50)
     index = VectorIndex.build(vectors, connectivity=8, expansion_add=64)
@@ -67,7 +82,7 @@ def test_old_rows_of_another_width_are_built_alike() -> None:
 
 
 def test_equal_rows_do_not_make_long_lists() -> None:
-    vectors = np.repeat(grouped(40), 500, axis=0)
+    vectors = np.repeat(grouped(4), 5_000, axis=0)  # 312 entries of each
     links = built(vectors)
     assert np.diff(links.offsets.astype(np.int64)).max() <= 192
     assert len(breadth_first(links.base, np.arange(int(links.offsets[-1])))) == 20_000

@@ -386,5 +386,5 @@ def test_inner_product_over_lengths_that_differ() -> None:
     found, _, _ = part.graph.walk(snapshot.quantizer.prepare(queries), 64, 64)
     rescored, _ = part.rows.rescore(queries, found, 10)
     exact, _ = part.rows.scan(queries, 10)
-    # 0.77 here (0.53 by distance, when links were first chosen by it); the planner would scan so few rows and not show it.
+    # 0.77 here (0.53 by distance, when that was tried); the planner would scan so few rows.
     assert recall_at_k(rescored.astype(np.int64), exact.astype(np.int64)) > 0.65

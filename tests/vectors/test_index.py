@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests.vectors.conftest import F32, brute_force, clustered
@@ -357,6 +360,37 @@ def test_closed_index_says_so(vectors: F32) -> None:
         pass
     with pytest.raises(errors.ClosedError):
         index.search(vectors[0])
+
+
+class ClosesWhenRead:
+    """An argument during whose reading another thread closes the index."""
+
+    def __init__(self, index: VectorIndex, value: npt.NDArray[Any]) -> None:
+        self._index, self._value = index, value
+
+    def __array__(self, *_: object, **__: object) -> npt.NDArray[Any]:
+        self._index.close()
+        return self._value
+
+
+def test_an_index_closed_during_a_call_says_so(vectors: F32, tmp_path: Path) -> None:
+    """It does not say that it knows no key, answer from no rows or publish a sealing."""
+    calls: list[Callable[[VectorIndex], object]] = [
+        lambda index: index.search(ClosesWhenRead(index, vectors[0])),
+        lambda index: index.calibrate(ClosesWhenRead(index, vectors[:5])),
+        lambda index: index.remove(ClosesWhenRead(index, np.asarray([3]))),
+        lambda index: index.add(ClosesWhenRead(index, vectors[:1]), [3]),
+        lambda index: index.seal(lambda *_: index.close()),
+    ]
+    for place, call in enumerate(calls):
+        path = tmp_path / str(place)
+        index = VectorIndex.build(vectors[:50], path=path)
+        files = sorted(p.name for p in path.iterdir())
+        with pytest.raises(errors.ClosedError):
+            call(index)
+        assert sorted(p.name for p in path.iterdir()) == files
+        with VectorIndex.open(path) as again:
+            assert set(again.keys()) == set(range(50))
 
 
 def test_memory_adds_up(index: VectorIndex, vectors: F32) -> None:

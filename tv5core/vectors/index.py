@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -352,6 +353,7 @@ class VectorIndex:
             raise InvalidInputError(f"expected k >= 1, got {k!r}")
         settings = self._chosen(expansion_search, oversampling, error_bound)
         snapshot = self._rows.snapshot
+        self._check_open()  # again: closing leaves no rows, and finding none of them is no answer
         parts = _restricted(snapshot, allow)
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
         run = partial(search, snapshot.quantizer, parts, k=int(k), settings=settings, exact=exact)
@@ -428,7 +430,7 @@ class VectorIndex:
         return cheapest_settings(part, prepared, ready, truth, target_recall)
 
     def _store(self, settings: SearchSettings) -> None:
-        with self._lock:
+        with self._changing():
             self._settings = settings
             if self._manifest is not None and self._path is not None:
                 manifest = msgspec.structs.replace(self._manifest, settings=settings)
@@ -458,7 +460,7 @@ class VectorIndex:
         ready = self._ready(np.asarray(vectors))
         named = check_keys(keys, len(ready))
         if len(named):
-            with self._lock:
+            with self._changing():
                 self._rows.put(ready, named)
 
     def remove(self, keys: npt.ArrayLike) -> None:
@@ -473,7 +475,7 @@ class VectorIndex:
         self._check_writable()
         given = np.asarray(keys)
         named = check_keys(given, given.size)
-        with self._lock:
+        with self._changing():
             lost = self._rows.missing(named)
             if lost:
                 raise UnknownIdError(f"expected known keys, got {lost[:5]} ({len(lost)} unknown)")
@@ -495,14 +497,14 @@ class VectorIndex:
         """
         self._check_writable()
         with self._sealing:
-            with self._lock:
+            with self._changing():
                 snapshot = self._rows.watch()
             try:
                 if snapshot.live:
                     blocks = partial(live_blocks, snapshot)
                     self._seal_blocks(blocks, snapshot.live, progress)
                 else:
-                    with self._lock:
+                    with self._changing():
                         self._rows.swap(None)
             finally:
                 self._rows.unwatch()
@@ -522,7 +524,7 @@ class VectorIndex:
             )
             # These bytes were checksummed while they were written, a moment ago.
             sealed = SealedGraph.open(*files, verify=False)
-            with self._lock:
+            with self._changing():
                 self._save(files, records)
                 self._rows.swap(sealed)
 
@@ -571,6 +573,13 @@ class VectorIndex:
         self._check_open()
         if self._read_only:
             raise ReadOnlyError("expected a writable index, got one opened with read_only=True")
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock over an index that nobody closed before it was taken."""
+        with self._lock:
+            self._check_writable()
+            yield
 
     def _ready(self, vectors: npt.NDArray[Any]) -> F32:
         check = unit_vectors if self._metric == "cosine" else check_vectors

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -377,6 +378,7 @@ def test_an_index_closed_during_a_call_says_so(vectors: F32, tmp_path: Path) -> 
     """It does not say that it knows no key, answer from no rows or publish a sealing."""
     calls: list[Callable[[VectorIndex], object]] = [
         lambda index: index.search(ClosesWhenRead(index, vectors[0])),
+        lambda index: index.settings_for(ClosesWhenRead(index, vectors[:5])),
         lambda index: index.calibrate(ClosesWhenRead(index, vectors[:5])),
         lambda index: index.remove(ClosesWhenRead(index, np.asarray([3]))),
         lambda index: index.add(ClosesWhenRead(index, vectors[:1]), [3]),
@@ -391,6 +393,37 @@ def test_an_index_closed_during_a_call_says_so(vectors: F32, tmp_path: Path) -> 
         assert sorted(p.name for p in path.iterdir()) == files
         with VectorIndex.open(path) as again:
             assert set(again.keys()) == set(range(50))
+
+
+def test_an_index_closed_while_settings_are_chosen_keeps_none(
+    vectors: F32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = VectorIndex.build(vectors[:50])
+    before = index.settings
+
+    def choose(*_: object) -> SearchSettings:
+        index.close()
+        return SearchSettings(recall=0.5)
+
+    monkeypatch.setattr(index, "settings_for", choose)
+    with pytest.raises(errors.ClosedError):
+        index.calibrate(vectors[:5])
+    assert index.settings == before
+
+
+def test_an_index_closed_while_a_sealing_waits_says_so(
+    vectors: F32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = VectorIndex.build(vectors[:50])
+
+    @contextmanager
+    def another() -> Iterator[None]:
+        index.close()
+        yield
+
+    monkeypatch.setattr(index, "_sealing", another())
+    with pytest.raises(errors.ClosedError):
+        index.seal()
 
 
 def test_memory_adds_up(index: VectorIndex, vectors: F32) -> None:

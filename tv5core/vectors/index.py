@@ -352,8 +352,7 @@ class VectorIndex:
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InvalidInputError(f"expected k >= 1, got {k!r}")
         settings = self._chosen(expansion_search, oversampling, error_bound)
-        snapshot = self._rows.snapshot
-        self._check_open()  # again: closing leaves no rows, and finding none of them is no answer
+        snapshot = self._opened()
         parts = _restricted(snapshot, allow)
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
         run = partial(search, snapshot.quantizer, parts, k=int(k), settings=settings, exact=exact)
@@ -419,7 +418,7 @@ class VectorIndex:
                 f"expected queries, 0 < target_recall <= 1 and k >= 1, got {len(ready)} queries, "
                 f"{target_recall} and {k}"
             )
-        snapshot = self._rows.snapshot
+        snapshot = self._opened()
         walked = [part for part in snapshot.parts if part.graph is not None and part.count]
         if not walked or snapshot.quantizer is None:
             return SearchSettings(recall=1.0)  # what is scanned needs no pool
@@ -497,7 +496,7 @@ class VectorIndex:
         """
         self._check_writable()
         with self._sealing:
-            with self._changing():
+            with self._lock:
                 snapshot = self._rows.watch()
             try:
                 if snapshot.live:
@@ -573,6 +572,12 @@ class VectorIndex:
         self._check_open()
         if self._read_only:
             raise ReadOnlyError("expected a writable index, got one opened with read_only=True")
+
+    def _opened(self) -> Snapshot:
+        """Return the present state, unless the index was closed before: no rows are no answer."""
+        snapshot = self._rows.snapshot
+        self._check_open()
+        return snapshot
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

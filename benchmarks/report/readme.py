@@ -75,7 +75,7 @@ def _measured_on(run: Run) -> str:
 def _lost(run: Run) -> str:
     found = grouped(loss for loss in losses(run) if not loss.peer.startswith("tv5core"))
     if not found:
-        return f"No other library beats {OURS} in any figure of the full report.\n"
+        return f"No other library of this run beats {OURS} in any figure of the full report.\n"
     told = "".join(f"- {_told(group)}\n" for group in found[:_WORST])
     more = len(found) - _WORST
     rest = f"- {more} more figures in the full report\n" if more > 0 else ""

@@ -115,9 +115,8 @@ class _Growing:
         def find(at: int) -> None:
             end = min(at + _CHUNK, stop)
             ready = self.source.prepared(self.entries.order[at:end])
-            candidates[at - start : end - start] = self.walker.walk(ready, self.width, self.width)[
-                0
-            ]
+            found, _, _ = self.walker.walk(ready, self.width, self.width)
+            candidates[at - start : end - start] = found
 
         def choose(at: int) -> None:
             self.linker.choose(candidates[at - start : at - start + _CHUNK], at)

@@ -138,11 +138,12 @@ from tv5core.errors import CatalogError, DiskFullError
 from tv5core.store import meta
 from tv5core.store.environment import Environment
 env = Environment.acquire(Path(sys.argv[1]), writable=True)
+value = b"x" * (8 << 20)  # made once: Python itself must not run out of address space below
 def put(i):
-    env.write(lambda txn: meta.set_checkpoint(txn, f"key{i}", b"x" * (8 << 20)))
+    env.write(lambda txn: meta.set_checkpoint(txn, f"key{i}", value))
 def get(i):
     with env.read() as txn:
-        return meta.checkpoint(txn, f"key{i}") == b"x" * (8 << 20)
+        return meta.checkpoint(txn, f"key{i}") == value
 put(0)
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (160 << 20), resource.RLIM_INFINITY))

@@ -11,7 +11,8 @@ from cpython.buffer cimport (
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
-from libc.stdlib cimport calloc, free, malloc
+from libc.math cimport INFINITY
+from libc.stdlib cimport free, malloc
 from tv5 cimport *
 
 cdef extern from "<stdlib.h>" nogil:
@@ -19,7 +20,7 @@ cdef extern from "<stdlib.h>" nogil:
 
 import numpy as np
 
-from tv5core.kernels._shared import Prepared
+from tv5core.kernels._shared import Prepared, mean_rescale
 
 _EMPTY = np.empty
 _F32, _I32, _U32, _U8 = (np.dtype(t) for t in ("float32", "int32", "uint32", "uint8"))
@@ -543,7 +544,7 @@ cdef class Scratch:
     def __cinit__(self, size_t rows, size_t degree, size_t probes):
         self.memory.lists = <uint64_t *>malloc(probes * sizeof(uint64_t))
         self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
-        self.memory.marks = <uint8_t *>calloc(rows, 1)
+        self.memory.marks = <uint8_t *>malloc((rows + 7) // 8)
         self.memory.fresh = <uint32_t *>malloc(2 * (degree + 1) * sizeof(uint32_t))
         self.values = <int8_t *>aligned_alloc(64, TV5_MAX_DIM)
         self.turned = <float *>aligned_alloc(64, TV5_MAX_DIM * sizeof(float))
@@ -629,17 +630,18 @@ cdef class NativeGraph:
         each_once(self.graph.offsets, self.graph.lists + 1, "offsets")
         within(self.graph.offsets[0], 0, 0, "the first offset")
         within(self.graph.offsets[self.graph.lists], 1, self.graph.rows, "the last offset")
+        self.graph.spread = mean_rescale(records, bits)
 
     @property
     def scratch_bytes(self):
         """Bytes kept for walking threads."""
         return sum(
-            self.graph.rows + TV5_SCRATCH_LAYOUT + 8 * (self.graph.degree + self.graph.probes)
+            self.graph.rows // 8 + TV5_SCRATCH_LAYOUT + 8 * (self.graph.degree + self.graph.probes)
             + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + 5 * TV5_MAX_DIM
             for scratch in self.idle
         )
 
-    def walk(self, prepared, expansion_search, k, allow=None):
+    def walk(self, prepared, expansion_search, k, allow=None, nearest=None, bound=None):
         cdef PreparedView p = PreparedView(prepared)
         cdef Best best = Best(p.count, k)
         cdef tv5_walk_options options
@@ -648,11 +650,9 @@ cdef class NativeGraph:
         cdef Py_ssize_t i
         cdef tv5_walk_query query
         cdef tv5_best to
-        within(expansion_search, 1, 1 << 30, "expansion_search")
         same(64 * self.graph.words, p.bits, "bits of the queries")
-        # A pool never holds more than all rows.
-        options.expansion_search, options.k = min(expansion_search, self.graph.rows), best.k
-        options.allow = NULL
+        options = self._options(expansion_search, best.k, best.k if nearest is None else nearest,
+                                bound)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
             options.allow = bitmap(a, self.graph.rows)
@@ -689,6 +689,19 @@ cdef class NativeGraph:
                                       <float *>o.buffer.buf + i * m)
         return out
 
+    cdef tv5_walk_options _options(self, Py_ssize_t pool, Py_ssize_t k, Py_ssize_t nearest,
+                                   bound) except *:
+        cdef tv5_walk_options options
+        within(pool, 1, 1 << 30, "expansion_search")
+        within(nearest, 1, k, "nearest")
+        # A pool never holds more than all rows.
+        options.expansion_search, options.k = min(pool, self.graph.rows), k
+        options.nearest, options.allow = nearest, NULL
+        options.bound = INFINITY if bound is None else bound
+        if not options.bound >= 0:
+            raise ValueError(f"expected bound >= 0, got {bound}")
+        return options
+
     cdef Scratch _scratch(self, tv5_walk_options options):
         cdef Scratch scratch
         # list.pop and append are atomic under the GIL: no two threads share a scratch.
@@ -717,10 +730,7 @@ cdef class NativeGraph:
         cdef View s
         cdef const float *moved = NULL
         cdef tv5_candidates those
-        cdef float most = 0
         same(r.rotation.dim, q.size(1), "dimensions")
-        if bound is not None:
-            most = bound
         if shift is not None:
             s = view(shift, "shift", 1, c'f')
             same(r.rotation.bits, s.size(0), "length of shift")
@@ -729,10 +739,8 @@ cdef class NativeGraph:
              "dimensions of the stored rows")
         same(self.graph.rows, stored.rows.count, "stored rows")
         same(64 * self.graph.words, r.rotation.bits, "bits of the rotation")
-        within(expansion_search, 1, 1 << 30, "expansion_search")
         within(candidates, 1, 1 << 30, "candidates")
-        options.expansion_search, options.k = min(expansion_search, self.graph.rows), candidates
-        options.allow = NULL
+        options = self._options(expansion_search, candidates, min(best.k, candidates), bound)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
             options.allow = bitmap(a, self.graph.rows)
@@ -754,7 +762,7 @@ cdef class NativeGraph:
                              scratch.estimates)
                 those.rows, those.count, those.reach = scratch.candidates, options.k, NULL
                 if bounded:
-                    kernels.extend(&self.graph, &query, most, scratch.candidates, options.k,
+                    kernels.extend(&self.graph, &query, options.bound, scratch.candidates, options.k,
                                    scratch.estimates)
                     those.reach = scratch.estimates
                 kernels.rescore(&stored.rows, exact, &those, &to)

@@ -14,6 +14,7 @@ cdef extern from "tv5/walk.h" nogil:
         const uint8_t *centroids
         const uint32_t *offsets
         uint32_t rows, words, degree, lists, stride, probes
+        float spread
 
     ctypedef struct tv5_walk_query:
         const int8_t *values
@@ -28,10 +29,10 @@ cdef extern from "tv5/walk.h" nogil:
         uint64_t *kept
         uint64_t *lists
         uint32_t *fresh
-        uint8_t epoch
 
     ctypedef struct tv5_walk_options:
-        uint32_t expansion_search, k
+        uint32_t expansion_search, k, nearest
+        float bound
         const uint8_t *allow
 
 cdef extern from "tv5/link.h" nogil:

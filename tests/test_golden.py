@@ -40,9 +40,10 @@ def ask(catalog: Catalog, kind: str, told: dict[str, Any]) -> None:
     titles = [msgspec.convert(t, Title) for t in told["titles"]]
     assert catalog.get_many(list(catalog.ids())) == titles
     facts = catalog.info()
-    # Settings have gained a member in format 3, which is None where nothing chose it.
-    if "error_bound" not in told["facts"]["settings"]:
-        assert facts["settings"].pop("error_bound") is None
+    # Settings have gained a member, and lost one, without which more is rescored.
+    told["facts"]["settings"].pop("error_bound", None)
+    if "reach" not in told["facts"]["settings"]:
+        assert facts["settings"].pop("reach") is None
     assert {name: facts[name] for name in told["facts"]} == told["facts"]
     alias, owners = told["alias"]
     assert owners

@@ -9,13 +9,13 @@ import numpy as np
 
 from benchmarks.peers.base import CONNECTIVITY, F32, I64, Mask, Peer, Setting, Shape
 
-_POOLS = (
-    *(16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 144, 160, 176, 192, 208),
-    *(224, 240, 256, 320, 384, 512, 640, 768, 1_024, 1_536, 2_048),
-)
+_POOLS = (32, 64, 96, 128, 192, 256, 512, 1_024, 2_048)
 EXPANSION_ADD = 64  # tv5core's default
-_BOUNDS = (1.0, 1.5, 1.75, 2.0, 2.5)
-_OVERSAMPLING = 64.0  # what is rescored is left to the bound
+_REACHES = (
+    *(1.0, 1.25, 1.5, 1.75, 2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0, 3.25, 3.5),
+    *(4.0, 5.0),
+)
+_OVERSAMPLING = 64.0  # what is rescored is left to the reach
 
 
 class Tv5core(Peer):
@@ -79,17 +79,18 @@ class Tv5core(Peer):
         self._index = VectorIndex.open(folder / "index")
 
     def settings(self, k: int) -> list[list[Setting]]:
-        """Return a ladder of pools for each bound on what is rescored of them."""
+        """Return a ladder of reaches for each pool."""
         return [
             [
                 {
                     "expansion_search": float(pool),
                     "oversampling": min(_OVERSAMPLING, pool / k),
-                    "error_bound": bound,
+                    "reach": reach,
                 }
-                for pool in _scaled(k)
+                for reach in _REACHES
             ]
-            for bound in _BOUNDS
+            for pool in _POOLS
+            if pool >= k
         ]
 
     def search(self, queries: F32, k: int, setting: Setting) -> I64:
@@ -99,7 +100,7 @@ class Tv5core(Peer):
             k,
             expansion_search=int(setting["expansion_search"]),
             oversampling=setting["oversampling"],
-            error_bound=setting["error_bound"],
+            reach=setting["reach"],
             threads=self.threads,
         ).keys
         return keys
@@ -115,7 +116,7 @@ class Tv5core(Peer):
             k,
             expansion_search=int(setting["expansion_search"]),
             oversampling=setting["oversampling"],
-            error_bound=setting["error_bound"],
+            reach=setting["reach"],
             allow=allowed,
         ).keys
         return keys
@@ -139,8 +140,3 @@ class Tv5core(Peer):
         """Unmap it."""
         if self._index is not None:
             self._index.close()
-
-
-def _scaled(k: int) -> list[int]:
-    """Return the pools that hold k."""
-    return [pool for pool in _POOLS if pool >= k]

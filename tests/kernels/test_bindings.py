@@ -222,6 +222,10 @@ def test_refuses_walks(native):
         (ready, 0, 5),
         (ready, 5, 0),
         (ready, 5, 5, np.zeros(2, np.uint8)),
+        (ready, 5, 5, None, 0),
+        (ready, 5, 5, None, 6),
+        (ready, 5, 5, None, 5, -0.1),
+        (ready, 5, 5, None, 5, np.nan),
     ]:
         with pytest.raises(ValueError, match=r"expected .* got"):
             graph.walk(*given)

@@ -178,27 +178,69 @@ def graph_of(rng, floats, n, words, degree, lists, flavour):
     k=st.integers(1, 40),
     density=DENSITIES,
     flavour=FINITE,
+    nearest=st.integers(1, 40),
+    bound=st.sampled_from([None, 0.0, 0.2, 1.0, 5.0, np.inf]),
     seed=SEEDS,
 )
 @many
 def test_walk(
-    native, twin, same, floats, words, n, degree, lists, queries, pool, k, density, flavour, seed
+    native,
+    twin,
+    same,
+    floats,
+    words,
+    n,
+    degree,
+    lists,
+    queries,
+    pool,
+    k,
+    density,
+    flavour,
+    nearest,
+    bound,
+    seed,
 ):
     rng = np.random.default_rng(seed)
     parts = graph_of(rng, floats, n, words, degree, lists, flavour)
     ready = prepared(rng, floats, queries, words, "normal")
-    allow = bitmap(rng, n, density)
-    want = twin.graph(*parts).walk(ready, pool, k, allow)
-    same(native.graph(*parts).walk(ready, pool, k, allow), want)
+    given = ready, pool, k, bitmap(rng, n, density), min(nearest, k), bound
+    same(native.graph(*parts).walk(*given), twin.graph(*parts).walk(*given))
 
 
-def test_walk_again(native, twin, same, floats):
-    """Marks are one byte a row: walks beyond the 255th start over without mistaking any."""
+def test_walk_again(native, same, floats):
+    """What one walk leaves behind does not change the next."""
     rng = np.random.default_rng(5)
     parts = graph_of(rng, floats, 60, 1, 6, 1, "integers")
-    ready = prepared(rng, floats, 600, 1, "normal")
-    want = twin.graph(*parts).walk(ready, 8, 4)
-    same(native.graph(*parts).walk(ready, 8, 4), want)
+    ready = prepared(rng, floats, 50, 1, "normal")
+    graph = native.graph(*parts)
+    first = graph.walk(ready, 8, 4)
+    same(graph.walk(ready, 8, 4), first)
+    for i in range(50):
+        one = native.graph(*parts).walk(Prepared(*[part[i : i + 1] for part in ready]), 8, 4)
+        same(one, tuple(part[i : i + 1] for part in first))
+
+
+def test_a_walk_ends_out_of_reach(native, floats):
+    """Nothing further behind the answer asked for than the bound allows is returned or read on."""
+    rng = np.random.default_rng(8)
+    some, links, centroids, offsets, _, bits = graph_of(rng, floats, 3_000, 4, 8, 9, "normal")
+    factors = np.tile(np.array([0, 0.05], np.float32), (len(some), 1))
+    some[:, bits // 8 : bits // 8 + 8] = factors.view(np.uint8)
+    graph = native.graph(some, links, centroids, offsets, 1, bits)
+    ready = prepared(rng, floats, 20, 4, "normal")
+    ready = ready._replace(scale=np.full(20, 0.02, np.float32))
+    all_rows, every, read = graph.walk(ready, 400, 400)
+    rows, scores, less = graph.walk(ready, 400, 400, None, 5, 2.0)
+    error = graph.reach(ready, all_rows, np.zeros_like(every), 2.0)[:, :1]
+    assert less.sum() < 0.9 * read.sum()
+    for i in range(20):
+        there = rows[i] != NONE
+        assert 5 <= there.sum() < 400
+        assert (scores[i][there] >= scores[i][4] - error[i] * 1.0001).all()
+    wide = graph.walk(ready, 400, 400, None, 5, 1e9)
+    np.testing.assert_array_equal(wide[0], all_rows)
+    np.testing.assert_array_equal(wide[2], read)
 
 
 def test_links_out_of_range(native, floats):
@@ -260,7 +302,7 @@ def test_fused_search(
     same(found, twin.graph(*parts).search(*given))
     bounded = graph.search(*given, bound=0.5)
     same(bounded, twin.graph(*parts).search(*given, bound=0.5))
-    some, estimates, _ = graph.walk(ready, pool, candidates, allow)
+    some, estimates, _ = graph.walk(ready, pool, candidates, allow, min(k, candidates), 0.5)
     reach = graph.reach(ready, some, estimates, 0.5)
     same((reach,), (twin.graph(*parts).reach(ready, some, estimates, 0.5),))
     same(bounded, native.rescore(rows, scales, probes, some, k, reach))

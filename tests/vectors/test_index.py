@@ -60,6 +60,17 @@ def test_calibration_prefers_less_work(index: VectorIndex, queries: F32) -> None
     assert low.expansion_search < high.expansion_search
 
 
+def test_a_walk_that_reaches_less_far_finds_less(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors)
+    truth = index.search(queries, exact=True).keys
+    wide = {"expansion_search": 256, "oversampling": 25.6}
+    endless = index.search(queries, **wide)
+    found = [index.search(queries, **wide, reach=reach).keys for reach in (0, 1, 2, 1_000)]
+    recalls = [recall_at_k(keys, truth) for keys in found]
+    assert recalls[0] < recalls[1] < recalls[2] <= recalls[3]
+    np.testing.assert_array_equal(found[3], endless.keys)
+
+
 def test_calibration_out_of_reach_says_so(vectors: F32, queries: F32) -> None:
     # A row that nothing links to cannot be found by walking: cut the graph in two.
     index = VectorIndex.build(vectors[:3000], connectivity=2, expansion_add=1)
@@ -351,6 +362,8 @@ def test_bad_options_are_refused(index: VectorIndex, vectors: F32) -> None:
         lambda: VectorIndex.build(vectors[:3], connectivity=1),
         lambda: VectorIndex.empty(5000),
         lambda: SearchSettings(oversampling=0),
+        lambda: SearchSettings(reach=-0.1),
+        lambda: index.search(query, reach=float("nan")),
     ):
         with pytest.raises(errors.InvalidInputError, match="expected"):
             call()

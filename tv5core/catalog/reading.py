@@ -126,7 +126,7 @@ class CatalogReader:
         chosen = self._store.meta.text_settings if text else None
         if chosen is None:
             return {}
-        names = ("expansion_search", "oversampling", "error_bound")
+        names = ("expansion_search", "oversampling", "reach")
         return {name: chosen[name] for name in names if name in chosen}
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:

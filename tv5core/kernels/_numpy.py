@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.kernels._numpy_links import linker
-from tv5core.kernels._shared import F32, I32, LANES, NONE, U8, U32, Prepared, Rows
+from tv5core.kernels._shared import F32, I32, LANES, NONE, U8, U32, Prepared, Rows, mean_rescale
 
 __all__ = [
     "NAME",
@@ -292,6 +292,30 @@ def _stack(found: list[tuple[U32, F32]], k: int) -> tuple[U32, F32]:
     return np.stack([ids for ids, _ in found]), np.stack([scores for _, scores in found])
 
 
+_Entry = tuple[np.float32, int]
+
+
+def _in_reach(
+    pool: list[_Entry], best: list[_Entry], reach: tuple[int, np.float32] | None
+) -> list[_Entry]:
+    """Return the entries no further behind the answer of a rank than reach allows."""
+    if reach is None or len(best) < reach[0]:
+        return pool
+    least = -best[reach[0] - 1][0] - reach[1]
+    return [entry for entry in pool if -entry[0] >= least]
+
+
+def _first(
+    pool: list[_Entry],
+    best: list[_Entry],
+    reach: tuple[int, np.float32] | None,
+    expanded: set[int],
+) -> int | None:
+    """Return the best row in reach that is not expanded."""
+    near = _in_reach(pool, best, reach)
+    return next((row for _, row in near if row not in expanded), None)
+
+
 class NumpyGraph:
     """A sealed graph, walked in place.
 
@@ -318,6 +342,7 @@ class NumpyGraph:
         width = bits // 8 + 8
         self._records, self._links = records[:, :width], links
         self._centroids, self._offsets, self._probes = centroids[:, :width], offsets, probes
+        self._spread = np.float32(mean_rescale(records, bits))
 
     @property
     def scratch_bytes(self) -> int:
@@ -325,12 +350,22 @@ class NumpyGraph:
         return 0
 
     def walk(
-        self, prepared: Prepared, expansion_search: int, k: int, allow: U8 | None = None
+        self,
+        prepared: Prepared,
+        expansion_search: int,
+        k: int,
+        allow: U8 | None = None,
+        nearest: int | None = None,
+        bound: float | None = None,
     ) -> tuple[U32, F32, I32]:
         """Walk best-first; see :class:`tv5core.kernels.Graph`."""
         found, visited = [], []
+        slack = np.full(len(prepared.values), np.inf, np.float32)
+        if bound is not None and bound < math.inf:
+            slack = self._units(prepared, bound) * self._spread
         for i in range(len(prepared.values)):
-            rows, scores, seen = self._walk_one(prepared, i, expansion_search, k, allow)
+            reach = (nearest or k, slack[i]) if slack[i] < math.inf else None
+            rows, scores, seen = self._walk_one(prepared, i, expansion_search, k, allow, reach)
             found.append(_with_base(_best(rows, scores, k), prepared.base[i]))
             visited.append(seen)
         return *_stack(found, k), np.asarray(visited, np.int32)
@@ -351,20 +386,26 @@ class NumpyGraph:
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore; see :class:`tv5core.kernels.Graph`."""
         ready = prepare(queries, center, signs)
-        found, estimates, _ = self.walk(ready, expansion_search, candidates, allow)
+        nearest = min(k, candidates)
+        found, estimates, _ = self.walk(ready, expansion_search, candidates, allow, nearest, bound)
         exact = queries if shift is None else rotate(queries, center, signs) + shift
         reach = None if bound is None else self.reach(ready, found, estimates, bound)
         return rescore(rows, scales, exact, found, k, reach)
 
     def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:
         """Tell how high scores may lie; see :class:`tv5core.kernels.Graph`."""
-        squares = (prepared.values.astype(np.int32) ** 2).sum(axis=1, dtype=np.int32)
-        lengths = np.sqrt(squares.astype(np.float32)) * prepared.scale
-        unit = np.float32(bound) * (_ERROR * lengths)
+        unit = self._units(prepared, bound)
         there = np.where(rows == NONE, 0, rows)
         rescale = np.ascontiguousarray(self._records[:, -4:]).view(np.float32)[:, 0]
         reach: F32 = np.where(rows == NONE, estimates, estimates + unit[:, None] * rescale[there])
         return reach
+
+    def _units(self, prepared: Prepared, bound: float) -> F32:
+        """Return so many standard deviations of the error of a row whose factor is 1."""
+        squares = (prepared.values.astype(np.int32) ** 2).sum(axis=1, dtype=np.int32)
+        lengths = np.sqrt(squares.astype(np.float32)) * prepared.scale
+        unit: F32 = np.float32(bound) * (_ERROR * lengths)
+        return unit
 
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
         return _estimates(self._records[rows], prepared, i)
@@ -378,14 +419,21 @@ class NumpyGraph:
         return np.concatenate(rows)
 
     def _walk_one(
-        self, prepared: Prepared, i: int, size: int, k: int, allow: U8 | None
+        self,
+        prepared: Prepared,
+        i: int,
+        size: int,
+        k: int,
+        allow: U8 | None,
+        reach: tuple[int, np.float32] | None,
     ) -> tuple[U32, F32, int]:
         entries = self._enter(prepared, i)
         visited = {int(row) for row in entries}
         # Entries are (-score, row): ascending order is descending score, ascending row.
-        pool: list[tuple[np.float32, int]] = []
+        pool: list[_Entry] = []
         expanded: set[int] = set()
-        kept: list[tuple[np.float32, int]] = []
+        kept: list[_Entry] = []
+        best = pool if allow is None else kept
         for found in zip(-self._score(prepared, i, entries), entries.tolist(), strict=True):
             insort(pool, found)
             del pool[size:]
@@ -396,7 +444,7 @@ class NumpyGraph:
         fresh: list[int] = []
         while True:
             coming = [] if following is None else self._gather(following, visited)
-            following = next((e[1] for e in pool if e[1] not in expanded), None)
+            following = _first(pool, best, reach, expanded)
             if following is not None:
                 expanded.add(following)
             rows = np.asarray(fresh, np.uint32)
@@ -405,9 +453,9 @@ class NumpyGraph:
                 del pool[size:]
                 self._keep(kept, found, k, allow)
             fresh = coming
-            if following is None and not fresh and all(e[1] in expanded for e in pool):
+            if following is None and not fresh and _first(pool, best, reach, expanded) is None:
                 break
-        best = pool if allow is None else kept
+        best = _in_reach(best, best, reach)
         ids = np.asarray([e[1] for e in best], np.uint32)
         read = len(visited) + len(self._centroids)
         return ids, np.asarray([-e[0] for e in best], np.float32), read
@@ -420,9 +468,7 @@ class NumpyGraph:
         return fresh
 
     @staticmethod
-    def _keep(
-        kept: list[tuple[np.float32, int]], entry: tuple[np.float32, int], k: int, allow: U8 | None
-    ) -> None:
+    def _keep(kept: list[_Entry], entry: _Entry, k: int, allow: U8 | None) -> None:
         if allow is not None and allow[entry[1] >> 3] >> (entry[1] & 7) & 1:
             insort(kept, entry)
             del kept[k:]

@@ -20,6 +20,7 @@ __all__ = [
     "Linker",
     "Prepared",
     "Rows",
+    "mean_rescale",
 ]
 
 LANES = 32
@@ -33,6 +34,19 @@ U32 = npt.NDArray[np.uint32]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int8] | npt.NDArray[np.float16] | npt.NDArray[np.float32]
+
+_SAMPLE = 32
+
+
+def mean_rescale(records: U8, bits: int) -> float:
+    """Return the mean ``f_rescale`` of some records, spread evenly.
+
+    An estimate's error grows with it. It differs little from row to row where all have one
+    length, and each row looked at is a page read from disk, so a few must do.
+    """
+    places = np.linspace(0, len(records) - 1, min(_SAMPLE, len(records))).astype(np.int64)
+    factors = np.ascontiguousarray(records[places, bits // 8 + 4 : bits // 8 + 8])
+    return float(factors.view(np.float32).mean(dtype=np.float64))
 
 
 class Prepared(NamedTuple):
@@ -97,7 +111,13 @@ class Graph(Protocol):
         """Bytes kept for walking threads."""
 
     def walk(
-        self, prepared: Prepared, expansion_search: int, k: int, allow: U8 | None = None
+        self,
+        prepared: Prepared,
+        expansion_search: int,
+        k: int,
+        allow: U8 | None = None,
+        nearest: int | None = None,
+        bound: float | None = None,
     ) -> tuple[U32, F32, I32]:
         """Walk best-first and keep the k best estimates of each query.
 
@@ -109,11 +129,16 @@ class Graph(Protocol):
         k : int
         allow : uint8[>= n / 8] or None
             Bitmap; rows outside it are walked through but not returned.
+        nearest : int or None
+            Rank of the answer that ``bound`` is measured from, 1 to k; None: k.
+        bound : float or None
+            Neither look at the neighbours of rows nor return rows whose estimates are more
+            standard deviations of the error behind that answer's. None: look at all of the pool.
 
         Returns
         -------
         rows : uint32[queries, k]
-            NONE where fewer were met.
+            NONE where fewer were met in reach.
         scores : float32[queries, k]
         visited : int32[queries]
             Records read, those of centroids included.
@@ -150,8 +175,9 @@ class Graph(Protocol):
             For stored rows that are rotated: the rotated centre. The exact look takes the query
             that was centred and rotated for the walk, plus this. None: it takes the query itself.
         bound : float or None
-            Pass over candidates that, were their estimates so many standard deviations of the
-            error too low, would still not be among the k best. None: score all.
+            As :meth:`walk` takes it, measured from the k-th answer. Of the candidates, those are
+            passed over that, were their estimates so many standard deviations of the error too
+            low, would still not be among the k best. None: score all.
         """
 
     def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:

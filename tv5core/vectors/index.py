@@ -310,7 +310,7 @@ class VectorIndex:
         *,
         expansion_search: int | None = None,
         oversampling: float | None = None,
-        error_bound: float | None = None,
+        reach: float | None = None,
         allow: npt.ArrayLike | Filter | None = None,
         exact: bool = False,
         threads: int = 1,
@@ -326,10 +326,11 @@ class VectorIndex:
             Rows in the walk's pool (ef of HNSW); more finds more, slower.
         oversampling : float, optional
             Candidates rescored exactly for each answer asked for, at most.
-        error_bound : float, optional
-            Of these, pass over what would not be among the answers were its estimate so many
-            standard deviations too low: 1.5 to 2.5 saves a quarter of them. Where it is left out
-            beside another setting that is given, none is passed over.
+        reach : float, optional
+            Neither walk on from nor rescore rows whose estimates lie more standard deviations of
+            their error behind that of the k-th answer. A wide pool with a reach of 2 to 3 finds as
+            much as a narrow one without, in two thirds of the time: easy queries end early. Where
+            it is left out beside another setting that is given, it has no end.
         allow : array_like or Filter, optional
             Keys or boolean mask as in :meth:`filter`.
         exact : bool
@@ -351,7 +352,7 @@ class VectorIndex:
         ready = self._ready(given[None] if given.ndim == 1 else given)
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InvalidInputError(f"expected k >= 1, got {k!r}")
-        settings = self._chosen(expansion_search, oversampling, error_bound)
+        settings = self._chosen(expansion_search, oversampling, reach)
         snapshot = self._opened()
         parts = _restricted(snapshot, allow)
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
@@ -360,15 +361,15 @@ class VectorIndex:
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
 
     def _chosen(
-        self, pool: int | None, oversampling: float | None, bound: float | None
+        self, pool: int | None, oversampling: float | None, reach: float | None
     ) -> SearchSettings:
-        if pool is None and oversampling is None and bound is None:
+        if pool is None and oversampling is None and reach is None:
             return self._settings
         base = self._settings
         return SearchSettings(
             base.expansion_search if pool is None else pool,
             base.oversampling if oversampling is None else oversampling,
-            error_bound=bound,
+            reach=reach,
         )
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
@@ -425,8 +426,7 @@ class VectorIndex:
         part = walked[0]
         rows, _ = part.rows.scan(ready, k, part.allow)
         truth = np.where(rows == NONE, np.int64(-1), rows.astype(np.int64))
-        prepared = snapshot.quantizer.prepare(ready)
-        return cheapest_settings(part, prepared, ready, truth, target_recall)
+        return cheapest_settings(snapshot.quantizer, part, ready, truth, target_recall)
 
     def _store(self, settings: SearchSettings) -> None:
         with self._changing():

@@ -25,7 +25,7 @@ from tv5core.vectors.head import HeadView
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows
 
-__all__ = ["Part", "SearchSettings", "Snapshot", "search"]
+__all__ = ["Part", "SearchSettings", "Snapshot", "pool_for", "search", "walk"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -36,6 +36,9 @@ _EXACT_ROWS = 2_000
 _READS_PER_ENTRY = 10
 """Records a walk reads for each entry of its pool: 9.8 measured at 100,000 titles, 10.4 at a
 million, apart from those of the lists it begins with."""
+_READS_IN_REACH = 3
+"""The same where reach ends the walk before the pool is full, as it does with settings that were
+calibrated."""
 _SCAN_COST = 0.35
 """A record read in a scan against one read in a walk."""
 _HEAD_CANDIDATES = 100
@@ -53,15 +56,16 @@ class SearchSettings(msgspec.Struct, frozen=True):
         Candidates rescored exactly for each answer asked for.
     recall : float or None
         Recall measured when these settings were calibrated; None where they were not.
-    error_bound : float or None
-        Candidates are passed over that would not be among the answers were their estimates so
-        many standard deviations of the error too low. None: all candidates are rescored.
+    reach : float or None
+        Rows whose estimates lie more standard deviations of the error behind that of the last
+        answer asked for are neither walked on from nor rescored. None: all of the pool is walked
+        on from, and all candidates are rescored.
     """
 
     expansion_search: int = 96
     oversampling: float = 5.0
     recall: float | None = None
-    error_bound: float | None = None
+    reach: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.expansion_search <= 1 << 20:
@@ -70,8 +74,8 @@ class SearchSettings(msgspec.Struct, frozen=True):
             )
         if not 1 <= self.oversampling <= 10_000:
             raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
-        if self.error_bound is not None and not 0 <= self.error_bound <= 1_000:
-            raise InvalidInputError(f"expected error_bound from 0 to 1000, got {self.error_bound}")
+        if self.reach is not None and not 0 <= self.reach <= 1_000:
+            raise InvalidInputError(f"expected reach from 0 to 1000, got {self.reach}")
 
     def candidates(self, k: int) -> int:
         """Return how many rows to rescore for ``k`` answers."""
@@ -170,12 +174,13 @@ def _plan(part: Part, k: int, settings: SearchSettings, exact: bool) -> str:
         return "exact"
     if part.graph is None:
         return "scan"
-    pool = _pool(part, k, settings)
-    walk_reads = min(_READS_PER_ENTRY * pool, len(part.keys))
+    pool = pool_for(part, k, settings)
+    reads = _READS_PER_ENTRY if settings.reach is None else _READS_IN_REACH
+    walk_reads = min(reads * pool, len(part.keys))
     return "scan" if _SCAN_COST * part.count < walk_reads else "walk"
 
 
-def _pool(part: Part, k: int, settings: SearchSettings) -> int:
+def pool_for(part: Part, k: int, settings: SearchSettings) -> int:
     """Widen the pool so that about as many allowed rows pass through it."""
     base = max(settings.expansion_search, settings.candidates(k))
     return min(len(part.keys), math.ceil(base * len(part.keys) / part.count))
@@ -195,30 +200,28 @@ def _search_part(
     elif plan == "scan" or part.graph is None:
         rows, scores = _scan(quantizer, part, queries, k, settings)
     else:
-        rows, scores = _walk(quantizer, part, part.graph, queries, k, settings)
+        rows, scores = walk(quantizer, part, queries, k, settings)
     return _keys(part.keys, rows), scores
 
 
-def _walk(
-    quantizer: Quantizer,
-    part: Part,
-    graph: kernels.Graph,
-    queries: F32,
-    k: int,
-    settings: SearchSettings,
+def walk(
+    quantizer: Quantizer, part: Part, queries: F32, k: int, settings: SearchSettings
 ) -> tuple[U32, F32]:
-    rows, scores = graph.search(
+    """Find the k best rows of a part with a graph by walking it."""
+    if part.graph is None:
+        raise TypeError("expected a part with a graph")
+    rows, scores = part.graph.search(
         quantizer.center,
         quantizer.signs,
         part.rows.values,
         part.rows.scales,
         queries,
-        _pool(part, k, settings),
+        pool_for(part, k, settings),
         settings.candidates(k),
         k,
         part.allow,
         part.rows.shift,
-        settings.error_bound,
+        settings.reach,
     )
     if not _complete(rows):
         # The walk met too few allowed rows for some query, though k exist: scan for those.

@@ -4,6 +4,11 @@
  * around centroids. The lists whose centroids are nearest the query are scanned whole, and the
  * best of their rows are where the walk sets out from. Every row has `degree` links, padded with
  * TV5_NONE. Links at or past `rows` end a list, so that no content of a file leads out of bounds.
+ *
+ * A walk ends when its pool is expanded or, with a bound, when what is left of the pool is out of
+ * reach: further behind the answer of rank `nearest` than so many standard deviations of an
+ * estimate's error (after the adaptive beam search of Al-Jazzazi and others, 2025, which takes a
+ * share of the distance instead).
  */
 #ifndef TV5_WALK_H
 #define TV5_WALK_H
@@ -20,6 +25,7 @@ typedef struct tv5_graph {
     const uint32_t *offsets;  /* lists + 1, ascending: where the rows of each list begin */
     uint32_t rows, words, degree, lists, stride;
     uint32_t probes; /* lists scanned, at least 1 */
+    float spread;    /* mean f_rescale; used with a bound only */
 } tv5_graph;
 
 /* One query, prepared for the asymmetric estimator. */
@@ -30,19 +36,20 @@ typedef struct tv5_walk_query {
     float base;
 } tv5_walk_query;
 
-/* Memory of one walking thread; nothing in it outlives a walk but `marks` and `epoch`. */
+/* Memory of one walking thread; nothing in it outlives a walk. */
 typedef struct tv5_scratch {
     int8_t *layout;  /* TV5_SCRATCH_LAYOUT bytes, 64-byte aligned */
-    uint8_t *marks;  /* rows; marks[r] == epoch where r was visited in this walk */
+    uint8_t *marks;  /* (rows + 7) / 8: bits of rows that this walk has seen */
     uint64_t *pool;  /* expansion_search */
     uint64_t *kept;  /* k; used with a bitmap only */
     uint64_t *lists; /* probes */
     uint32_t *fresh; /* 2 * degree */
-    uint8_t epoch;
 } tv5_scratch;
 
 typedef struct tv5_walk_options {
     uint32_t expansion_search, k;
+    uint32_t nearest;     /* 1 to k */
+    float bound;          /* INFINITY: none */
     const uint8_t *allow; /* bitmap of rows that may be returned, little bit order, or NULL */
 } tv5_walk_options;
 

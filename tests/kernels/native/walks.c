@@ -1,4 +1,5 @@
 /* The walk over random graphs, damaged ones among them. */
+#include <math.h>
 #include <string.h>
 
 #include "support.h"
@@ -49,21 +50,21 @@ static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int da
                        .degree = degree,
                        .lists = lists,
                        .stride = (uint32_t)stride,
-                       .probes = 1 + below(lists)};
+                       .probes = 1 + below(lists),
+                       .spread = 0.5f};
 }
 
 static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *options)
 {
     tv5_scratch scratch = {
         .layout = room(TV5_SCRATCH_LAYOUT),
-        .marks = room(graph->rows),
+        .marks = room((graph->rows + 7) / 8),
         .pool = room(8 * (size_t)options->expansion_search),
         .kept = room(8 * (size_t)options->k),
         .lists = room(8 * (size_t)graph->probes),
         .fresh = room(8 * (size_t)graph->degree),
-        .epoch = 250, /* so that a few walks later it starts over */
     };
-    memset(scratch.marks, 0, graph->rows);
+    memset(scratch.marks, 0xa5, (graph->rows + 7) / 8); /* as another walk left them */
     return scratch;
 }
 
@@ -71,7 +72,7 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
                       int damaged)
 {
     tv5_graph graph = graph_of(1 + below(200), words, 1 + below(16), damaged);
-    tv5_walk_options options = {1 + below(graph.rows), 1 + below(40), NULL};
+    tv5_walk_options options = {1 + below(graph.rows), 1 + below(40), 1, INFINITY, NULL};
     tv5_scratch mine = scratch_of(&graph, &options), other = scratch_of(&graph, &options);
     uint32_t *got = room(4 * options.k), *want = room(4 * options.k);
     float *scores = room(4 * options.k), *scores2 = room(4 * options.k);
@@ -79,8 +80,11 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
         tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f};
         uint32_t visited;
         options.allow = i % 3 ? NULL : bitmap(graph.rows, 40);
-        note("%u rows of %u words, pool %u, k %u, walk %d", (unsigned)graph.rows, (unsigned)words,
-             (unsigned)options.expansion_search, (unsigned)options.k, i);
+        options.nearest = 1 + below(options.k);
+        options.bound = i % 4 ? 0.1f * (float)below(30) : INFINITY;
+        note("%u rows of %u words, pool %u, k %u, bound %g, walk %d", (unsigned)graph.rows,
+             (unsigned)words, (unsigned)options.expansion_search, (unsigned)options.k,
+             (double)options.bound, i);
         visited = table->walk(&graph, &query, &options, &mine, got, scores);
         if (visited != reference->walk(&graph, &query, &options, &other, want, scores2))
             same_bytes("visited rows", "a", "b", 1);

@@ -66,7 +66,8 @@ static void build(const tv5_kernels *table)
                                .degree = DEGREE,
                                .lists = LISTS,
                                .stride = STRIDE,
-                               .probes = 2};
+                               .probes = 2,
+                               .spread = 0.5f};
     shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
     shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f};
     shared.exact_query = floats(BITS, NORMAL);
@@ -80,19 +81,17 @@ static void prepare(reader *one)
 {
     one->scratch = (tv5_scratch){
         .layout = room(TV5_SCRATCH_LAYOUT),
-        .marks = room(ROWS),
+        .marks = room((ROWS + 7) / 8),
         .pool = room(8 * POOL),
         .kept = room(8 * K),
         .lists = room(8 * 2),
         .fresh = room(8 * DEGREE),
-        .epoch = 200, /* so that it starts over while threads run */
     };
-    memset(one->scratch.marks, 0, ROWS);
 }
 
 static void ask(reader *one, answer *out)
 {
-    tv5_walk_options options = {POOL, K, shared.allow};
+    tv5_walk_options options = {POOL, K, K / 2, 2.0f, shared.allow};
     tv5_best scanned = {one->list, K, out->scanned, out->scanned_scores};
     tv5_best exact = {one->list, K, out->exact, out->exact_scores};
     shared.table->walk(&shared.graph, &shared.query, &options, &one->scratch, out->walked,

@@ -79,6 +79,7 @@ class Profile(msgspec.Struct, frozen=True):
     k: int
     expansion_search: int
     oversampling: float
+    reach: float | None
     recall: float
     search_s: float
     """A query of a batch through ``VectorIndex.search``."""
@@ -95,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--expansion-search", type=int, help="instead of calibrating")
     parser.add_argument("--oversampling", type=float, help="instead of calibrating")
+    parser.add_argument("--reach", type=float, help="with these two; default: no end")
     parser.add_argument("--rescoring", choices=("int8", "float16", "float32"), default="int8")
     parser.add_argument(
         "--index", type=Path, help="folder to keep the index in; one that is there is used"
@@ -124,6 +126,8 @@ def main(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     if (options.expansion_search is None) != (options.oversampling is None):
         raise ValueError("expected --expansion-search and --oversampling together, got one")
+    if options.reach is not None and options.expansion_search is None:
+        raise ValueError("expected --reach with --expansion-search and --oversampling only")
     if options.k < 1 or options.titles < 0 or options.seconds <= 0:
         raise ValueError(
             f"expected --k of at least 1, --titles of at least 0 and --seconds above 0, got "
@@ -132,7 +136,11 @@ def _check(options: argparse.Namespace) -> None:
     if options.index is not None and options.index.exists() and not options.index.is_dir():
         raise ValueError(f"expected --index to be a folder, got {options.index}")
     if options.expansion_search is not None:
-        SearchSettings(options.expansion_search, options.oversampling)  # checks them
+        _given(options)  # checks them
+
+
+def _given(options: argparse.Namespace) -> SearchSettings:
+    return SearchSettings(options.expansion_search, options.oversampling, reach=options.reach)
 
 
 def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profile | None:
@@ -178,8 +186,7 @@ def _asked(options: argparse.Namespace, dataset: Dataset, index: VectorIndex) ->
     queries = np.array(dataset.queries[options.kind])
     true = truth.neighbours(dataset, options.kind, max(100, options.k), progress=_say)[0]
     if options.expansion_search is not None:
-        settings = SearchSettings(options.expansion_search, options.oversampling)
-        return Asked(queries, true[:, : options.k], options.k, settings)
+        return Asked(queries, true[:, : options.k], options.k, _given(options))
     _say("calibrating")
     settings = index.settings_for(queries[::2].copy(), 0.95, options.k)
     return Asked(queries[1::2].copy(), true[1::2, : options.k], options.k, settings)
@@ -200,6 +207,7 @@ def profile(dataset: Dataset, index: VectorIndex, sealed: SealedGraph, asked: As
         asked.k,
         asked.settings.expansion_search,
         asked.settings.oversampling,
+        asked.settings.reach,
         recall,
         best_seconds(search, len(asked.queries)),
         _single_s(index, asked),
@@ -232,16 +240,17 @@ def _search(index: VectorIndex, asked: Asked, queries: F32) -> object:
         asked.k,
         expansion_search=settings.expansion_search,
         oversampling=settings.oversampling,
+        reach=settings.reach,
     )
 
 
 def _work(name: str, index: VectorIndex, sealed: SealedGraph, asked: Asked) -> Callable[[], object]:
     """Return one thing to do over all queries."""
     prepared = sealed.quantizer.prepare(asked.queries)
-    found = sealed.walker.walk(prepared, asked.pool, asked.candidates)[0]
+    found = asked.walk(sealed, prepared)[0]
     return {
         "prepare": lambda: sealed.quantizer.prepare(asked.queries),
-        "walk": lambda: sealed.walker.walk(prepared, asked.pool, asked.candidates),
+        "walk": lambda: asked.walk(sealed, prepared),
         "rescore": lambda: sealed.rows.rescore(asked.queries, found, asked.k),
         "search": lambda: _search(index, asked, asked.queries),
         "single": lambda: [_search(index, asked, query) for query in asked.queries],
@@ -272,6 +281,8 @@ def table(measured: Profile) -> str:
     data = f"{measured.data}: {measured.rows:,} x {measured.dim}"
     asked = f"{measured.queries} queries, k={measured.k}"
     knobs = f"expansion_search={measured.expansion_search} oversampling={measured.oversampling:g}"
+    if measured.reach is not None:
+        knobs += f" reach={measured.reach:g}"
     lines = [
         f"{data}, {asked}; kernels {measured.kernels}, one core",
         f"{knobs}: recall {measured.recall:.4f}",

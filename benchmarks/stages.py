@@ -22,6 +22,7 @@ __all__ = ["Asked", "Stage", "best_seconds", "catalogue_stage", "quantized_stage
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
 U32 = npt.NDArray[np.uint32]
 
 ROUNDS = 5
@@ -78,6 +79,12 @@ class Asked:
         """Rows in the walk's pool."""
         return max(self.settings.expansion_search, self.candidates)
 
+    def walk(self, sealed: SealedGraph, prepared: Prepared) -> tuple[U32, F32, I32]:
+        """Walk as a search does."""
+        return sealed.walker.walk(
+            prepared, self.pool, self.candidates, None, self.k, self.settings.reach
+        )
+
     def recall(self, keys: I64) -> float:
         """Compare answers with the truth."""
         return recall_at_k(keys, self.truth)
@@ -99,11 +106,11 @@ def best_seconds(work: Callable[[], object], queries: int, rounds: int = 0) -> f
 def quantized_stages(sealed: SealedGraph, vectors: F32, asked: Asked) -> list[Stage]:
     """Time preparing, walking, rescoring by each type of row, and the look-up of keys."""
     prepared = sealed.quantizer.prepare(asked.queries)
-    found, _, visited = sealed.walker.walk(prepared, asked.pool, asked.candidates)
+    found, _, visited = asked.walk(sealed, prepared)
     rows = sealed.rows.rescore(asked.queries, found, asked.k)[0]
     return [
         *_preparing(sealed, asked),
-        _walking(sealed, asked, prepared, float(visited.mean())),
+        _walking(sealed, asked, prepared, found, float(visited.mean())),
         *_rescoring(sealed, vectors, asked, found),
         Stage(
             "keys",
@@ -125,19 +132,24 @@ def _preparing(sealed: SealedGraph, asked: Asked) -> list[Stage]:
     ]  # fmt: skip
 
 
-def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared, visited: float) -> Stage:
-    def walk() -> object:
-        return sealed.walker.walk(prepared, asked.pool, asked.candidates)
-
+def _walking(
+    sealed: SealedGraph, asked: Asked, prepared: Prepared, found: U32, visited: float
+) -> Stage:
     record, degree = sealed.records.shape[1], sealed.links.shape[1]
-    links = 4.0 * degree * asked.pool  # at least: every row left in the pool had its links read
+    # At least: the links of every row left in the pool, and in reach, were read.
+    walked = _found(found)
     return Stage(
         "walk",
-        best_seconds(walk, len(asked.queries)),
-        visited * record + links + degree * asked.pool,
+        best_seconds(lambda: asked.walk(sealed, prepared), len(asked.queries)),
+        visited * record + (4.0 * degree + degree) * walked,
         visited,
         note="estimates included: nothing is estimated again; bytes of links are a lower bound",
     )
+
+
+def _found(rows: U32) -> float:
+    """Return how many candidates a query has."""
+    return float((rows != kernels.NONE).sum(axis=1).mean())
 
 
 def _rescoring(sealed: SealedGraph, vectors: F32, asked: Asked, found: U32) -> list[Stage]:
@@ -158,12 +170,13 @@ def _rows_like(
 
     They are spread at random, so that reading them is no easier than in the index.
     """
-    keys = sealed.keys[np.unique(found)]
+    keys = sealed.keys[np.unique(found[found != kernels.NONE])]
     np.random.default_rng(0).shuffle(keys)
-    place = np.empty(len(sealed), np.uint32)
+    # One more, so that what NONE is clipped to stays NONE.
+    place = np.full(len(sealed) + 1, kernels.NONE, np.uint32)
     place[sealed.find(keys)] = np.arange(len(keys), dtype=np.uint32)
     rows = StoredRows.encode(np.ascontiguousarray(vectors[keys]), name)  # type: ignore[arg-type]
-    return rows, place[found], keys
+    return rows, place[np.minimum(found, len(sealed))], keys
 
 
 def _rescore_stage(rows: StoredRows, asked: Asked, found: U32, keys: I64, *, counts: bool) -> Stage:
@@ -172,8 +185,8 @@ def _rescore_stage(rows: StoredRows, asked: Asked, found: U32, keys: I64, *, cou
     return Stage(
         f"rescore {rows.values.dtype.name}",
         best_seconds(lambda: rows.rescore(asked.queries, found, asked.k), len(asked.queries)),
-        float(asked.candidates * size),
-        float(asked.candidates),
+        _found(found) * size,
+        _found(found),
         asked.recall(keys[best]),
         counts,
         "" if counts else f"instead; {len(rows):,} rows in memory",

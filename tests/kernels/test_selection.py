@@ -255,17 +255,28 @@ def test_links_out_of_range(native, floats):
     assert read.tolist() == [4, 4]
 
 
-def test_scans_the_nearest_lists(native, twin, floats):
-    """With no links, a walk finds what a scan of the probed lists finds."""
+def test_begins_at_the_best_of_the_nearest_lists(native, floats):
+    """With no links, a walk finds the 64 rows, of two lists, that are best by the query's signs."""
     rng = np.random.default_rng(7)
-    some, links, centroids, offsets, _, bits = graph_of(rng, floats, 300, 2, 4, 6, "normal")
+    some, links, centroids, offsets, _, bits = graph_of(rng, floats, 900, 2, 4, 6, "normal")
     links[:] = NONE
     ready = prepared(rng, floats, 5, 2, "normal")
-    nearest = native.scan_codes(centroids, ready, 2)[0]
     got = native.graph(some, links, centroids, offsets, 2, bits).walk(ready, 300, 300)
-    for i, chosen in enumerate(nearest):
-        inside = np.concatenate([np.arange(offsets[c], offsets[c + 1]) for c in chosen])
-        assert set(got[0][i].tolist()) - {NONE} == set(inside.tolist())
+    for i in range(5):
+
+        def best(records, n, i=i):
+            width = bits // 8
+            code = np.unpackbits(records[:, :width], axis=1, bitorder="little") * 2.0 - 1
+            add, rescale = records[:, width : width + 8].copy().view(np.float32).T
+            signs = np.where(ready.values[i] >= 0, 1, -1)
+            unit = np.abs(ready.values[i].astype(int)).mean() * ready.scale[i]
+            return np.argsort(-(add + rescale * unit * (code @ signs)), kind="stable")[:n]
+
+        rows = np.concatenate(
+            [np.arange(offsets[c], offsets[c + 1]) for c in best(centroids, 2).tolist()]
+        )
+        assert set(got[0][i].tolist()) - {NONE} == set(rows[best(some[rows], 64)].tolist())
+        assert got[2][i] == 6 + len(rows)
 
 
 @given(

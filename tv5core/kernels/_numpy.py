@@ -41,6 +41,8 @@ NAME = "numpy"
 _ERROR = np.float32(0.60281027)
 """sqrt(1 - 2 / pi): the standard deviation of an estimate's error is this times ``f_rescale`` and
 the query's length (see ``ext/asymmetric/asymmetric.inc``)."""
+_ENTRIES = 64
+"""Rows that a walk sets out from, at most."""
 
 
 def hamming(codes: U8, query: U8) -> I32:
@@ -176,6 +178,21 @@ def _estimates(records: U8, prepared: Prepared, i: int) -> F32:
     sums = asymmetric(prepared.values[i], records[:, :width])
     factors = np.ascontiguousarray(records[:, width : width + 8]).view(np.float32)
     centred = (2 * sums - prepared.total[i]).astype(np.float32) * prepared.scale[i]
+    estimates: F32 = factors[:, 0] + factors[:, 1] * centred
+    return estimates
+
+
+def _by_signs(records: U8, prepared: Prepared, i: int) -> F32:
+    """Estimate as :func:`_estimates` does, from the signs of the query and its mean magnitude."""
+    values = prepared.values[i]
+    bits = len(values)
+    differing = hamming(
+        np.ascontiguousarray(records[:, : bits // 8]), np.packbits(values >= 0, bitorder="little")
+    )
+    factors = np.ascontiguousarray(records[:, bits // 8 : bits // 8 + 8]).view(np.float32)
+    total = np.abs(values.astype(np.int32)).sum(dtype=np.int32)
+    unit = np.float32(total) / np.float32(bits) * prepared.scale[i]
+    centred = (bits - 2 * differing).astype(np.float32) * unit
     estimates: F32 = factors[:, 0] + factors[:, 1] * centred
     return estimates
 
@@ -410,13 +427,15 @@ class NumpyGraph:
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
         return _estimates(self._records[rows], prepared, i)
 
-    def _enter(self, prepared: Prepared, i: int) -> U32:
-        """Return the rows of the lists whose centroids are nearest the query."""
+    def _enter(self, prepared: Prepared, i: int) -> tuple[U32, int]:
+        """Return the best rows of the lists nearest the query, by its signs, and rows read."""
         every = np.arange(len(self._centroids), dtype=np.uint32)
-        scores = _estimates(self._centroids, prepared, i)
-        chosen = _best(every, scores, min(self._probes, len(every)))[0]
-        rows = [np.arange(self._offsets[c], self._offsets[c + 1], dtype=np.uint32) for c in chosen]
-        return np.concatenate(rows)
+        scores = _by_signs(self._centroids, prepared, i)
+        chosen = _best(every, scores, self._probes)[0]
+        some = [np.arange(self._offsets[c], self._offsets[c + 1], dtype=np.uint32) for c in chosen]
+        rows = np.concatenate(some)
+        best = _best(rows, _by_signs(self._records[rows], prepared, i), min(_ENTRIES, len(rows)))[0]
+        return best, len(every) + len(rows)
 
     def _walk_one(
         self,
@@ -427,7 +446,7 @@ class NumpyGraph:
         allow: U8 | None,
         reach: tuple[int, np.float32] | None,
     ) -> tuple[U32, F32, int]:
-        entries = self._enter(prepared, i)
+        entries, read = self._enter(prepared, i)
         visited = {int(row) for row in entries}
         # Entries are (-score, row): ascending order is descending score, ascending row.
         pool: list[_Entry] = []
@@ -457,7 +476,7 @@ class NumpyGraph:
                 break
         best = _in_reach(best, best, reach)
         ids = np.asarray([e[1] for e in best], np.uint32)
-        read = len(visited) + len(self._centroids)
+        read += len(visited) - len(entries)
         return ids, np.asarray([-e[0] for e in best], np.float32), read
 
     def _gather(self, row: int, visited: set[int]) -> list[int]:

@@ -43,7 +43,7 @@ from tv5core.vectors.live import LiveRows, live_blocks, live_rows
 from tv5core.vectors.memory import measure
 from tv5core.vectors.recall import cheapest_settings, recall_at_k
 from tv5core.vectors.sealing import Blocks, BuildOptions, seal_rows
-from tv5core.vectors.searching import Part, SearchSettings, Snapshot, search
+from tv5core.vectors.searching import DEFAULT_REACH, Part, SearchSettings, Snapshot, search
 
 __all__ = ["Matches", "VectorIndex"]
 
@@ -51,6 +51,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _BLOCK_ROWS = 8_192
+_DEFAULTS = SearchSettings(reach=DEFAULT_REACH)
 
 
 class Matches(NamedTuple):
@@ -107,7 +108,7 @@ class VectorIndex:
         rescoring : {"int8", "float16", "float32"}
             How rows are stored for the exact look.
         """
-        return cls(dim, metric, rescoring, SearchSettings())
+        return cls(dim, metric, rescoring, _DEFAULTS)
 
     @classmethod
     def build(
@@ -155,7 +156,7 @@ class VectorIndex:
         if given.ndim != 2:
             raise InvalidInputError(f"expected a matrix, got shape {given.shape}")
         named = check_keys(np.arange(len(given)) if keys is None else keys, len(given))
-        index = cls(given.shape[1], metric, rescoring, SearchSettings())
+        index = cls(given.shape[1], metric, rescoring, _DEFAULTS)
         index._options = BuildOptions(connectivity, expansion_add, threads, seed)
         if path is not None:
             index._path = Path(path)
@@ -211,7 +212,7 @@ class VectorIndex:
         rescoring = sealed.rows.values.dtype.name
         try:
             return cls(
-                sealed.quantizer.dim, sealed.metric, rescoring, settings or SearchSettings(), sealed
+                sealed.quantizer.dim, sealed.metric, rescoring, settings or _DEFAULTS, sealed
             )
         except InvalidInputError as error:
             raise CorruptFileError(f"{graph.name}: {error}") from error
@@ -352,7 +353,7 @@ class VectorIndex:
         ready = self._ready(given[None] if given.ndim == 1 else given)
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InvalidInputError(f"expected k >= 1, got {k!r}")
-        settings = self._chosen(expansion_search, oversampling, reach)
+        settings = self._chosen(int(k), expansion_search, oversampling, reach)
         snapshot = self._opened()
         parts = _restricted(snapshot, allow)
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
@@ -361,15 +362,16 @@ class VectorIndex:
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
 
     def _chosen(
-        self, pool: int | None, oversampling: float | None, reach: float | None
+        self, k: int, pool: int | None, oversampling: float | None, reach: float | None
     ) -> SearchSettings:
         if pool is None and oversampling is None and reach is None:
             return self._settings
         base = self._settings
+        if oversampling is None:  # no more than a pool that was asked for can hold
+            most = base.oversampling if pool is None else max(1.0, pool / k)
+            oversampling = min(base.oversampling, most)
         return SearchSettings(
-            base.expansion_search if pool is None else pool,
-            base.oversampling if oversampling is None else oversampling,
-            reach=reach,
+            base.expansion_search if pool is None else pool, oversampling, reach=reach
         )
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:

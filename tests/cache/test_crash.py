@@ -214,9 +214,10 @@ def test_flipped_bits_in_values_never_give_a_wrong_one(tmp_path: Path) -> None:
     path, rng = tmp_path / DATA_NAME, random.Random(3)
     data = bytearray(path.read_bytes())
     filling = crash_rounds.value("7", 7)[20:40]
-    places = [p for p in range(len(data)) if data.startswith(filling, p)][:3]
+    # All of them: what comes first in the file may be a copy that is no longer in use.
+    places = [p for p in range(len(data)) if data.startswith(filling, p)]
     assert places
-    for place in (*places, *(p + 300 for p in places)):
+    for place in (*places, *(p + 300 for p in places[:3])):
         data[place] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
     done = subprocess.run(

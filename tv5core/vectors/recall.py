@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_left
 from functools import partial
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -63,17 +64,17 @@ def cheapest_settings(
     k = truth.shape[1]
     trial = _Trial(quantizer, part, queries, truth)
     pools = [pool for pool in _POOLS if k <= pool <= 2 * len(part.keys)] or [max(k, _POOLS[0])]
-    best_cost, best = np.inf, SearchSettings(recall=0.0)
+    tried = []
     for pool in pools:
         # The further it reaches, the more it finds: look for the nearest that is enough.
         enough = bisect_left(_REACHES, target, key=partial(trial.recall, pool))
         reach = _REACHES[min(enough, len(_REACHES) - 1)]
-        recall, cost = trial.recall(pool, reach), trial.cost(pool, reach)
-        reached = recall >= target
-        if cost < best_cost if reached else best_cost == np.inf and recall > (best.recall or 0.0):
-            best = trial.settings(pool, reach, recall)
-            best_cost = cost if reached else np.inf
-    if (best.recall or 0.0) < target:
+        recall = trial.recall(pool, reach)
+        missing = max(0.0, target - recall)
+        cost = 0.0 if missing else trial.cost(pool, reach)
+        tried.append((missing, cost, trial.settings(pool, reach, recall)))
+    missing, _, best = min(tried, key=itemgetter(0, 1))
+    if missing:
         warnings.warn(
             f"no settings reach recall {target} on these queries; "
             f"the best found reach {best.recall:.4f}",

@@ -247,7 +247,7 @@ def _search(index: VectorIndex, asked: Asked, queries: F32) -> object:
 def _work(name: str, index: VectorIndex, sealed: SealedGraph, asked: Asked) -> Callable[[], object]:
     """Return one thing to do over all queries."""
     prepared = sealed.quantizer.prepare(asked.queries)
-    found = asked.walk(sealed, prepared)[0]
+    found = asked.walk(sealed, prepared)
     return {
         "prepare": lambda: sealed.quantizer.prepare(asked.queries),
         "walk": lambda: asked.walk(sealed, prepared),

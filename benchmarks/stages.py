@@ -22,7 +22,6 @@ __all__ = ["Asked", "Stage", "best_seconds", "catalogue_stage", "quantized_stage
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-I32 = npt.NDArray[np.int32]
 U32 = npt.NDArray[np.uint32]
 
 ROUNDS = 5
@@ -79,11 +78,10 @@ class Asked:
         """Rows in the walk's pool."""
         return max(self.settings.expansion_search, self.candidates)
 
-    def walk(self, sealed: SealedGraph, prepared: Prepared) -> tuple[U32, F32, I32]:
-        """Walk as a search does."""
-        return sealed.walker.walk(
-            prepared, self.pool, self.candidates, None, self.k, self.settings.reach
-        )
+    def walk(self, sealed: SealedGraph, prepared: Prepared) -> U32:
+        """Walk as a search does, for its candidates."""
+        reach = self.settings.reach
+        return sealed.walker.walk(prepared, self.pool, self.candidates, None, self.k, reach)[0]
 
     def recall(self, keys: I64) -> float:
         """Compare answers with the truth."""
@@ -106,11 +104,11 @@ def best_seconds(work: Callable[[], object], queries: int, rounds: int = 0) -> f
 def quantized_stages(sealed: SealedGraph, vectors: F32, asked: Asked) -> list[Stage]:
     """Time preparing, walking, rescoring by each type of row, and the look-up of keys."""
     prepared = sealed.quantizer.prepare(asked.queries)
-    found, _, visited = asked.walk(sealed, prepared)
+    found = asked.walk(sealed, prepared)
     rows = sealed.rows.rescore(asked.queries, found, asked.k)[0]
     return [
         *_preparing(sealed, asked),
-        _walking(sealed, asked, prepared, found, float(visited.mean())),
+        _walking(sealed, asked, prepared),
         *_rescoring(sealed, vectors, asked, found),
         Stage(
             "keys",
@@ -132,23 +130,24 @@ def _preparing(sealed: SealedGraph, asked: Asked) -> list[Stage]:
     ]  # fmt: skip
 
 
-def _walking(
-    sealed: SealedGraph, asked: Asked, prepared: Prepared, found: U32, visited: float
-) -> Stage:
+def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared) -> Stage:
+    pool, reach = asked.pool, asked.settings.reach
+    pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.k, reach)
     record, degree = sealed.records.shape[1], sealed.links.shape[1]
-    # At least: the links of every row left in the pool, and in reach, were read.
-    walked = _found(found)
+    read = float(visited.mean())
+    # At least: every row left in the pool, and in reach, had its links read.
+    linked = (4.0 * degree + degree) * _found(pooled)
     return Stage(
         "walk",
         best_seconds(lambda: asked.walk(sealed, prepared), len(asked.queries)),
-        visited * record + (4.0 * degree + degree) * walked,
-        visited,
+        read * record + linked,
+        read,
         note="estimates included: nothing is estimated again; bytes of links are a lower bound",
     )
 
 
 def _found(rows: U32) -> float:
-    """Return how many candidates a query has."""
+    """Return how many rows a query has."""
     return float((rows != kernels.NONE).sum(axis=1).mean())
 
 

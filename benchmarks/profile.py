@@ -140,7 +140,9 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _given(options: argparse.Namespace) -> SearchSettings:
-    return SearchSettings(options.expansion_search, options.oversampling, reach=options.reach)
+    return SearchSettings(
+        options.expansion_search, options.oversampling, reach=options.reach, answers=1
+    )
 
 
 def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profile | None:

@@ -80,8 +80,8 @@ class Asked:
 
     def walk(self, sealed: SealedGraph, prepared: Prepared) -> U32:
         """Walk as a search does, for its candidates."""
-        reach = self.settings.reach
-        return sealed.walker.walk(prepared, self.pool, self.candidates, None, self.k, reach)[0]
+        wanted, reach = self.settings.looked_for(self.k), self.settings.reach
+        return sealed.walker.walk(prepared, self.pool, self.candidates, None, wanted, reach)[0]
 
     def recall(self, keys: I64) -> float:
         """Compare answers with the truth."""

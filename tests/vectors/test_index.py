@@ -16,6 +16,7 @@ import pytest
 from tests.vectors.conftest import F32, brute_force, clustered
 from tv5core import errors
 from tv5core.vectors import SearchSettings, VectorIndex, recall_at_k
+from tv5core.vectors.searching import default_settings, walk
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,25 @@ def test_a_walk_that_reaches_less_far_finds_less(vectors: F32, queries: F32) -> 
     recalls = [recall_at_k(keys, truth) for keys in found]
     assert recalls[0] < recalls[1] < recalls[2] <= recalls[3]
     np.testing.assert_array_equal(found[3], endless.keys)
+
+
+def test_few_answers_are_the_first_of_many(vectors: F32, queries: F32) -> None:
+    """How far to look is told by the tenth answer or the last calibrated for, not the first."""
+    index = VectorIndex.build(vectors)
+    for k in (10, 50):
+        many = index.search(queries, k)
+        for few in (1, 3):
+            found = index.search(queries, few)
+            np.testing.assert_array_equal(found.keys, many.keys[:, :few])
+            np.testing.assert_array_equal(found.scores, many.scores[:, :few])
+        assert index.calibrate(queries, 0.9, k=50).answers == 50
+    # Asked for by hand, one answer is one, and the same holds with `answers`.
+    wide = {"expansion_search": 256, "oversampling": 25.6, "reach": 1.0}
+    many = index.search(queries, 10, **wide)
+    np.testing.assert_array_equal(
+        index.search(queries, 1, answers=10, **wide).keys, many.keys[:, :1]
+    )
+    assert (index.search(queries, 1, **wide).keys != many.keys[:, :1]).any()
 
 
 def test_calibration_out_of_reach_says_so(vectors: F32, queries: F32) -> None:
@@ -363,6 +383,8 @@ def test_bad_options_are_refused(index: VectorIndex, vectors: F32) -> None:
         lambda: VectorIndex.empty(5000),
         lambda: SearchSettings(oversampling=0),
         lambda: SearchSettings(reach=-0.1),
+        lambda: SearchSettings(answers=0),
+        lambda: index.search(query, answers=0),
         lambda: index.search(query, reach=float("nan")),
     ):
         with pytest.raises(errors.InvalidInputError, match="expected"):
@@ -468,3 +490,9 @@ def test_inner_product_over_lengths_that_differ() -> None:
     exact, _ = part.rows.scan(queries, 10)
     # 0.77 here (0.53 by distance, when that was tried); the planner would scan so few rows.
     assert recall_at_k(rescored.astype(np.int64), exact.astype(np.int64)) > 0.65
+    recalls = []
+    for metric in ("ip", "cosine"):
+        walked, _ = walk(snapshot.quantizer, part, queries, 10, default_settings(metric))
+        recalls.append(recall_at_k(walked.astype(np.int64), exact.astype(np.int64)))
+    assert recalls[0] > 0.95, recalls
+    assert recalls[1] < recalls[0] - 0.02, recalls

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +18,7 @@ from tv5core.store import Store, embeddings, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
 from tv5core.types import Hit, Title
-from tv5core.vectors import Matches, VectorIndex
+from tv5core.vectors import Matches, SearchSettings, VectorIndex
 
 __all__ = ["CatalogReader", "are_texts"]
 
@@ -126,8 +127,9 @@ class CatalogReader:
         chosen = self._store.meta.text_settings if text else None
         if chosen is None:
             return {}
-        names = ("expansion_search", "oversampling", "reach")
-        return {name: chosen[name] for name in names if name in chosen}
+        settings = msgspec.convert(chosen, SearchSettings)
+        names = ("expansion_search", "oversampling", "reach", "answers")
+        return {name: getattr(settings, name) for name in names}
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most like one of the catalogue, itself left out.

@@ -43,7 +43,7 @@ from tv5core.vectors.live import LiveRows, live_blocks, live_rows
 from tv5core.vectors.memory import measure
 from tv5core.vectors.recall import cheapest_settings, recall_at_k
 from tv5core.vectors.sealing import Blocks, BuildOptions, seal_rows
-from tv5core.vectors.searching import DEFAULT_REACH, Part, SearchSettings, Snapshot, search
+from tv5core.vectors.searching import Part, SearchSettings, Snapshot, default_settings, search
 
 __all__ = ["Matches", "VectorIndex"]
 
@@ -51,7 +51,6 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _BLOCK_ROWS = 8_192
-_DEFAULTS = SearchSettings(reach=DEFAULT_REACH)
 
 
 class Matches(NamedTuple):
@@ -108,7 +107,7 @@ class VectorIndex:
         rescoring : {"int8", "float16", "float32"}
             How rows are stored for the exact look.
         """
-        return cls(dim, metric, rescoring, _DEFAULTS)
+        return cls(dim, metric, rescoring, default_settings(metric))
 
     @classmethod
     def build(
@@ -156,7 +155,7 @@ class VectorIndex:
         if given.ndim != 2:
             raise InvalidInputError(f"expected a matrix, got shape {given.shape}")
         named = check_keys(np.arange(len(given)) if keys is None else keys, len(given))
-        index = cls(given.shape[1], metric, rescoring, _DEFAULTS)
+        index = cls(given.shape[1], metric, rescoring, default_settings(metric))
         index._options = BuildOptions(connectivity, expansion_add, threads, seed)
         if path is not None:
             index._path = Path(path)
@@ -211,9 +210,8 @@ class VectorIndex:
         sealed = SealedGraph.open(graph, rows, verify=verify)
         rescoring = sealed.rows.values.dtype.name
         try:
-            return cls(
-                sealed.quantizer.dim, sealed.metric, rescoring, settings or _DEFAULTS, sealed
-            )
+            chosen = settings or default_settings(sealed.metric)
+            return cls(sealed.quantizer.dim, sealed.metric, rescoring, chosen, sealed)
         except InvalidInputError as error:
             raise CorruptFileError(f"{graph.name}: {error}") from error
 
@@ -312,6 +310,7 @@ class VectorIndex:
         expansion_search: int | None = None,
         oversampling: float | None = None,
         reach: float | None = None,
+        answers: int | None = None,
         allow: npt.ArrayLike | Filter | None = None,
         exact: bool = False,
         threads: int = 1,
@@ -326,12 +325,15 @@ class VectorIndex:
         expansion_search : int, optional
             Rows in the walk's pool (ef of HNSW); more finds more, slower.
         oversampling : float, optional
-            Candidates rescored exactly for each answer asked for, at most.
+            Candidates rescored exactly for each answer looked for, at most.
         reach : float, optional
             Neither walk on from nor rescore rows whose estimates lie more standard deviations of
-            their error behind that of the k-th answer. A wide pool with a reach of 2 to 3 finds as
-            much as a narrow one without, in two thirds of the time: easy queries end early. Where
-            it is left out beside another setting that is given, it has no end.
+            their error behind that of the last answer looked for. A wide pool with a reach of 2 to
+            3 finds as much as a narrow one without, in two thirds of the time: easy queries end
+            early. Where it is left out beside another setting that is given, it has no end.
+        answers : int, optional
+            Answers to look for where k is smaller; k where it is left out beside another setting
+            that is given.
         allow : array_like or Filter, optional
             Keys or boolean mask as in :meth:`filter`.
         exact : bool
@@ -353,7 +355,7 @@ class VectorIndex:
         ready = self._ready(given[None] if given.ndim == 1 else given)
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InvalidInputError(f"expected k >= 1, got {k!r}")
-        settings = self._chosen(int(k), expansion_search, oversampling, reach)
+        settings = self._chosen(int(k), expansion_search, oversampling, reach, answers)
         snapshot = self._opened()
         parts = _restricted(snapshot, allow)
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
@@ -362,17 +364,21 @@ class VectorIndex:
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
 
     def _chosen(
-        self, k: int, pool: int | None, oversampling: float | None, reach: float | None
+        self,
+        k: int,
+        pool: int | None,
+        oversampling: float | None,
+        reach: float | None,
+        answers: int | None,
     ) -> SearchSettings:
-        if pool is None and oversampling is None and reach is None:
+        if pool is None and oversampling is None and reach is None and answers is None:
             return self._settings
-        base = self._settings
+        base, answers = self._settings, k if answers is None else answers
         if oversampling is None:  # no more than a pool that was asked for can hold
-            most = base.oversampling if pool is None else max(1.0, pool / k)
+            most = base.oversampling if pool is None else max(1.0, pool / max(k, answers))
             oversampling = min(base.oversampling, most)
-        return SearchSettings(
-            base.expansion_search if pool is None else pool, oversampling, reach=reach
-        )
+        pool = base.expansion_search if pool is None else pool
+        return SearchSettings(pool, oversampling, reach=reach, answers=answers)
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
         """Measure recall@k of :meth:`search` against exact search over the stored rows."""

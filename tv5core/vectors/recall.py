@@ -95,7 +95,7 @@ class _Trial:
 
     def settings(self, pool: int, reach: float, recall: float | None = None) -> SearchSettings:
         """Return the settings of a pool whose rows in reach are all rescored."""
-        return SearchSettings(pool, max(1.0, pool / self._k), recall, reach)
+        return SearchSettings(pool, max(1.0, pool / self._k), recall, reach, self._k)
 
     def recall(self, pool: int, reach: float) -> float:
         """Search as any search does."""

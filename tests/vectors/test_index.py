@@ -496,3 +496,8 @@ def test_inner_product_over_lengths_that_differ() -> None:
         recalls.append(recall_at_k(walked.astype(np.int64), exact.astype(np.int64)))
     assert recalls[0] > 0.95, recalls
     assert recalls[1] < recalls[0] - 0.02, recalls
+    # Lengths that differ more ask for more than any reach that cosine needs.
+    longer = rows * np.float32(10) ** rng.uniform(-1, 0, (4_000, 1)).astype(np.float32)
+    settings = VectorIndex.build(longer, metric="ip").settings_for(queries, 0.97)
+    assert settings.reach is not None
+    assert settings.reach > 6

@@ -12,7 +12,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 from libc.math cimport INFINITY
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, qsort
 from tv5 cimport *
 
 cdef extern from "<stdlib.h>" nogil:
@@ -108,6 +108,7 @@ cdef class PreparedView:
         q.scale = (<const float *>self.scale.buffer.buf)[i]
         q.total = (<const int32_t *>self.total.buffer.buf)[i]
         q.base = (<const float *>self.base.buffer.buf)[i]
+        q.lists = NULL
         return q
 
 
@@ -535,8 +536,6 @@ cdef class Scratch:
     """Memory of one walking thread, kept for the next walk."""
 
     cdef tv5_scratch memory
-    cdef int8_t *values
-    cdef float *turned
     cdef uint32_t *candidates
     cdef float *estimates
     cdef readonly size_t pool_room, kept_room, candidate_room
@@ -546,10 +545,8 @@ cdef class Scratch:
         self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
         self.memory.marks = <uint8_t *>malloc((rows + 7) // 8)
         self.memory.fresh = <uint32_t *>malloc(2 * (degree + 1) * sizeof(uint32_t))
-        self.values = <int8_t *>aligned_alloc(64, TV5_MAX_DIM)
-        self.turned = <float *>aligned_alloc(64, TV5_MAX_DIM * sizeof(float))
         if (self.memory.layout is NULL or self.memory.marks is NULL or self.memory.fresh is NULL
-                or self.memory.lists is NULL or self.values is NULL or self.turned is NULL):
+                or self.memory.lists is NULL):
             raise MemoryError
 
     def __dealloc__(self):
@@ -559,8 +556,6 @@ cdef class Scratch:
         free(self.memory.fresh)
         free(self.memory.pool)
         free(self.memory.kept)
-        free(self.values)
-        free(self.turned)
         free(self.candidates)
         free(self.estimates)
 
@@ -592,6 +587,60 @@ cdef class Scratch:
                 raise MemoryError
             self.kept_room = kept
         return 0
+
+
+cdef enum:
+    TURNS = 1024  # queries put in order together; rotated, they are 3 MB at 768-D
+
+
+cdef int by_value(const void *a, const void *b) noexcept nogil:
+    cdef uint64_t x = (<const uint64_t *>a)[0]
+    cdef uint64_t y = (<const uint64_t *>b)[0]
+    return (x > y) - (x < y)
+
+
+cdef class Turns:
+    """Queries in the order of the lists where their walks begin: near ones read the same rows."""
+
+    cdef tv5_walk_query *queries
+    cdef uint64_t *lists
+    cdef uint64_t *order
+    cdef int8_t *values
+    cdef float *turned
+
+    def __cinit__(self, Py_ssize_t count, size_t probes, Py_ssize_t bits, bint prepares):
+        cdef size_t room = min(count, TURNS)
+        self.queries = <tv5_walk_query *>malloc(room * sizeof(tv5_walk_query) + 1)
+        self.lists = <uint64_t *>malloc(room * probes * sizeof(uint64_t) + 1)
+        self.order = <uint64_t *>malloc(room * sizeof(uint64_t) + 1)
+        if self.queries is NULL or self.lists is NULL or self.order is NULL:
+            raise MemoryError
+        if prepares:
+            self.values = <int8_t *>malloc(room * bits + 1)
+            self.turned = <float *>malloc(room * bits * sizeof(float) + 1)
+            if self.values is NULL or self.turned is NULL:
+                raise MemoryError
+
+    def __dealloc__(self):
+        free(self.queries)
+        free(self.lists)
+        free(self.order)
+        free(self.values)
+        free(self.turned)
+
+    cdef void arrange(self, const tv5_kernels *kernels, const tv5_graph *graph,
+                      Py_ssize_t count) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef uint64_t *lists
+        self.order[0] = 0
+        if count == 1:
+            return
+        for i in range(count):
+            lists = self.lists + i * graph.probes
+            kernels.nearest_lists(graph, &self.queries[i], lists)
+            self.queries[i].lists = lists
+            self.order[i] = lists[0] << 32 | <uint64_t>i
+        qsort(self.order, count, sizeof(uint64_t), by_value)
 
 
 cdef class NativeGraph:
@@ -637,7 +686,7 @@ cdef class NativeGraph:
         """Bytes kept for walking threads."""
         return sum(
             self.graph.rows // 8 + TV5_SCRATCH_LAYOUT + 8 * (self.graph.degree + self.graph.probes)
-            + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room) + 5 * TV5_MAX_DIM
+            + 8 * (scratch.pool_room + scratch.kept_room + scratch.candidate_room)
             for scratch in self.idle
         )
 
@@ -647,8 +696,7 @@ cdef class NativeGraph:
         cdef tv5_walk_options options
         cdef Scratch scratch
         cdef View a
-        cdef Py_ssize_t i
-        cdef tv5_walk_query query
+        cdef Py_ssize_t start, some, turn, i
         cdef tv5_best to
         same(64 * self.graph.words, p.bits, "bits of the queries")
         options = self._options(expansion_search, best.k, best.k if nearest is None else nearest,
@@ -659,11 +707,21 @@ cdef class NativeGraph:
         visited = _EMPTY(p.count, _I32)
         cdef View v = view(visited, "visited", 1, c'i', PyBUF_WRITABLE)
         scratch = self._scratch(options)
+        cdef Turns turns = Turns(p.count, self.graph.probes, p.bits, False)
         with nogil:
-            for i in range(p.count):
-                query, to = p.query(i), best.at(i)
-                (<int32_t *>v.buffer.buf)[i] = self.backend.k.walk(
-                    &self.graph, &query, &options, &scratch.memory, to.rows, to.scores)
+            start = 0
+            while start < p.count:
+                some = min(p.count - start, TURNS)
+                for i in range(some):
+                    turns.queries[i] = p.query(start + i)
+                turns.arrange(self.backend.k, &self.graph, some)
+                for turn in range(some):
+                    i = turns.order[turn] & TV5_NONE
+                    to = best.at(start + i)
+                    (<int32_t *>v.buffer.buf)[start + i] = self.backend.k.walk(
+                        &self.graph, &turns.queries[i], &options, &scratch.memory, to.rows,
+                        to.scores)
+                start += some
         self.idle.append(scratch)
         return best.rows, best.scores, visited
 
@@ -696,7 +754,7 @@ cdef class NativeGraph:
         within(nearest, 1, k, "nearest")
         # A pool never holds more than all rows.
         options.expansion_search, options.k = min(pool, self.graph.rows), k
-        options.nearest, options.allow = nearest, NULL
+        options.nearest, options.allow, options.rows = nearest, NULL, NULL
         options.bound = INFINITY if bound is None else bound
         if not options.bound >= 0:
             raise ValueError(f"expected bound >= 0, got {bound}")
@@ -720,11 +778,11 @@ cdef class NativeGraph:
         cdef Best best = Best(q.size(0), k)
         cdef const tv5_kernels *kernels = self.backend.k
         cdef tv5_walk_options options
-        cdef tv5_walk_query query
+        cdef tv5_walk_query *query
         cdef tv5_best to
         cdef Scratch scratch
         cdef View a
-        cdef Py_ssize_t i
+        cdef Py_ssize_t start, some, turn, i, n = q.size(0), bits = r.rotation.bits
         cdef const float *raw
         cdef const float *exact
         cdef View s
@@ -746,25 +804,38 @@ cdef class NativeGraph:
             options.allow = bitmap(a, self.graph.rows)
         scratch = self._scratch(options)
         scratch.reserve_candidates(options.k)
+        options.rows = &stored.rows
+        cdef Turns turns = Turns(n, self.graph.probes, bits, True)
         cdef bint bounded = bound is not None
         with nogil:
-            for i in range(q.buffer.shape[0]):
-                raw, to = <const float *>q.buffer.buf + i * r.rotation.dim, best.at(i)
-                exact, query.values = raw, scratch.values
-                if moved is NULL:
-                    kernels.prepare(&r.rotation, raw, 1, scratch.values, &query.scale,
-                                    &query.total, &query.base)
-                else:
-                    exact = scratch.turned
-                    prepare_turned(kernels, &r.rotation, moved, raw, scratch.turned,
-                                   scratch.values, &query)
-                kernels.walk(&self.graph, &query, &options, &scratch.memory, scratch.candidates,
-                             scratch.estimates)
-                those.rows, those.count, those.reach = scratch.candidates, options.k, NULL
-                if bounded:
-                    kernels.extend(&self.graph, &query, options.bound, scratch.candidates, options.k,
-                                   scratch.estimates)
-                    those.reach = scratch.estimates
-                kernels.rescore(&stored.rows, exact, &those, &to)
+            start = 0
+            while start < n:
+                some = min(n - start, TURNS)
+                for i in range(some):
+                    raw = <const float *>q.buffer.buf + (start + i) * r.rotation.dim
+                    query = &turns.queries[i]
+                    query.values, query.lists = turns.values + i * bits, NULL
+                    if moved is NULL:
+                        kernels.prepare(&r.rotation, raw, 1, turns.values + i * bits, &query.scale,
+                                        &query.total, &query.base)
+                    else:
+                        prepare_turned(kernels, &r.rotation, moved, raw, turns.turned + i * bits,
+                                       turns.values + i * bits, query)
+                turns.arrange(kernels, &self.graph, some)
+                for turn in range(some):
+                    i = turns.order[turn] & TV5_NONE
+                    query, to = &turns.queries[i], best.at(start + i)
+                    exact = turns.turned + i * bits
+                    if moved is NULL:
+                        exact = <const float *>q.buffer.buf + (start + i) * r.rotation.dim
+                    kernels.walk(&self.graph, query, &options, &scratch.memory, scratch.candidates,
+                                 scratch.estimates)
+                    those.rows, those.count, those.reach = scratch.candidates, options.k, NULL
+                    if bounded:
+                        kernels.extend(&self.graph, query, options.bound, scratch.candidates,
+                                       options.k, scratch.estimates)
+                        those.reach = scratch.estimates
+                    kernels.rescore(&stored.rows, exact, &those, &to)
+                start += some
         self.idle.append(scratch)
         return best.rows, best.scores

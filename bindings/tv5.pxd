@@ -3,6 +3,18 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 
+cdef extern from "tv5/rows.h" nogil:
+    ctypedef enum tv5_kind:
+        TV5_INT8
+        TV5_FLOAT16
+        TV5_FLOAT32
+
+    ctypedef struct tv5_rows:
+        const void *values
+        const float *scales
+        size_t count, dim
+        tv5_kind kind
+
 cdef extern from "tv5/walk.h" nogil:
     enum:
         TV5_NONE
@@ -21,6 +33,7 @@ cdef extern from "tv5/walk.h" nogil:
         float scale
         int32_t total
         float base
+        const uint64_t *lists
 
     ctypedef struct tv5_scratch:
         int8_t *layout
@@ -34,6 +47,7 @@ cdef extern from "tv5/walk.h" nogil:
         uint32_t expansion_search, k, nearest
         float bound
         const uint8_t *allow
+        const tv5_rows *rows
 
 cdef extern from "tv5/link.h" nogil:
     ctypedef struct tv5_linker:
@@ -56,17 +70,6 @@ cdef extern from "tv5/link.h" nogil:
 cdef extern from "tv5/kernels.h" nogil:
     enum:
         TV5_MAX_DIM
-
-    ctypedef enum tv5_kind:
-        TV5_INT8
-        TV5_FLOAT16
-        TV5_FLOAT32
-
-    ctypedef struct tv5_rows:
-        const void *values
-        const float *scales
-        size_t count, dim
-        tv5_kind kind
 
     ctypedef struct tv5_candidates:
         const uint32_t *rows
@@ -105,6 +108,7 @@ cdef extern from "tv5/kernels.h" nogil:
                         const tv5_best *) noexcept nogil
         void (*extend)(const tv5_graph *, const tv5_walk_query *, float, const uint32_t *, size_t,
                        float *) noexcept nogil
+        void (*nearest_lists)(const tv5_graph *, const tv5_walk_query *, uint64_t *) noexcept nogil
         uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
                          tv5_scratch *, uint32_t *, float *) noexcept nogil
         void (*choose_links)(const tv5_linker *, const uint32_t *, uint32_t, uint32_t, uint32_t,

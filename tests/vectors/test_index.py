@@ -116,6 +116,17 @@ def test_threads_give_the_same_answers(index: VectorIndex, queries: F32) -> None
     assert (alone.scores == shared.scores).all()
 
 
+def test_queries_are_answered_in_their_order(index: VectorIndex, queries: F32) -> None:
+    """A batch is walked in another order, a thousand at a time."""
+    many = np.concatenate([queries + np.float32(i / 100) for i in range(40)])
+    np.random.default_rng(0).shuffle(many)
+    found = index.search(many, 5)
+    for i in range(0, len(many), 7):
+        one = index.search(many[i], 5)
+        np.testing.assert_array_equal(found.keys[i], one.keys)
+        np.testing.assert_allclose(found.scores[i], one.scores, rtol=1e-5)
+
+
 def test_fewer_rows_than_k(vectors: F32) -> None:
     index = VectorIndex.build(vectors[:3], keys=[7, 8, 9])
     found = index.search(vectors[0], 5)
@@ -495,7 +506,7 @@ def test_inner_product_over_lengths_that_differ() -> None:
         walked, _ = walk(snapshot.quantizer, part, queries, 10, default_settings(metric))
         recalls.append(recall_at_k(walked.astype(np.int64), exact.astype(np.int64)))
     assert recalls[0] > 0.95, recalls
-    assert recalls[1] < recalls[0] - 0.02, recalls
+    assert recalls[1] < recalls[0] - 0.01, recalls
     # Lengths that differ more ask for more than any reach that cosine needs.
     longer = rows * np.float32(10) ** rng.uniform(-1, 0, (4_000, 1)).astype(np.float32)
     settings = VectorIndex.build(longer, metric="ip").settings_for(queries, 0.97)

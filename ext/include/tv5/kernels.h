@@ -16,20 +16,11 @@
 #include <stdint.h>
 
 #include "tv5/link.h"
+#include "tv5/rows.h"
 #include "tv5/walk.h"
 
 #define TV5_LANES 32
 #define TV5_MAX_DIM 4096
-
-/* Rows kept for exact scores. */
-typedef enum tv5_kind { TV5_INT8, TV5_FLOAT16, TV5_FLOAT32 } tv5_kind;
-
-typedef struct tv5_rows {
-    const void *values;  /* count * dim of `kind` */
-    const float *scales; /* count, for TV5_INT8; else NULL */
-    size_t count, dim;
-    tv5_kind kind;
-} tv5_rows;
 
 /* Rows to score exactly. Where `reach` tells the highest score that each can be thought to have,
  * those that then have no place among the best found before them are passed over. */
@@ -89,6 +80,9 @@ typedef struct tv5_kernels {
      * to the estimates of m rows. */
     void (*extend)(const tv5_graph *graph, const tv5_walk_query *query, float bound,
                    const uint32_t *rows, size_t m, float *estimates);
+    /* Choose the lists where the walk of a query begins: entries of as many as are scanned, the
+     * nearest first (the high half ranks, the low half is twice the list). */
+    void (*nearest_lists)(const tv5_graph *graph, const tv5_walk_query *query, uint64_t *lists);
     tv5_walk_fn *walk;
     /* Choose links for the rows start .. stop - 1 among their links and candidates, `width` each
      * (of which those at or past `rows` are passed over). */

@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include "tv5/rows.h"
+
 #define TV5_NONE UINT32_MAX
 #define TV5_SCRATCH_LAYOUT (4096 + 256)
 
@@ -34,6 +36,7 @@ typedef struct tv5_walk_query {
     float scale;
     int32_t total;
     float base;
+    const uint64_t *lists; /* where to begin, from nearest_lists; NULL: the walk chooses */
 } tv5_walk_query;
 
 /* Memory of one walking thread; nothing in it outlives a walk. */
@@ -51,6 +54,7 @@ typedef struct tv5_walk_options {
     uint32_t nearest;     /* 1 to k */
     float bound;          /* INFINITY: none */
     const uint8_t *allow; /* bitmap of rows that may be returned, little bit order, or NULL */
+    const tv5_rows *rows; /* stored rows to fetch for an exact look after the walk, or NULL */
 } tv5_walk_options;
 
 /* Write the k best rows and their estimates, padded with TV5_NONE and -inf; return the number of

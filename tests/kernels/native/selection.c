@@ -32,7 +32,7 @@ static uint8_t *records_of(size_t n, uint32_t words, flavour kind)
 static void one_scan(const tv5_kernels *table, const tv5_kernels *reference, size_t n,
                      uint32_t words, flavour kind)
 {
-    tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f};
+    tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f, NULL};
     size_t stride = 8 * (size_t)words + 8;
     uint8_t *records = records_of(n, words, kind);
     for (size_t d = 0; d < LENGTH(densities); ++d)

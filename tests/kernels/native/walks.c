@@ -72,12 +72,15 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
                       int damaged)
 {
     tv5_graph graph = graph_of(1 + below(200), words, 1 + below(16), damaged);
-    tv5_walk_options options = {1 + below(graph.rows), 1 + below(40), 1, INFINITY, NULL};
+    tv5_walk_options options = {1 + below(graph.rows), 1 + below(40), 1, INFINITY, NULL, NULL};
+    tv5_rows stored = {integers((size_t)graph.rows * 8, -127, 127), floats(graph.rows, NORMAL),
+                       graph.rows, 8, TV5_INT8};
     tv5_scratch mine = scratch_of(&graph, &options), other = scratch_of(&graph, &options);
     uint32_t *got = room(4 * options.k), *want = room(4 * options.k);
     float *scores = room(4 * options.k), *scores2 = room(4 * options.k);
     for (int i = 0; i < 12; ++i) {
-        tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f};
+        tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f, NULL};
+        uint64_t *lists = room(8 * (size_t)graph.probes), *lists2 = room(8 * (size_t)graph.probes);
         uint32_t visited;
         options.allow = i % 3 ? NULL : bitmap(graph.rows, 40);
         options.nearest = 1 + below(options.k);
@@ -85,7 +88,13 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
         note("%u rows of %u words, pool %u, k %u, bound %g, walk %d", (unsigned)graph.rows,
              (unsigned)words, (unsigned)options.expansion_search, (unsigned)options.k,
              (double)options.bound, i);
+        table->nearest_lists(&graph, &query, lists);
+        reference->nearest_lists(&graph, &query, lists2);
+        same_bytes("nearest lists", lists, lists2, 8 * (size_t)graph.probes);
+        query.lists = i % 2 ? lists : NULL;
+        options.rows = i % 2 ? &stored : NULL;
         visited = table->walk(&graph, &query, &options, &mine, got, scores);
+        query.lists = NULL; /* the same where the walk chooses them itself */
         if (visited != reference->walk(&graph, &query, &options, &other, want, scores2))
             same_bytes("visited rows", "a", "b", 1);
         same_bytes("walk: rows", got, want, 4 * options.k);

@@ -69,7 +69,7 @@ static void build(const tv5_kernels *table)
                                .probes = 2,
                                .spread = 0.5f};
     shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
-    shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f};
+    shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f, NULL};
     shared.exact_query = floats(BITS, NORMAL);
     shared.allow = bitmap(ROWS, 70);
     shared.head = room((size_t)HEAD_ROWS * STRIDE);
@@ -91,7 +91,7 @@ static void prepare(reader *one)
 
 static void ask(reader *one, answer *out)
 {
-    tv5_walk_options options = {POOL, K, K / 2, 2.0f, shared.allow};
+    tv5_walk_options options = {POOL, K, K / 2, 2.0f, shared.allow, NULL};
     tv5_best scanned = {one->list, K, out->scanned, out->scanned_scores};
     tv5_best exact = {one->list, K, out->exact, out->exact_scores};
     shared.table->walk(&shared.graph, &shared.query, &options, &one->scratch, out->walked,

@@ -40,13 +40,13 @@ def ask(catalog: Catalog, kind: str, told: dict[str, Any]) -> None:
     titles = [msgspec.convert(t, Title) for t in told["titles"]]
     assert catalog.get_many(list(catalog.ids())) == titles
     facts = catalog.info()
-    # Settings have gained a member, and lost one, without which more is rescored; what was not
+    # Settings have gained two members, and lost one, without which more is rescored; what was not
     # calibrated follows the defaults.
     settings, before = facts.pop("settings"), told["facts"].pop("settings")
     assert settings["recall"] == before["recall"]
     if before["recall"] is not None:
         before.pop("error_bound", None)
-        assert settings == {"reach": None, **before}
+        assert settings == {"reach": None, "answers": 10, **before}
     assert {name: facts[name] for name in told["facts"]} == told["facts"]
     alias, owners = told["alias"]
     assert owners

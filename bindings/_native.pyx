@@ -609,15 +609,15 @@ cdef class Turns:
     cdef float *turned
 
     def __cinit__(self, Py_ssize_t count, size_t probes, Py_ssize_t bits, bint prepares):
-        cdef size_t room = min(count, TURNS)
-        self.queries = <tv5_walk_query *>malloc(room * sizeof(tv5_walk_query) + 1)
-        self.lists = <uint64_t *>malloc(room * probes * sizeof(uint64_t) + 1)
-        self.order = <uint64_t *>malloc(room * sizeof(uint64_t) + 1)
+        cdef size_t room = max(1, min(count, TURNS))
+        self.queries = <tv5_walk_query *>malloc(room * sizeof(tv5_walk_query))
+        self.lists = <uint64_t *>malloc(room * probes * sizeof(uint64_t))
+        self.order = <uint64_t *>malloc(room * sizeof(uint64_t))
         if self.queries is NULL or self.lists is NULL or self.order is NULL:
             raise MemoryError
         if prepares:
-            self.values = <int8_t *>malloc(room * bits + 1)
-            self.turned = <float *>malloc(room * bits * sizeof(float) + 1)
+            self.values = <int8_t *>malloc(room * bits)
+            self.turned = <float *>malloc(room * bits * sizeof(float))
             if self.values is NULL or self.turned is NULL:
                 raise MemoryError
 
@@ -628,8 +628,24 @@ cdef class Turns:
         free(self.values)
         free(self.turned)
 
+    cdef void prepare(self, const tv5_kernels *kernels, const tv5_rotation *rotation,
+                      const float *moved, const float *raw, Py_ssize_t count) noexcept nogil:
+        """Make queries ready; rotated, they are also kept, and moved, where that is asked for."""
+        cdef Py_ssize_t i, bits = rotation.bits
+        cdef tv5_walk_query *query
+        for i in range(count):
+            query = &self.queries[i]
+            query.values, query.lists = self.values + i * bits, NULL
+            if moved is NULL:
+                kernels.prepare(rotation, raw + i * rotation.dim, 1, self.values + i * bits,
+                                &query.scale, &query.total, &query.base)
+            else:
+                prepare_turned(kernels, rotation, moved, raw + i * rotation.dim,
+                               self.turned + i * bits, self.values + i * bits, query)
+
     cdef void arrange(self, const tv5_kernels *kernels, const tv5_graph *graph,
                       Py_ssize_t count) noexcept nogil:
+        """Put queries in order, where there are several."""
         cdef Py_ssize_t i
         cdef uint64_t *lists
         self.order[0] = 0
@@ -811,23 +827,15 @@ cdef class NativeGraph:
             start = 0
             while start < n:
                 some = min(n - start, TURNS)
-                for i in range(some):
-                    raw = <const float *>q.buffer.buf + (start + i) * r.rotation.dim
-                    query = &turns.queries[i]
-                    query.values, query.lists = turns.values + i * bits, NULL
-                    if moved is NULL:
-                        kernels.prepare(&r.rotation, raw, 1, turns.values + i * bits, &query.scale,
-                                        &query.total, &query.base)
-                    else:
-                        prepare_turned(kernels, &r.rotation, moved, raw, turns.turned + i * bits,
-                                       turns.values + i * bits, query)
+                raw = <const float *>q.buffer.buf + start * r.rotation.dim
+                turns.prepare(kernels, &r.rotation, moved, raw, some)
                 turns.arrange(kernels, &self.graph, some)
                 for turn in range(some):
                     i = turns.order[turn] & TV5_NONE
                     query, to = &turns.queries[i], best.at(start + i)
                     exact = turns.turned + i * bits
                     if moved is NULL:
-                        exact = <const float *>q.buffer.buf + (start + i) * r.rotation.dim
+                        exact = raw + i * r.rotation.dim
                     kernels.walk(&self.graph, query, &options, &scratch.memory, scratch.candidates,
                                  scratch.estimates)
                     those.rows, those.count, those.reach = scratch.candidates, options.k, NULL

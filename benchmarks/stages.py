@@ -74,14 +74,19 @@ class Asked:
         return self.settings.candidates(self.k)
 
     @property
+    def wanted(self) -> int:
+        """Answers looked for."""
+        return self.settings.looked_for(self.k)
+
+    @property
     def pool(self) -> int:
         """Rows in the walk's pool."""
         return max(self.settings.expansion_search, self.candidates)
 
     def walk(self, sealed: SealedGraph, prepared: Prepared) -> U32:
         """Walk as a search does, for its candidates."""
-        wanted, reach = self.settings.looked_for(self.k), self.settings.reach
-        return sealed.walker.walk(prepared, self.pool, self.candidates, None, wanted, reach)[0]
+        reach = self.settings.reach
+        return sealed.walker.walk(prepared, self.pool, self.candidates, None, self.wanted, reach)[0]
 
     def recall(self, keys: I64) -> float:
         """Compare answers with the truth."""
@@ -132,7 +137,7 @@ def _preparing(sealed: SealedGraph, asked: Asked) -> list[Stage]:
 
 def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared) -> Stage:
     pool, reach = asked.pool, asked.settings.reach
-    pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.k, reach)
+    pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.wanted, reach)
     record, degree = sealed.records.shape[1], sealed.links.shape[1]
     read = float(visited.mean())
     # At least: every row left in the pool, and in reach, had its links read.

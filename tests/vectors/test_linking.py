@@ -11,7 +11,7 @@ import pytest
 from tv5core.kernels import NONE
 from tv5core.vectors import VectorIndex, recall_at_k
 from tv5core.vectors.builder import Links, build_links
-from tv5core.vectors.entries import Source, choose_entries
+from tv5core.vectors.entries import Source, _side_by_side, choose_entries
 from tv5core.vectors.linking import Workers, breadth_first, connect
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows
@@ -167,3 +167,16 @@ def test_entries_need_no_link() -> None:
     links = np.array([[NONE], [NONE], [NONE]], np.uint32)
     connect(links, 3)
     assert (links == NONE).all()
+
+
+def test_near_lists_are_numbered_one_after_the_other() -> None:
+    rng = np.random.default_rng(3)
+    group = rng.permutation(np.repeat(np.arange(4), 8))
+    codes = rng.integers(0, 256, (4, 64), np.uint8)[group]
+    codes ^= (1 << rng.integers(0, 8, codes.shape)).astype(np.uint8) & rng.integers(
+        0, 256, codes.shape, np.uint8
+    )
+    order = _side_by_side(codes)
+    assert sorted(order.tolist()) == list(range(32))
+    assert np.count_nonzero(np.diff(group[order])) == 3
+    assert _side_by_side(codes[:2]).tolist() == [0, 1]

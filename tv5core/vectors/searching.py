@@ -67,12 +67,12 @@ class SearchSettings(msgspec.Struct, frozen=True):
     expansion_search : int
         Rows in the walk's pool.
     oversampling : float
-        Candidates rescored exactly for each answer asked for.
+        Candidates rescored exactly for each answer looked for.
     recall : float or None
         Recall measured when these settings were calibrated; None where they were not.
     reach : float or None
         Rows whose estimates lie more standard deviations of the error behind that of the last
-        answer asked for are neither walked on from nor rescored. None: all of the pool is walked
+        answer looked for are neither walked on from nor rescored. None: all of the pool is walked
         on from, and all candidates are rescored.
     answers : int
         A search for fewer answers looks as far as one for so many and keeps the best: an estimate
@@ -102,7 +102,7 @@ class SearchSettings(msgspec.Struct, frozen=True):
         return max(k, self.answers)
 
     def candidates(self, k: int) -> int:
-        """Return how many rows to rescore for ``k`` answers."""
+        """Return how many rows to rescore in a search for ``k`` answers."""
         return math.ceil(self.oversampling * self.looked_for(k))
 
 

@@ -11,7 +11,7 @@ from cpython.buffer cimport (
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, sqrtf
 from libc.stdlib cimport free, malloc, qsort
 from tv5 cimport *
 
@@ -24,7 +24,7 @@ from tv5core.kernels._shared import Prepared, mean_rescale
 
 _EMPTY = np.empty
 _F32, _I32, _U32, _U8 = (np.dtype(t) for t in ("float32", "int32", "uint32", "uint8"))
-_I8, _I16 = np.dtype("int8"), np.dtype("int16")
+_I8, _I16, _I64 = np.dtype("int8"), np.dtype("int16"), np.dtype("int64")
 
 
 cdef class View:
@@ -186,6 +186,23 @@ def available():
     return tuple(names)
 
 
+cdef void squares_of(const tv5_kernels *kernels, const float *x, Py_ssize_t n, Py_ssize_t dim,
+                     float *out) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        kernels.dot_f32(x + i * dim, 1, dim, x + i * dim, out + i)
+
+
+cdef void scale_to_unit(const float *x, Py_ssize_t n, Py_ssize_t dim, const float *squares,
+                        float *out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef float inverse
+    for i in range(n):
+        inverse = <float>1 / sqrtf(squares[i])
+        for j in range(dim):
+            out[i * dim + j] = x[i * dim + j] * inverse
+
+
 cdef class Backend:
     """The kernels of one instruction set.
 
@@ -225,6 +242,50 @@ cdef class Backend:
         with nogil:
             self.k.rotate(&r.rotation, <const float *>v.buffer.buf, v.buffer.shape[0],
                           <float *>o.buffer.buf)
+        return out
+
+    def squares(self, x):
+        cdef View v = view(x, "x", 2, c'f')
+        out = _EMPTY(v.size(0), _F32)
+        cdef View o = view(out, "out", 1, c'f', PyBUF_WRITABLE)
+        if v.size(0) == 1:  # giving the GIL up would cost more than the work
+            squares_of(self.k, <const float *>v.buffer.buf, 1, v.size(1), <float *>o.buffer.buf)
+            return out
+        with nogil:
+            squares_of(self.k, <const float *>v.buffer.buf, v.buffer.shape[0], v.buffer.shape[1],
+                       <float *>o.buffer.buf)
+        return out
+
+    def unit(self, x):
+        cdef View v = view(x, "x", 2, c'f')
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        rows, squares = _EMPTY((n, dim), _F32), _EMPTY(n, _F32)
+        cdef View r = view(rows, "rows", 2, c'f', PyBUF_WRITABLE)
+        cdef View s = view(squares, "squares", 1, c'f', PyBUF_WRITABLE)
+        cdef const float *given = <const float *>v.buffer.buf
+        cdef float *square = <float *>s.buffer.buf
+        if n == 1:  # giving the GIL up would cost more than the work
+            squares_of(self.k, given, n, dim, square)
+            scale_to_unit(given, n, dim, square, <float *>r.buffer.buf)
+            return rows, squares
+        with nogil:
+            squares_of(self.k, given, n, dim, square)
+            scale_to_unit(given, n, dim, square, <float *>r.buffer.buf)
+        return rows, squares
+
+    def gather(self, keys, rows):
+        cdef View k = view(keys, "keys", 1, c'l'), r = view(rows, "rows", 2, c'I')
+        cdef Py_ssize_t i, count = r.size(0) * r.size(1)
+        cdef const uint32_t *places = <const uint32_t *>r.buffer.buf
+        out = _EMPTY((r.size(0), r.size(1)), _I64)
+        cdef View o = view(out, "out", 2, c'l', PyBUF_WRITABLE)
+        # A few answers: giving the GIL up would cost more than the work.
+        for i in range(count):
+            if places[i] == TV5_NONE:
+                (<int64_t *>o.buffer.buf)[i] = -1
+            else:
+                within(places[i], 0, k.size(0) - 1, "rows")
+                (<int64_t *>o.buffer.buf)[i] = (<const int64_t *>k.buffer.buf)[places[i]]
         return out
 
     def encode(self, rotated):
@@ -786,64 +847,79 @@ cdef class NativeGraph:
         scratch.reserve(options.expansion_search, options.k if options.allow is not NULL else 0)
         return scratch
 
-    def search(self, center, signs, rows, scales, queries, expansion_search, candidates, k,
-               allow=None, shift=None, bound=None):
+    def searcher(self, center, signs, rows, scales, shift=None):
+        return NativeSearcher(self, center, signs, rows, scales, shift)
+
+
+cdef class NativeSearcher:
+    """A graph with its rotation and its stored rows, searched by any number of threads."""
+
+    cdef NativeGraph graph
+    cdef Rotation rotation
+    cdef RowsView stored
+    cdef View shift
+    cdef const float *moved
+
+    def __init__(self, NativeGraph graph, center, signs, rows, scales, shift):
         cdef Rotation r = Rotation(center, signs)
-        cdef RowsView stored = RowsView(rows, scales)
+        self.graph, self.rotation, self.stored = graph, r, RowsView(rows, scales)
+        self.moved = NULL
+        if shift is not None:
+            self.shift = view(shift, "shift", 1, c'f')
+            same(r.rotation.bits, self.shift.size(0), "length of shift")
+            self.moved = <const float *>self.shift.buffer.buf
+        same(r.rotation.dim if shift is None else r.rotation.bits, self.stored.rows.dim,
+             "dimensions of the stored rows")
+        same(graph.graph.rows, self.stored.rows.count, "stored rows")
+        same(64 * graph.graph.words, r.rotation.bits, "bits of the rotation")
+
+    def search(self, queries, expansion_search, candidates, k, allow=None, bound=None):
         cdef View q = view(queries, "queries", 2, c'f')
         cdef Best best = Best(q.size(0), k)
-        cdef const tv5_kernels *kernels = self.backend.k
+        cdef NativeGraph owner = self.graph
+        cdef const tv5_kernels *kernels = owner.backend.k
+        cdef const tv5_graph *graph = &owner.graph
+        cdef const tv5_rotation *rotation = &self.rotation.rotation
         cdef tv5_walk_options options
         cdef tv5_walk_query *query
         cdef tv5_best to
-        cdef Scratch scratch
+        cdef tv5_candidates those
         cdef View a
-        cdef Py_ssize_t start, some, turn, i, n = q.size(0), bits = r.rotation.bits
+        cdef Py_ssize_t start, some, turn, i, n = q.size(0), bits = rotation.bits
         cdef const float *raw
         cdef const float *exact
-        cdef View s
-        cdef const float *moved = NULL
-        cdef tv5_candidates those
-        same(r.rotation.dim, q.size(1), "dimensions")
-        if shift is not None:
-            s = view(shift, "shift", 1, c'f')
-            same(r.rotation.bits, s.size(0), "length of shift")
-            moved = <const float *>s.buffer.buf
-        same(q.size(1) if shift is None else <Py_ssize_t>r.rotation.bits, stored.rows.dim,
-             "dimensions of the stored rows")
-        same(self.graph.rows, stored.rows.count, "stored rows")
-        same(64 * self.graph.words, r.rotation.bits, "bits of the rotation")
+        cdef bint bounded = bound is not None
+        same(rotation.dim, q.size(1), "dimensions")
         within(candidates, 1, 1 << 30, "candidates")
-        options = self._options(expansion_search, candidates, min(best.k, candidates), bound)
+        options = owner._options(expansion_search, candidates, min(best.k, candidates), bound)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
-            options.allow = bitmap(a, self.graph.rows)
-        scratch = self._scratch(options)
+            options.allow = bitmap(a, graph.rows)
+        options.rows = &self.stored.rows
+        cdef Turns turns = Turns(n, graph.probes, bits, True)
+        cdef Scratch scratch = owner._scratch(options)
         scratch.reserve_candidates(options.k)
-        options.rows = &stored.rows
-        cdef Turns turns = Turns(n, self.graph.probes, bits, True)
-        cdef bint bounded = bound is not None
         with nogil:
             start = 0
             while start < n:
                 some = min(n - start, TURNS)
-                raw = <const float *>q.buffer.buf + start * r.rotation.dim
-                turns.prepare(kernels, &r.rotation, moved, raw, some)
-                turns.arrange(kernels, &self.graph, some)
+                raw = <const float *>q.buffer.buf + start * rotation.dim
+                turns.prepare(kernels, rotation, self.moved, raw, some)
+                turns.arrange(kernels, graph, some)
                 for turn in range(some):
                     i = turns.order[turn] & TV5_NONE
                     query, to = &turns.queries[i], best.at(start + i)
                     exact = turns.turned + i * bits
-                    if moved is NULL:
-                        exact = raw + i * r.rotation.dim
-                    kernels.walk(&self.graph, query, &options, &scratch.memory, scratch.candidates,
+                    if self.moved is NULL:
+                        exact = raw + i * rotation.dim
+                    kernels.walk(graph, query, &options, &scratch.memory, scratch.candidates,
                                  scratch.estimates)
                     those.rows, those.count, those.reach = scratch.candidates, options.k, NULL
                     if bounded:
-                        kernels.extend(&self.graph, query, options.bound, scratch.candidates,
-                                       options.k, scratch.estimates)
+                        kernels.extend(graph, query, options.bound, scratch.candidates, options.k,
+                                       scratch.estimates)
                         those.reach = scratch.estimates
-                    kernels.rescore(&stored.rows, exact, &those, &to)
+                    kernels.rescore(&self.stored.rows, exact, &those, &to)
                 start += some
-        self.idle.append(scratch)
+        owner.idle.append(scratch)
         return best.rows, best.scores

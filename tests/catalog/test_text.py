@@ -409,11 +409,12 @@ def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
         exact = [hit.id for hit in catalog.search(query, 10, exact=True)]
         assert exact[0] == "t:7"
         assert catalog.search(query, 1)[0].id == "t:7"
-        asked: list[tuple[Any, Any]] = []
+        names = ("expansion_search", "oversampling", "reach", "answers")
+        asked: list[list[Any]] = []
         search = VectorIndex.search
 
         def spy(index: VectorIndex, queries: Any, k: int = 10, **options: Any) -> Any:
-            asked.append((options.get("expansion_search"), options.get("oversampling")))
+            asked.append([options.get(name) for name in names])
             return search(index, queries, k, **options)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -421,8 +422,8 @@ def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
             catalog.search(query)
             catalog.search_many([query])
             catalog.search(catalog.embed_queries([query])[0])
-        text = (own["expansion_search"], own["oversampling"])
-        assert asked == [text, text, (None, None)], "vectors keep the settings for vectors"
+        text = [own[name] for name in names]
+        assert asked == [text, text, [None] * 4], "vectors keep the settings for vectors"
         chosen = catalog.calibrate([title.overview for title in titles[:50]], 0.5)
         catalog.seal()
         kept = catalog.info()["text_settings"]

@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tv5core.kernels import NONE
+
 FLAVOURS = st.sampled_from(
     ["normal", "subnormal", "huge", "wide", "zeros", "constant", "integers", "spike", "bits"]
 )
@@ -59,6 +61,30 @@ def test_encode(native, twin, same, floats, words, n, flavour, seed):
     x = floats(np.random.default_rng(seed), (n, 64 * words), flavour)
     with np.errstate(all="ignore"):
         same(native.encode(x), twin.encode(x))
+
+
+@given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
+@many
+def test_unit(native, twin, same, floats, dim, n, flavour, seed):
+    x = floats(np.random.default_rng(seed), (n, dim), flavour)
+    with np.errstate(all="ignore"):
+        same(native.squares(x), twin.squares(x))
+        same(native.unit(x), twin.unit(x))
+        for i in range(n):  # alone, where the GIL is kept
+            same(native.squares(x[i : i + 1]), twin.squares(x)[i : i + 1])
+            same(native.unit(x[i : i + 1]), tuple(part[i : i + 1] for part in twin.unit(x)))
+
+
+@given(n=COUNTS, k=st.integers(0, 20), count=st.integers(1, 50), seed=SEEDS)
+@many
+def test_gather(native, twin, same, n, k, count, seed):
+    rng = np.random.default_rng(seed)
+    keys = rng.integers(0, 2**63 - 1, count)
+    rows = rng.integers(0, count, (n, k), np.uint32)
+    rows[rng.random((n, k)) < 0.2] = NONE
+    found = native.gather(keys, rows)
+    same(found, twin.gather(keys, rows))
+    assert ((found == -1) == (rows == NONE)).all()
 
 
 @given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tv5core.kernels import _numpy
-from tv5core.kernels._shared import LANES, NONE, Graph, Linker, LinkRows, Prepared, Rows
+from tv5core.kernels._shared import LANES, NONE, Graph, Linker, LinkRows, Prepared, Rows, Searcher
 
 if TYPE_CHECKING:
     from tv5core._native import Backend
@@ -37,12 +37,14 @@ __all__ = [
     "NativeKernelsMissing",
     "Prepared",
     "Rows",
+    "Searcher",
     "active",
     "asymmetric",
     "available",
     "backend",
     "dot",
     "encode",
+    "gather",
     "graph",
     "hamming",
     "linker",
@@ -53,6 +55,8 @@ __all__ = [
     "rotate",
     "scan_codes",
     "scan_rows",
+    "squares",
+    "unit",
 ]
 
 
@@ -117,6 +121,7 @@ def active() -> str:
 asymmetric = _active.asymmetric
 dot = _active.dot
 encode = _active.encode
+gather = _active.gather
 graph = _active.graph
 hamming = _active.hamming
 linker = _active.linker
@@ -127,3 +132,5 @@ rescore = _active.rescore
 rotate = _active.rotate
 scan_codes = _active.scan_codes
 scan_rows = _active.scan_rows
+squares = _active.squares
+unit = _active.unit

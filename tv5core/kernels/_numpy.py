@@ -13,18 +13,31 @@ from __future__ import annotations
 
 import math
 from bisect import insort
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.kernels._numpy_links import linker
-from tv5core.kernels._shared import F32, I32, LANES, NONE, U8, U32, Prepared, Rows, mean_rescale
+from tv5core.kernels._shared import (
+    F32,
+    I32,
+    I64,
+    LANES,
+    NONE,
+    U8,
+    U32,
+    Prepared,
+    Rows,
+    mean_rescale,
+)
 
 __all__ = [
     "NAME",
     "asymmetric",
     "dot",
     "encode",
+    "gather",
     "graph",
     "hamming",
     "linker",
@@ -35,6 +48,8 @@ __all__ = [
     "rotate",
     "scan_codes",
     "scan_rows",
+    "squares",
+    "unit",
 ]
 
 NAME = "numpy"
@@ -99,6 +114,31 @@ def _fold(products: F32) -> F32:
         lanes = lanes[:, :half] + lanes[:, half : 2 * half]
         half //= 2
     return lanes[:, 0]
+
+
+def squares(x: F32) -> F32:
+    """Sum squares by row: float32[n, d] -> float32[n]."""
+    with np.errstate(over="ignore"):
+        return _fold(x * x)
+
+
+def unit(x: F32) -> tuple[F32, F32]:
+    """Scale rows to unit length: float32[n, d] -> float32[n, d], :func:`squares` of the rows given.
+
+    A row whose square is zero, infinite or NaN becomes what the division makes of it.
+    """
+    square = squares(x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled: F32 = x * np.divide(np.float32(1), np.sqrt(square))[:, None]
+    return scaled, square
+
+
+def gather(keys: I64, rows: U32) -> I64:
+    """Look up keys by row: int64[m], uint32[n, k] -> int64[n, k], -1 where a row is NONE."""
+    there = rows != NONE
+    found = np.full(rows.shape, -1, np.int64)
+    found[there] = keys[rows[there]]
+    return found
 
 
 def encode(rotated: F32) -> tuple[U8, F32, F32]:
@@ -387,27 +427,16 @@ class NumpyGraph:
             visited.append(seen)
         return *_stack(found, k), np.asarray(visited, np.int32)
 
-    def search(
+    def searcher(
         self,
         center: F32,
         signs: F32,
         rows: Rows,
         scales: F32 | None,
-        queries: F32,
-        expansion_search: int,
-        candidates: int,
-        k: int,
-        allow: U8 | None = None,
         shift: F32 | None = None,
-        bound: float | None = None,
-    ) -> tuple[U32, F32]:
-        """Prepare, walk and rescore; see :class:`tv5core.kernels.Graph`."""
-        ready = prepare(queries, center, signs)
-        nearest = min(k, candidates)
-        found, estimates, _ = self.walk(ready, expansion_search, candidates, allow, nearest, bound)
-        exact = queries if shift is None else rotate(queries, center, signs) + shift
-        reach = None if bound is None else self.reach(ready, found, estimates, bound)
-        return rescore(rows, scales, exact, found, k, reach)
+    ) -> NumpySearcher:
+        """Join the graph with what else a search needs; see :class:`tv5core.kernels.Graph`."""
+        return NumpySearcher(self, center, signs, rows, scales, shift)
 
     def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:
         """Tell how high scores may lie; see :class:`tv5core.kernels.Graph`."""
@@ -491,6 +520,38 @@ class NumpyGraph:
         if allow is not None and allow[entry[1] >> 3] >> (entry[1] & 7) & 1:
             insort(kept, entry)
             del kept[k:]
+
+
+@dataclass(frozen=True)
+class NumpySearcher:
+    """A graph with its rotation and its stored rows; see :class:`tv5core.kernels.Searcher`."""
+
+    graph: NumpyGraph
+    center: F32
+    signs: F32
+    rows: Rows
+    scales: F32 | None
+    shift: F32 | None
+
+    def search(
+        self,
+        queries: F32,
+        expansion_search: int,
+        candidates: int,
+        k: int,
+        allow: U8 | None = None,
+        bound: float | None = None,
+    ) -> tuple[U32, F32]:
+        """Prepare, walk and rescore; see :class:`tv5core.kernels.Searcher`."""
+        ready = prepare(queries, self.center, self.signs)
+        found, estimates, _ = self.graph.walk(
+            ready, expansion_search, candidates, allow, min(k, candidates), bound
+        )
+        exact = queries
+        if self.shift is not None:
+            exact = rotate(queries, self.center, self.signs) + self.shift
+        reach = None if bound is None else self.graph.reach(ready, found, estimates, bound)
+        return rescore(self.rows, self.scales, exact, found, k, reach)
 
 
 def graph(

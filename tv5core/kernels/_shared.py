@@ -20,6 +20,7 @@ __all__ = [
     "Linker",
     "Prepared",
     "Rows",
+    "Searcher",
     "mean_rescale",
 ]
 
@@ -103,6 +104,36 @@ class Linker(Protocol):
         """
 
 
+class Searcher(Protocol):
+    """A graph with its rotation and its stored rows; any number of threads may search at once."""
+
+    def search(
+        self,
+        queries: F32,
+        expansion_search: int,
+        candidates: int,
+        k: int,
+        allow: U8 | None = None,
+        bound: float | None = None,
+    ) -> tuple[U32, F32]:
+        """Prepare, walk and rescore in one call that gives the GIL up once.
+
+        Parameters
+        ----------
+        queries
+            As :func:`tv5core.kernels.rescore` takes them.
+        expansion_search, allow
+            As :meth:`Graph.walk` takes them.
+        candidates : int
+            Rows that the walk hands on for an exact look.
+        k : int
+        bound : float or None
+            As :meth:`Graph.walk` takes it, measured from the k-th answer. Of the candidates, those
+            are passed over that, were their estimates so many standard deviations of the error too
+            low, would still not be among the k best. None: score all.
+        """
+
+
 class Graph(Protocol):
     """A sealed graph, walked in place; any number of threads may walk at once."""
 
@@ -144,40 +175,25 @@ class Graph(Protocol):
             Records read, those of centroids included.
         """
 
-    def search(
+    def searcher(
         self,
         center: F32,
         signs: F32,
         rows: Rows,
         scales: F32 | None,
-        queries: F32,
-        expansion_search: int,
-        candidates: int,
-        k: int,
-        allow: U8 | None = None,
         shift: F32 | None = None,
-        bound: float | None = None,
-    ) -> tuple[U32, F32]:
-        """Prepare, walk and rescore in one call that gives the GIL up once.
+    ) -> Searcher:
+        """Join the graph with what else a search needs.
 
         Parameters
         ----------
         center, signs
             As :func:`tv5core.kernels.prepare` takes them.
-        rows, scales, queries
-            As :func:`tv5core.kernels.rescore` takes them.
-        expansion_search, allow
-            As :meth:`walk` takes them.
-        candidates : int
-            Rows that the walk hands on for an exact look.
-        k : int
+        rows, scales
+            As :func:`tv5core.kernels.rescore` takes them; one row a row of the graph.
         shift : float32[D] or None
             For stored rows that are rotated: the rotated centre. The exact look takes the query
             that was centred and rotated for the walk, plus this. None: it takes the query itself.
-        bound : float or None
-            As :meth:`walk` takes it, measured from the k-th answer. Of the candidates, those are
-            passed over that, were their estimates so many standard deviations of the error too
-            low, would still not be among the k best. None: score all.
         """
 
     def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:

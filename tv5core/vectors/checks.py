@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from tv5core import kernels
 from tv5core.errors import (
     DimensionError,
     DuplicateKeyError,
@@ -96,42 +97,38 @@ def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> F32:
     ZeroVectorError
         A row of length zero.
     """
-    return _checked(vectors, dim)[0]
+    matrix = _matrix(vectors, dim)
+    _check_squares(kernels.squares(matrix))
+    return matrix
 
 
 def unit_vectors(vectors: npt.ArrayLike, dim: int) -> F32:
     """Check vectors as :func:`check_vectors` does and scale them to unit length."""
-    if (
-        isinstance(vectors, np.ndarray)
-        and vectors.shape == (1, dim)
-        and vectors.dtype == np.float32
-    ):
-        # One query a call is the common case, and this is several times faster.
-        square = float(vectors[0].dot(vectors[0]))
-        if 0 < square < np.inf:
-            return np.multiply(vectors, np.float32(1 / math.sqrt(square)), order="C")
-    matrix, squares = _checked(vectors, dim)
-    return np.multiply(matrix, (1 / np.sqrt(squares))[:, None], dtype=np.float32)
+    rows, squares = kernels.unit(_matrix(vectors, dim))
+    _check_squares(squares)
+    return rows
 
 
-def _checked(vectors: npt.ArrayLike, dim: int | None) -> tuple[F32, F32]:
-    """Return the matrix and the squared lengths of its rows.
-
-    Every query passes here, so the good case is two reductions and no more.
-    """
+def _matrix(vectors: npt.ArrayLike, dim: int | None) -> F32:
+    """Return a contiguous float32 matrix whose values were not looked at yet."""
     given = np.asarray(vectors)
     if given.ndim != 2 or given.dtype.kind not in "fiu":
         raise InvalidInputError(
             f"expected a matrix of real numbers, got {given.dtype} of shape {given.shape}"
         )
     _check_width(given.shape[1], dim)
-    matrix = _as_float32(given)
-    squares: F32 = np.einsum("ij,ij->i", matrix, matrix)
-    # NaN fails both comparisons.
-    if len(squares) and not (squares.min() > 0 and squares.max() < np.inf):
+    return _as_float32(given)
+
+
+def _check_squares(squares: F32) -> None:
+    """Refuse rows by their squared lengths; NaN fails both comparisons."""
+    if len(squares) == 1:  # one query a call is the common case, and this is several times faster
+        good = 0 < squares.item() < math.inf
+    else:
+        good = not len(squares) or bool(squares.min() > 0 and squares.max() < np.inf)
+    if not good:
         _refuse_rows(~np.isfinite(squares), NonFiniteVectorError, "finite values")
         _refuse_rows(squares == 0, ZeroVectorError, "a length above zero")
-    return matrix, squares
 
 
 def _check_width(width: int, dim: int | None) -> None:

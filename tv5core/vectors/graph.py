@@ -16,6 +16,7 @@ random number that ties the two files of one sealing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,14 @@ class SealedGraph:
     rows: StoredRows
     walker: kernels.Graph
     checksums: tuple[int, int]
+
+    @cached_property
+    def searcher(self) -> kernels.Searcher:
+        """The walker with the rotation and the stored rows."""
+        rotation, rows = self.quantizer, self.rows
+        return self.walker.searcher(
+            rotation.center, rotation.signs, rows.values, rows.scales, rows.shift
+        )
 
     @classmethod
     def open(cls, graph: Path, rows: Path, *, verify: bool = True) -> SealedGraph:

@@ -359,8 +359,11 @@ class VectorIndex:
         snapshot = self._opened()
         parts = _restricted(snapshot, allow)
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
-        run = partial(search, snapshot.quantizer, parts, k=int(k), settings=settings, exact=exact)
-        keys, scores = run(ready) if split <= 1 else _in_threads(run, ready, split)
+        if split <= 1:
+            keys, scores = search(snapshot.quantizer, parts, ready, int(k), settings, exact)
+        else:
+            run = partial(search, snapshot.quantizer, parts, k=int(k), settings=settings)
+            keys, scores = _in_threads(partial(run, exact=exact), ready, split)
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
 
     def _chosen(

@@ -10,7 +10,7 @@ The planner compares what each way costs, in units of one record read by the wal
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -122,6 +122,8 @@ class Part:
 
     Attributes
     ----------
+    graph, searcher : optional
+        Of sealed rows.
     allow : Bitmap or None
         Rows that may be returned; None for all.
     count : int
@@ -132,6 +134,7 @@ class Part:
     records: npt.NDArray[np.uint8]
     rows: StoredRows
     graph: kernels.Graph | None
+    searcher: kernels.Searcher | None
     allow: Bitmap | None
     count: int
 
@@ -141,7 +144,7 @@ class Part:
             return self
         both = bitmap.intersect(self.allow, allowed)
         n = 0 if both is None else bitmap.count(both)
-        return Part(self.keys, self.records, self.rows, self.graph, both, n)
+        return replace(self, allow=both, count=n)
 
 
 @dataclass(frozen=True)
@@ -165,11 +168,20 @@ class Snapshot:
         parts = []
         if sealed is not None:
             live = len(sealed) if sealed_alive is None else bitmap.count(sealed_alive)
-            walker = sealed.walker
-            parts.append(Part(sealed.keys, sealed.records, sealed.rows, walker, sealed_alive, live))
+            parts.append(
+                Part(
+                    sealed.keys,
+                    sealed.records,
+                    sealed.rows,
+                    sealed.walker,
+                    sealed.searcher,
+                    sealed_alive,
+                    live,
+                )
+            )
         if head is not None and len(head):
             live = len(head) if head_alive is None else bitmap.count(head_alive)
-            parts.append(Part(head.keys, head.records, head.rows, None, head_alive, live))
+            parts.append(Part(head.keys, head.records, head.rows, None, None, head_alive, live))
         return cls(quantizer, sealed, tuple(parts))
 
     @property
@@ -235,28 +247,19 @@ def _search_part(
         rows, scores = _scan(quantizer, part, queries, k, settings)
     else:
         rows, scores = walk(quantizer, part, queries, k, settings)
-    return _keys(part.keys, rows), scores
+    return kernels.gather(part.keys, rows), scores
 
 
 def walk(
     quantizer: Quantizer, part: Part, queries: F32, k: int, settings: SearchSettings
 ) -> tuple[U32, F32]:
     """Find the k best rows of a part with a graph by walking it."""
-    if part.graph is None:
+    if part.searcher is None:
         raise TypeError("expected a part with a graph")
     wanted = settings.looked_for(k)
-    rows, scores = part.graph.search(
-        quantizer.center,
-        quantizer.signs,
-        part.rows.values,
-        part.rows.scales,
-        queries,
-        pool_for(part, k, settings),
-        settings.candidates(k),
-        wanted,
-        part.allow,
-        part.rows.shift,
-        settings.reach,
+    candidates, pool = settings.candidates(k), pool_for(part, k, settings)
+    rows, scores = part.searcher.search(
+        queries, pool, candidates, wanted, part.allow, settings.reach
     )
     if wanted > k:
         rows, scores = np.ascontiguousarray(rows[:, :k]), np.ascontiguousarray(scores[:, :k])
@@ -277,15 +280,6 @@ def _scan(
     prepared = quantizer.prepare(queries)
     found, _ = kernels.scan_codes(part.records, prepared, candidates, part.allow)
     return part.rows.rescore(queries, found, k)
-
-
-def _keys(keys: I64, rows: U32) -> I64:
-    if _complete(rows):
-        return keys.take(rows)
-    there = rows != kernels.NONE
-    out = np.full(rows.shape, -1, np.int64)
-    out[there] = keys[rows[there]]
-    return out
 
 
 def _complete(rows: U32) -> bool:

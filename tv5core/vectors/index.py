@@ -611,8 +611,11 @@ def _thread_count(threads: int) -> int:
 def _in_threads(
     run: Callable[[F32], tuple[I64, F32]], queries: F32, threads: int
 ) -> tuple[I64, F32]:
-    with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(run, np.array_split(queries, threads)))
+    """Search a share of the queries in this thread, the others in threads of their own."""
+    own, *others = np.array_split(queries, threads)
+    with ThreadPoolExecutor(threads - 1) as pool:
+        rest = [pool.submit(run, some) for some in others]
+        found = [run(own), *(future.result() for future in rest)]
     return np.concatenate([keys for keys, _ in found]), np.concatenate([s for _, s in found])
 
 

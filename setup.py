@@ -17,7 +17,8 @@ FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-Wall",
 def extension() -> Extension:
     """Describe the one extension module, for the stable ABI of Python 3.11."""
     sources = [*Path("ext/isa").glob("*.c"), Path("ext/dispatch.c")]
-    headers = [*Path("ext").rglob("*.h"), *Path("ext").rglob("*.inc"), Path("bindings/tv5.pxd")]
+    headers = [*Path("ext").rglob("*.h"), *Path("ext").rglob("*.inc")]
+    headers += [Path("bindings/tv5.pxd"), Path("bindings/gil.h")]
     return Extension(
         "tv5core._native",
         ["bindings/_native.pyx", *sorted(map(str, sources))],

@@ -18,6 +18,11 @@ from tv5 cimport *
 cdef extern from "<stdlib.h>" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
 
+cdef extern from "gil.h" nogil:
+    void gil_free()
+    void gil_back()
+    void gil_await()
+
 import numpy as np
 
 from tv5core.kernels._shared import Prepared, mean_rescale
@@ -186,6 +191,9 @@ def available():
     return tuple(names)
 
 
+# Of one row these take less time than giving the GIL up, which threads of single queries fight for:
+# below they keep it.
+
 cdef void squares_of(const tv5_kernels *kernels, const float *x, Py_ssize_t n, Py_ssize_t dim,
                      float *out) noexcept nogil:
     cdef Py_ssize_t i
@@ -201,6 +209,20 @@ cdef void scale_to_unit(const float *x, Py_ssize_t n, Py_ssize_t dim, const floa
         inverse = <float>1 / sqrtf(squares[i])
         for j in range(dim):
             out[i * dim + j] = x[i * dim + j] * inverse
+
+
+cdef Py_ssize_t look_up(const int64_t *keys, Py_ssize_t most, const uint32_t *rows,
+                        Py_ssize_t count, int64_t *out) noexcept nogil:
+    """Return where the first row out of range is; ``count`` where there is none."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        if rows[i] == TV5_NONE:
+            out[i] = -1
+        elif rows[i] >= most:
+            return i
+        else:
+            out[i] = keys[rows[i]]
+    return count
 
 
 cdef class Backend:
@@ -248,7 +270,7 @@ cdef class Backend:
         cdef View v = view(x, "x", 2, c'f')
         out = _EMPTY(v.size(0), _F32)
         cdef View o = view(out, "out", 1, c'f', PyBUF_WRITABLE)
-        if v.size(0) == 1:  # giving the GIL up would cost more than the work
+        if v.size(0) == 1:
             squares_of(self.k, <const float *>v.buffer.buf, 1, v.size(1), <float *>o.buffer.buf)
             return out
         with nogil:
@@ -264,7 +286,7 @@ cdef class Backend:
         cdef View s = view(squares, "squares", 1, c'f', PyBUF_WRITABLE)
         cdef const float *given = <const float *>v.buffer.buf
         cdef float *square = <float *>s.buffer.buf
-        if n == 1:  # giving the GIL up would cost more than the work
+        if n == 1:
             squares_of(self.k, given, n, dim, square)
             scale_to_unit(given, n, dim, square, <float *>r.buffer.buf)
             return rows, squares
@@ -275,17 +297,18 @@ cdef class Backend:
 
     def gather(self, keys, rows):
         cdef View k = view(keys, "keys", 1, c'l'), r = view(rows, "rows", 2, c'I')
-        cdef Py_ssize_t i, count = r.size(0) * r.size(1)
+        cdef Py_ssize_t most = k.size(0), count = r.size(0) * r.size(1), bad
         cdef const uint32_t *places = <const uint32_t *>r.buffer.buf
+        cdef const int64_t *all_keys = <const int64_t *>k.buffer.buf
         out = _EMPTY((r.size(0), r.size(1)), _I64)
         cdef View o = view(out, "out", 2, c'l', PyBUF_WRITABLE)
-        # A few answers: giving the GIL up would cost more than the work.
-        for i in range(count):
-            if places[i] == TV5_NONE:
-                (<int64_t *>o.buffer.buf)[i] = -1
-            else:
-                within(places[i], 0, k.size(0) - 1, "rows")
-                (<int64_t *>o.buffer.buf)[i] = (<const int64_t *>k.buffer.buf)[places[i]]
+        if r.size(0) == 1:
+            bad = look_up(all_keys, most, places, count, <int64_t *>o.buffer.buf)
+        else:
+            with nogil:
+                bad = look_up(all_keys, most, places, count, <int64_t *>o.buffer.buf)
+        if bad < count:
+            within(places[bad], 0, most - 1, "rows")
         return out
 
     def encode(self, rotated):
@@ -900,6 +923,7 @@ cdef class NativeSearcher:
         cdef Scratch scratch = owner._scratch(options)
         scratch.reserve_candidates(options.k)
         with nogil:
+            gil_free()
             start = 0
             while start < n:
                 some = min(n - start, TURNS)
@@ -921,5 +945,7 @@ cdef class NativeSearcher:
                         those.reach = scratch.estimates
                     kernels.rescore(&self.stored.rows, exact, &those, &to)
                 start += some
+            gil_await()
+        gil_back()
         owner.idle.append(scratch)
         return best.rows, best.scores

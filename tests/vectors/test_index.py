@@ -15,7 +15,7 @@ import pytest
 
 from tests.vectors.conftest import F32, brute_force, clustered
 from tv5core import errors
-from tv5core.vectors import SearchSettings, VectorIndex, recall_at_k
+from tv5core.vectors import SearchSettings, VectorIndex, recall, recall_at_k, searching
 from tv5core.vectors.searching import default_settings, walk
 
 
@@ -91,9 +91,27 @@ def test_few_answers_are_the_first_of_many(vectors: F32, queries: F32) -> None:
     assert (index.search(queries, 1, **wide).keys != many.keys[:, :1]).any()
 
 
-def test_calibration_out_of_reach_says_so(vectors: F32, queries: F32) -> None:
+def test_where_no_walk_finds_enough_all_codes_are_scanned(
+    vectors: F32, queries: F32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = VectorIndex.build(vectors)
+    monkeypatch.setattr(recall, "_POOLS", (16,))
+    monkeypatch.setattr(recall, "_REACHES", (0.5,))
+    settings = index.calibrate(queries, 0.95)
+    assert settings.recall is not None
+    assert settings.recall >= 0.95
+    assert settings.reach is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "walk", None)
+        assert index.recall(queries) == pytest.approx(settings.recall)
+
+
+def test_calibration_out_of_reach_says_so(
+    vectors: F32, queries: F32, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A row that nothing links to cannot be found by walking: cut the graph in two.
     index = VectorIndex.build(vectors[:3000], connectivity=2, expansion_add=1)
+    monkeypatch.setattr(recall, "_SCANNED", (1.0,))
     with pytest.warns(RuntimeWarning, match="no settings reach"):
         settings = index.calibrate(queries, 1.0)
     assert settings.recall is not None

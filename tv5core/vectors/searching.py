@@ -32,6 +32,8 @@ __all__ = [
     "Snapshot",
     "default_settings",
     "pool_for",
+    "scan",
+    "scanned_pool",
     "search",
     "walk",
 ]
@@ -232,6 +234,11 @@ def pool_for(part: Part, k: int, settings: SearchSettings) -> int:
     return min(len(part.keys), math.ceil(base * len(part.keys) / part.count))
 
 
+def scanned_pool(part: Part) -> int:
+    """Return how wide a pool must be for a scan to take the place of the walk."""
+    return math.floor(_SCAN_COST * part.count / _READS_PER_ENTRY) + 1
+
+
 def _search_part(
     quantizer: Quantizer,
     part: Part,
@@ -244,7 +251,7 @@ def _search_part(
     if plan == "exact":
         rows, scores = part.rows.scan(queries, k, part.allow)
     elif plan == "scan" or part.graph is None:
-        rows, scores = _scan(quantizer, part, queries, k, settings)
+        rows, scores = scan(quantizer, part, queries, k, settings)
     else:
         rows, scores = walk(quantizer, part, queries, k, settings)
     return kernels.gather(part.keys, rows), scores
@@ -267,13 +274,14 @@ def walk(
         # The walk met too few allowed rows for some query, though k exist: scan for those.
         short = np.flatnonzero(rows[:, -1] == kernels.NONE)
         some = np.ascontiguousarray(queries[short])
-        rows[short], scores[short] = _scan(quantizer, part, some, k, settings)
+        rows[short], scores[short] = scan(quantizer, part, some, k, settings)
     return rows, scores
 
 
-def _scan(
+def scan(
     quantizer: Quantizer, part: Part, queries: F32, k: int, settings: SearchSettings
 ) -> tuple[U32, F32]:
+    """Find the k best rows of a part by reading all codes."""
     candidates = settings.candidates(k)
     if part.graph is None:
         candidates = max(candidates, _HEAD_CANDIDATES)

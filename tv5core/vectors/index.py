@@ -362,8 +362,9 @@ class VectorIndex:
         if split <= 1:
             keys, scores = search(snapshot.quantizer, parts, ready, int(k), settings, exact)
         else:
-            run = partial(search, snapshot.quantizer, parts, k=int(k), settings=settings)
-            keys, scores = _in_threads(partial(run, exact=exact), ready, split)
+            start = partial(search, snapshot.quantizer, parts)
+            run = partial(start, k=int(k), settings=settings, exact=exact)
+            keys, scores = _in_threads(run, ready, split)
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
 
     def _chosen(

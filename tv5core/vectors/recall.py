@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tv5core.kernels import NONE
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.searching import Part, SearchSettings, pool_for, scan, scanned_pool, walk
+from tv5core.vectors.searching import WIDEST_POOL, Part, SearchSettings, pool_for, scan, walk
 
 __all__ = ["cheapest_settings", "recall_at_k"]
 
@@ -121,9 +121,8 @@ class _Trial:
 
     def scanned(self, target: float) -> SearchSettings:
         """Return the settings of a scan with as few candidates as give the recall, or with all."""
-        pool = scanned_pool(self._part)
         for oversampling in _SCANNED:
-            settings = SearchSettings(pool, oversampling, answers=self._k)
+            settings = SearchSettings(WIDEST_POOL, oversampling, answers=self._k)
             rows, _ = scan(self._quantizer, self._part, self._queries, self._k, settings)
             recall = self._recall_of(rows)
             if recall >= target:

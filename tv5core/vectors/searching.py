@@ -27,13 +27,13 @@ from tv5core.vectors.rescore import StoredRows
 
 __all__ = [
     "DEFAULT_REACH",
+    "WIDEST_POOL",
     "Part",
     "SearchSettings",
     "Snapshot",
     "default_settings",
     "pool_for",
     "scan",
-    "scanned_pool",
     "search",
     "walk",
 ]
@@ -59,6 +59,10 @@ _HEAD_CANDIDATES = 100
 DEFAULT_REACH = 3.0
 """Of an index by cosine that was not calibrated: recall@10 on generated rows, for titles and for
 free text, is 0.977 and 0.963 at 100,000 rows and 0.954 and 0.919 at a million."""
+
+
+WIDEST_POOL = 1 << 20
+"""A walk with such a pool would read more than a scan of all codes, which takes its place."""
 
 
 class SearchSettings(msgspec.Struct, frozen=True):
@@ -88,9 +92,9 @@ class SearchSettings(msgspec.Struct, frozen=True):
     answers: int = 10
 
     def __post_init__(self) -> None:
-        if not 1 <= self.expansion_search <= 1 << 20:
+        if not 1 <= self.expansion_search <= WIDEST_POOL:
             raise InvalidInputError(
-                f"expected expansion_search from 1 to 1048576, got {self.expansion_search}"
+                f"expected expansion_search from 1 to {WIDEST_POOL}, got {self.expansion_search}"
             )
         if not 1 <= self.oversampling <= 10_000:
             raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
@@ -232,11 +236,6 @@ def pool_for(part: Part, k: int, settings: SearchSettings) -> int:
     """Widen the pool so that about as many allowed rows pass through it."""
     base = max(settings.expansion_search, settings.candidates(k))
     return min(len(part.keys), math.ceil(base * len(part.keys) / part.count))
-
-
-def scanned_pool(part: Part) -> int:
-    """Return how wide a pool must be for a scan to take the place of the walk."""
-    return math.floor(_SCAN_COST * part.count / _READS_PER_ENTRY) + 1
 
 
 def _search_part(

@@ -42,7 +42,7 @@ import numpy as np
 import theine
 from cashews.backends.memory import Memory
 
-from tv5core.cache.memory import MemoryTier
+from tv5core.cache.memory.tier import MemoryTier
 
 ALPHA, ONCE, SIGMA, MEAN_BYTES = 0.9, 0.2, 0.6, 3_000
 KEYS, SLICE, ROUNDS = 10_000, 1_000, 12

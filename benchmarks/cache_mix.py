@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from tv5core import CachedCatalog, Catalog, Title
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Entry
 from tv5core.data import demo_titles
 from tv5core.types import Person

@@ -43,7 +43,7 @@ from aiohttp import web
 from tests.upstream.standin.core import Standin, busiest
 from tv5core.errors import RateLimitedError, UpstreamError
 from tv5core.upstream import CircuitBreaker, Fetcher, Priority, Provider
-from tv5core.upstream.redis_limiter import RedisLimiter
+from tv5core.upstream.limiting.redis_limiter import RedisLimiter
 
 RATE, BURST, CONTRACT = 45.0, 5, 50
 LATENCY_S = 0.03

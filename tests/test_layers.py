@@ -83,5 +83,5 @@ def test_the_rule_itself() -> None:
     assert not may("tv5core.importers.runner", "tv5core.store.Store")
     assert not may("tv5core.store.titles", "tv5core.vectors.VectorIndex")
     assert not may("tv5core.vectors.index", "tv5core.store.Store")
-    assert not may("tv5core.text.lsa", "tv5core.catalog.Catalog")
+    assert not may("tv5core.embedding.lsa", "tv5core.catalog.Catalog")
     assert not may("tv5core.errors", "tv5core.types.Title")

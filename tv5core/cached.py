@@ -35,11 +35,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
-from tv5core.cache.sources import Source
 from tv5core.cache.tiered import TieredCache
-from tv5core.cache.warming import CONCURRENCY, Item, WarmReport, plan, warm
+from tv5core.cache.warming.id_sources import Source
+from tv5core.cache.warming.warm import CONCURRENCY, Item, WarmReport, plan, warm
 from tv5core.catalog import AddResult, Catalog
-from tv5core.catalog.following import RowChanges
+from tv5core.catalog.versions import RowChanges
 from tv5core.data import demo_titles
 from tv5core.errors import InvalidInputError
 from tv5core.types import Hit, Progress, Title

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tv5core import Title
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Entry
-from tv5core.cache.memory import MemoryTier
+from tv5core.cache.memory.tier import MemoryTier
 from tv5core.cache.tiered import TieredCache
 
 MIB = 1 << 20

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.suites.same import assert_same
 from benchmarks.truth import exact
 from tv5core.vectors import VectorIndex, recall_at_k
-from tv5core.vectors.entries import probes_of
+from tv5core.vectors.entry_points import probes_of
 from tv5core.vectors.graph import SealedGraph
 
 F32 = npt.NDArray[np.float32]

@@ -23,7 +23,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Entry
 
 CAP = 16 << 20

@@ -15,9 +15,9 @@ import pytest
 
 from tests.cache import crash_rounds
 from tests.cache.made import entry
-from tv5core.cache.control import Control
-from tv5core.cache.disk import DiskTier
-from tv5core.cache.environment import CONTROL_NAME, DATA_NAME
+from tv5core.cache.disk.control_page import Control
+from tv5core.cache.disk.environment import CONTROL_NAME, DATA_NAME
+from tv5core.cache.disk.tier import DiskTier
 
 CAP = 4 << 20
 
@@ -152,7 +152,7 @@ def test_a_file_open_when_the_machine_stopped_is_not_trusted(
     environment._control.close(clean=False)  # as if the machine had stopped here
     environment._control = None
     tier._upkeep.close()
-    monkeypatch.setattr("tv5core.cache.control._boot", lambda: b"another boot....")
+    monkeypatch.setattr("tv5core.cache.disk.control_page._boot", lambda: b"another boot....")
     tier = DiskTier(tmp_path, CAP)
     assert count_found(tier) == 0
     assert "machine stopped" in tier.stats()["warnings"][0]
@@ -198,7 +198,7 @@ def test_a_catalogue_is_never_touched(tmp_path: Path) -> None:
 FLIPPED = """
 import asyncio, sys, time
 from tests.cache import crash_rounds
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 tier, found = DiskTier(sys.argv[1], 4 << 20), 0
 for number in range(300):
     got = asyncio.run(tier.get("title", str(number)))

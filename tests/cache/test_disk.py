@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.cache.made import Clock, entry
-from tv5core.cache import records, writer
-from tv5core.cache.disk import MIN_BYTES, DiskTier
+from tv5core.cache.disk import entry_codec as records
+from tv5core.cache.disk import writer_thread as writer
+from tv5core.cache.disk.environment import DATA_NAME, Environment
+from tv5core.cache.disk.tier import MIN_BYTES, DiskTier
 from tv5core.cache.entry import Invalidation
-from tv5core.cache.environment import DATA_NAME, Environment
 from tv5core.errors import InvalidInputError
 
 CAP = 8 << 20
@@ -344,7 +345,7 @@ def test_other_handles_are_told(tier: DiskTier, tmp_path: Path, clock: Clock) ->
 
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    head = "import asyncio, os, sys, time\nfrom tv5core.cache.disk import DiskTier\n" + HEAD
+    head = "import asyncio, os, sys, time\nfrom tv5core.cache.disk.tier import DiskTier\n" + HEAD
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(code), *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cache.made import Clock
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 
 CAP = 4 << 20
 
@@ -89,7 +89,7 @@ def test_what_was_put_is_there_when_the_lease_is_free(tier: DiskTier, clock: Clo
 
 HOLDER = """
 import asyncio, sys, time
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 async def main():
     tier = DiskTier(sys.argv[1], 4 << 20)
     print(await tier.take_lease("title", "a", b"child", 1.5), flush=True)

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cache.made import EPOCH_S, Clock
-from tv5core.cache.footprint import Meter, Table, footprint
-from tv5core.cache.memory import MemoryTier
-from tv5core.cache.s3fifo import Ghosts
+from tv5core.cache.memory.footprint import Meter, Table, footprint
+from tv5core.cache.memory.s3fifo import Ghosts
+from tv5core.cache.memory.tier import MemoryTier
 from tv5core.errors import InvalidInputError
 from tv5core.types import Person, Title
 

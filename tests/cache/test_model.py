@@ -29,9 +29,9 @@ from tests.cache import timeless
 from tests.cache.lower import Below, Storage
 from tests.cache.made import Clock
 from tv5core.cache import tiered
-from tv5core.cache.answers import Answer, Loaded
+from tv5core.cache.answer import Answer, Loaded
 from tv5core.cache.entry import Invalidation
-from tv5core.cache.memory import MemoryTier
+from tv5core.cache.memory.tier import MemoryTier
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
 from tv5core.errors import UnavailableError

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tv5core.cache.early import is_due
+from tv5core.cache.loading.early_refresh import is_due
 from tv5core.cache.policy import DEFAULT_POLICIES, Codec, Policy
 from tv5core.errors import InvalidInputError
 from tv5core.types import Offer, Title

@@ -11,12 +11,12 @@ import pytest
 
 from tests.cache.made import entry
 from tests.cache.redis_server import RedisServer
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Invalidation
 
 pytest.importorskip("redis")
 
-from tv5core.cache.shared import RedisTier
+from tv5core.cache.redis.tier import RedisTier
 
 
 @pytest.fixture

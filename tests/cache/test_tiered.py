@@ -12,11 +12,11 @@ import pytest
 from tests.cache.lower import Below, Storage
 from tests.cache.made import Clock
 from tests.cache.timeless import run
-from tv5core.cache.answers import Answer, Loaded
+from tv5core.cache.answer import Answer, Loaded
 from tv5core.cache.entry import Entry, Invalidation
-from tv5core.cache.memory import MemoryTier
+from tv5core.cache.loading.invalidation_log import Recent
+from tv5core.cache.memory.tier import MemoryTier
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
-from tv5core.cache.recent import Recent
 from tv5core.cache.tiered import TieredCache
 from tv5core.errors import (
     ClosedError,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tv5core.cache.disk import DiskTier
-from tv5core.cache.sources import id_from_url, ids_from
-from tv5core.cache.warming import Item, WarmReport, plan, warm
+from tv5core.cache.disk.tier import DiskTier
+from tv5core.cache.warming.id_sources import id_from_url, ids_from
+from tv5core.cache.warming.warm import Item, WarmReport, plan, warm
 from tv5core.errors import InvalidInputError
 
 SITEMAP = """\ufeff<?xml version="1.0" encoding="UTF-8"?>

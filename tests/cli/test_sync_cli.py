@@ -20,7 +20,7 @@ from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
-from tv5core.upstream.exports import latest_export_day
+from tv5core.upstream.tmdb.exports import latest_export_day
 
 KEY = "canary-key-of-the-tests"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tv5core.cli import watching
-from tv5core.upstream.sync_report import Failure, SyncReport
+from tv5core.upstream.sync.report import Failure, SyncReport
 
 
 class Clock:

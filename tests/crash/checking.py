@@ -20,7 +20,7 @@ from tv5core.catalog import Catalog
 from tv5core.store import Store, embeddings, generations, titles
 from tv5core.store.aliases import aliases
 from tv5core.types import Title
-from tv5core.vectors import searching
+from tv5core.vectors import planner as searching
 
 F32 = npt.NDArray[np.float32]
 

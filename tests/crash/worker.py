@@ -31,10 +31,10 @@ from tests.crash.model import (
     vector,
 )
 from tv5core.catalog import Catalog, embedding, index, refit, tuning, writing
+from tv5core.embedding import LsaEmbedder
 from tv5core.errors import NotACatalogError, Tv5Error
 from tv5core.files import steps
 from tv5core.store import environment, journal
-from tv5core.text import LsaEmbedder
 
 MOST = 160  # titles, about
 

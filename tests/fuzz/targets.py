@@ -20,11 +20,11 @@ from tests.crash.model import DIM, title, vector
 from tests.fuzz.mutate import spoil, spoil_inside, spoil_value
 from tests.importers.conftest import MemoryCatalog
 from tv5core.catalog import Catalog
+from tv5core.embedding import LsaEmbedder
 from tv5core.errors import CorruptFileError, Tv5Error
 from tv5core.importers import import_paths
 from tv5core.store import meta, titles
 from tv5core.store.aliases import aliases
-from tv5core.text import LsaEmbedder
 from tv5core.types import Title
 from tv5core.vectors import VectorIndex, build_files
 

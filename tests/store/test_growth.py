@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tv5core import errors
+from tv5core.lmdb_env.read_gate import Gate
 from tv5core.store import databases
 from tv5core.store import environment as module
 from tv5core.store import meta as records
 from tv5core.store.environment import Environment
-from tv5core.store.gate import Gate
 
 WAIT_S = 30
 

@@ -19,8 +19,8 @@ from tests.upstream.test_tmdb import client as tmdb_client
 from tv5core.errors import InvalidInputError
 from tv5core.types import Title
 from tv5core.upstream.availability import Availability, find_availability
-from tv5core.upstream.justwatch import JustWatch
-from tv5core.upstream.tmdb import Tmdb
+from tv5core.upstream.justwatch.client import JustWatch
+from tv5core.upstream.tmdb.client import Tmdb
 
 MATRIX = Title("tmdb:movie:603", "movie", "The Matrix", external_ids={"tmdb": "603"})
 BY_IMDB = Title("x", "movie", "The Matrix", external_ids={"imdb": "tt0133093"})

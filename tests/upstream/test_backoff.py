@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tv5core.upstream import Backoff, RetryBudget
-from tv5core.upstream.backoff import MAX_RETRY_AFTER_S, retry_after_s
+from tv5core.upstream.fetching.backoff import MAX_RETRY_AFTER_S, retry_after_s
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

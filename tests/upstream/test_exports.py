@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tv5core.errors import ImportFormatError, MalformedResponseError
-from tv5core.upstream.exports import BadLine, ExportedId, LineReader, read_export_file
-from tv5core.upstream.sync_plan import PlanBuilder, plan_from_files, plan_from_ids
+from tv5core.upstream.sync.plan import PlanBuilder, plan_from_files, plan_from_ids
+from tv5core.upstream.tmdb.exports import BadLine, ExportedId, LineReader, read_export_file
 
 LINES = b"".join(
     json.dumps(

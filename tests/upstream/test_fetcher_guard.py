@@ -20,7 +20,7 @@ from tests.upstream.standin.core import FAULTS, Faults, Standin
 from tv5core.errors import ForbiddenTargetError, InvalidInputError, UnreachableError
 from tv5core.observing import Tally
 from tv5core.upstream import Backoff, Credentials, Fetcher, Provider, Secret
-from tv5core.upstream.guard import Guard
+from tv5core.upstream.fetching.target_guard import Guard
 
 CANARY = "canary0123456789abcdef"
 

@@ -20,12 +20,12 @@ from tv5core.errors import (
 )
 from tv5core.sources.vocabulary import provider
 from tv5core.types import Title
-from tv5core.upstream.decoding import decoded
-from tv5core.upstream.fetcher import Fetcher
-from tv5core.upstream.justwatch import JustWatch
-from tv5core.upstream.justwatch_mapping import offers_from, title_from
-from tv5core.upstream.justwatch_provider import JUSTWATCH_URL, justwatch_provider
-from tv5core.upstream.justwatch_types import Envelope, JustWatchOffer, JustWatchTitle, Popular
+from tv5core.upstream.fetching.decoding import decoded
+from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.justwatch.client import JustWatch
+from tv5core.upstream.justwatch.mapping import offers_from, title_from
+from tv5core.upstream.justwatch.provider import JUSTWATCH_URL, justwatch_provider
+from tv5core.upstream.justwatch.types import Envelope, JustWatchOffer, JustWatchTitle, Popular
 
 RECORDED = Path(__file__).parents[3] / "shared/data/tmdb_responses"
 

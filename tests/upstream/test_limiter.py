@@ -18,8 +18,8 @@ from tests.upstream.standin.core import busiest
 from tests.upstream.virtual import VirtualLoop, run
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
 from tv5core.upstream import Priority, Provider, ProviderLimiter, limiter_for
-from tv5core.upstream.classes import off_peak_delay_s
-from tv5core.upstream.queues import STARVED_S
+from tv5core.upstream.limiting.priority import off_peak_delay_s
+from tv5core.upstream.limiting.queues import STARVED_S
 
 BULK, USER = Priority.BULK, Priority.USER
 JITTER_S = 0.1

@@ -16,8 +16,8 @@ from tests.upstream.standin.core import busiest
 from tv5core.errors import InvalidInputError, RateLimitedError
 from tv5core.observing import Tally
 from tv5core.upstream import Priority
-from tv5core.upstream.leases import Leases
-from tv5core.upstream.redis_limiter import RedisLimiter, share_of
+from tv5core.upstream.limiting.redis_limiter import RedisLimiter, share_of
+from tv5core.upstream.limiting.token_leases import Leases
 
 USER, BULK = Priority.USER, Priority.BULK
 

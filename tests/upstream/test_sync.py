@@ -33,12 +33,12 @@ from tv5core.errors import (
     UpstreamError,
 )
 from tv5core.types import Title
-from tv5core.upstream.classes import Priority
-from tv5core.upstream.sync import SyncReport, refresh_tmdb, sync_tmdb
-from tv5core.upstream.sync_mark import Mark, decoded_mark
-from tv5core.upstream.sync_plan import Plan, plan_from_ids
-from tv5core.upstream.sync_report import Failure
-from tv5core.upstream.sync_run import BATCH_TITLES, Options, run_plan
+from tv5core.upstream.limiting.priority import Priority
+from tv5core.upstream.sync.catalog_sync import SyncReport, refresh_tmdb, sync_tmdb
+from tv5core.upstream.sync.checkpoint import Mark, decoded_mark
+from tv5core.upstream.sync.plan import Plan, plan_from_ids
+from tv5core.upstream.sync.report import Failure
+from tv5core.upstream.sync.run import BATCH_TITLES, Options, run_plan
 
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-for-tests"
@@ -382,7 +382,7 @@ WORKER = """
     from tests.upstream.test_tmdb import client
     from tv5core import Catalog
     from tv5core.importers import MergingCatalog
-    from tv5core.upstream.sync import sync_tmdb
+    from tv5core.upstream.sync.catalog_sync import sync_tmdb
 
     class Server:
         url = sys.argv[1]

@@ -18,13 +18,13 @@ from tv5core.errors import (
     TitleNotFoundError,
     UpstreamStatusError,
 )
-from tv5core.upstream.exports import ExportedId, latest_export_day
-from tv5core.upstream.fetcher import Fetcher
+from tv5core.upstream.fetching.fetcher import Fetcher
 from tv5core.upstream.provider import Credentials
-from tv5core.upstream.tmdb import Tmdb
-from tv5core.upstream.tmdb_changes import windows
-from tv5core.upstream.tmdb_mapping import title_from
-from tv5core.upstream.tmdb_provider import TMDB_FILES_URL, TMDB_URL, tmdb_provider
+from tv5core.upstream.tmdb.changes import windows
+from tv5core.upstream.tmdb.client import Tmdb
+from tv5core.upstream.tmdb.exports import ExportedId, latest_export_day
+from tv5core.upstream.tmdb.mapping import title_from
+from tv5core.upstream.tmdb.provider import TMDB_FILES_URL, TMDB_URL, tmdb_provider
 
 KEY = "a-key-for-tests"
 DAY = date(2026, 3, 10)

@@ -11,9 +11,9 @@ import pytest
 from tests.upstream.recorded import FILM, LIST, SERIES, as_body
 from tv5core.errors import MalformedResponseError
 from tv5core.types import Offer, Person
-from tv5core.upstream.decoding import decoded, without_nulls
-from tv5core.upstream.justwatch_types import Envelope, Popular
-from tv5core.upstream.tmdb_details import (
+from tv5core.upstream.fetching.decoding import decoded, without_nulls
+from tv5core.upstream.justwatch.types import Envelope, Popular
+from tv5core.upstream.tmdb.details import (
     Credits,
     ExternalIds,
     Keywords,
@@ -22,8 +22,8 @@ from tv5core.upstream.tmdb_details import (
     TvDetails,
     WatchProviders,
 )
-from tv5core.upstream.tmdb_mapping import offers_from, title_from
-from tv5core.upstream.tmdb_types import (
+from tv5core.upstream.tmdb.mapping import offers_from, title_from
+from tv5core.upstream.tmdb.types import (
     ChangedId,
     Configuration,
     Country,

@@ -15,8 +15,9 @@ import pytest
 
 from tests.vectors.conftest import F32, brute_force, clustered
 from tv5core import errors
-from tv5core.vectors import SearchSettings, VectorIndex, recall, recall_at_k, searching
-from tv5core.vectors.searching import default_settings, walk
+from tv5core.vectors import SearchSettings, VectorIndex, recall, recall_at_k
+from tv5core.vectors import planner as searching
+from tv5core.vectors.planner import default_settings, walk
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from tv5core.kernels import NONE
 from tv5core.vectors import VectorIndex, recall_at_k
 from tv5core.vectors.builder import Links, build_links
-from tv5core.vectors.entries import Source, _side_by_side, choose_entries
+from tv5core.vectors.entry_points import Source, _side_by_side, choose_entries
 from tv5core.vectors.linking import Workers, breadth_first, connect
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows

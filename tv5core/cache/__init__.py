@@ -16,7 +16,7 @@ used without depending on them.
 
 from __future__ import annotations
 
-from tv5core.cache.answers import Answer, Loaded
+from tv5core.cache.answer import Answer, Loaded
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
 from tv5core.cache.tiered import TieredCache
 

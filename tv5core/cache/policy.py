@@ -59,7 +59,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         How long "there is no such thing" is believed; 0: it is asked again each time.
     early : float
         How eagerly a value in use is loaded anew before it expires; 0 for never, see
-        ``tv5core.cache.early``.
+        ``tv5core.cache.loading.early_refresh``.
     max_bytes : int
         Larger values are served but not kept.
     events : tuple of str

@@ -29,18 +29,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tv5core.cache.answers import Answer
-from tv5core.cache.below import Below
-from tv5core.cache.degrade import Fallbacks, Settling
-from tv5core.cache.disk import DiskTier
-from tv5core.cache.early import is_due
+from tv5core.cache.answer import Answer
+from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Invalidation, Tier
-from tv5core.cache.flight import Flights
-from tv5core.cache.loading import Found, Loader, Search, Shelf
-from tv5core.cache.memory import MemoryTier, Slot
-from tv5core.cache.news import News
+from tv5core.cache.loading.early_refresh import is_due
+from tv5core.cache.loading.fallback import Fallbacks, Settling
+from tv5core.cache.loading.guarded_tier import Below
+from tv5core.cache.loading.invalidation import News
+from tv5core.cache.loading.invalidation_log import Recent
+from tv5core.cache.loading.search import Found, Loader, Search, Shelf
+from tv5core.cache.loading.single_flight import Flights
+from tv5core.cache.memory.tier import MemoryTier, Slot
 from tv5core.cache.policy import DEFAULT_POLICIES, Codec, Policy
-from tv5core.cache.recent import Recent
 from tv5core.cache.stats import Stats
 from tv5core.errors import ClosedError, InvalidInputError
 from tv5core.observing import SILENT, Observer
@@ -137,7 +137,7 @@ class TieredCache:
         disk = None if path is None else DiskTier(Path(path), l2_bytes)
         tiers: list[Tier] = [] if disk is None else [disk]
         if redis_url is not None:
-            from tv5core.cache.shared import RedisTier
+            from tv5core.cache.redis.tier import RedisTier
 
             tiers.append(RedisTier(redis_url, disk=disk))
         memory = MemoryTier(l1_bytes)

@@ -10,8 +10,8 @@ check and mend; ``safekeeping`` adds backups and exports to the facade.
 from __future__ import annotations
 
 from tv5core.catalog.backup import BackupReport
+from tv5core.catalog.catalog import AddResult, Catalog, OptimizeReport, VerifyReport
 from tv5core.catalog.exporting import ExportReport
-from tv5core.catalog.facade import AddResult, Catalog, OptimizeReport, VerifyReport
 
 __all__ = [
     "AddResult",

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tv5core.catalog.optimizing import reusable_bytes
-from tv5core.catalog.reading import CatalogReader
+from tv5core.catalog.reader import CatalogReader
 from tv5core.catalog.repairing import mend_all
 from tv5core.catalog.verifying import check_all
 from tv5core.store import VerifyReport, generations

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index import HEAD_ROWS, IndexKeeper, Served
+from tv5core.embedding import Embedder, LsaEmbedder
 from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
 from tv5core.files import FileRecord
 from tv5core.files.steps import reached
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Generation, Meta
-from tv5core.text import Embedder, LsaEmbedder
 from tv5core.types import Progress, Title
 from tv5core.vectors import VectorIndex
 

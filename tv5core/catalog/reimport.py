@@ -20,6 +20,7 @@ import numpy.typing as npt
 from tv5core.catalog.backup import BackupReport, checked_copy
 from tv5core.catalog.exporting import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
 from tv5core.catalog.index import IndexKeeper
+from tv5core.embedding import lsa_model
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import FileRecord, SectionFile
 from tv5core.store import Store, embeddings, generations, journal, titles
@@ -27,7 +28,6 @@ from tv5core.store import meta as records
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
 from tv5core.store.staging import kept_bytes, staged
-from tv5core.text import lsa_model
 from tv5core.types import Progress, Title
 
 __all__ = ["is_export", "restore_export"]

@@ -13,9 +13,10 @@ from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.verifying import check_all
 from tv5core.files.steps import reached
-from tv5core.store import Store, VerifyReport, embeddings, mending, upkeep
+from tv5core.store import Store, VerifyReport, embeddings, upkeep
+from tv5core.store import repair as mending
 from tv5core.store.derived import DERIVED
-from tv5core.store.findings import Findings
+from tv5core.store.report import Findings
 from tv5core.types import Progress
 
 __all__ = ["mend_all"]

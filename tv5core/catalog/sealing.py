@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.embedding import Embedder
 from tv5core.errors import CorruptFileError
 from tv5core.files import FileRecord, SectionFile
 from tv5core.store import Store, embeddings, generations
 from tv5core.store.meta import Generation, Meta
-from tv5core.text import Embedder
 from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION

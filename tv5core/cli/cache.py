@@ -12,10 +12,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from tv5core.cache.disk import DiskTier
+from tv5core.cache.disk.environment import DATA_NAME
+from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Tier
-from tv5core.cache.environment import DATA_NAME
-from tv5core.cache.warming import WarmReport
+from tv5core.cache.warming.warm import WarmReport
 from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
 from tv5core.cli.browse import DEFAULT_CATALOG
@@ -181,7 +181,7 @@ async def _with_disk(path: Path, work: Callable[[DiskTier], Awaitable[Any]]) -> 
 async def _with_redis(url: str | None, work: Callable[[Tier], Awaitable[object]]) -> None:
     if url is None:
         return
-    from tv5core.cache.shared import RedisTier
+    from tv5core.cache.redis.tier import RedisTier
 
     tier = RedisTier(url)
     try:

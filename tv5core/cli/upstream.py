@@ -21,10 +21,10 @@ from tv5core.errors import CredentialsError, InvalidInputError, UpstreamError
 from tv5core.importers import MergingCatalog
 from tv5core.types import Title
 from tv5core.upstream.availability import Availability, find_availability
-from tv5core.upstream.justwatch import JustWatch
-from tv5core.upstream.sync import SyncProgress, SyncReport, refresh_tmdb, sync_tmdb
-from tv5core.upstream.tmdb import Tmdb
-from tv5core.upstream.tmdb_mapping import WATCH_ATTRIBUTION
+from tv5core.upstream.justwatch.client import JustWatch
+from tv5core.upstream.sync.catalog_sync import SyncProgress, SyncReport, refresh_tmdb, sync_tmdb
+from tv5core.upstream.tmdb.client import Tmdb
+from tv5core.upstream.tmdb.mapping import WATCH_ATTRIBUTION
 
 __all__ = ["COMMANDS"]
 

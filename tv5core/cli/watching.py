@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich import progress as bars
 
 from tv5core.cli.output import errors, tell
-from tv5core.upstream.sync_report import SyncProgress, SyncReport
+from tv5core.upstream.sync.report import SyncProgress, SyncReport
 
 __all__ = ["watching"]
 

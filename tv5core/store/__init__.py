@@ -7,7 +7,7 @@ they are built from what LMDB holds.
 
 from __future__ import annotations
 
-from tv5core.store.findings import VerifyReport
+from tv5core.store.report import VerifyReport
 from tv5core.store.store import Store
 
 __all__ = ["Store", "VerifyReport"]

@@ -28,9 +28,9 @@ from typing import TypeVar
 import lmdb
 
 from tv5core.errors import CatalogError, ClosedError, DiskFailureError, Tv5Error
+from tv5core.lmdb_env.lmdb_errors import lmdb_errors, translated
+from tv5core.lmdb_env.read_gate import Gate
 from tv5core.store.databases import Buffers, Databases, Txn, open_lmdb
-from tv5core.store.failures import lmdb_errors, translated
-from tv5core.store.gate import Gate
 
 __all__ = ["INITIAL_MAP_BYTES", "Databases", "Environment", "ReadTransaction", "Txn"]
 

@@ -9,12 +9,12 @@ in step with TMDB, and :func:`find_availability` asks both where a title can be 
 from __future__ import annotations
 
 from tv5core.upstream.availability import Availability, find_availability
-from tv5core.upstream.backoff import Backoff, RetryBudget
-from tv5core.upstream.breaker import CircuitBreaker
-from tv5core.upstream.fetcher import Fetcher, Response
-from tv5core.upstream.justwatch import JustWatch
-from tv5core.upstream.justwatch_provider import justwatch_provider
-from tv5core.upstream.limiter import (
+from tv5core.upstream.fetching.backoff import Backoff, RetryBudget
+from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
+from tv5core.upstream.fetching.fetcher import Fetcher, Response
+from tv5core.upstream.justwatch.client import JustWatch
+from tv5core.upstream.justwatch.provider import justwatch_provider
+from tv5core.upstream.limiting.limiter import (
     Limiter,
     LimitSnapshot,
     Priority,
@@ -22,10 +22,10 @@ from tv5core.upstream.limiter import (
     limiter_for,
 )
 from tv5core.upstream.provider import Credentials, Provider, Secret
-from tv5core.upstream.sync import SyncReport, refresh_tmdb, sync_tmdb
-from tv5core.upstream.tmdb import Tmdb
-from tv5core.upstream.tmdb_mapping import WATCH_ATTRIBUTION
-from tv5core.upstream.tmdb_provider import tmdb_provider
+from tv5core.upstream.sync.catalog_sync import SyncReport, refresh_tmdb, sync_tmdb
+from tv5core.upstream.tmdb.client import Tmdb
+from tv5core.upstream.tmdb.mapping import WATCH_ATTRIBUTION
+from tv5core.upstream.tmdb.provider import tmdb_provider
 
 __all__ = [
     "WATCH_ATTRIBUTION",

@@ -11,11 +11,11 @@ import msgspec
 
 from tv5core.errors import InvalidInputError, TitleNotFoundError, UpstreamError
 from tv5core.types import Offer, Title
-from tv5core.upstream.classes import Priority
-from tv5core.upstream.justwatch import JustWatch
-from tv5core.upstream.limits import Limits
-from tv5core.upstream.tmdb import Media, Tmdb
-from tv5core.upstream.tmdb_mapping import WATCH_ATTRIBUTION, offers_from
+from tv5core.upstream.fetching.call_options import Limits
+from tv5core.upstream.justwatch.client import JustWatch
+from tv5core.upstream.limiting.priority import Priority
+from tv5core.upstream.tmdb.client import Media, Tmdb
+from tv5core.upstream.tmdb.mapping import WATCH_ATTRIBUTION, offers_from
 
 __all__ = ["Availability", "find_availability"]
 

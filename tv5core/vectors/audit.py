@@ -15,13 +15,13 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.errors import InvalidInputError
 from tv5core.kernels import NONE
-from tv5core.vectors.checks import Rescoring, check_vectors, unit_vectors
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.linking import breadth_first
-from tv5core.vectors.live import live_rows
+from tv5core.vectors.planner import Part, Snapshot
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows
-from tv5core.vectors.searching import Part, Snapshot
+from tv5core.vectors.segments import live_rows
+from tv5core.vectors.validation import Rescoring, check_vectors, unit_vectors
 
 __all__ = ["IndexAudit"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tv5core.kernels import NONE
 from tv5core.types import Progress
-from tv5core.vectors.entries import Source, choose_entries
+from tv5core.vectors.entry_points import Source, choose_entries
 from tv5core.vectors.linking import Workers, breadth_first, grow, room_for
 from tv5core.vectors.quantizer import record_stride
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tv5core import bitmap
+from tv5core.bitmap import Bitmap
 from tv5core.errors import InvalidInputError
-from tv5core.vectors import bitmap
-from tv5core.vectors.bitmap import Bitmap
 from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.searching import Snapshot
+from tv5core.vectors.planner import Snapshot
 
 __all__ = ["Filter"]
 

@@ -16,8 +16,8 @@ import msgspec
 from tv5core.errors import CorruptFileError, FormatVersionError, NotACatalogError
 from tv5core.files import FileRecord, fsync_folder, write_durably
 from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.planner import SearchSettings
 from tv5core.vectors.sealing import BuildOptions
-from tv5core.vectors.searching import SearchSettings
 
 __all__ = [
     "TEMPORARY",

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.errors import CorruptFileError
 from tv5core.files import SectionFile
-from tv5core.vectors.entries import probes_of
+from tv5core.vectors.entry_points import probes_of
 from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 

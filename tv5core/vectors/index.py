@@ -28,7 +28,15 @@ from tv5core.kernels import NONE
 from tv5core.types import Progress
 from tv5core.vectors import folder
 from tv5core.vectors.audit import IndexAudit
-from tv5core.vectors.checks import (
+from tv5core.vectors.filters import Filter
+from tv5core.vectors.folder import Manifest
+from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.memory import measure
+from tv5core.vectors.planner import Part, SearchSettings, Snapshot, default_settings, search
+from tv5core.vectors.recall import cheapest_settings, recall_at_k
+from tv5core.vectors.sealing import Blocks, BuildOptions, seal_rows
+from tv5core.vectors.segments import LiveRows, live_blocks, live_rows
+from tv5core.vectors.validation import (
     check_dim,
     check_keys,
     check_metric,
@@ -36,14 +44,6 @@ from tv5core.vectors.checks import (
     check_vectors,
     unit_vectors,
 )
-from tv5core.vectors.filters import Filter
-from tv5core.vectors.folder import Manifest
-from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.live import LiveRows, live_blocks, live_rows
-from tv5core.vectors.memory import measure
-from tv5core.vectors.recall import cheapest_settings, recall_at_k
-from tv5core.vectors.sealing import Blocks, BuildOptions, seal_rows
-from tv5core.vectors.searching import Part, SearchSettings, Snapshot, default_settings, search
 
 __all__ = ["Matches", "VectorIndex"]
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
-from tv5core.vectors.entries import Entries, Source, probes_while_building
+from tv5core.vectors.entry_points import Entries, Source, probes_while_building
 from tv5core.vectors.rescore import StoredRows
 
 __all__ = ["Workers", "breadth_first", "connect", "grow", "room_for"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.head import HeadView
+from tv5core.vectors.live_rows import HeadView
 
 __all__ = ["measure"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.kernels import NONE
+from tv5core.vectors.planner import WIDEST_POOL, Part, SearchSettings, pool_for, scan, walk
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.searching import WIDEST_POOL, Part, SearchSettings, pool_for, scan, walk
 
 __all__ = ["cheapest_settings", "recall_at_k"]
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from tv5core import kernels
 from tv5core.errors import InvalidInputError
-from tv5core.vectors.checks import Rescoring
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.validation import Rescoring
 
 __all__ = ["StoredRows", "frame_of"]
 

@@ -22,17 +22,17 @@ from tv5core.errors import DuplicateKeyError, InvalidInputError
 from tv5core.files import FileRecord, SectionStream, disk_errors, write_sections
 from tv5core.types import Progress
 from tv5core.vectors.builder import Links, build_links
-from tv5core.vectors.checks import (
+from tv5core.vectors.entry_points import Source
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
+from tv5core.vectors.quantizer import Quantizer, record_stride
+from tv5core.vectors.rescore import StoredRows, frame_of
+from tv5core.vectors.validation import (
     Rescoring,
     check_metric,
     check_rescoring,
     check_vectors,
     unit_vectors,
 )
-from tv5core.vectors.entries import Source
-from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
-from tv5core.vectors.quantizer import Quantizer, record_stride
-from tv5core.vectors.rescore import StoredRows, frame_of
 
 __all__ = ["Blocks", "BuildOptions", "build_files", "seal_rows"]
 

@@ -1,0 +1,371 @@
+"""Catalog: titles with vectors in a folder, searched by text, by vector and by likeness.
+
+::
+
+    from tv5core import Catalog, Title
+
+    with Catalog.open("films") as catalog:
+        catalog.add([Title("tmdb:movie:27205", "movie", "Inception", overview="A thief ...")])
+        for hit in catalog.search("steals secrets through dreams"):
+            print(hit.score, hit.title.title)
+
+One process writes, any number read. What :meth:`Catalog.add` stored is on disk when it
+returns and found by the next search, in every process. The mechanism is in ``tv5core.store``
+(what is on disk) and in the modules beside this one (what joins it to vectors and text).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import numpy.typing as npt
+
+from tv5core.catalog import tuning
+from tv5core.catalog.embedding import EmbedderSpec, TextSide
+from tv5core.catalog.index import IndexKeeper
+from tv5core.catalog.optimizing import OptimizeReport, optimize
+from tv5core.catalog.reader import are_texts
+from tv5core.catalog.safekeeping import CatalogSafekeeper
+from tv5core.catalog.verifying import KINDS
+from tv5core.catalog.writing import AddResult, Checkpoint, Writer
+from tv5core.errors import CatalogError, DiskFullError
+from tv5core.store import Store, VerifyReport, embeddings
+from tv5core.store import meta as records
+from tv5core.store.verification import check_versions
+from tv5core.types import Progress, Title
+from tv5core.vectors import SearchSettings, VectorIndex
+
+__all__ = ["AddResult", "Catalog", "OptimizeReport", "VerifyReport"]
+
+
+class Catalog(CatalogSafekeeper):
+    """A folder of titles; made by :meth:`open`.
+
+    All methods may be called from any number of threads. Searches never wait for additions,
+    embedding or sealing; changes wait for each other.
+    """
+
+    def __init__(self, store: Store, *, embedder: EmbedderSpec, auto_seal: bool) -> None:
+        keeper = IndexKeeper(store, auto_seal=auto_seal)
+        super().__init__(store, keeper, TextSide(store, keeper, embedder))
+        self._writer = Writer(store, keeper, self._text)
+        self._closing = threading.Lock()
+        if store.writable:
+            self._tidy()
+        _OPEN.add(self)
+
+    def _tidy(self) -> None:
+        """Remove what a crash left, and mend what can be mended."""
+        with suppress(DiskFullError):  # a writer must get in there: deleting makes room
+            self._store.tidy()
+            with self._store.read() as txn:
+                left = embeddings.has_other_spaces(txn, self._store.meta.space)
+            if left:
+                embeddings.drop_spaces(self._store.environment, self._store.meta.space)
+        self._text.recover()
+        self._keeper.seal_if_due()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        embedder: EmbedderSpec = "lsa",
+        metric: str = "cosine",
+        rescoring: str = "int8",
+        auto_seal: bool = True,
+    ) -> Catalog:
+        """Open a catalogue.
+
+        Damaged or missing index files are no error: the generation before them is used, or
+        the index is rebuilt from the stored vectors; a damaged text model is fitted anew by
+        the writer. ``info()["recovered"]`` and the log (``tv5core``) tell.
+
+        Parameters
+        ----------
+        path : path-like
+            The catalogue's folder.
+        create : bool
+            Make one where the folder is missing or empty.
+        read_only : bool
+            Open beside a writer; sees what it adds without being opened again.
+        embedder : "lsa", callable, Embedder or None
+            What turns text into vectors. ``"lsa"`` is fitted on the catalogue's own text;
+            a callable takes a list of texts and returns float32[n, dim]. None takes the
+            catalogue as it is, without text search where a callable made its vectors.
+        metric : {"cosine", "ip"}
+        rescoring : {"int8", "float16", "float32"}
+            How the index stores rows for the exact look. Both are used on creation only.
+        auto_seal : bool
+            Seal in the background when many titles were added since the last sealing, or a fifth
+            of the sealed vectors were removed or replaced.
+
+        Raises
+        ------
+        NotACatalogError
+            No catalogue there, and none may be made; or the folder is something else.
+        CatalogLockedError
+            Another writer has it open.
+        EmbedderMismatchError
+            Its vectors were made by another embedder.
+        CorruptFileError, FormatVersionError
+            LMDB's file is damaged, or of a newer tv5core.
+        """
+        if create and not read_only:
+            VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
+        store = Store.open(
+            Path(path), create=create, read_only=read_only, metric=metric, rescoring=rescoring
+        )
+        try:
+            check_versions(store.folder, store.meta, KINDS)
+            return cls(store, embedder=embedder, auto_seal=auto_seal)
+        except BaseException:
+            store.close()
+            raise
+
+    # -- changing -------------------------------------------------------------------------
+
+    def add(
+        self,
+        titles: Iterable[Title],
+        vectors: npt.ArrayLike | None = None,
+        *,
+        embed: bool = True,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress | None = None,
+    ) -> AddResult:
+        """Store titles, replacing those of the same id; durable and searchable on return.
+
+        Everything is checked before anything is written. Up to 1,000 titles (8 MB) are one
+        transaction; more are several, each whole.
+
+        Parameters
+        ----------
+        titles : iterable of Title
+            Each id once.
+        vectors : array_like [n, dim], optional
+            Ready vectors, one a title; else the catalogue's embedder makes them.
+        embed : bool
+            False leaves titles without vectors until :meth:`embed_pending` or :meth:`seal`;
+            meanwhile they are found by id only (a title that had a vector keeps it).
+        checkpoint : (str, bytes), optional
+            Stored in the same transaction as the last title.
+        progress : callable, optional
+            Called with (done, total, stage).
+
+        Returns
+        -------
+        AddResult
+
+        Raises
+        ------
+        InvalidInputError
+            A field's type, an id, or the number of vectors is wrong.
+        DimensionError, NonFiniteVectorError, ZeroVectorError, DuplicateKeyError
+        EmbedderMismatchError
+            Vectors given to a catalogue that embeds itself, or none to one that cannot.
+        DiskFullError
+            The message tells what was stored before, if anything. Searches go on, and with room
+            again so do additions.
+        DiskFailureError
+            The disk failed to store it, now or in an earlier write: the catalogue can only be
+            read until it is opened again.
+        """
+        self._check_writable()
+        listed = list(titles)
+        result = self._writer.add(
+            listed, vectors, embed=embed, checkpoint=checkpoint, progress=progress
+        )
+        if embed and vectors is None and listed:
+            self._text.after_adding(progress)
+        return result
+
+    def delete(self, ids: str | Iterable[str]) -> int:
+        """Remove titles by id; ids that do not exist are passed over. Return how many went."""
+        self._check_writable()
+        return self._writer.delete([ids] if isinstance(ids, str) else list(ids))
+
+    def embed_pending(self, progress: Progress | None = None) -> int:
+        """Embed the titles that were stored without; return how many there were.
+
+        The default embedder is fitted first where the catalogue has doubled since it was.
+        """
+        self._check_writable()
+        return self._text.embed_pending(progress)
+
+    def refit(self, progress: Progress | None = None) -> None:
+        """Fit the default embedder anew over all titles, and embed them all again.
+
+        Searches and additions go on meanwhile; the new vectors are taken over at once.
+        """
+        self._check_writable()
+        self._text.refit(progress)
+
+    def seal(self, progress: Progress | None = None, *, wait: bool = True) -> None:
+        """Embed what is pending and build the graph over all vectors.
+
+        A catalogue that embeds its own text ("lsa") is calibrated on it afterwards, unless
+        :meth:`calibrate` was given queries before: those settings stay.
+
+        Parameters
+        ----------
+        progress : callable, optional
+        wait : bool
+            False returns at once and seals in the background what has vectors already.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays, and its files with it. Titles are still taken after a file of
+            the index failed, for no title depends on it; after LMDB's did, they are not.
+        """
+        self._check_writable()
+        if not wait:
+            self._keeper.seal_in_background()
+            return
+        self._text.embed_pending(progress)
+        self._keeper.seal(progress)
+        self._calibrate_on_own_text()
+
+    def optimize(self, progress: Progress | None = None) -> OptimizeReport:
+        """Collect garbage: drop removed rows from the index, old journal, files without use.
+
+        Searches and changes go on meanwhile; it takes the memory and time of a sealing. Without
+        it garbage is collected too, at a fifth of the sealed rows, where ``auto_seal`` is on.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (done, total, stage); an exception it raises ends the work and leaves the
+            catalogue as it was, but for what was tidied.
+
+        Returns
+        -------
+        OptimizeReport
+            ``data.mdb`` does not become smaller, but writes to its ``reusable_bytes`` before it
+            grows.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays.
+        """
+        self._check_writable()
+        return optimize(self._store, self._keeper, progress)
+
+    def _calibrate_on_own_text(self) -> None:
+        served, settings = self._serve(), self._store.meta.text_settings
+        if served.index is None or not served.index.sealed_count or not self._text.fits(served):
+            return
+        if settings is not None and not settings.get("own_text"):
+            return
+        sample = tuning.spread(list(self.ids()), tuning.SAMPLE)
+        matrix = self._vectors_of(served, tuning.text_queries(self.get_many(sample)))
+        matrix = matrix[matrix.any(axis=1)]
+        if len(matrix):
+            chosen = served.index.settings_for(matrix)
+            kept = {**msgspec.to_builtins(chosen), "own_text": True}
+            self._store.change_meta(text_settings=kept)
+
+    def calibrate(
+        self, queries: Sequence[str] | npt.ArrayLike, target_recall: float = 0.95, k: int = 10
+    ) -> SearchSettings:
+        """Choose and keep the cheapest search settings that reach a recall on these queries.
+
+        Texts set how hard searches by text look, vectors how hard the others do.
+
+        Parameters
+        ----------
+        queries : sequence of str, or array_like [n, dim]
+            Like those to come; a few hundred.
+        target_recall : float
+        k : int
+        """
+        self._check_writable()
+        served = self._serve()
+        if served.index is None:
+            raise CatalogError("expected a catalogue with vectors, got one without")
+        matrix = self._vectors_of(served, queries)
+        matrix = matrix[matrix.any(axis=1)]
+        if are_texts(queries):
+            chosen = served.index.settings_for(matrix, target_recall, k)
+            self._store.change_meta(text_settings=msgspec.to_builtins(chosen))
+        else:
+            chosen = served.index.calibrate(matrix, target_recall, k)
+            self._store.change_meta(settings=msgspec.to_builtins(chosen))
+        return chosen
+
+    def clear_checkpoints(self, prefix: str) -> int:
+        """Forget the checkpoints whose keys start so; return how many there were."""
+        self._check_writable()
+        return self._store.write(lambda txn, m: (m, records.clear_checkpoints(txn, prefix)))
+
+    # -- closing --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop work in the background and let go of the folder; again does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        _OPEN.discard(self)
+        self._keeper.close()
+        with self._store.lock:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "writable" if self._store.writable else "read-only"
+        return f"Catalog({str(self._store.folder)!r}, {state})"
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        self._store.check_writable()
+
+    def after_fork(self) -> None:
+        """Start afresh as a reader; leave a writer to the parent, who holds the lock."""
+        self._store.lock, self._store.maintenance = threading.RLock(), threading.Lock()
+        self._closing = threading.Lock()
+        self._foreign = self._store.writable
+        self._keeper.after_fork()
+
+
+_OPEN: weakref.WeakSet[Catalog] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    # Work in the background must end before the interpreter's state goes away.
+    for catalog in list(_OPEN):
+        with suppress(Exception):
+            catalog.close()
+
+
+def _after_fork_in_child() -> None:
+    for catalog in list(_OPEN):
+        catalog.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,108 @@
+"""What of a title an embedder reads, as plain text and as weighted terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tv5core.analysis.words import pairs, stems
+from tv5core.types import Title
+
+__all__ = ["Pieces", "document", "pieces", "query_terms", "title_terms"]
+
+Pieces = tuple[tuple[float, bool, tuple[str, ...]], ...]
+"""Weight, whether the texts are people's names, and the texts."""
+
+CAST = 8
+"""People in the cast that count: those a viewer might name."""
+
+PAIR_WEIGHT = 0.25
+"""Of a pair of words against a single word. 0.2 to 0.4 are as good, 0.8 is clearly worse."""
+
+# Chosen by the rank of the right title over 1,500 synopses of another source, 34 written
+# queries and 400 of two names. Half or twice most of them changes little; people at 0.3
+# instead of 1 put the title of two names among the first ten a quarter as often.
+_TITLE, _OVERVIEW, _KEYWORDS, _TAGLINE, _GENRES = 1.5, 1.0, 1.0, 0.7, 0.4
+_PEOPLE, _CHARACTERS, _YEAR = 1.0, 0.2, 0.2
+
+_GENRE_WORDS = {"documentation": "documentary", "animated": "animation", "sport": "sports"}
+
+
+def document(title: Title) -> str:
+    """Describe a title in plain text, for models that read sentences.
+
+    What matters most comes first, because such models cut long texts off.
+
+    Parameters
+    ----------
+    title : Title
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> document(Title(id="1", kind="movie", title="Jaws", year=1975, genres=("Thriller",)))
+    'Jaws (1975). Thriller film.'
+    """
+    return " ".join(_sentences(title))
+
+
+def _sentences(title: Title) -> Iterator[str]:
+    year = f" ({title.year})" if title.year else ""
+    if title.title:
+        yield f"{title.title}{year}."
+    yield from filter(None, (title.overview, title.tagline))
+    kind = "series" if title.kind == "show" else "film"
+    yield f"{', '.join(title.genres)} {kind}.".lstrip()
+    if title.keywords:
+        yield f"Keywords: {', '.join(title.keywords)}."
+    if title.directors or title.creators:
+        yield f"By {', '.join(dict.fromkeys(title.directors + title.creators))}."
+    if title.cast:
+        yield f"With {', '.join(person.name for person in title.cast[:CAST])}."
+
+
+def pieces(title: Title) -> Pieces:
+    """Reduce a title to the texts that are counted, by field."""
+    original = () if title.original_title == title.title else (title.original_title,)
+    cast = title.cast[:CAST]
+    people = dict.fromkeys(title.directors + title.creators + tuple(p.name for p in cast))
+    return (
+        (_TITLE, False, (title.title, *original)),
+        (_OVERVIEW, False, (title.overview,)),
+        (_TAGLINE, False, (title.tagline,)),
+        (_KEYWORDS, False, title.keywords),
+        (_GENRES, False, tuple(_GENRE_WORDS.get(g.lower(), g) for g in title.genres)),
+        (_CHARACTERS, False, tuple(dict.fromkeys(p.character for p in cast))),
+        (_YEAR, False, (str(title.year or ""),)),
+        (_PEOPLE, True, tuple(people)),
+    )
+
+
+def title_terms(texts: Pieces) -> dict[str, float]:
+    """Count words and word pairs, each by the weight of the fields it stands in.
+
+    Of a person's name the last word counts and every pair: there are too many Toms.
+    """
+    terms: dict[str, float] = {}
+    for weight, names, field in texts:
+        for text in field:
+            words = stems(text) if text else []
+            _count(terms, words[-1:] if names else words, weight)
+            _count(terms, pairs(words), weight * PAIR_WEIGHT)
+    return terms
+
+
+def query_terms(text: str) -> dict[str, float]:
+    """Count the words and word pairs of a query."""
+    terms: dict[str, float] = {}
+    words = stems(text)
+    _count(terms, words, 1.0)
+    _count(terms, pairs(words), PAIR_WEIGHT)
+    return terms
+
+
+def _count(terms: dict[str, float], words: Iterable[str], weight: float) -> None:
+    for word in words:
+        terms[word] = terms.get(word, 0.0) + weight

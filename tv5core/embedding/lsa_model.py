@@ -1,0 +1,225 @@
+"""A fitted model: from weighted terms to vectors, and to a file and back. Immutable."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from tv5core.embedding.random_projection import FACT_WIDTH, SKETCH_WIDTH, sketch_places
+from tv5core.errors import CorruptFileError
+from tv5core.files import FileRecord, SectionFile, write_sections
+
+__all__ = ["CONTENT_WIDTH", "TOPIC_WIDTH", "WIDTH", "LsaModel", "saturate", "sketch_matrix"]
+
+F32 = npt.NDArray[np.float32]
+F16 = npt.NDArray[np.float16]
+
+TOPIC_WIDTH = 256
+CONTENT_WIDTH = TOPIC_WIDTH + SKETCH_WIDTH
+WIDTH = CONTENT_WIDTH + FACT_WIDTH
+
+KIND, VERSION = "LSA0", 1
+
+_TOPIC_WEIGHT = np.float32(1.5)
+_HALF_COUNT = 1.5
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    fitted_on: int
+    sampled: int
+    pivot: float
+    rare_idf: float
+
+
+@dataclass(frozen=True, eq=False)
+class LsaModel:
+    """What fitting found.
+
+    Attributes
+    ----------
+    vocabulary : dict of str to int
+        Row of each known term.
+    idf : ndarray of float32, shape (terms,)
+        Inverse document frequencies.
+    components : ndarray of float16, shape (terms, 256)
+        Right singular vectors; columns beyond the corpus's rank are zero.
+    mixing : ndarray of float32, shape (256, 448)
+        The sketch of each component, which is taken off so that no term counts twice.
+    fitted_on, sampled : int
+        Titles given, and how many of them were looked at.
+    pivot : float
+        Length of a term vector above which titles count in full.
+    rare_idf : float
+        The idf of words that are not in the vocabulary.
+    """
+
+    vocabulary: dict[str, int]
+    idf: F32
+    components: F16
+    mixing: F32
+    fitted_on: int
+    sampled: int
+    pivot: float
+    rare_idf: float
+
+    # -- embedding ----------------------------------------------------------------------
+
+    def project(self, many: Sequence[Mapping[str, float]]) -> tuple[F32, F32]:
+        """Map weighted terms to topics beside the sketch of what topics leave out.
+
+        Returns
+        -------
+        content : ndarray of float32, shape (n, 704)
+            Of the term vectors scaled to unit length; zeros where no term is known.
+        lengths : ndarray of float32, shape (n,)
+            Lengths of the term vectors before.
+        """
+        table, counts = self._count(many)
+        known = np.array([self.vocabulary.get(term, -1) for term in table], np.int64)
+        counts.data = saturate(counts.data) * self._idf_of(known)[counts.indices]
+        lengths = row_lengths(counts)
+        counts.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.indptr))
+        topics = np.asarray(counts @ self._topics_of(known), np.float32)
+        sketch = (counts @ sketch_matrix(list(table))).toarray() - topics @ self.mixing
+        content: F32 = np.hstack([_TOPIC_WEIGHT * topics, sketch])
+        return content, lengths
+
+    def _count(self, many: Sequence[Mapping[str, float]]) -> tuple[dict[str, int], Any]:
+        """Give the terms that count, numbered, and a sparse matrix of their weights."""
+        table: dict[str, int] = {}
+        columns: list[int] = []
+        weights: list[float] = []
+        ends = [0]
+        vocabulary = self.vocabulary
+        for terms in many:
+            for term, weight in terms.items():
+                # A pair not in the vocabulary is chance; an unknown word may be a name.
+                if term in vocabulary or " " not in term:
+                    columns.append(table.setdefault(term, len(table)))
+                    weights.append(weight)
+            ends.append(len(columns))
+        data = np.array(weights, np.float32)
+        shape = (len(many), len(table))
+        return table, sparse.csr_matrix((data, np.array(columns, np.int32), ends), shape)
+
+    def _idf_of(self, known: npt.NDArray[np.int64]) -> F32:
+        idf = np.full(len(known), self.rare_idf, np.float32)
+        idf[known >= 0] = self.idf[known[known >= 0]]
+        return idf
+
+    def _topics_of(self, known: npt.NDArray[np.int64]) -> F32:
+        topics = np.zeros((len(known), TOPIC_WIDTH), np.float32)
+        topics[known >= 0] = self.components[known[known >= 0]]
+        return topics
+
+    # -- identity and storage -----------------------------------------------------------
+
+    def fingerprint(self) -> str:
+        """Give a digest of all that makes the vectors what they are."""
+        digest = blake2b(repr((KIND, VERSION, self.pivot, self.rare_idf)).encode(), digest_size=8)
+        for array in self._sections().values():
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def _sections(self) -> dict[str, npt.NDArray[Any]]:
+        terms = "\n".join(self.vocabulary).encode()
+        return {
+            "terms": np.frombuffer(terms, np.uint8),
+            "idf": self.idf,
+            "mixing": self.mixing,
+            "components": self.components,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> FileRecord:
+        """Write the model; see :func:`tv5core.files.write_sections`."""
+        meta = _Meta(self.fitted_on, self.sampled, self.pivot, self.rare_idf)
+        return write_sections(path, KIND, VERSION, msgspec.to_builtins(meta), self._sections())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LsaModel:
+        """Map a saved model.
+
+        Raises
+        ------
+        CorruptFileError
+            The file is damaged or inconsistent.
+        FormatVersionError
+            A newer tv5core wrote it.
+        """
+        file = SectionFile.open(path, KIND, VERSION)
+        meta = _read_meta(file)
+        vocabulary = _read_vocabulary(file)
+        terms = len(vocabulary)
+        return cls(
+            vocabulary,
+            _read(file, "idf", "<f4", (terms,)),
+            _read(file, "components", "<f2", (terms, TOPIC_WIDTH)),
+            _read(file, "mixing", "<f4", (TOPIC_WIDTH, SKETCH_WIDTH)),
+            meta.fitted_on,
+            meta.sampled,
+            meta.pivot,
+            meta.rare_idf,
+        )
+
+
+def _read_meta(file: SectionFile) -> _Meta:
+    try:
+        meta = msgspec.convert(file.meta, _Meta)
+    except msgspec.ValidationError as error:
+        raise CorruptFileError(f"{file.path}: expected a model's numbers, got {error}") from error
+    if not (math.isfinite(meta.pivot) and meta.pivot > 0 and math.isfinite(meta.rare_idf)):
+        raise CorruptFileError(f"{file.path}: expected a positive pivot and finite idf, got {meta}")
+    return meta
+
+
+def _read_vocabulary(file: SectionFile) -> dict[str, int]:
+    try:
+        text = file.section("terms").tobytes().decode()
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"{file.path}: expected terms in UTF-8, got {error}") from error
+    terms = text.split("\n") if text else []
+    vocabulary = {term: row for row, term in enumerate(terms)}
+    if len(vocabulary) != len(terms):
+        raise CorruptFileError(f"{file.path}: expected distinct terms, got duplicates")
+    return vocabulary
+
+
+def _read(file: SectionFile, name: str, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    array = file.section(name)
+    if array.dtype != np.dtype(dtype) or array.shape != shape:
+        raise CorruptFileError(
+            f"{file.path}: expected {name} of {dtype} {shape}, got {array.dtype.str} {array.shape}"
+        )
+    return array
+
+
+def saturate(weights: F32) -> F32:
+    """Let a term's second mention count less than its first, as BM25 does."""
+    return weights / (weights + np.float32(_HALF_COUNT))
+
+
+def row_lengths(rows: Any) -> F32:
+    """Give the Euclidean length of each row of a sparse matrix."""
+    squares = sparse.csr_matrix((rows.data**2, rows.indices, rows.indptr), rows.shape)
+    return np.sqrt(np.asarray(squares.sum(axis=1), np.float32).ravel())
+
+
+def sketch_matrix(terms: Sequence[str]) -> Any:
+    """Give the sparse matrix, shape (terms, 448), of the terms' sketches."""
+    drawn = [sketch_places(term) for term in terms]
+    if not drawn:
+        return sparse.csr_matrix((0, SKETCH_WIDTH), dtype=np.float32)
+    places = np.concatenate([place for place, _ in drawn])
+    values = np.concatenate([value for _, value in drawn])
+    each = len(places) // len(terms)
+    ends = np.arange(len(terms) + 1) * each
+    return sparse.csr_matrix((values, places, ends), (len(terms), SKETCH_WIDTH))

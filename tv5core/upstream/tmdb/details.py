@@ -1,0 +1,201 @@
+"""What TMDB tells of one film or series, with what may be appended to it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tv5core.upstream.tmdb.types import (
+    Country,
+    Genre,
+    Language,
+    MovieResult,
+    Named,
+    Page,
+    Result,
+    Service,
+    Struct,
+    TvResult,
+)
+
+__all__ = [
+    "CastMember",
+    "ContentRating",
+    "ContentRatings",
+    "CountryReleases",
+    "Credits",
+    "CrewMember",
+    "ExternalIds",
+    "Job",
+    "Keywords",
+    "MovieDetails",
+    "RegionOffers",
+    "ReleaseDate",
+    "ReleaseDates",
+    "Role",
+    "TvDetails",
+    "WatchProviders",
+]
+
+
+class Role(Struct, frozen=True):
+    """A character, in credits over all seasons."""
+
+    character: str = ""
+    episode_count: int = 0
+
+
+class Job(Struct, frozen=True):
+    """A job, in credits over all seasons."""
+
+    job: str = ""
+    episode_count: int = 0
+
+
+class CastMember(Struct, frozen=True):
+    """Someone in the cast."""
+
+    id: int = 0
+    name: str = ""
+    character: str = ""
+    order: int = 0
+    roles: tuple[Role, ...] = ()
+
+
+class CrewMember(Struct, frozen=True):
+    """Someone behind the camera."""
+
+    id: int = 0
+    name: str = ""
+    department: str = ""
+    job: str = ""
+    jobs: tuple[Job, ...] = ()
+
+
+class Credits(Struct, frozen=True):
+    """Cast and crew."""
+
+    cast: tuple[CastMember, ...] = ()
+    crew: tuple[CrewMember, ...] = ()
+
+
+class Keywords(Struct, frozen=True):
+    """Keywords; TMDB calls them ``keywords`` for films and ``results`` for series."""
+
+    keywords: tuple[Named, ...] = ()
+    results: tuple[Named, ...] = ()
+
+
+class ExternalIds(Struct, frozen=True):
+    """Ids elsewhere."""
+
+    imdb_id: str = ""
+    wikidata_id: str = ""
+    tvdb_id: int = 0
+
+
+class ReleaseDate(Struct, frozen=True):
+    """One release of a film in a country."""
+
+    certification: str = ""
+    release_date: str = ""
+    type: int = 0
+
+
+class CountryReleases(Struct, frozen=True):
+    """The releases of a film in a country."""
+
+    iso_3166_1: str = ""
+    release_dates: tuple[ReleaseDate, ...] = ()
+
+
+class ReleaseDates(Struct, frozen=True):
+    """The releases of a film, with its age ratings."""
+
+    results: tuple[CountryReleases, ...] = ()
+
+
+class ContentRating(Struct, frozen=True):
+    """The age rating of a series in a country."""
+
+    iso_3166_1: str = ""
+    rating: str = ""
+
+
+class ContentRatings(Struct, frozen=True):
+    """The age ratings of a series."""
+
+    results: tuple[ContentRating, ...] = ()
+
+
+class RegionOffers(Struct, frozen=True):
+    """Where to watch a title in one country; ``link`` leads to TMDB's own page about it."""
+
+    link: str = ""
+    flatrate: tuple[Service, ...] = ()
+    free: tuple[Service, ...] = ()
+    ads: tuple[Service, ...] = ()
+    rent: tuple[Service, ...] = ()
+    buy: tuple[Service, ...] = ()
+
+
+class WatchProviders(Struct, frozen=True):
+    """Where to watch a title, by country. The data is JustWatch's and must be credited to it."""
+
+    results: dict[str, RegionOffers] = msgspec.field(default_factory=dict)
+
+
+class _Details(Result, frozen=True, kw_only=True):
+    """What the details of films and series have in common."""
+
+    genres: tuple[Genre, ...] = ()
+    homepage: str = ""
+    production_companies: tuple[Named, ...] = ()
+    production_countries: tuple[Country, ...] = ()
+    spoken_languages: tuple[Language, ...] = ()
+    status: str = ""
+    tagline: str = ""
+    credits: Credits | None = None
+    keywords: Keywords | None = None
+    external_ids: ExternalIds | None = None
+    watch_providers: WatchProviders | None = msgspec.field(default=None, name="watch/providers")
+
+
+class MovieDetails(_Details, frozen=True, kw_only=True):
+    """``movie/ID``, with what was appended to it."""
+
+    title: str = ""
+    original_title: str = ""
+    release_date: str = ""
+    runtime: int = 0
+    budget: int = 0
+    revenue: int = 0
+    imdb_id: str = ""
+    release_dates: ReleaseDates | None = None
+    similar: Page[MovieResult] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.title and not self.original_title:
+            raise ValueError("expected a title, got a film without")
+
+
+class TvDetails(_Details, frozen=True, kw_only=True):
+    """``tv/ID``, with what was appended to it."""
+
+    name: str = ""
+    original_name: str = ""
+    first_air_date: str = ""
+    last_air_date: str = ""
+    created_by: tuple[Named, ...] = ()
+    episode_run_time: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
+    networks: tuple[Named, ...] = ()
+    number_of_episodes: int = 0
+    number_of_seasons: int = 0
+    in_production: bool = False
+    aggregate_credits: Credits | None = None
+    content_ratings: ContentRatings | None = None
+    similar: Page[TvResult] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name and not self.original_name:
+            raise ValueError("expected a name, got a series without")

@@ -35,8 +35,9 @@ class MemoryTier:
 
     ``bytes`` counts the values with all they are made of, measured or, for most, estimated from
     others like them (:class:`~tv5core.cache.memory.footprint.Meter`), keys, entries, the tables
-    that find them, at their worst load, the index of tags and the fingerprints of what was evicted.
-    It is never above ``cap_bytes`` when a call returns. Not counted: the old table while one doubles.
+    that find them, at their worst load, the index of tags and the fingerprints of what was
+    evicted. It is never above ``cap_bytes`` when a call returns. Not counted: the old table while
+    one doubles.
 
     Parameters
     ----------

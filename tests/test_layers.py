@@ -13,22 +13,28 @@ import tv5core
 ROOT = Path(tv5core.__file__).parent
 
 # Layers a module may import, besides its own; what is not named here is on top and free.
-BASE = {"errors", "types", "files", "observing"}
+BASE = {"errors", "types", "observing", "bitmap", "backoff", "files"}
 ALLOWED = {
     "errors": set(),
     "types": set(),
     "observing": set(),
+    "bitmap": set(),
+    "backoff": {"errors"},
     "files": {"errors"},
+    "analysis": {"errors", "types"},
     "kernels": {"errors", "types", "_native"},
+    "lmdb_env": BASE,
     "vectors": BASE | {"kernels"},
-    "store": BASE,
-    "text": BASE | {"kernels"},
-    "query": {"errors", "types", "kernels"},
+    "store": BASE | {"lmdb_env"},
+    "embedding": BASE | {"kernels", "analysis"},
+    "lexical": BASE | {"kernels", "analysis"},
+    "columns": BASE | {"kernels"},
+    "query": BASE | {"kernels", "analysis", "vectors", "embedding", "lexical", "columns"},
     "sources": {"errors", "types"},
     "importers": BASE | {"sources", "store.aliases"},
     "data": {"types"},
-    "catalog": BASE | {"kernels", "vectors", "store", "text", "query"},
-    "cache": BASE,
+    "catalog": BASE | {"kernels", "lmdb_env", "vectors", "store", "embedding", "query"},
+    "cache": BASE | {"lmdb_env"},
     "upstream": BASE | {"sources"},
 }
 
@@ -84,4 +90,5 @@ def test_the_rule_itself() -> None:
     assert not may("tv5core.store.titles", "tv5core.vectors.VectorIndex")
     assert not may("tv5core.vectors.index", "tv5core.store.Store")
     assert not may("tv5core.embedding.lsa", "tv5core.catalog.Catalog")
+    assert not may("tv5core.query.plan", "tv5core.catalog.Catalog")
     assert not may("tv5core.errors", "tv5core.types.Title")

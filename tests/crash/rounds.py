@@ -41,7 +41,7 @@ class Totals:
     acknowledged: int = 0
     in_doubt: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
-    steps: Counter[str] = field(default_factory=Counter)
+    failpoints: Counter[str] = field(default_factory=Counter)
     damaged: int = 0
     undetected: int = 0
     readers: int = 0
@@ -66,7 +66,7 @@ class Totals:
             "files damaged": self.damaged,
             "damage detected": self.damaged - self.undetected,
             "kills": dict(self.kills.most_common()),
-            "killed after step": dict(self.steps.most_common()),
+            "killed at failpoint": dict(self.failpoints.most_common()),
             "in doubt when killed": dict(self.in_doubt.most_common()),
             "readers killed": self.readers,
             "backups checked": self.backups,
@@ -134,10 +134,10 @@ class Campaign:
         ended = bool(poll.poll(1e3 * patience))
         status = writer.kill()
         messages = writer.messages()
-        doubt, step = self._replay(messages)
+        doubt, failpoint = self._replay(messages)
         how = plan.kind if ended else "time"
-        if step:
-            self.totals.steps[step] += 1
+        if failpoint:
+            self.totals.failpoints[failpoint] += 1
         errors = [m["error"] for m in messages if "error" in m]
         hung = not ended and plan.kind != "time"
         if errors or hung or status & 0x7F != 9:
@@ -146,9 +146,9 @@ class Campaign:
         return doubt, how
 
     def _replay(self, messages: list[dict[str, Any]]) -> tuple[Op | None, str]:
-        """Take over what was acknowledged; return what was not, and the last step told."""
+        """Take over what was acknowledged; return what was not, and the last failpoint reported."""
         op: Op | None = None
-        step = ""
+        failpoint = ""
         for message in messages:
             if "begin" in message:
                 op = from_dict(message["begin"])
@@ -158,8 +158,8 @@ class Campaign:
                 if op.name == "backup":
                     self._backup, self._backed_up = self.state, True
                 op = None
-            step = message.get("step", "")
-        return op, step
+            failpoint = message.get("failpoint", "")
+        return op, failpoint
 
     def _end(self, readers: list[Child]) -> list[str]:
         problems = []

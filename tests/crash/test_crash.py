@@ -47,7 +47,7 @@ def test_fifty_rounds() -> None:
     assert figures["acknowledged writes"] > 50
     assert figures["damage detected"] == figures["files damaged"] > 5
     assert figures["recall@10 worst"] >= 0.9
-    assert set(figures["kills"]) == {"file", "step", "time"}
+    assert set(figures["kills"]) == {"failpoint", "file", "time"}
 
 
 def test_some_faults() -> None:
@@ -57,10 +57,10 @@ def test_some_faults() -> None:
     assert figures["errors raised"]["DiskFailureError"] > 2
 
 
-def test_every_named_step_is_known() -> None:
+def test_every_failpoint_is_known() -> None:
     source = "\n".join(p.read_text("utf-8") for p in Path(tv5core.__file__).parent.rglob("*.py"))
-    named = set(re.findall(r'reached\(\s*"([^"]+)"', source))
-    assert named == set(worker.STEPS)
+    named = set(re.findall(r'failpoint\(\s*"([^"]+)"', source))
+    assert named == set(worker.FAILPOINTS)
 
 
 # -- the harness itself sees what it must -------------------------------------------------

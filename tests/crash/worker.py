@@ -33,7 +33,7 @@ from tests.crash.model import (
 from tv5core.catalog import Catalog, embedding, index, refit, tuning, writing
 from tv5core.embedding import LsaEmbedder
 from tv5core.errors import NotACatalogError, Tv5Error
-from tv5core.files import steps
+from tv5core.files import failpoints
 from tv5core.store import environment, journal
 
 MOST = 160  # titles, about
@@ -50,7 +50,7 @@ _SMALL = (
 )
 
 
-STEPS = (
+FAILPOINTS = (
     "add: committed",
     "add: indexed",
     "add: written",
@@ -73,16 +73,16 @@ STEPS = (
     "refit: old space dropped",
     "refit: recorded",
     "refit: taken over",
-    "repair: derived mended",
+    "repair: derived repaired",
     "repair: index built",
-    "repair: vectors mended",
+    "repair: vectors repaired",
     "seal: caught up",
     "seal: recorded",
     "seal: served",
     "tidy: journal trimmed",
     "tidy: orphans removed",
 )
-"""Every step the code names; a test compares them."""
+"""Every failpoint of the code; a test compares them."""
 
 
 def shrink() -> None:
@@ -168,34 +168,34 @@ class Plan:
     Attributes
     ----------
     kind : str
-        "time", "step" or "file".
+        "time", "failpoint" or "file".
     """
 
     def __init__(self, chance: random.Random) -> None:
-        self.kind = chance.choice(["time", "step", "step", "file", "file", "file"])
+        self.kind = chance.choice(["time", "failpoint", "failpoint", "file", "file", "file"])
         self.after_s = chance.choice([0.02, 0.1, 0.4]) * chance.random()
         self.nth = int(10 ** chance.uniform(0, 2.9))
         self.action = chance.choice([shim.KILL_BEFORE, shim.KILL_AFTER, shim.KILL_TORN])
-        # Some steps come seldom: half of the time one of them is waited for by name.
-        self.step = chance.choice(STEPS) if chance.random() < 0.5 else ""
-        self.step_nth = int(10 ** chance.uniform(0, 0.7 if self.step else 2.2))
+        # Some failpoints are rare: half of the time one of them is waited for by name.
+        self.failpoint = chance.choice(FAILPOINTS) if chance.random() < 0.5 else ""
+        self.failpoint_nth = int(10 ** chance.uniform(0, 0.7 if self.failpoint else 2.2))
 
     def set_up(self, folder: Path) -> None:
         """Prepare to be killed; called in the process that is to be."""
         if self.kind == "file":
             shim.arm(f"/{folder.name}", self.nth, self.action)
-        elif self.kind == "step":
-            steps.hook = _kill_at(self.step, self.step_nth)
+        elif self.kind == "failpoint":
+            failpoints.hook = _kill_at(self.failpoint, self.failpoint_nth)
 
 
 def _kill_at(name: str, nth: int) -> Callable[[str], None]:
     seen = 0
 
-    def hook(step: str) -> None:
+    def hook(failpoint: str) -> None:
         nonlocal seen
-        seen += not name or step == name
-        if seen == nth and (not name or step == name):
-            os.write(_LAST_WORDS[0], f"{json.dumps({'step': step})}\n".encode())
+        seen += not name or failpoint == name
+        if seen == nth and (not name or failpoint == name):
+            os.write(_LAST_WORDS[0], f"{json.dumps({'failpoint': failpoint})}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     return hook

@@ -9,7 +9,7 @@ import msgspec
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.verifying import check_all
 from tv5core.errors import CorruptFileError, InvalidInputError
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import Store
 from tv5core.store.copying import copy_store
 from tv5core.store.staging import kept_bytes, staged
@@ -46,7 +46,7 @@ def backup(
         raise InvalidInputError(f"expected a folder outside the catalogue, got {dest}")
     with staged(dest) as folder:
         copy_store(store, folder, compact=compact, report=report)
-        reached("backup: copied")
+        failpoint("backup: copied")
         checked = checked_copy(folder, report) if check else {}
         size = kept_bytes(folder)
     return BackupReport(str(dest), checked.get("titles", 0), checked.get("vectors", 0), size)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tv5core.catalog.background import Background, StoppedError
 from tv5core.catalog.sealing import Served, build_generation, open_generation, served_of
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.meta import Generation, Meta
 from tv5core.types import Progress
@@ -273,13 +273,13 @@ class IndexKeeper:
     def _adopt(self, served: Served, newest: Generation) -> None:
         try:
             self.catch_up(served)  # most of it, while others may still write
-            reached("seal: caught up")
+            failpoint("seal: caught up")
             self._record(served, newest)
         except BaseException:
             if newest not in self._store.meta.generations:
                 generations.remove(self._store.folder, newest)
             raise
-        reached("seal: served")
+        failpoint("seal: served")
         self._store.tidy()
 
     def _record(self, served: Served, newest: Generation) -> None:
@@ -290,7 +290,7 @@ class IndexKeeper:
                 generations=generations.with_newest(self._store.meta, newest),
                 next_generation=newest.number + 1,
             )
-            reached("seal: recorded")
+            failpoint("seal: recorded")
             served.model, served.embedder = self.served.model, self.served.embedder
             self.served = served
 

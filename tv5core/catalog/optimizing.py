@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from tv5core.catalog.index import IndexKeeper
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.databases import used_bytes
 from tv5core.store.environment import Txn
@@ -67,13 +67,13 @@ def optimize(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Op
         dead = store.environment.check_readers()
         files = store.tidy()
         old = embeddings.drop_spaces(store.environment, store.meta.space)
-    reached("optimize: tidied")
+    failpoint("optimize: tidied")
     report(1, 3, "tidying")
     keeper.seal(progress)
-    reached("optimize: sealed")
+    failpoint("optimize: sealed")
     report(2, 3, "tidying")
     store.write(_fold)
-    reached("optimize: folded")
+    failpoint("optimize: folded")
     report(3, 3, "tidying")
     size = _size(store)
     return OptimizeReport(

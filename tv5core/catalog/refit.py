@@ -13,7 +13,7 @@ from tv5core.catalog.index import HEAD_ROWS, IndexKeeper, Served
 from tv5core.embedding import Embedder, LsaEmbedder
 from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
 from tv5core.files import FileRecord
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.environment import Txn
 from tv5core.store.meta import Generation, Meta
@@ -76,12 +76,12 @@ class _Refit:
         if not count:
             return
         embedder, model = (given, None) if given is not None else self._fit(count)
-        reached("refit: fitted")
+        failpoint("refit: fitted")
         self._fill(embedder, count)
-        reached("refit: filled")
+        failpoint("refit: filled")
         mark = self._catch_up(embedder, mark)
         served, newest = self._index(mark)
-        reached("refit: indexed")
+        failpoint("refit: indexed")
         changes = {
             "space": self._space,
             "embedder": embedder.fingerprint,
@@ -90,9 +90,9 @@ class _Refit:
             "generations": () if newest is None else (newest,),
         }
         self._take_over(embedder, served, mark, changes)
-        reached("refit: taken over")
+        failpoint("refit: taken over")
         embeddings.drop_spaces(self._store.environment, self._space)
-        reached("refit: old space dropped")
+        failpoint("refit: old space dropped")
         self._store.tidy()
 
     def discard(self) -> None:
@@ -198,7 +198,7 @@ class _Refit:
             self._embed_all(embedder, late)
             self._keeper.converge(served, late)
             self._record(changes, late)
-            reached("refit: recorded")
+            failpoint("refit: recorded")
             meta = self._store.meta
             served.applied, served.fingerprint = meta.last_seq, meta.embedder
             served.model = meta.model

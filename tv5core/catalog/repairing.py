@@ -12,7 +12,7 @@ from pathlib import Path
 from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper
 from tv5core.catalog.verifying import check_all
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, VerifyReport, embeddings, upkeep
 from tv5core.store import repair as mending
 from tv5core.store.derived import DERIVED
@@ -49,13 +49,13 @@ class _Repair:
             self._quarantine(quarantine)
         if parts & {"derived", "stray", "title"}:
             self._derived()
-            reached("repair: derived mended")
+            failpoint("repair: derived repaired")
         if "pending" in parts:
             count = mending.remove_pending(self._store)
             self.done.append(f"removed {_many(count, 'pending mark')} without a title")
         if parts & {"vector", "orphan"}:
             self._vectors()
-            reached("repair: vectors mended")
+            failpoint("repair: vectors repaired")
         if "spaces" in parts:
             self._spaces()
         if "journal" in parts:
@@ -67,7 +67,7 @@ class _Repair:
         lost = bool(self._keeper.recovered) and not self._keeper.served.generation
         if parts & {"file", "index", "journal"} or lost:
             self._keeper.rebuild(self._report)
-            reached("repair: index built")
+            failpoint("repair: index built")
             self.done.append("built the index anew from the stored vectors")
 
     def _quarantine(self, path: Path) -> None:

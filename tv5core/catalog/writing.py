@@ -19,7 +19,7 @@ from tv5core.errors import (
     DuplicateKeyError,
     InvalidInputError,
 )
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
@@ -193,14 +193,14 @@ class Writer:
             if checkpoint is not None:
                 records.set_checkpoint(txn, *checkpoint)
             noted = _note(txn, meta, list(zip(rows, plans, strict=True)), name)
-            reached("add: written")
+            failpoint("add: written")
             return msgspec.structs.replace(noted, next_row=next_row), rows
 
         rows = self._store.write(work)
-        reached("add: committed")
+        failpoint("add: committed")
         if not all(plan.idle for plan in plans):
             self._tell_index(rows, plans)
-            reached("add: indexed")
+            failpoint("add: indexed")
 
     def _tell_index(self, rows: list[int], plans: list[_Plan]) -> None:
         touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
@@ -220,7 +220,7 @@ class Writer:
         for start in range(0, len(unique), CHUNK_TITLES):
             with self._store.lock:
                 count, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
-                reached("delete: committed")
+                failpoint("delete: committed")
                 deleted += count
                 if count:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
@@ -241,7 +241,7 @@ class Writer:
                 if title is not None:
                     titles.delete(txn, row, title)
             journal.append(txn, meta.next_seq, gone, sorted(set(rows) - set(gone)))
-            reached("delete: written")
+            failpoint("delete: written")
             return with_entry(meta), gone
 
         return len(rows), self._store.write(work)

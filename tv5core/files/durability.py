@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tv5core.errors import DiskFailureError, DiskFullError
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 
 __all__ = [
     "FAILURE_CODES",
@@ -74,7 +74,7 @@ def replace_durably(temp: str | os.PathLike[str], final: str | os.PathLike[str])
     """Rename a file that is already fsynced, and make the rename itself durable."""
     with disk_errors(final):
         Path(temp).replace(final)
-        reached("file: replaced")
+        failpoint("file: replaced")
         fsync_folder(Path(final).parent)
 
 

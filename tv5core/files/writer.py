@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tv5core.errors import InvalidInputError
 from tv5core.files.durability import disk_errors
+from tv5core.files.failpoints import failpoint
 from tv5core.files.layout import (
     ALIGNMENT,
     BLOCK_BYTES,
@@ -31,7 +32,6 @@ from tv5core.files.layout import (
     checksum,
     nbytes,
 )
-from tv5core.files.steps import reached
 
 __all__ = ["SectionStream", "write_sections"]
 
@@ -126,9 +126,9 @@ def _write(
     file.seek(0)
     file.write(_preamble(identity, body.position, header))
     file.flush()
-    reached("file: written")
+    failpoint("file: written")
     os.fsync(file.fileno())
-    reached("file: synced")
+    failpoint("file: synced")
     return FileRecord(name, body.position + len(header), checksum(identity, header))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tv5core.errors import CorruptFileError
 from tv5core.files import FileRecord, replace_durably
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store.meta import Generation, Meta
 
 __all__ = [
@@ -50,7 +50,7 @@ def temporary(path: Path) -> Path:
 def publish(path: Path, record: FileRecord) -> FileRecord:
     """Give a written and synced temporary file its final name; return its record."""
     replace_durably(temporary(path), path)
-    reached("file: renamed")
+    failpoint("file: renamed")
     return FileRecord(path.name, record.size, record.checksum)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tv5core.errors import CatalogError, InvalidInputError
 from tv5core.files import disk_errors, fsync_folder
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store.locking import LOCK_NAME, WriterLock
 
 __all__ = ["check_new", "kept_bytes", "staged"]
@@ -54,15 +54,15 @@ def staged(folder: Path) -> Iterator[Path]:
         with disk_errors(folder):
             new.mkdir()
         yield new
-        reached("copy: filled")
+        failpoint("copy: filled")
         with disk_errors(folder):
             for name in _NOT_KEPT:
                 (new / name).unlink(missing_ok=True)
             _sync(new)
-            reached("copy: synced")
+            failpoint("copy: synced")
             check_new(folder)
             new.replace(folder)
-            reached("copy: named")
+            failpoint("copy: named")
             fsync_folder(folder.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -13,7 +13,7 @@ import msgspec
 
 from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Error
 from tv5core.files import fsync_folder
-from tv5core.files.steps import reached
+from tv5core.files.failpoints import failpoint
 from tv5core.store import generations, journal, titles, upkeep
 from tv5core.store import meta as records
 from tv5core.store.environment import Environment, ReadTransaction, Txn
@@ -212,10 +212,10 @@ class Store:
     def tidy(self) -> list[str]:
         """Remove files the record does not name, and journal nobody needs; return the names."""
         removed = generations.remove_orphans(self.folder, self.meta)
-        reached("tidy: orphans removed")  # first, for that makes room
+        failpoint("tidy: orphans removed")  # first, for that makes room
         if self.meta.generations:
             self._trim_journal(min(g.seq for g in self.meta.generations))
-        reached("tidy: journal trimmed")
+        failpoint("tidy: journal trimmed")
         return removed
 
     def _trim_journal(self, seq: int) -> None:

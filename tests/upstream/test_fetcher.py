@@ -206,7 +206,10 @@ async def test_floods_are_cut_off(fault: str) -> None:
 async def test_faults_now_and_then_are_overcome() -> None:
     shares = {"status_500": 0.05, "reset": 0.05, "truncated": 0.05, "broken_gzip": 0.05}
     async with serving(
-        shares, budget=RetryBudget(ratio=1.0, reserve=99), backoff=Backoff(0.01, 0.05, 9)
+        shares,
+        budget=RetryBudget(ratio=1.0, reserve=99),
+        backoff=Backoff(0.01, 0.05),
+        max_retries=9,
     ) as at:
         calls = (at.fetcher.get(f"movie/{number}", priority=Priority.BULK) for number in range(100))
         found = await asyncio.gather(*calls)

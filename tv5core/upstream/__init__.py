@@ -8,10 +8,11 @@ in step with TMDB, and :func:`find_availability` asks both where a title can be 
 
 from __future__ import annotations
 
+from tv5core.backoff import Backoff
 from tv5core.upstream.availability import Availability, find_availability
-from tv5core.upstream.fetching.backoff import Backoff, RetryBudget
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
 from tv5core.upstream.fetching.fetcher import Fetcher, Response
+from tv5core.upstream.fetching.retry_bounds import RetryBudget
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.justwatch.provider import justwatch_provider
 from tv5core.upstream.limiting.limiter import (

@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, Self
 
+from tv5core.backoff import Backoff
 from tv5core.errors import BreakerOpenError
 from tv5core.observing import SILENT, Observer
 
 __all__ = ["CircuitBreaker", "Pass"]
+
+_JITTER = 0.2
 
 State = Literal["closed", "open", "half_open"]
 
@@ -50,12 +53,11 @@ class CircuitBreaker:
         observer: Observer = SILENT,
     ) -> None:
         self._name, self._in_a_row, self._observer = name, in_a_row, observer
-        self._first_open_s, self._max_open_s = open_s, max_open_s
+        self._backoff = Backoff(open_s, max_open_s, jitter=_JITTER, rng=rng)
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._outcomes: deque[bool] = deque(maxlen=last)
-        self._failures = 0
-        self._open_s, self._open_until = open_s, 0.0
+        self._failures = self._failed_probes = 0
+        self._open_until = 0.0
         self._state: State = "closed"
         self._probe: Pass | None = None
 
@@ -109,11 +111,11 @@ class CircuitBreaker:
         if outcome is None:
             return
         if not outcome:
-            self._open_s = min(self._max_open_s, self._open_s * 2)
+            self._failed_probes += 1
             self._open()
             return
         self._outcomes.clear()
-        self._failures, self._open_s = 0, self._first_open_s
+        self._failures = self._failed_probes = 0
         self._become("closed")
 
     def _is_failing(self) -> bool:
@@ -122,7 +124,7 @@ class CircuitBreaker:
         return many or self._failures >= self._in_a_row
 
     def _open(self) -> None:
-        self._open_until = self._clock() + self._open_s * self._rng.uniform(0.8, 1.0)
+        self._open_until = self._clock() + self._backoff.pause_s(self._failed_probes)
         self._become("open")
 
     def _become(self, state: State) -> None:

@@ -1,10 +1,9 @@
 """Calls to a provider that keep its limits, and end one way or another by their deadline.
 
-A call waits for its turn (:mod:`.limiter`), unless the provider is known to be down
-(:mod:`.breaker`). What fails is asked again after a while (:mod:`.backoff`), if asking twice does
-no harm, the deadline allows and the budget for retries is not used up. What is asked already is
-not asked twice (:mod:`.sharing`). Keys go to the provider's own host only, and appear in no
-message, counter or log line.
+A call waits for its turn with the limiter, unless the circuit breaker is open. What fails is
+retried after a pause where a repetition does no harm, the deadline allows one and the retry
+budget is not spent. Identical calls under way share one response. Keys go to the provider's own
+host only, and appear in no message, counter or log line.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Self
 
 from yarl import URL
 
+from tv5core.backoff import Backoff
 from tv5core.errors import (
     ClosedError,
     DeadlineError,
@@ -27,12 +27,12 @@ from tv5core.errors import (
     UpstreamError,
 )
 from tv5core.observing import SILENT, Observer
-from tv5core.upstream.fetching.backoff import Backoff, RetryBudget
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
 from tv5core.upstream.fetching.metrics import Watch
 from tv5core.upstream.fetching.request import Call, Response
 from tv5core.upstream.fetching.response_body import chunks
 from tv5core.upstream.fetching.retries import Attempts
+from tv5core.upstream.fetching.retry_bounds import RetryBudget
 from tv5core.upstream.fetching.single_flight import Sharing
 from tv5core.upstream.fetching.transport import FAILURES, Transport, told
 from tv5core.upstream.limiting.limiter import Limiter, limiter_for
@@ -40,6 +40,8 @@ from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.provider import Provider
 
 __all__ = ["Fetcher", "Response"]
+
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 8.0
 
 
 class Fetcher:
@@ -57,6 +59,9 @@ class Fetcher:
     observer : Observer
     breaker : CircuitBreaker or None
     backoff : Backoff or None
+        Pauses before retries; None draws from 1, 2, 4, then 8 seconds with full jitter.
+    max_retries : int
+        Retries of one call.
     budget : RetryBudget or None
     connect_timeout_s : float
         To have a connection, TLS included.
@@ -78,6 +83,7 @@ class Fetcher:
         observer: Observer = SILENT,
         breaker: CircuitBreaker | None = None,
         backoff: Backoff | None = None,
+        max_retries: int = 3,
         budget: RetryBudget | None = None,
         connect_timeout_s: float = 3.0,
         answer_timeout_s: float = 5.0,
@@ -98,7 +104,8 @@ class Fetcher:
             self._transport,
             lambda: self.limiter,
             breaker=breaker or CircuitBreaker(provider.name, rng=rng, observer=observer),
-            backoff=backoff or Backoff(rng=rng),
+            backoff=backoff or Backoff(_FIRST_PAUSE_S, _MAX_PAUSE_S, rng=rng),
+            max_retries=max_retries,
             budget=budget or RetryBudget(),
             watch=self._watch,
             max_packed_bytes=max_packed_bytes,

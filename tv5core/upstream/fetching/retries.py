@@ -10,6 +10,7 @@ from itertools import count
 import aiohttp
 from yarl import URL
 
+from tv5core.backoff import Backoff
 from tv5core.errors import (
     ForbiddenTargetError,
     MalformedResponseError,
@@ -18,11 +19,11 @@ from tv5core.errors import (
     UpstreamError,
     UpstreamStatusError,
 )
-from tv5core.upstream.fetching.backoff import Backoff, RetryBudget, retry_after_s
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker, Pass
 from tv5core.upstream.fetching.metrics import Watch
 from tv5core.upstream.fetching.request import Call, Response
 from tv5core.upstream.fetching.response_body import read_body
+from tv5core.upstream.fetching.retry_bounds import RetryBudget, retry_after_s
 from tv5core.upstream.fetching.transport import FAILURES, REDIRECTS, Transport, told
 from tv5core.upstream.limiting.limiter import Limiter
 from tv5core.upstream.limiting.scheduler import Permit
@@ -47,6 +48,7 @@ class Attempts:
         Returns whom to ask for leave.
     breaker : CircuitBreaker
     backoff : Backoff
+    max_retries : int
     budget : RetryBudget
     watch : Watch
     max_packed_bytes, max_bytes : int
@@ -60,13 +62,15 @@ class Attempts:
         *,
         breaker: CircuitBreaker,
         backoff: Backoff,
+        max_retries: int,
         budget: RetryBudget,
         watch: Watch,
         max_packed_bytes: int,
         max_bytes: int,
     ) -> None:
         self._transport, self._limiter, self._breaker = transport, limiter, breaker
-        self._backoff, self._budget, self._watch = backoff, budget, watch
+        self._backoff, self._max_retries = backoff, max_retries
+        self._budget, self._watch = budget, watch
         self._max_packed_bytes, self._max_bytes = max_packed_bytes, max_bytes
 
     async def run(self, call: Call) -> Response:
@@ -90,7 +94,7 @@ class Attempts:
     ) -> None:
         """Wait until it is time to ask again, or raise what happened."""
         delay_s = self._delay_s(attempt, outcome)
-        may = call.is_repeatable and attempt < self._backoff.retries and delay_s < call.left_s()
+        may = call.is_repeatable and attempt < self._max_retries and delay_s < call.left_s()
         if not may or not _is_repeatable(outcome) or not self._budget.take():
             raise _error(call, outcome)
         self._watch.count("retry", reason=_reason(outcome))
@@ -98,7 +102,7 @@ class Attempts:
         await asyncio.sleep(delay_s)
 
     def _delay_s(self, attempt: int, outcome: Response | UpstreamError) -> float:
-        delay_s = self._backoff.delay(attempt)
+        delay_s = self._backoff.pause_s(attempt)
         if isinstance(outcome, Response):
             header = outcome.headers.get("Retry-After")
             if header is not None or outcome.status == 429:

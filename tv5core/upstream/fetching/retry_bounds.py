@@ -1,51 +1,17 @@
-"""When to ask again: full jitter, Retry-After, and a budget for retries."""
+"""What bounds retries: the provider's Retry-After header, and a budget."""
 
 from __future__ import annotations
 
 import math
-import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["MAX_RETRY_AFTER_S", "Backoff", "RetryBudget", "retry_after_s"]
+__all__ = ["MAX_RETRY_AFTER_S", "RetryBudget", "retry_after_s"]
 
 MAX_RETRY_AFTER_S = 60.0
 """A longer wait than this is not believed."""
 
 _DEFAULT_RETRY_AFTER_S = 1.0
-
-
-class Backoff:
-    """Full-jitter exponential back-off: between 0 and ``base_s`` * 2^n, bounded.
-
-    The wait is drawn from the whole range, since callers that failed together should not come
-    back together (M. Brooker, "Exponential Backoff and Jitter", 2015).
-
-    Parameters
-    ----------
-    base_s, max_s : float
-        Seconds: the range before the first retry, and the widest one.
-    retries : int
-        Calls are repeated at most so often.
-    rng : random.Random or None
-    """
-
-    def __init__(
-        self,
-        base_s: float = 1.0,
-        max_s: float = 8.0,
-        retries: int = 3,
-        *,
-        rng: random.Random | None = None,
-    ) -> None:
-        self.base_s, self.max_s, self.retries = base_s, max_s, retries
-        self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
-
-    def delay(self, attempt: int) -> float:
-        """Return the seconds to wait after failure number ``attempt``, counted from 0."""
-        # 2.0**1000 is fine where 2.0**2000 overflows.
-        widest_s = min(self.max_s, self.base_s * 2.0 ** min(attempt, 64))
-        return self._rng.uniform(0.0, widest_s)
 
 
 class RetryBudget:

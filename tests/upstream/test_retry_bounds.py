@@ -1,8 +1,7 @@
-"""Back-off, Retry-After and the budget for retries."""
+"""The Retry-After header and the budget for retries."""
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -10,24 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tv5core.upstream import Backoff, RetryBudget
-from tv5core.upstream.fetching.backoff import MAX_RETRY_AFTER_S, retry_after_s
+from tv5core.upstream import RetryBudget
+from tv5core.upstream.fetching.retry_bounds import MAX_RETRY_AFTER_S, retry_after_s
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def test_full_jitter_over_one_two_four_and_no_more_than_eight_seconds() -> None:
-    backoff = Backoff(rng=random.Random(1))
-    for attempt, widest in enumerate((1, 2, 4, 8, 8, 8)):
-        delays = [backoff.delay(attempt) for _ in range(2_000)]
-        assert 0 <= min(delays) < 0.02 * widest
-        assert 0.98 * widest < max(delays) <= widest
-        assert sum(delays) / len(delays) == pytest.approx(widest / 2, rel=0.05)
-
-
-@given(st.integers(0, 10**9))
-def test_back_off_is_bounded(attempt: int) -> None:
-    assert 0 <= Backoff().delay(attempt) <= 8
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_answers_are_the_catalogues(folder: Path, tmp_path: Path) -> None:
                     best = sorted(TITLES, key=lambda t: (-t.popularity, t.id))
                     assert await films.popular(7) == best[:7]
                     of = [t for t in best if "Comedy" in t.genres]
-                    assert await films.popular(4, "Comedy") == of[:4]
+                    assert await films.popular(4, genre="Comedy") == of[:4]
                 assert loads(films, "title") == 2
                 assert loads(films, "search") == 4
                 assert loads(films, "recommendations") == 1
@@ -237,7 +237,7 @@ def test_a_catalogue_made_anew_in_its_place_is_another(tmp_path: Path) -> None:
 def test_answers_until_expiry_outlive_a_change_but_titles_do_not(folder: Path) -> None:
     async def work() -> None:
         with Catalog.open(folder) as catalog:
-            async with CachedCatalog.open(catalog, None, answers="until_expiry") as films:
+            async with CachedCatalog.open(catalog, None, freshness="until_expiry") as films:
                 before = await films.search("a shark", 3)
                 jaws = await films.get(JAWS)
                 await films.add([changed(jaws, tagline="New"), changed(TITLES[3], votes=1)])
@@ -297,7 +297,7 @@ def test_a_cache_of_other_values_is_refused(folder: Path) -> None:
                 await films.close()
                 assert await films.get(JAWS)  # the cache is its owner's to close
                 with pytest.raises(InvalidInputError, match="until_expiry"):
-                    CachedCatalog(catalog, cache, answers="never")  # type: ignore[arg-type]
+                    CachedCatalog(catalog, cache, freshness="never")  # type: ignore[arg-type]
 
     run(work)
 

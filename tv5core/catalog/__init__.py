@@ -4,7 +4,7 @@
 changes things (``writing``). ``index`` keeps the vector index in step with the store, ``sealing``
 builds its files, ``background`` runs what nobody waits for, ``embedding`` knows which embedder is
 in charge, and ``refit`` replaces one embedding space by another. ``verifying`` and ``repairing``
-check and mend; ``safekeeping`` adds backups and exports to the facade.
+check and mend; ``popularity`` ranks titles; ``safekeeping`` adds backups and exports to the facade.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from tv5core.catalog.embedding import TextSide
 from tv5core.catalog.index import IndexKeeper, Served
+from tv5core.catalog.popularity import most_popular
 from tv5core.catalog.versions import Changes, Follower, Version, VersionedTitle
 from tv5core.errors import CatalogError, ClosedError, InvalidInputError, UnknownIdError
 from tv5core.store import Store, embeddings, titles
@@ -263,6 +265,30 @@ class CatalogReader:
                 return
             yield from block
             last = block[-1]
+
+    def popular(self, k: int = 20, *, genre: str | None = None) -> list[Title]:
+        """Return the most popular titles, best first; ties are ordered by id.
+
+        Every title is read and decoded, so cache the result where it is needed often;
+        ``CachedCatalog.popular`` does.
+
+        Parameters
+        ----------
+        k : int
+            At least 1.
+        genre : str, optional
+            Only titles of this genre.
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        return most_popular(self._all_titles(), k, genre)
+
+    def _all_titles(self) -> Iterator[Title]:
+        ids = self.ids()
+        while block := list(islice(ids, _IDS_BLOCK)):
+            yield from (title for title in self.get_many(block) if title is not None)
 
     def count(self) -> int:
         """Count titles."""

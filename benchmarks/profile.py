@@ -79,7 +79,7 @@ class Profile(msgspec.Struct, frozen=True):
     k: int
     expansion_search: int
     oversampling: float
-    reach: float | None
+    error_margin: float | None
     recall: float
     search_s: float
     """A query of a batch through ``VectorIndex.search``."""
@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--expansion-search", type=int, help="instead of calibrating")
     parser.add_argument("--oversampling", type=float, help="instead of calibrating")
-    parser.add_argument("--reach", type=float, help="with these two; default: no end")
+    parser.add_argument("--error-margin", type=float, help="with these two; default: none")
     parser.add_argument("--rescoring", choices=("int8", "float16", "float32"), default="int8")
     parser.add_argument(
         "--index", type=Path, help="folder to keep the index in; one that is there is used"
@@ -126,8 +126,8 @@ def main(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     if (options.expansion_search is None) != (options.oversampling is None):
         raise ValueError("expected --expansion-search and --oversampling together, got one")
-    if options.reach is not None and options.expansion_search is None:
-        raise ValueError("expected --reach with --expansion-search and --oversampling only")
+    if options.error_margin is not None and options.expansion_search is None:
+        raise ValueError("expected --error-margin with --expansion-search and --oversampling only")
     if options.k < 1 or options.titles < 0 or options.seconds <= 0:
         raise ValueError(
             f"expected --k of at least 1, --titles of at least 0 and --seconds above 0, got "
@@ -141,7 +141,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _given(options: argparse.Namespace) -> SearchSettings:
     return SearchSettings(
-        options.expansion_search, options.oversampling, reach=options.reach, answers=1
+        options.expansion_search, options.oversampling, error_margin=options.error_margin, min_k=1
     )
 
 
@@ -209,7 +209,7 @@ def profile(dataset: Dataset, index: VectorIndex, sealed: SealedGraph, asked: As
         asked.k,
         asked.settings.expansion_search,
         asked.settings.oversampling,
-        asked.settings.reach,
+        asked.settings.error_margin,
         recall,
         best_seconds(search, len(asked.queries)),
         _single_s(index, asked),
@@ -242,7 +242,7 @@ def _search(index: VectorIndex, asked: Asked, queries: F32) -> object:
         asked.k,
         expansion_search=settings.expansion_search,
         oversampling=settings.oversampling,
-        reach=settings.reach,
+        error_margin=settings.error_margin,
     )
 
 
@@ -283,8 +283,8 @@ def table(measured: Profile) -> str:
     data = f"{measured.data}: {measured.rows:,} x {measured.dim}"
     asked = f"{measured.queries} queries, k={measured.k}"
     knobs = f"expansion_search={measured.expansion_search} oversampling={measured.oversampling:g}"
-    if measured.reach is not None:
-        knobs += f" reach={measured.reach:g}"
+    if measured.error_margin is not None:
+        knobs += f" error_margin={measured.error_margin:g}"
     lines = [
         f"{data}, {asked}; kernels {measured.kernels}, one core",
         f"{knobs}: recall {measured.recall:.4f}",

@@ -74,9 +74,9 @@ class Asked:
         return self.settings.candidates(self.k)
 
     @property
-    def wanted(self) -> int:
+    def effective_k(self) -> int:
         """Answers looked for."""
-        return self.settings.looked_for(self.k)
+        return self.settings.effective_k(self.k)
 
     @property
     def pool(self) -> int:
@@ -85,8 +85,10 @@ class Asked:
 
     def walk(self, sealed: SealedGraph, prepared: Prepared) -> U32:
         """Walk as a search does, for its candidates."""
-        reach = self.settings.reach
-        return sealed.walker.walk(prepared, self.pool, self.candidates, None, self.wanted, reach)[0]
+        margin = self.settings.error_margin
+        return sealed.walker.walk(
+            prepared, self.pool, self.candidates, None, self.effective_k, margin
+        )[0]
 
     def recall(self, keys: I64) -> float:
         """Compare answers with the truth."""
@@ -136,11 +138,11 @@ def _preparing(sealed: SealedGraph, asked: Asked) -> list[Stage]:
 
 
 def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared) -> Stage:
-    pool, reach = asked.pool, asked.settings.reach
-    pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.wanted, reach)
+    pool, margin = asked.pool, asked.settings.error_margin
+    pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.effective_k, margin)
     record, degree = sealed.records.shape[1], sealed.links.shape[1]
     read = float(visited.mean())
-    # At least: every row left in the pool, and in reach, had its links read.
+    # At least: every row left in the pool, and within the margin, had its links read.
     linked = (4.0 * degree + degree) * _found(pooled)
     return Stage(
         "walk",

@@ -11,11 +11,11 @@ from benchmarks.peers.base import CONNECTIVITY, F32, I64, Mask, Peer, Setting, S
 
 _POOLS = (32, 64, 96, 128, 192, 256, 512, 1_024, 2_048)
 EXPANSION_ADD = 64  # tv5core's default
-_REACHES = (
+_ERROR_MARGINS = (
     *(1.0, 1.25, 1.5, 1.75, 2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0, 3.25, 3.5),
     *(4.0, 5.0),
 )
-_OVERSAMPLING = 64.0  # what is rescored is left to the reach
+_OVERSAMPLING = 64.0  # what is rescored is left to the error margin
 
 
 class Tv5core(Peer):
@@ -79,15 +79,15 @@ class Tv5core(Peer):
         self._index = VectorIndex.open(folder / "index")
 
     def settings(self, k: int) -> list[list[Setting]]:
-        """Return a ladder of reaches for each pool."""
+        """Return a ladder of error margins for each pool."""
         return [
             [
                 {
                     "expansion_search": float(pool),
                     "oversampling": min(_OVERSAMPLING, pool / k),
-                    "reach": reach,
+                    "error_margin": margin,
                 }
-                for reach in _REACHES
+                for margin in _ERROR_MARGINS
             ]
             for pool in _POOLS
             if pool >= k
@@ -100,7 +100,7 @@ class Tv5core(Peer):
             k,
             expansion_search=int(setting["expansion_search"]),
             oversampling=setting["oversampling"],
-            reach=setting["reach"],
+            error_margin=setting["error_margin"],
             threads=self.threads,
         ).keys
         return keys
@@ -116,7 +116,7 @@ class Tv5core(Peer):
             k,
             expansion_search=int(setting["expansion_search"]),
             oversampling=setting["oversampling"],
-            reach=setting["reach"],
+            error_margin=setting["error_margin"],
             allow=allowed,
         ).keys
         return keys

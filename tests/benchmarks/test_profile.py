@@ -122,7 +122,7 @@ def test_one_thing_is_repeated_for_a_profiler(
     ("words", "message"),
     [
         (("--oversampling", "4"), "together, got one"),
-        (("--reach", "2"), "with --expansion-search"),
+        (("--error-margin", "2"), "with --expansion-search"),
         (("--expansion-search", "0", "--oversampling", "4"), "expected expansion_search from 1"),
         (("--k", "0"), "expected --k of at least 1"),
         (("--kind", "image", *SETTINGS), "expected --kind among title, text, got image"),

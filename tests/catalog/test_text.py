@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -17,7 +18,7 @@ from tv5core import errors
 from tv5core.catalog import Catalog
 from tv5core.store import embeddings
 from tv5core.types import Title
-from tv5core.vectors import VectorIndex
+from tv5core.vectors import SearchOptions, VectorIndex
 
 PLOTS = {
     "inception": ("Inception", "A thief steals secrets from people through their dreams."),
@@ -411,19 +412,20 @@ def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
         assert catalog.search(query, 1)[0].id == "t:7"
         names = ("expansion_search", "oversampling", "reach", "answers")
         asked: list[list[Any]] = []
-        search = VectorIndex.search
+        search = VectorIndex.search_with
 
-        def spy(index: VectorIndex, queries: Any, k: int = 10, **options: Any) -> Any:
-            asked.append([options.get(name) for name in names])
-            return search(index, queries, k, **options)
+        def spy(index: VectorIndex, queries: Any, k: int, options: SearchOptions) -> Any:
+            stored = msgspec.to_builtins(options.settings)
+            asked.append([stored[name] for name in names])
+            return search(index, queries, k, options)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(VectorIndex, "search", spy)
+            patch.setattr(VectorIndex, "search_with", spy)
             catalog.search(query)
             catalog.search_many([query])
             catalog.search(catalog.embed_queries([query])[0])
-        text = [own[name] for name in names]
-        assert asked == [text, text, [None] * 4], "vectors keep the settings for vectors"
+        text, others = ([one[name] for name in names] for one in (own, plain))
+        assert asked == [text, text, others], "vectors keep the settings for vectors"
         chosen = catalog.calibrate([title.overview for title in titles[:50]], 0.5)
         catalog.seal()
         kept = catalog.info()["text_settings"]

@@ -17,7 +17,8 @@ from tests.vectors.conftest import F32, brute_force, clustered
 from tv5core import errors
 from tv5core.vectors import SearchSettings, VectorIndex, recall, recall_at_k
 from tv5core.vectors import planner as searching
-from tv5core.vectors.planner import default_settings, walk
+from tv5core.vectors.metric import Metric
+from tv5core.vectors.planner import walk
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_a_walk_that_reaches_less_far_finds_less(vectors: F32, queries: F32) -> 
     truth = index.search(queries, exact=True).keys
     wide = {"expansion_search": 256, "oversampling": 25.6}
     endless = index.search(queries, **wide)
-    found = [index.search(queries, **wide, reach=reach).keys for reach in (0, 1, 2, 1_000)]
+    found = [index.search(queries, **wide, error_margin=margin).keys for margin in (0, 1, 2, 1_000)]
     recalls = [recall_at_k(keys, truth) for keys in found]
     assert recalls[0] < recalls[1] < recalls[2] <= recalls[3]
     np.testing.assert_array_equal(found[3], endless.keys)
@@ -82,13 +83,11 @@ def test_few_answers_are_the_first_of_many(vectors: F32, queries: F32) -> None:
             found = index.search(queries, few)
             np.testing.assert_array_equal(found.keys, many.keys[:, :few])
             np.testing.assert_array_equal(found.scores, many.scores[:, :few])
-        assert index.calibrate(queries, 0.9, k=50).answers == 50
-    # Asked for by hand, one answer is one, and the same holds with `answers`.
-    wide = {"expansion_search": 256, "oversampling": 25.6, "reach": 1.0}
+        assert index.calibrate(queries, 0.9, k=50).min_k == 50
+    # Asked for by hand, one answer is one, and the same holds with `min_k`.
+    wide = {"expansion_search": 256, "oversampling": 25.6, "error_margin": 1.0}
     many = index.search(queries, 10, **wide)
-    np.testing.assert_array_equal(
-        index.search(queries, 1, answers=10, **wide).keys, many.keys[:, :1]
-    )
+    np.testing.assert_array_equal(index.search(queries, 1, min_k=10, **wide).keys, many.keys[:, :1])
     assert (index.search(queries, 1, **wide).keys != many.keys[:, :1]).any()
 
 
@@ -97,11 +96,11 @@ def test_where_no_walk_finds_enough_all_codes_are_scanned(
 ) -> None:
     index = VectorIndex.build(vectors)
     monkeypatch.setattr(recall, "_POOLS", (16,))
-    monkeypatch.setattr(recall, "_REACHES", (0.5,))
+    monkeypatch.setattr(recall, "_MARGINS", (0.5,))
     settings = index.calibrate(queries, 0.95)
     assert settings.recall is not None
     assert settings.recall >= 0.95
-    assert settings.reach is None
+    assert settings.error_margin is None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(searching, "walk", None)
         assert index.recall(queries) == pytest.approx(settings.recall)
@@ -412,10 +411,10 @@ def test_bad_options_are_refused(index: VectorIndex, vectors: F32) -> None:
         lambda: VectorIndex.build(vectors[:3], connectivity=1),
         lambda: VectorIndex.empty(5000),
         lambda: SearchSettings(oversampling=0),
-        lambda: SearchSettings(reach=-0.1),
-        lambda: SearchSettings(answers=0),
-        lambda: index.search(query, answers=0),
-        lambda: index.search(query, reach=float("nan")),
+        lambda: SearchSettings(error_margin=-0.1),
+        lambda: SearchSettings(min_k=0),
+        lambda: index.search(query, min_k=0),
+        lambda: index.search(query, error_margin=float("nan")),
     ):
         with pytest.raises(errors.InvalidInputError, match="expected"):
             call()
@@ -522,12 +521,14 @@ def test_inner_product_over_lengths_that_differ() -> None:
     assert recall_at_k(rescored.astype(np.int64), exact.astype(np.int64)) > 0.65
     recalls = []
     for metric in ("ip", "cosine"):
-        walked, _ = walk(snapshot.quantizer, part, queries, 10, default_settings(metric))
+        walked, _ = walk(
+            snapshot.quantizer, part, queries, 10, Metric.named(metric).default_settings()
+        )
         recalls.append(recall_at_k(walked.astype(np.int64), exact.astype(np.int64)))
     assert recalls[0] > 0.95, recalls
     assert recalls[1] < recalls[0] - 0.01, recalls
     # Lengths that differ more ask for more than any reach that cosine needs.
     longer = rows * np.float32(10) ** rng.uniform(-1, 0, (4_000, 1)).astype(np.float32)
     settings = VectorIndex.build(longer, metric="ip").settings_for(queries, 0.97)
-    assert settings.reach is not None
-    assert settings.reach > 6
+    assert settings.error_margin is not None
+    assert settings.error_margin > 6

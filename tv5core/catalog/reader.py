@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +19,7 @@ from tv5core.store import Store, embeddings, titles
 from tv5core.store import meta as records
 from tv5core.store.environment import Txn
 from tv5core.types import Hit, Title
-from tv5core.vectors import Matches, SearchSettings, VectorIndex
+from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
 
 __all__ = ["CatalogReader", "are_texts"]
 
@@ -91,12 +90,11 @@ class CatalogReader:
         index = served.index
         if index is None:
             return []
-        rows = None if allow is None else self._rows(allow)
-        how = {"allow": rows, "exact": exact, **self._effort(text=isinstance(query, str))}
-        matches = _search(index, vector, how, k)
+        options = self._options(index, allow, exact, text=isinstance(query, str))
+        matches = index.search_with(vector, k, options)
         if matches.keys.ndim != 1:
             raise InvalidInputError("expected one query, got several: use search_many")
-        return self._hits(matches, k, partial(_search, index, vector, how))
+        return self._hits(matches, k, partial(_search, index, vector, options))
 
     def search_many(
         self,
@@ -115,23 +113,28 @@ class CatalogReader:
         known = np.any(matrix, axis=1) if are_texts(queries) else np.ones(len(matrix), bool)
         if served.index is None or not known.any():
             return hits
-        rows = None if allow is None else self._rows(allow)
-        how = {"allow": rows, "exact": exact, **self._effort(text=are_texts(queries))}
-        found = served.index.search(matrix[known], k, threads=threads, **how)
+        options = self._options(served.index, allow, exact, threads, text=are_texts(queries))
+        found = served.index.search_with(matrix[known], k, options)
         places = np.flatnonzero(known).tolist()
         for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
-            more = partial(_search, served.index, matrix[place], how)
+            more = partial(_search, served.index, matrix[place], options)
             hits[place] = self._hits(Matches(keys, scores), k, more)
         return hits
 
-    def _effort(self, *, text: bool) -> dict[str, Any]:
-        """Return the settings of searches by text, where they have some of their own."""
-        chosen = self._store.meta.text_settings if text else None
-        if chosen is None:
-            return {}
-        settings = msgspec.convert(chosen, SearchSettings)
-        names = ("expansion_search", "oversampling", "reach", "answers")
-        return {name: getattr(settings, name) for name in names}
+    def _options(
+        self,
+        index: VectorIndex,
+        allow: Iterable[str] | None,
+        exact: bool,
+        threads: int = 1,
+        *,
+        text: bool,
+    ) -> SearchOptions:
+        """Return a search's options: by text, with the settings calibrated for texts, if any."""
+        stored = self._store.meta.text_settings if text else None
+        settings = index.settings if stored is None else msgspec.convert(stored, SearchSettings)
+        allowed = None if allow is None else Filter.of(self._rows(allow))
+        return SearchOptions(settings, exact, allowed, threads)
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most like one of the catalogue, itself left out.
@@ -153,7 +156,7 @@ class CatalogReader:
         own = id if title is None else title.id
         if vector is None or served.index is None:
             return []
-        search = partial(_search, served.index, vector, {})
+        search = partial(served.index.search, vector)
         hits = self._hits(search(k + 1), k + 1, search)
         return [hit for hit in hits if hit.id != own][:k]
 
@@ -350,8 +353,8 @@ class CatalogReader:
             )
 
 
-def _search(index: VectorIndex, vector: npt.ArrayLike, how: dict[str, Any], k: int) -> Matches:
-    return index.search(vector, k, **how)
+def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:
+    return index.search_with(vector, k, options)
 
 
 def are_texts(queries: object) -> bool:

@@ -17,11 +17,12 @@ from tv5core.errors import InvalidInputError
 from tv5core.kernels import NONE
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.linking import breadth_first
+from tv5core.vectors.metric import Metric
 from tv5core.vectors.planner import Part, Snapshot
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows
 from tv5core.vectors.segments import live_rows
-from tv5core.vectors.validation import Rescoring, check_vectors, unit_vectors
+from tv5core.vectors.validation import Rescoring
 
 __all__ = ["IndexAudit"]
 
@@ -54,11 +55,11 @@ class IndexAudit:
     Parameters
     ----------
     snapshot : Snapshot
-    metric : str
+    metric : Metric
     rescoring : {"int8", "float16", "float32"}
     """
 
-    def __init__(self, snapshot: Snapshot, metric: str, rescoring: Rescoring) -> None:
+    def __init__(self, snapshot: Snapshot, metric: Metric, rescoring: Rescoring) -> None:
         self._snapshot, self._metric, self._rescoring = snapshot, metric, rescoring
         self._sides = [_side(part) for part in snapshot.parts]
 
@@ -98,9 +99,8 @@ class IndexAudit:
         quantizer = self._snapshot.quantizer
         if not len(keys) or quantizer is None:
             return {}
-        check = unit_vectors if self._metric == "cosine" else check_vectors
         try:
-            ready = check(vectors, quantizer.dim)
+            ready = self._metric.validate(vectors, quantizer.dim)
         except InvalidInputError as error:
             return {int(key): str(error) for key in keys}
         rows = side.rows[at]

@@ -16,8 +16,8 @@ import msgspec
 from tv5core.errors import CorruptFileError, FormatVersionError, NotACatalogError
 from tv5core.files import FileRecord, fsync_folder, write_durably
 from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.planner import SearchSettings
 from tv5core.vectors.sealing import BuildOptions
+from tv5core.vectors.settings import SearchSettings
 
 __all__ = [
     "TEMPORARY",
@@ -118,7 +118,7 @@ def open_sealed(folder: Path, manifest: Manifest) -> SealedGraph | None:
     rows = sealed.rows.values
     want = (*(record.checksum for record in records), manifest.dim, manifest.rescoring)
     got = (*sealed.checksums, rows.shape[1], rows.dtype.name)
-    if (*want, manifest.metric) != (*got, sealed.metric):
+    if (*want, manifest.metric) != (*got, sealed.metric.name):
         raise CorruptFileError(f"{folder}: expected files of {want}, got {got}")
     return sealed
 

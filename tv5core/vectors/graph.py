@@ -26,6 +26,7 @@ from tv5core import kernels
 from tv5core.errors import CorruptFileError
 from tv5core.files import SectionFile
 from tv5core.vectors.entry_points import probes_of
+from tv5core.vectors.metric import Metric
 from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows
 
@@ -93,7 +94,7 @@ class SealedGraph:
     Attributes
     ----------
     quantizer : Quantizer
-    metric : str
+    metric : Metric
     keys : int64[n]
         By row.
     by_key : uint32[n]
@@ -108,7 +109,7 @@ class SealedGraph:
     """
 
     quantizer: Quantizer
-    metric: str
+    metric: Metric
     keys: I64
     by_key: npt.NDArray[np.uint32]
     records: npt.NDArray[np.uint8]
@@ -172,7 +173,7 @@ class SealedGraph:
         stored = StoredRows(rows.section("values"), scales, frame)
         sealed = cls(
             quantizer,
-            str(graph.meta["metric"]),
+            Metric.named(str(graph.meta["metric"])),
             graph.section("keys"),
             graph.section("by_key"),
             records,

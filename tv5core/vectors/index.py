@@ -32,17 +32,17 @@ from tv5core.vectors.filters import Filter
 from tv5core.vectors.folder import Manifest
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.memory import measure
-from tv5core.vectors.planner import Part, SearchSettings, Snapshot, default_settings, search
+from tv5core.vectors.metric import Metric
+from tv5core.vectors.options import SearchOptions
+from tv5core.vectors.planner import Part, Snapshot, search
 from tv5core.vectors.recall import cheapest_settings, recall_at_k
 from tv5core.vectors.sealing import Blocks, BuildOptions, seal_rows
 from tv5core.vectors.segments import LiveRows, live_blocks, live_rows
+from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import (
     check_dim,
     check_keys,
-    check_metric,
     check_rescoring,
-    check_vectors,
-    unit_vectors,
 )
 
 __all__ = ["Matches", "VectorIndex"]
@@ -78,12 +78,13 @@ class VectorIndex:
         dim: int,
         metric: str,
         rescoring: str,
-        settings: SearchSettings,
+        settings: SearchSettings | None = None,
         sealed: SealedGraph | None = None,
     ) -> None:
-        self._metric = check_metric(metric)
+        self._metric = Metric.named(metric)
         self._rescoring = check_rescoring(rescoring)
-        self._dim, self._settings = check_dim(dim), settings
+        self._dim = check_dim(dim)
+        self._settings = settings or self._metric.default_settings()
         self._rows = LiveRows(dim, self._rescoring, sealed)
         self._lock = threading.RLock()  # one change at a time
         self._sealing = threading.Lock()  # one sealing at a time
@@ -107,7 +108,7 @@ class VectorIndex:
         rescoring : {"int8", "float16", "float32"}
             How rows are stored for the exact look.
         """
-        return cls(dim, metric, rescoring, default_settings(metric))
+        return cls(dim, metric, rescoring)
 
     @classmethod
     def build(
@@ -155,7 +156,7 @@ class VectorIndex:
         if given.ndim != 2:
             raise InvalidInputError(f"expected a matrix, got shape {given.shape}")
         named = check_keys(np.arange(len(given)) if keys is None else keys, len(given))
-        index = cls(given.shape[1], metric, rescoring, default_settings(metric))
+        index = cls(given.shape[1], metric, rescoring)
         index._options = BuildOptions(connectivity, expansion_add, threads, seed)
         if path is not None:
             index._path = Path(path)
@@ -210,8 +211,7 @@ class VectorIndex:
         sealed = SealedGraph.open(graph, rows, verify=verify)
         rescoring = sealed.rows.values.dtype.name
         try:
-            chosen = settings or default_settings(sealed.metric)
-            return cls(sealed.quantizer.dim, sealed.metric, rescoring, chosen, sealed)
+            return cls(sealed.quantizer.dim, sealed.metric.name, rescoring, settings, sealed)
         except InvalidInputError as error:
             raise CorruptFileError(f"{graph.name}: {error}") from error
 
@@ -225,7 +225,7 @@ class VectorIndex:
     @property
     def metric(self) -> str:
         """``cosine`` or ``ip``."""
-        return self._metric
+        return self._metric.name
 
     @property
     def rescoring(self) -> str:
@@ -309,8 +309,8 @@ class VectorIndex:
         *,
         expansion_search: int | None = None,
         oversampling: float | None = None,
-        reach: float | None = None,
-        answers: int | None = None,
+        error_margin: float | None = None,
+        min_k: int | None = None,
         allow: npt.ArrayLike | Filter | None = None,
         exact: bool = False,
         threads: int = 1,
@@ -323,17 +323,19 @@ class VectorIndex:
         k : int
             At least 1.
         expansion_search : int, optional
-            Rows in the walk's pool (ef of HNSW); more finds more, slower.
+            Size of the walk's pool (``ef`` of HNSW). Recall and time both grow with it.
         oversampling : float, optional
-            Candidates rescored exactly for each answer looked for, at most.
-        reach : float, optional
-            Neither walk on from nor rescore rows whose estimates lie more standard deviations of
-            their error behind that of the last answer looked for. A wide pool with a reach of 2 to
-            3 finds as much as a narrow one without, in two thirds of the time: easy queries end
-            early. Where it is left out beside another setting that is given, it has no end.
-        answers : int, optional
-            Answers to look for where k is smaller; k where it is left out beside another setting
-            that is given.
+            Candidates rescored exactly for each answer, at most. More find what the one-bit
+            estimate ranks too low; each costs a read of a stored row.
+        error_margin : float, optional
+            Neither expand nor rescore rows whose estimates lie more standard deviations of the
+            estimate's error behind that of the last answer. A wide pool with a margin of 2 to 3
+            finds as much as a narrow pool without one, in two thirds of the time, because easy
+            queries end early. No margin where it is left out beside another of these settings.
+        min_k : int, optional
+            Look as far as a search for so many answers where ``k`` is smaller: answers for a small
+            ``k`` improve, at the cost of the larger search. ``k`` where it is left out beside
+            another of these settings.
         allow : array_like or Filter, optional
             Keys or boolean mask as in :meth:`filter`.
         exact : bool
@@ -350,39 +352,36 @@ class VectorIndex:
         ------
         DimensionError, NonFiniteVectorError, ZeroVectorError, InvalidInputError, ClosedError
         """
+        settings = self._settings.override(
+            _checked_k(k),
+            expansion_search=expansion_search,
+            oversampling=oversampling,
+            error_margin=error_margin,
+            min_k=min_k,
+        )
+        chosen = None if allow is None else Filter.of(allow)
+        return self.search_with(queries, k, SearchOptions(settings, exact, chosen, threads))
+
+    def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
+        """Search as :meth:`search` does, with options that were chosen before."""
         self._check_open()
         given = np.asarray(queries)
         ready = self._ready(given[None] if given.ndim == 1 else given)
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise InvalidInputError(f"expected k >= 1, got {k!r}")
-        settings = self._chosen(int(k), expansion_search, oversampling, reach, answers)
+        k = _checked_k(k)
         snapshot = self._opened()
-        parts = _restricted(snapshot, allow)
+        parts = _restricted(snapshot, options.filter)
+        threads = options.threads
         split = 1 if threads == 1 else min(_thread_count(threads), len(ready))
-        if split <= 1:
-            keys, scores = search(snapshot.quantizer, parts, ready, int(k), settings, exact)
-        else:
-            start = partial(search, snapshot.quantizer, parts)
-            run = partial(start, k=int(k), settings=settings, exact=exact)
-            keys, scores = _in_threads(run, ready, split)
+        run = partial(
+            search,
+            snapshot.quantizer,
+            parts,
+            k=k,
+            settings=options.settings,
+            exact=options.exact,
+        )
+        keys, scores = run(ready) if split <= 1 else _in_threads(run, ready, split)
         return Matches(keys[0], scores[0]) if given.ndim == 1 else Matches(keys, scores)
-
-    def _chosen(
-        self,
-        k: int,
-        pool: int | None,
-        oversampling: float | None,
-        reach: float | None,
-        answers: int | None,
-    ) -> SearchSettings:
-        if pool is None and oversampling is None and reach is None and answers is None:
-            return self._settings
-        base, answers = self._settings, k if answers is None else answers
-        if oversampling is None:  # no more than a pool that was asked for can hold
-            most = base.oversampling if pool is None else max(1.0, pool / max(k, answers))
-            oversampling = min(base.oversampling, most)
-        pool = base.expansion_search if pool is None else pool
-        return SearchSettings(pool, oversampling, reach=reach, answers=answers)
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
         """Measure recall@k of :meth:`search` against exact search over the stored rows."""
@@ -543,7 +542,7 @@ class VectorIndex:
         """Say what this index is, before its first sealing."""
         return Manifest(
             dim=self._dim,
-            metric=self._metric,
+            metric=self._metric.name,
             rescoring=self._rescoring,
             settings=self._settings,
             options=self._options,
@@ -599,8 +598,13 @@ class VectorIndex:
             yield
 
     def _ready(self, vectors: npt.NDArray[Any]) -> F32:
-        check = unit_vectors if self._metric == "cosine" else check_vectors
-        return check(vectors, self._dim)
+        return self._metric.validate(vectors, self._dim)
+
+
+def _checked_k(k: int) -> int:
+    if not isinstance(k, (int, np.integer)) or k < 1:
+        raise InvalidInputError(f"expected k >= 1, got {k!r}")
+    return int(k)
 
 
 def _thread_count(threads: int) -> int:
@@ -628,10 +632,10 @@ def _blocks_of(vectors: npt.NDArray[Any], keys: I64, ready: Any) -> Blocks:
     return blocks
 
 
-def _restricted(snapshot: Snapshot, allow: npt.ArrayLike | Filter | None) -> tuple[Part, ...]:
+def _restricted(snapshot: Snapshot, allow: Filter | None) -> tuple[Part, ...]:
     if allow is None:
         return snapshot.parts
-    bitmaps = Filter.of(allow).bitmaps(snapshot)
+    bitmaps = allow.bitmaps(snapshot)
     return tuple(
         part.restricted(allowed) for part, allowed in zip(snapshot.parts, bitmaps, strict=True)
     )

@@ -12,25 +12,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap, kernels
 from tv5core.bitmap import Bitmap
-from tv5core.errors import InvalidInputError
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.live_rows import HeadView
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.settings import SearchSettings
 
 __all__ = [
-    "DEFAULT_REACH",
-    "WIDEST_POOL",
     "Part",
-    "SearchSettings",
     "Snapshot",
-    "default_settings",
     "pool_for",
     "scan",
     "search",
@@ -46,79 +41,13 @@ _EXACT_ROWS = 2_000
 _READS_PER_ENTRY = 10
 """Records a walk reads for each entry of its pool: 9.8 measured at 100,000 titles, 10.4 at a
 million, apart from those of the lists it begins with."""
-_READS_IN_REACH = 3
-"""The same where reach ends the walk before the pool is full, as it does with settings that were
-calibrated."""
+_READS_WITHIN_MARGIN = 3
+"""The same where an error margin ends the walk before the pool is full, as it does with
+settings that were calibrated."""
 _SCAN_COST = 0.35
 """A record read in a scan against one read in a walk."""
 _HEAD_CANDIDATES = 100
 """The head's codes may have been centred before there was data to centre on: look deeper."""
-
-
-DEFAULT_REACH = 3.0
-"""Of an index by cosine that was not calibrated: recall@10 on generated rows, for titles and for
-free text, is 0.977 and 0.963 at 100,000 rows and 0.954 and 0.919 at a million."""
-
-
-WIDEST_POOL = 1 << 20
-"""A walk with such a pool would read more than a scan of all codes, which takes its place."""
-
-
-class SearchSettings(msgspec.Struct, frozen=True):
-    """How hard to look.
-
-    Attributes
-    ----------
-    expansion_search : int
-        Rows in the walk's pool.
-    oversampling : float
-        Candidates rescored exactly for each answer looked for.
-    recall : float or None
-        Recall measured when these settings were calibrated; None where they were not.
-    reach : float or None
-        Rows whose estimates lie more standard deviations of the error behind that of the last
-        answer looked for are neither walked on from nor rescored. None: all of the pool is walked
-        on from, and all candidates are rescored.
-    answers : int
-        A search for fewer answers looks as far as one for so many and keeps the best: an estimate
-        of the first answer alone says little about how far to look. Calibration sets it to its k.
-    """
-
-    expansion_search: int = 512
-    oversampling: float = 32.0
-    recall: float | None = None
-    reach: float | None = None
-    answers: int = 10
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.expansion_search <= WIDEST_POOL:
-            raise InvalidInputError(
-                f"expected expansion_search from 1 to {WIDEST_POOL}, got {self.expansion_search}"
-            )
-        if not 1 <= self.oversampling <= 10_000:
-            raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
-        if self.reach is not None and not 0 <= self.reach <= 1_000:
-            raise InvalidInputError(f"expected reach from 0 to 1000, got {self.reach}")
-        if self.answers < 1:
-            raise InvalidInputError(f"expected answers >= 1, got {self.answers}")
-
-    def looked_for(self, k: int) -> int:
-        """Return how many answers a search for ``k`` looks for."""
-        return max(k, self.answers)
-
-    def candidates(self, k: int) -> int:
-        """Return how many rows to rescore in a search for ``k`` answers."""
-        return math.ceil(self.oversampling * self.looked_for(k))
-
-
-def default_settings(metric: str) -> SearchSettings:
-    """Return the settings of an index that was not calibrated.
-
-    By inner product the way to a long row leads through shorter ones, whose products lie far
-    behind: with the reach that serves for cosine, recall@10 is 0.80 where lengths differ by 0.7 to
-    1.3, and 0.99 without an end.
-    """
-    return SearchSettings(reach=DEFAULT_REACH if metric == "cosine" else None)
 
 
 @dataclass(frozen=True)
@@ -226,7 +155,7 @@ def _plan(part: Part, k: int, settings: SearchSettings, exact: bool) -> str:
     if part.graph is None:
         return "scan"
     pool = pool_for(part, k, settings)
-    reads = _READS_PER_ENTRY if settings.reach is None else _READS_IN_REACH
+    reads = _READS_PER_ENTRY if settings.error_margin is None else _READS_WITHIN_MARGIN
     walk_reads = min(reads * pool, len(part.keys))
     return "scan" if _SCAN_COST * part.count < walk_reads else "walk"
 
@@ -261,12 +190,12 @@ def walk(
     """Find the k best rows of a part with a graph by walking it."""
     if part.searcher is None:
         raise TypeError("expected a part with a graph")
-    wanted = settings.looked_for(k)
+    effective_k = settings.effective_k(k)
     candidates, pool = settings.candidates(k), pool_for(part, k, settings)
     rows, scores = part.searcher.search(
-        queries, pool, candidates, wanted, part.allow, settings.reach
+        queries, pool, candidates, effective_k, part.allow, settings.error_margin
     )
-    if wanted > k:
+    if effective_k > k:
         rows, scores = np.ascontiguousarray(rows[:, :k]), np.ascontiguousarray(scores[:, :k])
     if not _complete(rows):
         # The walk met too few allowed rows for some query, though k exist: scan for those.

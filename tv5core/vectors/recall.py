@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.kernels import NONE
-from tv5core.vectors.planner import WIDEST_POOL, Part, SearchSettings, pool_for, scan, walk
+from tv5core.vectors.planner import Part, pool_for, scan, walk
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.settings import WIDEST_POOL, SearchSettings
 
 __all__ = ["cheapest_settings", "recall_at_k"]
 
@@ -22,7 +23,17 @@ I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 
 _POOLS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-_REACHES = (*(step / 10 for step in range(5, 61)), 7.0, 8.0, 10.0, 13.0, 17.0, 25.0, 50.0, 1_000.0)
+_MARGINS = (
+    *(step / 10 for step in range(5, 61)),
+    7.0,
+    8.0,
+    10.0,
+    13.0,
+    17.0,
+    25.0,
+    50.0,
+    1_000.0,
+)
 """Steps of one in ten are about 0.003 of recall; where lengths differ more is needed, up to all."""
 _SCANNED = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 """Candidates an answer, tried where all codes are scanned."""
@@ -49,7 +60,7 @@ def recall_at_k(found: I64, truth: I64) -> float:
 def cheapest_settings(
     quantizer: Quantizer, part: Part, queries: F32, truth: I64, target: float
 ) -> SearchSettings:
-    """Find the cheapest pool and reach that give a recall on a walked part.
+    """Find the cheapest pool and error margin that give a recall on a walked part.
 
     Where no walk does, all codes are scanned: queries unlike the rows, such as short texts against
     long ones, have neighbours that lie far apart in the graph.
@@ -74,13 +85,13 @@ def cheapest_settings(
     pools = [pool for pool in _POOLS if k <= pool <= 2 * len(part.keys)] or [max(k, _POOLS[0])]
     tried = []
     for pool in pools:
-        # The further it reaches, the more it finds: look for the nearest that is enough.
-        enough = bisect_left(_REACHES, target, key=partial(trial.recall, pool))
-        reach = _REACHES[min(enough, len(_REACHES) - 1)]
-        recall = trial.recall(pool, reach)
+        # Recall grows with the margin, so bisect for the smallest that is enough.
+        enough = bisect_left(_MARGINS, target, key=partial(trial.recall, pool))
+        margin = _MARGINS[min(enough, len(_MARGINS) - 1)]
+        recall = trial.recall(pool, margin)
         missing = max(0.0, target - recall)
-        cost = 0.0 if missing else trial.cost(pool, reach)
-        tried.append((missing, cost, trial.settings(pool, reach, recall)))
+        cost = 0.0 if missing else trial.cost(pool, margin)
+        tried.append((missing, cost, trial.settings(pool, margin, recall)))
     missing, _, best = min(tried, key=itemgetter(0, 1))
     if missing:
         scanned = trial.scanned(target)
@@ -105,14 +116,14 @@ class _Trial:
         self._k = truth.shape[1]
         self._prepared = quantizer.prepare(queries)
 
-    def settings(self, pool: int, reach: float, recall: float | None = None) -> SearchSettings:
-        """Return the settings of a pool whose rows in reach are all rescored."""
-        return SearchSettings(pool, max(1.0, pool / self._k), recall, reach, self._k)
+    def settings(self, pool: int, margin: float, recall: float | None = None) -> SearchSettings:
+        """Return the settings of a pool whose rows within the margin are all rescored."""
+        return SearchSettings(pool, max(1.0, pool / self._k), recall, margin, self._k)
 
-    def recall(self, pool: int, reach: float) -> float:
+    def recall(self, pool: int, margin: float) -> float:
         """Search as any search does."""
         rows, _ = walk(
-            self._quantizer, self._part, self._queries, self._k, self.settings(pool, reach)
+            self._quantizer, self._part, self._queries, self._k, self.settings(pool, margin)
         )
         return self._recall_of(rows)
 
@@ -122,18 +133,18 @@ class _Trial:
     def scanned(self, target: float) -> SearchSettings:
         """Return the settings of a scan with as few candidates as give the recall, or with all."""
         for oversampling in _SCANNED:
-            settings = SearchSettings(WIDEST_POOL, oversampling, answers=self._k)
+            settings = SearchSettings(WIDEST_POOL, oversampling, min_k=self._k)
             rows, _ = scan(self._quantizer, self._part, self._queries, self._k, settings)
             recall = self._recall_of(rows)
             if recall >= target:
                 break
         return msgspec.structs.replace(settings, recall=recall)
 
-    def cost(self, pool: int, reach: float) -> float:
+    def cost(self, pool: int, margin: float) -> float:
         """Count what a search reads."""
         part = self._part
         if part.graph is None:
             raise TypeError("expected a part with a graph")
-        widened = pool_for(part, self._k, self.settings(pool, reach))
-        found, _, read = part.graph.walk(self._prepared, widened, pool, part.allow, self._k, reach)
+        widened = pool_for(part, self._k, self.settings(pool, margin))
+        found, _, read = part.graph.walk(self._prepared, widened, pool, part.allow, self._k, margin)
         return float(read.mean()) + _RESCORE_COST * float((found != NONE).sum(axis=1).mean())

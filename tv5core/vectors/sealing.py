@@ -24,15 +24,10 @@ from tv5core.types import Progress
 from tv5core.vectors.builder import Links, build_links
 from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
+from tv5core.vectors.metric import Metric
 from tv5core.vectors.quantizer import Quantizer, record_stride
 from tv5core.vectors.rescore import StoredRows, frame_of
-from tv5core.vectors.validation import (
-    Rescoring,
-    check_metric,
-    check_rescoring,
-    check_vectors,
-    unit_vectors,
-)
+from tv5core.vectors.validation import Rescoring, check_rescoring
 
 __all__ = ["Blocks", "BuildOptions", "build_files", "seal_rows"]
 
@@ -119,16 +114,15 @@ def build_files(
     DuplicateKeyError
         A key comes twice.
     """
-    check_metric(metric)
-    check = unit_vectors if metric == "cosine" else check_vectors
+    chosen = Metric.named(metric)
 
     def ready() -> Iterator[tuple[I64, F32]]:
         for keys, vectors in blocks():
-            yield keys, check(vectors, dim)
+            yield keys, chosen.validate(vectors, dim)
 
     options = BuildOptions(connectivity, expansion_add, threads, seed)
     kind = check_rescoring(rescoring)
-    return seal_rows(ready, count, dim, (graph, rows), metric, kind, options, progress)
+    return seal_rows(ready, count, dim, (graph, rows), chosen, kind, options, progress)
 
 
 def seal_rows(
@@ -136,7 +130,7 @@ def seal_rows(
     count: int,
     dim: int,
     files: tuple[Path, Path],
-    metric: str,
+    metric: Metric,
     rescoring: Rescoring,
     options: BuildOptions,
     progress: Progress | None,
@@ -153,7 +147,7 @@ def seal_rows(
         links = build_links(
             encoded.records,
             Source(quantizer, encoded.coarse),
-            by_direction=metric == "ip",
+            by_direction=metric.links_by_direction,
             connectivity=options.connectivity,
             expansion_add=options.expansion_add,
             threads=options.threads,
@@ -290,13 +284,13 @@ def _padded(records: U8, order: I64) -> SectionStream:
 def _write_graph(
     path: Path,
     pair: int,
-    metric: str,
+    metric: Metric,
     quantizer: Quantizer,
     encoded: _Encoded,
     links: Links,
 ) -> FileRecord:
     ordered = encoded.keys[links.order]
-    meta = {"metric": metric, "pair": pair}
+    meta = {"metric": metric.name, "pair": pair}
     sections: dict[str, npt.NDArray[Any] | SectionStream] = {
         "records": _padded(encoded.records, links.order),
         "links": links.base,

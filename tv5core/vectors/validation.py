@@ -19,12 +19,10 @@ from tv5core.errors import (
 
 __all__ = [
     "MAX_DIM",
-    "METRICS",
     "MIN_DIM",
     "Rescoring",
     "check_dim",
     "check_keys",
-    "check_metric",
     "check_rescoring",
     "check_vectors",
     "unit_vectors",
@@ -33,7 +31,6 @@ __all__ = [
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Rescoring = Literal["int8", "float16", "float32"]
-METRICS = ("cosine", "ip")
 MIN_DIM, MAX_DIM = 8, 4096
 
 
@@ -42,13 +39,6 @@ def check_dim(dim: int) -> int:
     if not MIN_DIM <= dim <= MAX_DIM:
         raise DimensionError(f"expected {MIN_DIM} to {MAX_DIM} dimensions, got {dim}")
     return dim
-
-
-def check_metric(metric: str) -> str:
-    """Return ``metric`` if it is known, else raise InvalidInputError."""
-    if metric not in METRICS:
-        raise InvalidInputError(f"expected metric 'cosine' or 'ip', got {metric!r}")
-    return metric
 
 
 def check_rescoring(rescoring: str) -> Rescoring:

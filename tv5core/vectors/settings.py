@@ -1,0 +1,94 @@
+"""SearchSettings: how hard a search looks; calibrated, and stored with an index."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from tv5core.errors import InvalidInputError
+
+__all__ = ["WIDEST_POOL", "SearchSettings"]
+
+WIDEST_POOL = 1 << 20
+"""A walk with such a pool would read more than a scan of all codes, so the scan is used instead."""
+
+
+class SearchSettings(msgspec.Struct, frozen=True):
+    """How hard a search looks.
+
+    Attributes
+    ----------
+    expansion_search : int
+        Size of the walk's pool (``ef`` of HNSW). Recall and time both grow with it.
+    oversampling : float
+        Candidates rescored exactly for each answer, at most. More find what the one-bit estimate
+        ranks too low; each costs a read of a stored row.
+    recall : float or None
+        Recall measured when these settings were calibrated; None where they were not.
+    error_margin : float or None
+        A row whose estimate lies more standard deviations of the estimate's error behind the
+        estimate of the last answer is neither expanded nor rescored. A small margin ends easy
+        queries early; a large one finds more. None: expand all of the pool, rescore all candidates.
+    min_k : int
+        A search for fewer answers looks as far as a search for ``min_k`` and keeps the best: the
+        estimate of the first answer alone says little about how far to look. Calibration sets it
+        to its ``k``.
+
+    Notes
+    -----
+    Stored files name the last two ``reach`` and ``answers``.
+    """
+
+    expansion_search: int = 512
+    oversampling: float = 32.0
+    recall: float | None = None
+    error_margin: float | None = msgspec.field(default=None, name="reach")
+    min_k: int = msgspec.field(default=10, name="answers")
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.expansion_search <= WIDEST_POOL:
+            raise InvalidInputError(
+                f"expected expansion_search from 1 to {WIDEST_POOL}, got {self.expansion_search}"
+            )
+        if not 1 <= self.oversampling <= 10_000:
+            raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
+        if self.error_margin is not None and not 0 <= self.error_margin <= 1_000:
+            raise InvalidInputError(
+                f"expected error_margin from 0 to 1000, got {self.error_margin}"
+            )
+        if self.min_k < 1:
+            raise InvalidInputError(f"expected min_k >= 1, got {self.min_k}")
+
+    def effective_k(self, k: int) -> int:
+        """Return the number of answers that a search for ``k`` looks for."""
+        return max(k, self.min_k)
+
+    def candidates(self, k: int) -> int:
+        """Return the number of rows that a search for ``k`` answers rescores, at most."""
+        return math.ceil(self.oversampling * self.effective_k(k))
+
+    def override(
+        self,
+        k: int,
+        *,
+        expansion_search: int | None = None,
+        oversampling: float | None = None,
+        error_margin: float | None = None,
+        min_k: int | None = None,
+    ) -> SearchSettings:
+        """Replace what a call gives itself.
+
+        Calibrated values belong together. So once one of them is given, ``error_margin`` and
+        ``min_k`` are taken from the call only: no margin and ``k`` where they are left out.
+        """
+        given = expansion_search, oversampling, error_margin, min_k
+        if given == (None, None, None, None):
+            return self
+        min_k = k if min_k is None else min_k
+        if oversampling is None:
+            oversampling = self.oversampling
+            if expansion_search is not None:  # no more than the given pool can hold
+                oversampling = min(oversampling, max(1.0, expansion_search / max(k, min_k)))
+        pool = self.expansion_search if expansion_search is None else expansion_search
+        return SearchSettings(pool, oversampling, error_margin=error_margin, min_k=min_k)

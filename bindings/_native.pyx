@@ -159,8 +159,8 @@ cdef class Best:
     cdef uint64_t *list
     cdef uint32_t k
 
-    def __cinit__(self, Py_ssize_t queries, k):
-        within(k, 1, 1 << 30, "k")
+    def __cinit__(self, Py_ssize_t queries, k, str name="k"):
+        within(k, 1, 1 << 30, name)
         self.k = k
         self.rows = _EMPTY((queries, k), _U32)
         self.scores = _EMPTY((queries, k), _F32)
@@ -266,7 +266,7 @@ cdef class Backend:
                           <float *>o.buffer.buf)
         return out
 
-    def squares(self, x):
+    def squared_norms(self, x):
         cdef View v = view(x, "x", 2, c'f')
         out = _EMPTY(v.size(0), _F32)
         cdef View o = view(out, "out", 1, c'f', PyBUF_WRITABLE)
@@ -278,7 +278,7 @@ cdef class Backend:
                        <float *>o.buffer.buf)
         return out
 
-    def unit(self, x):
+    def normalize(self, x):
         cdef View v = view(x, "x", 2, c'f')
         cdef Py_ssize_t n = v.size(0), dim = v.size(1)
         rows, squares = _EMPTY((n, dim), _F32), _EMPTY(n, _F32)
@@ -436,7 +436,7 @@ cdef class Backend:
                 self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
         return best.rows, best.scores
 
-    def rescore(self, rows, scales, queries, candidates, k, reach=None):
+    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None):
         cdef RowsView v = RowsView(rows, scales)
         cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
         cdef Best best = Best(q.size(0), k)
@@ -444,24 +444,24 @@ cdef class Backend:
         cdef const uint32_t *some = <const uint32_t *>c.buffer.buf
         cdef tv5_candidates those
         cdef tv5_best to
-        cdef View r
-        cdef const float *reaches = NULL
+        cdef View u
+        cdef const float *bounds = NULL
         same(v.rows.dim, q.size(1), "dimensions")
         same(q.size(0), c.size(0), "rows of candidates")
-        if reach is not None:
-            r = view(reach, "reach", 2, c'f')
-            same(c.size(0), r.size(0), "rows of reach")
-            same(m, r.size(1), "length of reach")
-            reaches = <const float *>r.buffer.buf
+        if upper_bounds is not None:
+            u = view(upper_bounds, "upper_bounds", 2, c'f')
+            same(c.size(0), u.size(0), "rows of upper_bounds")
+            same(m, u.size(1), "length of upper_bounds")
+            bounds = <const float *>u.buffer.buf
         for i in range(q.size(0) * m):
             if some[i] >= v.rows.count and some[i] != TV5_NONE:
                 raise ValueError(f"expected candidates below {v.rows.count}, got {some[i]}")
         with nogil:
             for i in range(q.buffer.shape[0]):
                 to = best.at(i)
-                those.rows, those.count, those.reach = some + i * m, m, NULL
-                if reaches is not NULL:
-                    those.reach = reaches + i * m
+                those.rows, those.count, those.upper_bounds = some + i * m, m, NULL
+                if bounds is not NULL:
+                    those.upper_bounds = bounds + i * m
                 self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &those, &to)
         return best.rows, best.scores
 
@@ -519,47 +519,47 @@ cdef class NativeLinker:
     """Chooses links by distance, in place; threads may work on different rows at once."""
 
     cdef Backend backend
-    cdef View places, squares, links
+    cdef View positions, squares, links
     cdef RowsView stored
     cdef tv5_linker linker
 
     def __init__(self, Backend backend, rows, links, Py_ssize_t room, Py_ssize_t limit):
-        values, scales, squares, places = rows
+        values, scales, squares, positions = rows
         self.backend = backend
         self.stored = RowsView(values, scales)
         if self.stored.rows.kind != TV5_INT8:
             raise TypeError(f"expected rows of int8, got {values.dtype}")
         self.squares = view(squares, "squares", 1, c'f')
-        self.places = view(places, "places", 1, c'I')
+        self.positions = view(positions, "positions", 1, c'I')
         self.links = view(links, "links", 2, c'I', PyBUF_WRITABLE)
-        cdef Py_ssize_t n = self.places.size(0)
+        cdef Py_ssize_t n = self.positions.size(0)
         within(n, 1, (<Py_ssize_t>1 << 31) - 1, "rows")
         same(n, self.links.size(0), "rows of links")
         same(self.stored.rows.count, self.squares.size(0), "length of squares")
         within(self.links.size(1), 1, 4096, "links a row")
         within(room, 1, self.links.size(1), "room")
         within(limit, room, self.links.size(1), "limit")
-        below(<const uint32_t *>self.places.buffer.buf, n, self.stored.rows.count)
+        below(<const uint32_t *>self.positions.buffer.buf, n, self.stored.rows.count)
         self.linker.values = <const int8_t *>self.stored.rows.values
         self.linker.scales = self.stored.rows.scales
         self.linker.squares = <const float *>self.squares.buffer.buf
-        self.linker.places = <const uint32_t *>self.places.buffer.buf
+        self.linker.positions = <const uint32_t *>self.positions.buffer.buf
         self.linker.links = <uint32_t *>self.links.buffer.buf
         self.linker.rows, self.linker.dim = n, self.stored.rows.dim
         self.linker.degree, self.linker.room, self.linker.limit = self.links.size(1), room, limit
 
-    def choose(self, candidates, Py_ssize_t start):
+    def select_neighbors(self, candidates, Py_ssize_t start):
         cdef View c = view(candidates, "candidates", 2, c'I')
         within(start, 0, self.linker.rows, "start")
         within(c.size(0), 0, <Py_ssize_t>self.linker.rows - start, "rows of candidates")
         within(c.size(1), 0, 65536, "candidates a row")
         cdef LinkScratch scratch = LinkScratch(self.linker.degree + c.size(1), self.linker.dim)
         with nogil:
-            self.backend.k.choose_links(
+            self.backend.k.select_neighbors(
                 &self.linker, <const uint32_t *>c.buffer.buf, c.buffer.shape[1], start,
                 start + c.buffer.shape[0], &scratch.memory)
 
-    def join(self, targets, offsets, sources, Py_ssize_t start, Py_ssize_t stop):
+    def add_reverse_links(self, targets, offsets, sources, Py_ssize_t start, Py_ssize_t stop):
         cdef View t = view(targets, "targets", 1, c'I'), o = view(offsets, "offsets", 1, c'l')
         cdef View s = view(sources, "sources", 1, c'I')
         cdef tv5_reverse reverse
@@ -579,11 +579,11 @@ cdef class NativeLinker:
             most = max(most, reverse.offsets[i + 1] - reverse.offsets[i])
         cdef LinkScratch scratch = LinkScratch(self.linker.degree + most, self.linker.dim)
         with nogil:
-            self.backend.k.join_links(&self.linker, &reverse, start, stop, &scratch.memory)
+            self.backend.k.add_reverse_links(&self.linker, &reverse, start, stop, &scratch.memory)
 
 
 cdef inline void prepare_turned(
-    const tv5_kernels *kernels, const tv5_rotation *rotation, const float *shift,
+    const tv5_kernels *kernels, const tv5_rotation *rotation, const float *rotated_center,
     const float *query, float *turned, int8_t *values, tv5_walk_query *out,
 ) noexcept nogil:
     """Prepare a query as ``prepare`` does, and keep it in ``turned``, rotated but not centred."""
@@ -595,7 +595,7 @@ cdef inline void prepare_turned(
     for i in range(rotation.bits):
         total += values[i]
     for i in range(rotation.bits):
-        turned[i] = turned[i] + shift[i]
+        turned[i] = turned[i] + rotated_center[i]
     out.values, out.total = values, total
 
 
@@ -713,18 +713,18 @@ cdef class Turns:
         free(self.turned)
 
     cdef void prepare(self, const tv5_kernels *kernels, const tv5_rotation *rotation,
-                      const float *moved, const float *raw, Py_ssize_t count) noexcept nogil:
+                      const float *added, const float *raw, Py_ssize_t count) noexcept nogil:
         """Make queries ready; rotated, they are also kept, and moved, where that is asked for."""
         cdef Py_ssize_t i, bits = rotation.bits
         cdef tv5_walk_query *query
         for i in range(count):
             query = &self.queries[i]
             query.values, query.lists = self.values + i * bits, NULL
-            if moved is NULL:
+            if added is NULL:
                 kernels.prepare(rotation, raw + i * rotation.dim, 1, self.values + i * bits,
                                 &query.scale, &query.total, &query.base)
             else:
-                prepare_turned(kernels, rotation, moved, raw + i * rotation.dim,
+                prepare_turned(kernels, rotation, added, raw + i * rotation.dim,
                                self.turned + i * bits, self.values + i * bits, query)
 
     cdef void arrange(self, const tv5_kernels *kernels, const tv5_graph *graph,
@@ -779,7 +779,7 @@ cdef class NativeGraph:
         each_once(self.graph.offsets, self.graph.lists + 1, "offsets")
         within(self.graph.offsets[0], 0, 0, "the first offset")
         within(self.graph.offsets[self.graph.lists], 1, self.graph.rows, "the last offset")
-        self.graph.spread = mean_rescale(records, bits)
+        self.graph.mean_rescale = mean_rescale(records, bits)
 
     @property
     def scratch_bytes(self):
@@ -790,17 +790,17 @@ cdef class NativeGraph:
             for scratch in self.idle
         )
 
-    def walk(self, prepared, expansion_search, k, allow=None, nearest=None, bound=None):
+    def walk(self, prepared, expansion_search, candidates, allow=None, k=None,
+             error_margin=None):
         cdef PreparedView p = PreparedView(prepared)
-        cdef Best best = Best(p.count, k)
+        cdef Best best = Best(p.count, candidates, "candidates")
         cdef tv5_walk_options options
         cdef Scratch scratch
         cdef View a
         cdef Py_ssize_t start, some, turn, i
         cdef tv5_best to
         same(64 * self.graph.words, p.bits, "bits of the queries")
-        options = self._options(expansion_search, best.k, best.k if nearest is None else nearest,
-                                bound)
+        options = self._options(expansion_search, best.k, best.k if k is None else k, error_margin)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
             options.allow = bitmap(a, self.graph.rows)
@@ -825,7 +825,7 @@ cdef class NativeGraph:
         self.idle.append(scratch)
         return best.rows, best.scores, visited
 
-    def reach(self, prepared, rows, estimates, float bound):
+    def upper_bounds(self, prepared, rows, estimates, float error_margin):
         cdef PreparedView p = PreparedView(prepared)
         cdef View r = view(rows, "rows", 2, c'I'), e = view(estimates, "estimates", 2, c'f')
         cdef tv5_walk_query query
@@ -842,22 +842,22 @@ cdef class NativeGraph:
         with nogil:
             for i in range(p.count):
                 query = p.query(i)
-                self.backend.k.extend(&self.graph, &query, bound,
-                                      <const uint32_t *>r.buffer.buf + i * m, m,
+                self.backend.k.upper_bounds(&self.graph, &query, error_margin,
+                                            <const uint32_t *>r.buffer.buf + i * m, m,
                                       <float *>o.buffer.buf + i * m)
         return out
 
-    cdef tv5_walk_options _options(self, Py_ssize_t pool, Py_ssize_t k, Py_ssize_t nearest,
-                                   bound) except *:
+    cdef tv5_walk_options _options(self, Py_ssize_t pool, Py_ssize_t candidates, Py_ssize_t k,
+                                   error_margin) except *:
         cdef tv5_walk_options options
         within(pool, 1, 1 << 30, "expansion_search")
-        within(nearest, 1, k, "nearest")
+        within(k, 1, candidates, "k")
         # A pool never holds more than all rows.
-        options.expansion_search, options.k = min(pool, self.graph.rows), k
-        options.nearest, options.allow, options.rows = nearest, NULL, NULL
-        options.bound = INFINITY if bound is None else bound
-        if not options.bound >= 0:
-            raise ValueError(f"expected bound >= 0, got {bound}")
+        options.expansion_search, options.candidates = min(pool, self.graph.rows), candidates
+        options.k, options.allow, options.rows = k, NULL, NULL
+        options.error_margin = INFINITY if error_margin is None else error_margin
+        if not options.error_margin >= 0:
+            raise ValueError(f"expected error_margin >= 0, got {error_margin}")
         return options
 
     cdef Scratch _scratch(self, tv5_walk_options options):
@@ -867,11 +867,12 @@ cdef class NativeGraph:
             scratch = self.idle.pop()
         except IndexError:
             scratch = Scratch(self.graph.rows, self.graph.degree, self.graph.probes)
-        scratch.reserve(options.expansion_search, options.k if options.allow is not NULL else 0)
+        scratch.reserve(options.expansion_search,
+                        options.candidates if options.allow is not NULL else 0)
         return scratch
 
-    def searcher(self, center, signs, rows, scales, shift=None):
-        return NativeSearcher(self, center, signs, rows, scales, shift)
+    def searcher(self, center, signs, rows, scales, rotated_center=None):
+        return NativeSearcher(self, center, signs, rows, scales, rotated_center)
 
 
 cdef class NativeSearcher:
@@ -880,23 +881,23 @@ cdef class NativeSearcher:
     cdef NativeGraph graph
     cdef Rotation rotation
     cdef RowsView stored
-    cdef View shift
-    cdef const float *moved
+    cdef View rotated_center
+    cdef const float *added
 
-    def __init__(self, NativeGraph graph, center, signs, rows, scales, shift):
+    def __init__(self, NativeGraph graph, center, signs, rows, scales, rotated_center):
         cdef Rotation r = Rotation(center, signs)
         self.graph, self.rotation, self.stored = graph, r, RowsView(rows, scales)
-        self.moved = NULL
-        if shift is not None:
-            self.shift = view(shift, "shift", 1, c'f')
-            same(r.rotation.bits, self.shift.size(0), "length of shift")
-            self.moved = <const float *>self.shift.buffer.buf
-        same(r.rotation.dim if shift is None else r.rotation.bits, self.stored.rows.dim,
+        self.added = NULL
+        if rotated_center is not None:
+            self.rotated_center = view(rotated_center, "rotated_center", 1, c'f')
+            same(r.rotation.bits, self.rotated_center.size(0), "length of rotated_center")
+            self.added = <const float *>self.rotated_center.buffer.buf
+        same(r.rotation.dim if rotated_center is None else r.rotation.bits, self.stored.rows.dim,
              "dimensions of the stored rows")
         same(graph.graph.rows, self.stored.rows.count, "stored rows")
         same(64 * graph.graph.words, r.rotation.bits, "bits of the rotation")
 
-    def search(self, queries, expansion_search, candidates, k, allow=None, bound=None):
+    def search(self, queries, expansion_search, candidates, k, allow=None, error_margin=None):
         cdef View q = view(queries, "queries", 2, c'f')
         cdef Best best = Best(q.size(0), k)
         cdef NativeGraph owner = self.graph
@@ -911,38 +912,40 @@ cdef class NativeSearcher:
         cdef Py_ssize_t start, some, turn, i, n = q.size(0), bits = rotation.bits
         cdef const float *raw
         cdef const float *exact
-        cdef bint bounded = bound is not None
+        cdef bint bounded = error_margin is not None
         same(rotation.dim, q.size(1), "dimensions")
         within(candidates, 1, 1 << 30, "candidates")
-        options = owner._options(expansion_search, candidates, min(best.k, candidates), bound)
+        options = owner._options(expansion_search, candidates, min(best.k, candidates),
+                                 error_margin)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
             options.allow = bitmap(a, graph.rows)
         options.rows = &self.stored.rows
         cdef Turns turns = Turns(n, graph.probes, bits, True)
         cdef Scratch scratch = owner._scratch(options)
-        scratch.reserve_candidates(options.k)
+        scratch.reserve_candidates(options.candidates)
         with nogil:
             gil_free()
             start = 0
             while start < n:
                 some = min(n - start, TURNS)
                 raw = <const float *>q.buffer.buf + start * rotation.dim
-                turns.prepare(kernels, rotation, self.moved, raw, some)
+                turns.prepare(kernels, rotation, self.added, raw, some)
                 turns.arrange(kernels, graph, some)
                 for turn in range(some):
                     i = turns.order[turn] & TV5_NONE
                     query, to = &turns.queries[i], best.at(start + i)
                     exact = turns.turned + i * bits
-                    if self.moved is NULL:
+                    if self.added is NULL:
                         exact = raw + i * rotation.dim
                     kernels.walk(graph, query, &options, &scratch.memory, scratch.candidates,
                                  scratch.estimates)
-                    those.rows, those.count, those.reach = scratch.candidates, options.k, NULL
+                    those.rows, those.count, those.upper_bounds = (
+                        scratch.candidates, options.candidates, NULL)
                     if bounded:
-                        kernels.extend(graph, query, options.bound, scratch.candidates, options.k,
-                                       scratch.estimates)
-                        those.reach = scratch.estimates
+                        kernels.upper_bounds(graph, query, options.error_margin, scratch.candidates,
+                                             options.candidates, scratch.estimates)
+                        those.upper_bounds = scratch.estimates
                     kernels.rescore(&self.stored.rows, exact, &those, &to)
                 start += some
             gil_await()

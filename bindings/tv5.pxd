@@ -26,7 +26,7 @@ cdef extern from "tv5/walk.h" nogil:
         const uint8_t *centroids
         const uint32_t *offsets
         uint32_t rows, words, degree, lists, stride, probes
-        float spread
+        float mean_rescale
 
     ctypedef struct tv5_walk_query:
         const int8_t *values
@@ -44,8 +44,8 @@ cdef extern from "tv5/walk.h" nogil:
         uint32_t *fresh
 
     ctypedef struct tv5_walk_options:
-        uint32_t expansion_search, k, nearest
-        float bound
+        uint32_t expansion_search, candidates, k
+        float error_margin
         const uint8_t *allow
         const tv5_rows *rows
 
@@ -54,7 +54,7 @@ cdef extern from "tv5/link.h" nogil:
         const int8_t *values
         const float *scales
         const float *squares
-        const uint32_t *places
+        const uint32_t *positions
         uint32_t *links
         uint32_t rows, dim, degree, room, limit
 
@@ -73,7 +73,7 @@ cdef extern from "tv5/kernels.h" nogil:
 
     ctypedef struct tv5_candidates:
         const uint32_t *rows
-        const float *reach
+        const float *upper_bounds
         size_t count
 
     ctypedef struct tv5_best:
@@ -106,14 +106,14 @@ cdef extern from "tv5/kernels.h" nogil:
                           const tv5_best *) noexcept nogil
         void (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,
                         const tv5_best *) noexcept nogil
-        void (*extend)(const tv5_graph *, const tv5_walk_query *, float, const uint32_t *, size_t,
+        void (*upper_bounds)(const tv5_graph *, const tv5_walk_query *, float, const uint32_t *, size_t,
                        float *) noexcept nogil
         void (*nearest_lists)(const tv5_graph *, const tv5_walk_query *, uint64_t *) noexcept nogil
         uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
                          tv5_scratch *, uint32_t *, float *) noexcept nogil
-        void (*choose_links)(const tv5_linker *, const uint32_t *, uint32_t, uint32_t, uint32_t,
+        void (*select_neighbors)(const tv5_linker *, const uint32_t *, uint32_t, uint32_t, uint32_t,
                              tv5_link_scratch *) noexcept nogil
-        void (*join_links)(const tv5_linker *, const tv5_reverse *, uint32_t, uint32_t,
+        void (*add_reverse_links)(const tv5_linker *, const tv5_reverse *, uint32_t, uint32_t,
                            tv5_link_scratch *) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)

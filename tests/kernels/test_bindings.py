@@ -33,8 +33,8 @@ def arguments():
     return {
         "hamming": (codes, codes[0].copy()),
         "rotate": (x, center, signs),
-        "squares": (x,),
-        "unit": (x,),
+        "squared_norms": (x,),
+        "normalize": (x,),
         "gather": (np.arange(N), np.array([[0, NONE], [N - 1, 3]], np.uint32)),
         "encode": (rng.standard_normal((N, BITS)).astype(np.float32),),
         "quantize_i8": (x,),
@@ -236,12 +236,12 @@ def test_refuses_walks(native):
             graph.walk(*given)
 
 
-def test_refuses_shifts_of_another_width(native):
+def test_refuses_rotated_centers_of_another_width(native):
     graph, ready = native.graph(*graph_parts()), arguments()["scan_codes"][1]
     bits = ready.values.shape[1]
     center, queries = np.zeros(bits - 1, np.float32), np.ones((2, bits - 1), np.float32)
     signs, scales = np.ones((1, bits), np.float32), np.ones(N, np.float32)
-    for width, shift in [
+    for width, rotated_center in [
         (bits, None),
         (bits - 1, np.zeros(bits, np.float32)),
         (bits, np.zeros(bits - 1, np.float32)),
@@ -249,7 +249,7 @@ def test_refuses_shifts_of_another_width(native):
     ]:
         rows = np.zeros((N, width), np.int8)
         with pytest.raises((ValueError, TypeError), match=r"expected .* got"):
-            graph.searcher(center, signs, rows, scales, shift).search(queries, 5, 5, 5)
+            graph.searcher(center, signs, rows, scales, rotated_center).search(queries, 5, 5, 5)
 
 
 def test_threads_agree(native, same):

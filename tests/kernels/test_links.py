@@ -37,7 +37,7 @@ def reverse_of(rng, n):
 
 def apart(rows):
     """Squared distances between all rows of the graph."""
-    restored = rows.values[rows.places] * rows.scales[rows.places][:, None].astype(np.float64)
+    restored = rows.values[rows.positions] * rows.scales[rows.positions][:, None].astype(np.float64)
     return ((restored[:, None] - restored[None]) ** 2).sum(axis=2)
 
 
@@ -63,9 +63,9 @@ def test_paths_agree(native, twin, n, dim, degree, width, equal, seed):
     for path in (native, twin):
         mine = links.copy()
         linker = path.linker(rows, mine, room, limit)
-        linker.choose(candidates, start)
+        linker.select_neighbors(candidates, start)
         chosen = mine.copy()
-        linker.join(targets, offsets, sources, first, last)
+        linker.add_reverse_links(targets, offsets, sources, first, last)
         made.append((chosen, mine))
     assert np.array_equal(made[0][0], made[1][0])
     assert np.array_equal(made[0][1], made[1][1])
@@ -77,7 +77,7 @@ def test_keeps_the_relative_neighbours(native, twin):
     rows = rows_of(twin, rng, 60, 16, 0)
     links = np.full((60, 60), NONE, np.uint32)
     everyone = np.tile(np.arange(60, dtype=np.uint32), (60, 1))
-    native.linker(rows, links, 60, 60).choose(everyone, 0)
+    native.linker(rows, links, 60, 60).select_neighbors(everyone, 0)
     distances = apart(rows)
     for row, chosen in enumerate(links):
         kept = chosen[chosen != NONE].astype(int)
@@ -90,11 +90,11 @@ def test_keeps_the_relative_neighbours(native, twin):
 def test_equal_rows_leave_room_for_others(native, twin):
     rng = np.random.default_rng(4)
     rows = rows_of(twin, rng, 40, 64, 0, spare=0)
-    rows = rows._replace(places=np.arange(40, dtype=np.uint32))
+    rows = rows._replace(positions=np.arange(40, dtype=np.uint32))
     for part in rows[:3]:
         part[:20] = part[0]
     links = np.full((40, 8), NONE, np.uint32)
-    native.linker(rows, links, 8, 8).choose(np.arange(40, dtype=np.uint32)[None], 0)
+    native.linker(rows, links, 8, 8).select_neighbors(np.arange(40, dtype=np.uint32)[None], 0)
     assert (links[0] < 20).sum() == 4
     assert (links[1:] == NONE).all()
 
@@ -107,9 +107,9 @@ def test_links_are_added_while_there_is_room(native, twin):
     links[7, :2] = 3, 4
     linker = native.linker(rows, links, 2, 5)
     target, sources = np.array([7], np.uint32), np.array([4, 7, 9, 9, 8], np.uint32)
-    linker.join(target, np.array([0, 5]), sources, 0, 1)
+    linker.add_reverse_links(target, np.array([0, 5]), sources, 0, 1)
     assert links[7].tolist() == [3, 4, 9, 8, NONE, NONE]
-    linker.join(target, np.array([0, 2]), np.array([10, 11], np.uint32), 0, 1)
+    linker.add_reverse_links(target, np.array([0, 2]), np.array([10, 11], np.uint32), 0, 1)
     kept = links[7][links[7] != NONE].astype(int)
     among = [3, 4, 9, 8, 10, 11]
     distances = apart(rows)
@@ -124,7 +124,9 @@ def test_nothing_to_add_trims_what_is_past_the_limit(native, twin):
     links = np.full((30, 6), NONE, np.uint32)
     links[0], links[1, :3] = np.arange(1, 7), [4, 5, 6]
     linker = native.linker(rows, links, 3, 3)
-    linker.join(np.arange(2, dtype=np.uint32), np.zeros(3, np.int64), np.empty(0, np.uint32), 0, 2)
+    linker.add_reverse_links(
+        np.arange(2, dtype=np.uint32), np.zeros(3, np.int64), np.empty(0, np.uint32), 0, 2
+    )
     assert (links[0] != NONE).sum() <= 3
     assert links[1].tolist() == [4, 5, 6, NONE, NONE, NONE]
 
@@ -140,7 +142,7 @@ GOOD = {"room": 2, "limit": 4, "start": 0, "stop": 3, "at": 0}
         {"limit": 5},
         {"links": np.zeros((9, 4), np.uint32)},
         {"links": np.zeros((10, 4), np.int64)},
-        {"places": np.full(10, 13, np.uint32)},
+        {"positions": np.full(10, 13, np.uint32)},
         {"squares": np.zeros(12, np.float32)},
         {"at": 8},
         {"at": -1},
@@ -171,13 +173,13 @@ def test_refuses(native, twin, bad):
     rows = rows_of(twin, rng, 10, 64, 0)
     link(native, rows, given_)
     given_ |= bad
-    rows = rows._replace(**{name: given_[name] for name in ("places", "squares") if name in bad})
+    rows = rows._replace(**{name: given_[name] for name in ("positions", "squares") if name in bad})
     with pytest.raises((ValueError, TypeError), match=r"expected .* got"):
         link(native, rows, given_)
 
 
 def link(native, rows, given_):
     linker = native.linker(rows, given_["links"], given_["room"], given_["limit"])
-    linker.choose(given_["candidates"], given_["at"])
+    linker.select_neighbors(given_["candidates"], given_["at"])
     both = given_["targets"], given_["offsets"], given_["sources"]
-    linker.join(*both, given_["start"], given_["stop"])
+    linker.add_reverse_links(*both, given_["start"], given_["stop"])

@@ -65,14 +65,16 @@ def test_encode(native, twin, same, floats, words, n, flavour, seed):
 
 @given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
 @many
-def test_unit(native, twin, same, floats, dim, n, flavour, seed):
+def test_normalize(native, twin, same, floats, dim, n, flavour, seed):
     x = floats(np.random.default_rng(seed), (n, dim), flavour)
     with np.errstate(all="ignore"):
-        same(native.squares(x), twin.squares(x))
-        same(native.unit(x), twin.unit(x))
+        same(native.squared_norms(x), twin.squared_norms(x))
+        same(native.normalize(x), twin.normalize(x))
         for i in range(n):  # alone, where the GIL is kept
-            same(native.squares(x[i : i + 1]), twin.squares(x)[i : i + 1])
-            same(native.unit(x[i : i + 1]), tuple(part[i : i + 1] for part in twin.unit(x)))
+            same(native.squared_norms(x[i : i + 1]), twin.squared_norms(x)[i : i + 1])
+            same(
+                native.normalize(x[i : i + 1]), tuple(part[i : i + 1] for part in twin.normalize(x))
+            )
 
 
 @given(n=COUNTS, k=st.integers(0, 20), count=st.integers(1, 50), seed=SEEDS)

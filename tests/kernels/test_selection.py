@@ -126,9 +126,9 @@ def test_rescore(native, twin, same, floats, dim, n, queries, m, k, kind, flavou
     with np.errstate(all="ignore"):
         want = twin.rescore(rows, scales, some, candidates, k)
         same(native.rescore(rows, scales, some, candidates, k), want)
-        reach = floats(rng, (queries, m), flavour)
-        want = twin.rescore(rows, scales, some, candidates, k, reach)
-        same(native.rescore(rows, scales, some, candidates, k, reach), want)
+        bounds = floats(rng, (queries, m), flavour)
+        want = twin.rescore(rows, scales, some, candidates, k, bounds)
+        same(native.rescore(rows, scales, some, candidates, k, bounds), want)
 
 
 def test_large_k(native, twin, same):
@@ -175,11 +175,11 @@ def graph_of(rng, floats, n, words, degree, lists, flavour):
     lists=st.integers(1, 9),
     queries=QUERIES,
     pool=st.one_of(st.integers(1, 12), st.integers(1, 200)),
-    k=st.integers(1, 40),
+    candidates=st.integers(1, 40),
     density=DENSITIES,
     flavour=FINITE,
-    nearest=st.integers(1, 40),
-    bound=st.sampled_from([None, 0.0, 0.2, 1.0, 5.0, np.inf]),
+    k=st.integers(1, 40),
+    error_margin=st.sampled_from([None, 0.0, 0.2, 1.0, 5.0, np.inf]),
     seed=SEEDS,
 )
 @many
@@ -194,17 +194,17 @@ def test_walk(
     lists,
     queries,
     pool,
-    k,
+    candidates,
     density,
     flavour,
-    nearest,
-    bound,
+    k,
+    error_margin,
     seed,
 ):
     rng = np.random.default_rng(seed)
     parts = graph_of(rng, floats, n, words, degree, lists, flavour)
     ready = prepared(rng, floats, queries, words, "normal")
-    given = ready, pool, k, bitmap(rng, n, density), min(nearest, k), bound
+    given = ready, pool, candidates, bitmap(rng, n, density), min(k, candidates), error_margin
     same(native.graph(*parts).walk(*given), twin.graph(*parts).walk(*given))
 
 
@@ -222,7 +222,7 @@ def test_walk_again(native, same, floats):
 
 
 def test_a_walk_ends_out_of_reach(native, floats):
-    """Nothing further behind the answer asked for than the bound allows is returned or read on."""
+    """Nothing further behind the answer asked for than the margin allows is returned or read on."""
     rng = np.random.default_rng(8)
     some, links, centroids, offsets, _, bits = graph_of(rng, floats, 3_000, 4, 8, 9, "normal")
     factors = np.tile(np.array([0, 0.05], np.float32), (len(some), 1))
@@ -232,7 +232,7 @@ def test_a_walk_ends_out_of_reach(native, floats):
     ready = ready._replace(scale=np.full(20, 0.02, np.float32))
     all_rows, every, read = graph.walk(ready, 400, 400)
     rows, scores, less = graph.walk(ready, 400, 400, None, 5, 2.0)
-    error = graph.reach(ready, all_rows, np.zeros_like(every), 2.0)[:, :1]
+    error = graph.upper_bounds(ready, all_rows, np.zeros_like(every), 2.0)[:, :1]
     assert less.sum() < 0.9 * read.sum()
     for i in range(20):
         there = rows[i] != NONE
@@ -312,12 +312,12 @@ def test_fused_search(
     some, _, _ = graph.walk(ready, pool, candidates, allow)
     same(found, native.rescore(rows, scales, probes, some, k))
     same(found, oracle.search(*given))
-    bounded = searcher.search(*given, bound=0.5)
-    same(bounded, oracle.search(*given, bound=0.5))
+    bounded = searcher.search(*given, error_margin=0.5)
+    same(bounded, oracle.search(*given, error_margin=0.5))
     some, estimates, _ = graph.walk(ready, pool, candidates, allow, min(k, candidates), 0.5)
-    reach = graph.reach(ready, some, estimates, 0.5)
-    same((reach,), (twin.graph(*parts).reach(ready, some, estimates, 0.5),))
-    same(bounded, native.rescore(rows, scales, probes, some, k, reach))
+    bounds = graph.upper_bounds(ready, some, estimates, 0.5)
+    same((bounds,), (twin.graph(*parts).upper_bounds(ready, some, estimates, 0.5),))
+    same(bounded, native.rescore(rows, scales, probes, some, k, bounds))
 
 
 @given(
@@ -334,7 +334,7 @@ def test_fused_search(
 def test_fused_search_of_rotated_rows(
     native, twin, same, floats, words, n, queries, pool, candidates, k, padded, seed
 ):
-    """With a shift, what is rescored is the query that was rotated for the walk, plus it."""
+    """With a rotated centre, what is rescored is the query that was rotated for the walk, plus it."""
     rng = np.random.default_rng(seed)
     dim = 64 * words - 7 * padded
     parts = graph_of(rng, floats, n, words, 6, 2, "normal")
@@ -342,11 +342,11 @@ def test_fused_search_of_rotated_rows(
     signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
     rows, scales = twin.quantize_i8(rng.standard_normal((n, 64 * words)).astype(np.float32))
     probes = rng.standard_normal((queries, dim)).astype(np.float32)
-    shift = native.rotate(center[None], np.zeros_like(center), signs)[0]
-    stored, given = (center, signs, rows, scales, shift), (probes, pool, candidates, k)
+    rotated_center = native.rotate(center[None], np.zeros_like(center), signs)[0]
+    stored, given = (center, signs, rows, scales, rotated_center), (probes, pool, candidates, k)
     graph = native.graph(*parts)
     found = graph.searcher(*stored).search(*given)
     some, _, _ = graph.walk(native.prepare(probes, center, signs), pool, candidates)
-    turned = native.rotate(probes, center, signs) + shift
+    turned = native.rotate(probes, center, signs) + rotated_center
     same(found, native.rescore(rows, scales, turned, some, k))
     same(found, twin.graph(*parts).searcher(*stored).search(*given))

@@ -11,7 +11,7 @@ twin is (:mod:`tv5core.kernels._numpy`): float sums have a fixed order in 32 lan
 rounded before they are added (no fused multiply-add), and ties are broken by row.
 
 Arrays must be contiguous and of exactly the stated dtype: nothing is converted here. Native
-functions release the GIL, but for ``squares``, ``unit`` and ``gather`` of a single row, which take
+functions release the GIL, but for ``squared_norms``, ``normalize`` and ``gather`` of a single row, which take
 less time than that.
 """
 
@@ -49,6 +49,7 @@ __all__ = [
     "graph",
     "hamming",
     "linker",
+    "normalize",
     "prepare",
     "quantize_i8",
     "quantize_i16",
@@ -56,8 +57,7 @@ __all__ = [
     "rotate",
     "scan_codes",
     "scan_rows",
-    "squares",
-    "unit",
+    "squared_norms",
 ]
 
 
@@ -126,6 +126,7 @@ gather = _active.gather
 graph = _active.graph
 hamming = _active.hamming
 linker = _active.linker
+normalize = _active.normalize
 prepare = _active.prepare
 quantize_i8 = _active.quantize_i8
 quantize_i16 = _active.quantize_i16
@@ -133,5 +134,4 @@ rescore = _active.rescore
 rotate = _active.rotate
 scan_codes = _active.scan_codes
 scan_rows = _active.scan_rows
-squares = _active.squares
-unit = _active.unit
+squared_norms = _active.squared_norms

@@ -41,6 +41,7 @@ __all__ = [
     "graph",
     "hamming",
     "linker",
+    "normalize",
     "prepare",
     "quantize_i8",
     "quantize_i16",
@@ -48,8 +49,7 @@ __all__ = [
     "rotate",
     "scan_codes",
     "scan_rows",
-    "squares",
-    "unit",
+    "squared_norms",
 ]
 
 NAME = "numpy"
@@ -116,18 +116,18 @@ def _fold(products: F32) -> F32:
     return lanes[:, 0]
 
 
-def squares(x: F32) -> F32:
+def squared_norms(x: F32) -> F32:
     """Sum squares by row: float32[n, d] -> float32[n]."""
     with np.errstate(over="ignore"):
         return _fold(x * x)
 
 
-def unit(x: F32) -> tuple[F32, F32]:
-    """Scale rows to unit length: float32[n, d] -> float32[n, d], :func:`squares` of the rows given.
+def normalize(x: F32) -> tuple[F32, F32]:
+    """Scale rows to unit length: float32[n, d] -> float32[n, d], :func:`squared_norms` of the rows given.
 
     A row whose square is zero, infinite or NaN becomes what the division makes of it.
     """
-    square = squares(x)
+    square = squared_norms(x)
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled: F32 = x * np.divide(np.float32(1), np.sqrt(square))[:, None]
     return scaled, square
@@ -304,7 +304,7 @@ def rescore(
     queries: F32,
     candidates: U32,
     k: int,
-    reach: F32 | None = None,
+    upper_bounds: F32 | None = None,
 ) -> tuple[U32, F32]:
     """Score each query's candidates exactly and keep the k best.
 
@@ -317,28 +317,28 @@ def rescore(
     candidates : uint32[queries, m]
         NONE entries are skipped.
     k : int
-    reach : float32[queries, m] or None
-        The highest score that each candidate is thought to have: where k found before it score
-        higher, it is passed over.
+    upper_bounds : float32[queries, m] or None
+        Upper bound of each candidate's score; candidates below the k-th best exact score so far
+        are skipped.
     """
     found = []
     for i, (query, some) in enumerate(zip(queries, candidates, strict=True)):
         ids = some[some != NONE]
         part = None if scales is None else scales[ids]
         exact = _exact(rows[ids], part, query)
-        if reach is not None:
-            looked_at = _looked_at(ids, exact, reach[i][some != NONE], k)
+        if upper_bounds is not None:
+            looked_at = _looked_at(ids, exact, upper_bounds[i][some != NONE], k)
             ids, exact = ids[looked_at], exact[looked_at]
         found.append(_best(ids, exact, k))
     return _stack(found, k)
 
 
-def _looked_at(ids: U32, exact: F32, reach: F32, k: int) -> list[int]:
+def _looked_at(ids: U32, exact: F32, upper_bounds: F32, k: int) -> list[int]:
     """Return the places of candidates that could still be among the best when their turn came."""
     places: list[int] = []
     for at in range(len(ids)):
         full = len(places) >= k
-        if not full or reach[at] >= _best(ids[places], exact[places], k)[1][-1]:
+        if not full or upper_bounds[at] >= _best(ids[places], exact[places], k)[1][-1]:
             places.append(at)
     return places
 
@@ -399,7 +399,7 @@ class NumpyGraph:
         width = bits // 8 + 8
         self._records, self._links = records[:, :width], links
         self._centroids, self._offsets, self._probes = centroids[:, :width], offsets, probes
-        self._spread = np.float32(mean_rescale(records, bits))
+        self._mean_rescale = np.float32(mean_rescale(records, bits))
 
     @property
     def scratch_bytes(self) -> int:
@@ -410,22 +410,24 @@ class NumpyGraph:
         self,
         prepared: Prepared,
         expansion_search: int,
-        k: int,
+        candidates: int,
         allow: U8 | None = None,
-        nearest: int | None = None,
-        bound: float | None = None,
+        k: int | None = None,
+        error_margin: float | None = None,
     ) -> tuple[U32, F32, I32]:
         """Walk best-first; see :class:`tv5core.kernels.Graph`."""
         found, visited = [], []
-        slack = np.full(len(prepared.values), np.inf, np.float32)
-        if bound is not None and bound < math.inf:
-            slack = self._units(prepared, bound) * self._spread
+        margins = np.full(len(prepared.values), np.inf, np.float32)
+        if error_margin is not None and error_margin < math.inf:
+            margins = self._margins(prepared, error_margin) * self._mean_rescale
         for i in range(len(prepared.values)):
-            reach = (nearest or k, slack[i]) if slack[i] < math.inf else None
-            rows, scores, seen = self._walk_one(prepared, i, expansion_search, k, allow, reach)
-            found.append(_with_base(_best(rows, scores, k), prepared.base[i]))
+            limit = (k or candidates, margins[i]) if margins[i] < math.inf else None
+            rows, scores, seen = self._walk_one(
+                prepared, i, expansion_search, candidates, allow, limit
+            )
+            found.append(_with_base(_best(rows, scores, candidates), prepared.base[i]))
             visited.append(seen)
-        return *_stack(found, k), np.asarray(visited, np.int32)
+        return *_stack(found, candidates), np.asarray(visited, np.int32)
 
     def searcher(
         self,
@@ -433,24 +435,26 @@ class NumpyGraph:
         signs: F32,
         rows: Rows,
         scales: F32 | None,
-        shift: F32 | None = None,
+        rotated_center: F32 | None = None,
     ) -> NumpySearcher:
         """Join the graph with what else a search needs; see :class:`tv5core.kernels.Graph`."""
-        return NumpySearcher(self, center, signs, rows, scales, shift)
+        return NumpySearcher(self, center, signs, rows, scales, rotated_center)
 
-    def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:
-        """Tell how high scores may lie; see :class:`tv5core.kernels.Graph`."""
-        unit = self._units(prepared, bound)
+    def upper_bounds(
+        self, prepared: Prepared, rows: U32, estimates: F32, error_margin: float
+    ) -> F32:
+        """Add the error margin to estimates; see :class:`tv5core.kernels.Graph`."""
+        unit = self._margins(prepared, error_margin)
         there = np.where(rows == NONE, 0, rows)
         rescale = np.ascontiguousarray(self._records[:, -4:]).view(np.float32)[:, 0]
-        reach: F32 = np.where(rows == NONE, estimates, estimates + unit[:, None] * rescale[there])
-        return reach
+        bounds: F32 = np.where(rows == NONE, estimates, estimates + unit[:, None] * rescale[there])
+        return bounds
 
-    def _units(self, prepared: Prepared, bound: float) -> F32:
+    def _margins(self, prepared: Prepared, error_margin: float) -> F32:
         """Return so many standard deviations of the error of a row whose factor is 1."""
         squares = (prepared.values.astype(np.int32) ** 2).sum(axis=1, dtype=np.int32)
         lengths = np.sqrt(squares.astype(np.float32)) * prepared.scale
-        unit: F32 = np.float32(bound) * (_ERROR * lengths)
+        unit: F32 = np.float32(error_margin) * (_ERROR * lengths)
         return unit
 
     def _score(self, prepared: Prepared, i: int, rows: U32) -> F32:
@@ -531,7 +535,7 @@ class NumpySearcher:
     signs: F32
     rows: Rows
     scales: F32 | None
-    shift: F32 | None
+    rotated_center: F32 | None
 
     def search(
         self,
@@ -540,18 +544,22 @@ class NumpySearcher:
         candidates: int,
         k: int,
         allow: U8 | None = None,
-        bound: float | None = None,
+        error_margin: float | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore; see :class:`tv5core.kernels.Searcher`."""
         ready = prepare(queries, self.center, self.signs)
         found, estimates, _ = self.graph.walk(
-            ready, expansion_search, candidates, allow, min(k, candidates), bound
+            ready, expansion_search, candidates, allow, min(k, candidates), error_margin
         )
         exact = queries
-        if self.shift is not None:
-            exact = rotate(queries, self.center, self.signs) + self.shift
-        reach = None if bound is None else self.graph.reach(ready, found, estimates, bound)
-        return rescore(self.rows, self.scales, exact, found, k, reach)
+        if self.rotated_center is not None:
+            exact = rotate(queries, self.center, self.signs) + self.rotated_center
+        bounds = (
+            None
+            if error_margin is None
+            else self.graph.upper_bounds(ready, found, estimates, error_margin)
+        )
+        return rescore(self.rows, self.scales, exact, found, k, bounds)
 
 
 def graph(

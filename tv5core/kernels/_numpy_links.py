@@ -27,13 +27,15 @@ class NumpyLinker:
     def __init__(self, rows: LinkRows, links: U32, room: int, limit: int) -> None:
         self._rows, self._links, self._room, self._limit = rows, links, room, limit
 
-    def choose(self, candidates: U32, start: int) -> None:
+    def select_neighbors(self, candidates: U32, start: int) -> None:
         """Choose links; see :class:`tv5core.kernels.Linker`."""
         for row, some in enumerate(candidates, start):
             there = some[some < len(self._links)]
             self._choose(row, np.concatenate([there, self._list(row)]))
 
-    def join(self, targets: U32, offsets: I64, sources: U32, start: int, stop: int) -> None:
+    def add_reverse_links(
+        self, targets: U32, offsets: I64, sources: U32, start: int, stop: int
+    ) -> None:
         """Link rows to others; see :class:`tv5core.kernels.Linker`."""
         for i in range(start, stop):
             row = int(targets[i])
@@ -64,7 +66,7 @@ class NumpyLinker:
     def _distances(self, row: int, to: U32) -> F32:
         """Return squared distances, each product rounded as the native kernels round it."""
         rows = self._rows
-        a, b = rows.places[row], rows.places[to]
+        a, b = rows.positions[row], rows.positions[to]
         sums = rows.values[b].astype(np.int32) @ rows.values[a].astype(np.int32)
         product = sums.astype(np.float32) * (rows.scales[b] * rows.scales[a])
         distances = (rows.squares[a] + rows.squares[b]) - np.float32(2) * product

@@ -67,19 +67,19 @@ class LinkRows(NamedTuple):
     """Rows between which links are chosen by distance."""
 
     values: npt.NDArray[np.int8]
-    """int8[m, d]: by place."""
+    """int8[m, d]: by position."""
     scales: F32
     """float32[m]"""
     squares: F32
     """float32[m]: squared lengths, ``scales`` applied."""
-    places: U32
-    """uint32[n]: where each row of the graph is among the values."""
+    positions: U32
+    """uint32[n]: the position of each row of the graph among the values."""
 
 
 class Linker(Protocol):
     """Chooses links in place; any number of threads may work on different rows at once."""
 
-    def choose(self, candidates: U32, start: int) -> None:
+    def select_neighbors(self, candidates: U32, start: int) -> None:
         """Choose links for rows among those they have and candidates.
 
         Parameters
@@ -89,7 +89,9 @@ class Linker(Protocol):
         start : int
         """
 
-    def join(self, targets: U32, offsets: I64, sources: U32, start: int, stop: int) -> None:
+    def add_reverse_links(
+        self, targets: U32, offsets: I64, sources: U32, start: int, stop: int
+    ) -> None:
         """Link rows to others; where lists grow past the limit, choose anew.
 
         Parameters
@@ -114,7 +116,7 @@ class Searcher(Protocol):
         candidates: int,
         k: int,
         allow: U8 | None = None,
-        bound: float | None = None,
+        error_margin: float | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore in one call that gives the GIL up once.
 
@@ -127,10 +129,9 @@ class Searcher(Protocol):
         candidates : int
             Rows that the walk hands on for an exact look.
         k : int
-        bound : float or None
-            As :meth:`Graph.walk` takes it, measured from the k-th answer. Of the candidates, those
-            are passed over that, were their estimates so many standard deviations of the error too
-            low, would still not be among the k best. None: score all.
+        error_margin : float or None
+            As :meth:`Graph.walk` takes it. Candidates whose estimate plus the margin is below the
+            k-th best exact score found so far are not rescored. None: rescore all.
         """
 
 
@@ -145,32 +146,33 @@ class Graph(Protocol):
         self,
         prepared: Prepared,
         expansion_search: int,
-        k: int,
+        candidates: int,
         allow: U8 | None = None,
-        nearest: int | None = None,
-        bound: float | None = None,
+        k: int | None = None,
+        error_margin: float | None = None,
     ) -> tuple[U32, F32, I32]:
-        """Walk best-first and keep the k best estimates of each query.
+        """Walk best-first and keep the rows of the best estimates of each query.
 
         Parameters
         ----------
         prepared : Prepared
         expansion_search : int
             Size of the pool of rows whose neighbours are looked at.
-        k : int
+        candidates : int
+            Rows to return for each query.
         allow : uint8[>= n / 8] or None
-            Bitmap; rows outside it are walked through but not returned.
-        nearest : int or None
-            Rank of the answer that ``bound`` is measured from, 1 to k; None: k.
-        bound : float or None
-            Neither look at the neighbours of rows nor return rows whose estimates are more
-            standard deviations of the error behind that answer's. None: look at all of the pool.
+            Bitmap; rows outside it are expanded but not returned.
+        k : int or None
+            Number of answers asked for, 1 to ``candidates``; None: ``candidates``.
+        error_margin : float or None
+            Neither expand nor return rows whose estimates are more than so many standard
+            deviations of an estimate's error below the k-th best. None: no limit.
 
         Returns
         -------
-        rows : uint32[queries, k]
-            NONE where fewer were met in reach.
-        scores : float32[queries, k]
+        rows : uint32[queries, candidates]
+            NONE where fewer were found within the margin.
+        scores : float32[queries, candidates]
         visited : int32[queries]
             Records read, those of centroids included.
         """
@@ -181,7 +183,7 @@ class Graph(Protocol):
         signs: F32,
         rows: Rows,
         scales: F32 | None,
-        shift: F32 | None = None,
+        rotated_center: F32 | None = None,
     ) -> Searcher:
         """Join the graph with what else a search needs.
 
@@ -191,13 +193,15 @@ class Graph(Protocol):
             As :func:`tv5core.kernels.prepare` takes them.
         rows, scales
             As :func:`tv5core.kernels.rescore` takes them; one row a row of the graph.
-        shift : float32[D] or None
-            For stored rows that are rotated: the rotated centre. The exact look takes the query
-            that was centred and rotated for the walk, plus this. None: it takes the query itself.
+        rotated_center : float32[D] or None
+            For stored rows that are rotated: the centre, rotated. Rescoring adds it to the centred and
+            rotated query of the walk. None: rescoring takes the query itself.
         """
 
-    def reach(self, prepared: Prepared, rows: U32, estimates: F32, bound: float) -> F32:
-        """Add so many standard deviations of the error to estimates.
+    def upper_bounds(
+        self, prepared: Prepared, rows: U32, estimates: F32, error_margin: float
+    ) -> F32:
+        """Add ``error_margin`` standard deviations of the error to estimates.
 
         Parameters
         ----------
@@ -205,7 +209,7 @@ class Graph(Protocol):
         rows : uint32[queries, m]
         estimates : float32[queries, m]
             As :meth:`walk` returns them.
-        bound : float
+        error_margin : float
 
         Returns
         -------

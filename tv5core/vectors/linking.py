@@ -119,7 +119,7 @@ class _Growing:
             candidates[at - start : end - start] = found
 
         def choose(at: int) -> None:
-            self.linker.choose(candidates[at - start : at - start + _CHUNK], at)
+            self.linker.select_neighbors(candidates[at - start : at - start + _CHUNK], at)
 
         # One after the other: a walk must not see links that the same batch is choosing.
         self.run(find, range(start, stop, _CHUNK), lambda at: after(min(at + _CHUNK, stop) - at))
@@ -127,7 +127,7 @@ class _Growing:
         targets, offsets, sources = _reversed(self.links[start:stop], start)
 
         def join(at: int) -> None:
-            self.linker.join(targets, offsets, sources, at, min(at + _CHUNK, len(targets)))
+            self.linker.add_reverse_links(targets, offsets, sources, at, min(at + _CHUNK, len(targets)))
 
         self.run(join, range(0, len(targets), _CHUNK))
 
@@ -138,7 +138,7 @@ class _Growing:
         offsets, nothing = np.zeros(len(targets) + 1, np.int64), np.empty(0, np.uint32)
 
         def trim(at: int) -> None:
-            linker.join(targets, offsets, nothing, at, min(at + _CHUNK, len(targets)))
+            linker.add_reverse_links(targets, offsets, nothing, at, min(at + _CHUNK, len(targets)))
 
         self.run(trim, range(0, len(targets), _CHUNK))
         return np.ascontiguousarray(self.links[:, : self.room])

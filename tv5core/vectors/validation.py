@@ -88,13 +88,13 @@ def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> F32:
         A row of length zero.
     """
     matrix = _matrix(vectors, dim)
-    _check_squares(kernels.squares(matrix))
+    _check_squares(kernels.squared_norms(matrix))
     return matrix
 
 
 def unit_vectors(vectors: npt.ArrayLike, dim: int) -> F32:
     """Check vectors as :func:`check_vectors` does and scale them to unit length."""
-    rows, squares = kernels.unit(_matrix(vectors, dim))
+    rows, squares = kernels.normalize(_matrix(vectors, dim))
     _check_squares(squares)
     return rows
 

@@ -22,11 +22,11 @@
 #define TV5_LANES 32
 #define TV5_MAX_DIM 4096
 
-/* Rows to score exactly. Where `reach` tells the highest score that each can be thought to have,
+/* Rows to score exactly. Where `upper_bounds` tells the highest score that each can be thought to have,
  * those that then have no place among the best found before them are passed over. */
 typedef struct tv5_candidates {
     const uint32_t *rows; /* count; TV5_NONE among them is skipped */
-    const float *reach;   /* count, or NULL */
+    const float *upper_bounds;   /* count, or NULL */
     size_t count;
 } tv5_candidates;
 
@@ -76,9 +76,8 @@ typedef struct tv5_kernels {
     /* Score candidates exactly and keep the best. */
     void (*rescore)(const tv5_rows *rows, const float *query, const tv5_candidates *candidates,
                     const tv5_best *best);
-    /* How far above its estimate a record's score may lie, `bound` standard deviations: add that
-     * to the estimates of m rows. */
-    void (*extend)(const tv5_graph *graph, const tv5_walk_query *query, float bound,
+    /* Add `error_margin` standard deviations of the estimate's error to the estimates of m rows. */
+    void (*upper_bounds)(const tv5_graph *graph, const tv5_walk_query *query, float error_margin,
                    const uint32_t *rows, size_t m, float *estimates);
     /* Choose the lists where the walk of a query begins: entries of as many as are scanned, the
      * nearest first (the high half ranks, the low half is twice the list). */
@@ -86,10 +85,10 @@ typedef struct tv5_kernels {
     tv5_walk_fn *walk;
     /* Choose links for the rows start .. stop - 1 among their links and candidates, `width` each
      * (of which those at or past `rows` are passed over). */
-    void (*choose_links)(const tv5_linker *linker, const uint32_t *candidates, uint32_t width,
+    void (*select_neighbors)(const tv5_linker *linker, const uint32_t *candidates, uint32_t width,
                          uint32_t start, uint32_t stop, tv5_link_scratch *scratch);
     /* Link the targets start .. stop - 1 to their sources. */
-    void (*join_links)(const tv5_linker *linker, const tv5_reverse *reverse, uint32_t start,
+    void (*add_reverse_links)(const tv5_linker *linker, const tv5_reverse *reverse, uint32_t start,
                        uint32_t stop, tv5_link_scratch *scratch);
 } tv5_kernels;
 

@@ -19,7 +19,7 @@ typedef struct tv5_linker {
     const int8_t *values;   /* by place, dim each */
     const float *scales;    /* by place */
     const float *squares;   /* by place; squared lengths */
-    const uint32_t *places; /* rows; where a row's values are */
+    const uint32_t *positions; /* rows; where a row's values are */
     uint32_t *links;        /* rows * degree; one at or past `rows` ends a list */
     uint32_t rows, dim, degree;
     uint32_t room;  /* links that the rule keeps */

@@ -27,7 +27,7 @@ typedef struct tv5_graph {
     const uint32_t *offsets;  /* lists + 1, ascending: where the rows of each list begin */
     uint32_t rows, words, degree, lists, stride;
     uint32_t probes; /* lists scanned, at least 1 */
-    float spread;    /* mean f_rescale; used with a bound only */
+    float mean_rescale;    /* mean f_rescale; used with a bound only */
 } tv5_graph;
 
 /* One query, prepared for the asymmetric estimator. */
@@ -50,9 +50,10 @@ typedef struct tv5_scratch {
 } tv5_scratch;
 
 typedef struct tv5_walk_options {
-    uint32_t expansion_search, k;
-    uint32_t nearest;     /* 1 to k */
-    float bound;          /* INFINITY: none */
+    uint32_t expansion_search;
+    uint32_t candidates;  /* rows to return */
+    uint32_t k;           /* answers asked for, 1 to candidates */
+    float error_margin;   /* in standard deviations of an estimate's error; INFINITY: none */
     const uint8_t *allow; /* bitmap of rows that may be returned, little bit order, or NULL */
     const tv5_rows *rows; /* stored rows to fetch for an exact look after the walk, or NULL */
 } tv5_walk_options;

@@ -47,7 +47,7 @@ static tv5_linker linker_of(uint32_t rows, uint32_t dim, uint32_t degree)
     return (tv5_linker){.values = values,
                         .scales = scales,
                         .squares = squares,
-                        .places = places,
+                        .positions = places,
                         .links = some_rows((size_t)rows * degree, rows, 15),
                         .rows = rows,
                         .dim = dim,
@@ -83,8 +83,8 @@ static uint32_t *worked(const tv5_kernels *table, const given *all)
     tv5_link_scratch joined = {room(8 * ((size_t)linker.degree + all->most + 1)), chosen.wide};
     linker.links = room(size);
     memcpy(linker.links, all->linker.links, size);
-    table->choose_links(&linker, all->candidates, all->width, all->start, all->stop, &chosen);
-    table->join_links(&linker, &all->reverse, 0, all->targets, &joined);
+    table->select_neighbors(&linker, all->candidates, all->width, all->start, all->stop, &chosen);
+    table->add_reverse_links(&linker, &all->reverse, 0, all->targets, &joined);
     return linker.links;
 }
 

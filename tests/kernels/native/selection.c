@@ -77,7 +77,7 @@ static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, 
     tv5_rows rows = rows_of(n, dim, kind, values);
     float *query = floats(dim, values);
     uint32_t *some = room(4 * 50);
-    float *reach = floats(50, values);
+    float *upper_bounds = floats(50, values);
     for (size_t i = 0; i < 50; ++i)
         some[i] = n && below(5) ? below((uint32_t)n) : TV5_NONE;
     for (size_t w = 0; w < LENGTH(wanted); ++w) {
@@ -88,7 +88,7 @@ static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, 
         table->scan_rows(&rows, query, allow, &got);
         reference->scan_rows(&rows, query, allow, &want);
         same_best("scan_rows", &got, &want);
-        tv5_candidates candidates = {some, w % 3 ? reach : NULL, w ? 50 : 0};
+        tv5_candidates candidates = {some, w % 3 ? upper_bounds : NULL, w ? 50 : 0};
         table->rescore(&rows, query, &candidates, &got);
         reference->rescore(&rows, query, &candidates, &want);
         same_best("rescore", &got, &want);

@@ -51,7 +51,7 @@ static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int da
                        .lists = lists,
                        .stride = (uint32_t)stride,
                        .probes = 1 + below(lists),
-                       .spread = 0.5f};
+                       .mean_rescale = 0.5f};
 }
 
 static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *options)
@@ -60,7 +60,7 @@ static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *op
         .layout = room(TV5_SCRATCH_LAYOUT),
         .marks = room((graph->rows + 7) / 8),
         .pool = room(8 * (size_t)options->expansion_search),
-        .kept = room(8 * (size_t)options->k),
+        .kept = room(8 * (size_t)options->candidates),
         .lists = room(8 * (size_t)graph->probes),
         .fresh = room(8 * (size_t)graph->degree),
     };
@@ -76,18 +76,18 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
     tv5_rows stored = {integers((size_t)graph.rows * 8, -127, 127), floats(graph.rows, NORMAL),
                        graph.rows, 8, TV5_INT8};
     tv5_scratch mine = scratch_of(&graph, &options), other = scratch_of(&graph, &options);
-    uint32_t *got = room(4 * options.k), *want = room(4 * options.k);
-    float *scores = room(4 * options.k), *scores2 = room(4 * options.k);
+    uint32_t *got = room(4 * options.candidates), *want = room(4 * options.candidates);
+    float *scores = room(4 * options.candidates), *scores2 = room(4 * options.candidates);
     for (int i = 0; i < 12; ++i) {
         tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f, NULL};
         uint64_t *lists = room(8 * (size_t)graph.probes), *lists2 = room(8 * (size_t)graph.probes);
         uint32_t visited;
         options.allow = i % 3 ? NULL : bitmap(graph.rows, 40);
-        options.nearest = 1 + below(options.k);
-        options.bound = i % 4 ? 0.1f * (float)below(30) : INFINITY;
-        note("%u rows of %u words, pool %u, k %u, bound %g, walk %d", (unsigned)graph.rows,
-             (unsigned)words, (unsigned)options.expansion_search, (unsigned)options.k,
-             (double)options.bound, i);
+        options.k = 1 + below(options.candidates);
+        options.error_margin = i % 4 ? 0.1f * (float)below(30) : INFINITY;
+        note("%u rows of %u words, pool %u, k %u, error margin %g, walk %d", (unsigned)graph.rows,
+             (unsigned)words, (unsigned)options.expansion_search, (unsigned)options.candidates,
+             (double)options.error_margin, i);
         table->nearest_lists(&graph, &query, lists);
         reference->nearest_lists(&graph, &query, lists2);
         same_bytes("nearest lists", lists, lists2, 8 * (size_t)graph.probes);
@@ -97,8 +97,8 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
         query.lists = NULL; /* the same where the walk chooses them itself */
         if (visited != reference->walk(&graph, &query, &options, &other, want, scores2))
             same_bytes("visited rows", "a", "b", 1);
-        same_bytes("walk: rows", got, want, 4 * options.k);
-        same_floats("walk: scores", scores, scores2, options.k);
+        same_bytes("walk: rows", got, want, 4 * options.candidates);
+        same_floats("walk: scores", scores, scores2, options.candidates);
     }
     release_all();
 }

@@ -67,7 +67,7 @@ static void build(const tv5_kernels *table)
                                .lists = LISTS,
                                .stride = STRIDE,
                                .probes = 2,
-                               .spread = 0.5f};
+                               .mean_rescale = 0.5f};
     shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
     shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f, NULL};
     shared.exact_query = floats(BITS, NORMAL);

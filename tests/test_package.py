@@ -142,3 +142,43 @@ def test_public_functions_are_documented() -> None:
         thing = getattr(tv5core, name)
         assert inspect.getdoc(thing) or not inspect.isroutine(thing), name
         assert not inspect.isclass(thing) or thing.__doc__, name
+
+
+HEAVY = {"aiohttp", "asyncio", "lmdb", "numpy", "redis", "scipy", "sklearn", "Stemmer"}
+
+ADD_AND_SEARCH = """
+import numpy as np
+index = VectorIndex.empty(8)
+index.add(np.eye(4, 8, dtype=np.float32), np.arange(4))
+index.search(np.ones(8, np.float32), 2)
+"""
+SEARCH_TEXT = """
+catalog = Catalog.open("films", read_only=True)
+assert catalog.search("a shark at the beach", 1)[0].title.title == "Jaws"
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "loaded"),
+    [
+        ("import tv5core", set()),
+        ("from tv5core import VectorIndex" + ADD_AND_SEARCH, {"numpy"}),
+        ("from tv5core import Catalog", {"lmdb", "numpy", "Stemmer"}),
+        ("from tv5core import Catalog" + SEARCH_TEXT, {"lmdb", "numpy", "Stemmer"}),
+        ("from tv5core import CachedCatalog", {"asyncio", "lmdb", "numpy", "Stemmer"}),
+        ("import tv5core.upstream", {"aiohttp", "asyncio", "numpy"}),
+    ],
+    ids=("package", "vectors", "catalog", "fitted text", "cached", "upstream"),
+)
+def test_only_what_is_used_is_imported(code: str, loaded: set[str], tmp_path: Path) -> None:
+    if code.endswith(SEARCH_TEXT):
+        with tv5core.Catalog.open(tmp_path / "films") as catalog:
+            catalog.add(demo_titles())
+    tell = f"\nimport sys; print('loaded', *({HEAVY!r} & sys.modules.keys()))"
+    assert set(_run(code + tell, tmp_path).split()) - {"loaded"} == loaded
+
+
+def test_every_public_name_can_be_imported_and_listed() -> None:
+    assert set(tv5core.__all__) <= set(dir(tv5core))
+    with pytest.raises(AttributeError, match="no attribute 'Catalogue'"):
+        _ = tv5core.Catalogue  # type: ignore[attr-defined]

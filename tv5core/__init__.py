@@ -2,21 +2,33 @@
 
 Open a :class:`Catalog` in a folder, add :class:`Title` values, search. :class:`VectorIndex` is
 the vector search alone.
+
+The names below load their modules when they are first used, so that importing the package is
+quick and users of one part do not wait for the others. Packages, from the top down:
+
+``cli``
+    The command ``tv5``.
+``cached``
+    A catalogue behind a cache, for services.
+``catalog``, ``importers``
+    Titles with vectors in one folder; reading titles out of files.
+``store``, ``vectors``, ``embedding``, ``lexical``, ``columns``, ``query``
+    The engine's parts: what is on disk, vector search, text to vectors, and what search by
+    words and filters will need.
+``cache``, ``upstream``
+    A tiered cache, and clients of metadata providers; neither knows of catalogues.
+``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``
+    Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
+    what all sources of titles share, titles to try things with.
+``types``, ``errors``, ``observing``, ``bitmap``
+    What everything else builds on. Start reading here.
 """
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from tv5core.cached import CATALOG_POLICIES, CachedCatalog
-from tv5core.catalog import (
-    AddResult,
-    BackupReport,
-    Catalog,
-    ExportReport,
-    OptimizeReport,
-    VerifyReport,
-)
 from tv5core.errors import (
     BreakerOpenError,
     CatalogError,
@@ -52,9 +64,20 @@ from tv5core.errors import (
     ZeroVectorError,
 )
 from tv5core.types import Hit, Kind, Offer, Person, Title
-from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall_at_k
 
-__version__ = version("tv5core")
+if TYPE_CHECKING:
+    from tv5core.cached import CATALOG_POLICIES, CachedCatalog
+    from tv5core.catalog import (
+        AddResult,
+        BackupReport,
+        Catalog,
+        ExportReport,
+        OptimizeReport,
+        VerifyReport,
+    )
+    from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall_at_k
+
+    __version__: str
 
 __all__ = [
     "CATALOG_POLICIES",
@@ -108,3 +131,36 @@ __all__ = [
     "ZeroVectorError",
     "recall_at_k",
 ]
+
+_MODULES = {
+    "tv5core.cached": ("CATALOG_POLICIES", "CachedCatalog"),
+    "tv5core.catalog": (
+        "AddResult",
+        "BackupReport",
+        "Catalog",
+        "ExportReport",
+        "OptimizeReport",
+        "VerifyReport",
+    ),
+    "tv5core.vectors": ("Filter", "Matches", "SearchSettings", "VectorIndex", "recall_at_k"),
+}
+# With NumPy and asyncio among them these take three times as long to import as what is above.
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name's module at first use (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("tv5core")
+    elif name in _MODULE_OF:
+        value = getattr(import_module(_MODULE_OF[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF, "__version__"})

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.embedding.documents import pieces, query_terms, title_terms
-from tv5core.embedding.lsa_fitting import even_sample, fit_model
 from tv5core.embedding.lsa_model import CONTENT_WIDTH, WIDTH, LsaModel
 from tv5core.embedding.random_projection import facts
 from tv5core.errors import InvalidInputError
@@ -104,6 +103,8 @@ class LsaEmbedder:
         InvalidInputError
             There were no titles.
         """
+        from tv5core.embedding.lsa_fitting import even_sample, fit_model  # SciPy: for fitting only
+
         sample, total = even_sample(
             titles() if callable(titles) else titles, self._sample, self._seed
         )

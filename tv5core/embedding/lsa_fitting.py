@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from tv5core.embedding.documents import Pieces, pieces, title_terms
-from tv5core.embedding.lsa_model import TOPIC_WIDTH, LsaModel, saturate, sketch_matrix
-from tv5core.embedding.random_projection import SKETCH_WIDTH
+from tv5core.embedding.lsa_model import TOPIC_WIDTH, LsaModel, saturate
+from tv5core.embedding.random_projection import SKETCH_WIDTH, sketch_table
 from tv5core.types import Title
 
 __all__ = ["even_sample", "fit_model"]
@@ -174,5 +174,11 @@ def _components(matrix: Any, seed: int) -> npt.NDArray[np.float16]:
 def _mixing(components: npt.NDArray[np.float16], terms: Sequence[str]) -> F32:
     if not terms:
         return np.zeros((TOPIC_WIDTH, SKETCH_WIDTH), np.float32)
-    product = sketch_matrix(terms).T @ components.astype(np.float32)
+    product = _sketch_matrix(terms).T @ components.astype(np.float32)
     return np.ascontiguousarray(product.T, dtype=np.float32)
+
+
+def _sketch_matrix(terms: Sequence[str]) -> Any:
+    places, values = sketch_table(terms)
+    ends = np.arange(len(terms) + 1) * places.shape[1]
+    return sparse.csr_matrix((values.ravel(), places.ravel(), ends), (len(terms), SKETCH_WIDTH))

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from tv5core.embedding.random_projection import FACT_WIDTH, SKETCH_WIDTH, sketch_places
+from tv5core.embedding.random_projection import FACT_WIDTH, SKETCH_WIDTH, sketch_table
+from tv5core.embedding.sparse_rows import SparseRows
 from tv5core.errors import CorruptFileError
 from tv5core.files import FileRecord, SectionFile, write_sections
 
-__all__ = ["CONTENT_WIDTH", "TOPIC_WIDTH", "WIDTH", "LsaModel", "saturate", "sketch_matrix"]
+__all__ = ["CONTENT_WIDTH", "TOPIC_WIDTH", "WIDTH", "LsaModel", "saturate"]
 
 F32 = npt.NDArray[np.float32]
 F16 = npt.NDArray[np.float16]
@@ -81,20 +81,22 @@ class LsaModel:
         content : ndarray of float32, shape (n, 704)
             Of the term vectors scaled to unit length; zeros where no term is known.
         lengths : ndarray of float32, shape (n,)
-            Lengths of the term vectors before.
+            Lengths of the term vectors before scaling.
         """
         table, counts = self._count(many)
         known = np.array([self.vocabulary.get(term, -1) for term in table], np.int64)
-        counts.data = saturate(counts.data) * self._idf_of(known)[counts.indices]
-        lengths = row_lengths(counts)
-        counts.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.indptr))
-        topics = np.asarray(counts @ self._topics_of(known), np.float32)
-        sketch = (counts @ sketch_matrix(list(table))).toarray() - topics @ self.mixing
-        content: F32 = np.hstack([_TOPIC_WEIGHT * topics, sketch])
+        weights = saturate(counts.weights) * self._idf_of(known)[counts.columns]
+        counts = counts.with_weights(weights)
+        lengths = counts.row_lengths()
+        scales = np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.ends))
+        counts = counts.with_weights(weights / scales)
+        topics = counts.times(self._topics_of(known))
+        sketch = counts.times_blocks(*sketch_table(list(table)), SKETCH_WIDTH)
+        content: F32 = np.hstack([_TOPIC_WEIGHT * topics, sketch - topics @ self.mixing])
         return content, lengths
 
-    def _count(self, many: Sequence[Mapping[str, float]]) -> tuple[dict[str, int], Any]:
-        """Give the terms that count, numbered, and a sparse matrix of their weights."""
+    def _count(self, many: Sequence[Mapping[str, float]]) -> tuple[dict[str, int], SparseRows]:
+        """Return the terms that count, numbered, and a sparse matrix of their weights."""
         table: dict[str, int] = {}
         columns: list[int] = []
         weights: list[float] = []
@@ -107,9 +109,9 @@ class LsaModel:
                     columns.append(table.setdefault(term, len(table)))
                     weights.append(weight)
             ends.append(len(columns))
-        data = np.array(weights, np.float32)
-        shape = (len(many), len(table))
-        return table, sparse.csr_matrix((data, np.array(columns, np.int32), ends), shape)
+        return table, SparseRows(
+            np.array(ends), np.array(columns, np.int64), np.array(weights, np.float32)
+        )
 
     def _idf_of(self, known: npt.NDArray[np.int64]) -> F32:
         idf = np.full(len(known), self.rare_idf, np.float32)
@@ -205,21 +207,3 @@ def _read(file: SectionFile, name: str, dtype: str, shape: tuple[int, ...]) -> n
 def saturate(weights: F32) -> F32:
     """Let a term's second mention count less than its first, as BM25 does."""
     return weights / (weights + np.float32(_HALF_COUNT))
-
-
-def row_lengths(rows: Any) -> F32:
-    """Give the Euclidean length of each row of a sparse matrix."""
-    squares = sparse.csr_matrix((rows.data**2, rows.indices, rows.indptr), rows.shape)
-    return np.sqrt(np.asarray(squares.sum(axis=1), np.float32).ravel())
-
-
-def sketch_matrix(terms: Sequence[str]) -> Any:
-    """Give the sparse matrix, shape (terms, 448), of the terms' sketches."""
-    drawn = [sketch_places(term) for term in terms]
-    if not drawn:
-        return sparse.csr_matrix((0, SKETCH_WIDTH), dtype=np.float32)
-    places = np.concatenate([place for place, _ in drawn])
-    values = np.concatenate([value for _, value in drawn])
-    each = len(places) // len(terms)
-    ends = np.arange(len(terms) + 1) * each
-    return sparse.csr_matrix((values, places, ends), (len(terms), SKETCH_WIDTH))

@@ -8,6 +8,7 @@ word nobody had seen when the model was fitted has a direction all the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from tv5core.types import Title
 
-__all__ = ["FACT_WIDTH", "SKETCH_WIDTH", "facts", "sketch_places"]
+__all__ = ["FACT_WIDTH", "SKETCH_WIDTH", "facts", "sketch_places", "sketch_table"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -38,15 +39,25 @@ _ID_WEIGHT = 0.7
 
 @lru_cache(maxsize=100_000)
 def sketch_places(term: str) -> tuple[npt.NDArray[np.int32], F32]:
-    """Give the 8 places of a term in the sketch and its values there."""
+    """Return the 8 places of a term in the sketch and its values there."""
     digest = blake2b(term.encode(), digest_size=2 * _BLOCKS, person=_SALT).digest()
     drawn = np.frombuffer(digest, "<u2").astype(np.int32)
     signs = np.where(drawn & 1, _SCALE, -_SCALE)
     return _STARTS + (drawn >> 1) % _BLOCK_WIDTH, signs
 
 
+def sketch_table(terms: Sequence[str]) -> tuple[npt.NDArray[np.int32], F32]:
+    """Return the places and values of many terms, each of shape (terms, 8)."""
+    drawn = [sketch_places(term) for term in terms]
+    if not drawn:
+        return np.zeros((0, _BLOCKS), np.int32), np.zeros((0, _BLOCKS), np.float32)
+    places, values = zip(*drawn, strict=True)
+    shape = (len(terms), _BLOCKS)
+    return np.concatenate(places).reshape(shape), np.concatenate(values).reshape(shape)
+
+
 def facts(title: Title) -> F32:
-    """Give a unit vector, shape (64,), of kind, decade and genres.
+    """Return a unit vector, shape (64,), of kind, decade and genres.
 
     Titles that share facts are near each other; queries have nothing here.
     """

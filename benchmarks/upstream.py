@@ -171,7 +171,7 @@ async def _users(fetcher: Fetcher, per_s: float, seconds: float) -> list[float]:
     async def one() -> None:
         started = time.perf_counter()
         async with fetcher.limiter.permit(Priority.USER) as permit:
-            await permit.depart()
+            await permit.wait_to_send()
             waits.append(time.perf_counter() - started)
 
     async def whole(number: int) -> None:

@@ -19,7 +19,7 @@ from tests.upstream.virtual import VirtualLoop, run
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
 from tv5core.upstream import Priority, Provider, ProviderLimiter, limiter_for
 from tv5core.upstream.limiting.priority import off_peak_delay_s
-from tv5core.upstream.limiting.queues import STARVED_S
+from tv5core.upstream.limiting.queues import STARVATION_S
 
 BULK, USER = Priority.BULK, Priority.USER
 JITTER_S = 0.1
@@ -53,7 +53,7 @@ class Log:
         came = now()
         try:
             async with self.limiter.permit(priority, timeout_s=timeout_s) as permit:
-                await permit.depart()
+                await permit.wait_to_send()
                 self.sent.append((now(), priority, came))
                 await asyncio.sleep(self.hold_s)
         except RateLimitedError as error:
@@ -329,8 +329,8 @@ def test_nobody_starves() -> None:
     for priority in (BULK, Priority.OFF_PEAK):
         times = log.times(priority)
         gaps = [b - a for a, b in pairwise(times)]
-        assert len(times) >= seconds // STARVED_S - 2
-        assert max(gaps) <= STARVED_S + 1
+        assert len(times) >= seconds // STARVATION_S - 2
+        assert max(gaps) <= STARVATION_S + 1
     assert max(log.waits(USER)) <= 2
 
 
@@ -436,7 +436,7 @@ def test_what_was_granted_before_a_pause_waits_too() -> None:
         async with limiter.permit(USER) as permit:
             limiter.pause(1.5)
             started = now()
-            await permit.depart()
+            await permit.wait_to_send()
             assert now() - started >= 1.5
 
     run(main())
@@ -542,7 +542,7 @@ def test_a_later_loop_goes_on_where_an_earlier_one_stopped() -> None:
         limiter = limiter_for(provider("later"))
         for _ in range(40):
             async with limiter.permit(USER) as permit:
-                await permit.depart()
+                await permit.wait_to_send()
                 times.append(now())
 
     times: list[float] = []

@@ -16,8 +16,9 @@ from tests.upstream.standin.core import busiest
 from tv5core.errors import InvalidInputError, RateLimitedError
 from tv5core.observing import Tally
 from tv5core.upstream import Priority
-from tv5core.upstream.limiting.redis_limiter import RedisLimiter, share_of
-from tv5core.upstream.limiting.token_leases import Leases
+from tv5core.upstream.limiting.redis_limiter import RedisLimiter
+from tv5core.upstream.limiting.redis_tokens import process_share
+from tv5core.upstream.limiting.token_leases import TokenLeases
 
 USER, BULK = Priority.USER, Priority.BULK
 
@@ -67,7 +68,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 async def ask(limiter: RedisLimiter, times: list[float], priority: Priority = USER) -> None:
     try:
         async with limiter.permit(priority) as permit:
-            await permit.depart()
+            await permit.wait_to_send()
             times.append(time.monotonic())
     except RateLimitedError:
         pass
@@ -167,14 +168,14 @@ async def test_a_pause_is_everybodys(server: RedisServer) -> None:
 
 
 def test_tokens_are_used_when_they_are_due_or_not_at_all() -> None:
-    leases = Leases(0.03)
-    leases.add(asked_at=10.0, answered_at=10.01, offset_s=0.02)
-    leases.add(asked_at=10.0, answered_at=10.04, offset_s=0.05)  # the answer took too long
+    leases = TokenLeases(0.03)
+    leases.add(requested_at=10.0, received_at=10.01, offset_s=0.02)
+    leases.add(requested_at=10.0, received_at=10.04, offset_s=0.05)  # the answer took too long
     lease = leases.pop(10.02)
     assert lease is not None
     assert (lease.due, lease.until) == (pytest.approx(10.03), pytest.approx(10.05))
     assert leases.pop(10.02) is None
-    leases.add(asked_at=10.0, answered_at=10.01, offset_s=0.02)
+    leases.add(requested_at=10.0, received_at=10.01, offset_s=0.02)
     assert leases.pop(10.06) is None, "too old"
 
 
@@ -182,7 +183,7 @@ def test_tokens_are_used_when_they_are_due_or_not_at_all() -> None:
 @pytest.mark.parametrize("processes", [1, 2, 4, 5])
 def test_shares_add_up_to_the_contract_whoever_is_in_touch(contract: int, processes: int) -> None:
     rate = contract * 0.9
-    share = share_of(rate, contract, processes)
+    share = process_share(rate, contract, processes)
     for pooled in range(processes + 1):
         pool = (1 + rate * pooled / processes * 1.1) if pooled else 0
         alone = (processes - pooled) * (1 + share * 1.1)

@@ -15,13 +15,10 @@ from tv5core.upstream.fetching.fetcher import Fetcher, Response
 from tv5core.upstream.fetching.retry_bounds import RetryBudget
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.justwatch.provider import justwatch_provider
-from tv5core.upstream.limiting.limiter import (
-    Limiter,
-    LimitSnapshot,
-    Priority,
-    ProviderLimiter,
-    limiter_for,
-)
+from tv5core.upstream.limiting.limiter import Limiter
+from tv5core.upstream.limiting.priority import Priority
+from tv5core.upstream.limiting.provider_limiter import ProviderLimiter, limiter_for
+from tv5core.upstream.limiting.snapshot import LimitSnapshot
 from tv5core.upstream.provider import Credentials, Provider, Secret
 from tv5core.upstream.sync.catalog_sync import SyncReport, refresh_tmdb, sync_tmdb
 from tv5core.upstream.tmdb.client import Tmdb

@@ -35,8 +35,9 @@ from tv5core.upstream.fetching.retries import Attempts
 from tv5core.upstream.fetching.retry_bounds import RetryBudget
 from tv5core.upstream.fetching.single_flight import Sharing
 from tv5core.upstream.fetching.transport import FAILURES, Transport, told
-from tv5core.upstream.limiting.limiter import Limiter, limiter_for
+from tv5core.upstream.limiting.limiter import Limiter
 from tv5core.upstream.limiting.priority import Priority
+from tv5core.upstream.limiting.provider_limiter import limiter_for
 from tv5core.upstream.provider import Provider
 
 __all__ = ["Fetcher", "Response"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from yarl import URL
 
+from tv5core.upstream.limiting.limiter import Permit
 from tv5core.upstream.limiting.priority import Priority
-from tv5core.upstream.limiting.scheduler import Permit
 
 __all__ = ["Call", "Response"]
 
@@ -71,4 +71,4 @@ class Call:
 
     def is_under_way(self) -> bool:
         """Return whether its request has been sent."""
-        return self.permit is not None and self.permit.departed_at is not None
+        return self.permit is not None and self.permit.sent_at is not None

@@ -25,8 +25,7 @@ from tv5core.upstream.fetching.request import Call, Response
 from tv5core.upstream.fetching.response_body import read_body
 from tv5core.upstream.fetching.retry_bounds import RetryBudget, retry_after_s
 from tv5core.upstream.fetching.transport import FAILURES, REDIRECTS, Transport, told
-from tv5core.upstream.limiting.limiter import Limiter
-from tv5core.upstream.limiting.scheduler import Permit
+from tv5core.upstream.limiting.limiter import Limiter, Permit
 
 __all__ = ["MAX_HOPS", "Attempts"]
 
@@ -234,5 +233,5 @@ def _error(call: Call, outcome: Response | UpstreamError) -> UpstreamError:
 def _blame_slow(passed: Pass, permit: Permit) -> None:
     """Count a call that was given up as a failure if the provider had time to answer."""
     now = asyncio.get_running_loop().time()
-    if permit.departed_at is not None and now - permit.departed_at >= _PATIENCE_S:
+    if permit.sent_at is not None and now - permit.sent_at >= _PATIENCE_S:
         passed.fail()

@@ -16,7 +16,7 @@ from yarl import URL
 from tv5core.errors import ClosedError, UnreachableError, UpstreamError
 from tv5core.upstream.fetching.request import Call
 from tv5core.upstream.fetching.target_guard import Guard, GuardedResolver
-from tv5core.upstream.limiting.scheduler import Permit
+from tv5core.upstream.limiting.limiter import Permit
 from tv5core.upstream.provider import Provider
 
 __all__ = ["FAILURES", "REDIRECTS", "Transport", "told"]
@@ -139,7 +139,7 @@ def _departures() -> aiohttp.TraceConfig:
 
     async def depart(_: Any, context: SimpleNamespace, __: Any) -> None:
         permit: Permit = context.trace_request_ctx
-        await permit.depart()
+        await permit.wait_to_send()
 
     config.on_connection_create_end.append(depart)
     config.on_connection_reuseconn.append(depart)

@@ -1,4 +1,4 @@
-"""Classes of requests: who goes first, and how long each may wait."""
+"""Classes of requests: their order, and what each class may do."""
 
 from __future__ import annotations
 
@@ -6,61 +6,62 @@ import enum
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["OFF_PEAK_HOURS", "RULES", "ClassRule", "Priority", "off_peak_delay_s"]
+__all__ = ["OFF_PEAK_HOURS", "RULES", "Priority", "PriorityRule", "off_peak_delay_s"]
 
 OFF_PEAK_HOURS = (2, 6)
-"""From and until which hour UTC off-peak work may go."""
+"""First and last hour, in UTC, of off-peak work; the last is excluded."""
 
 
 class Priority(enum.Enum):
     """Class of a request; earlier ones go first."""
 
     USER = "user"
-    """Somebody waits for it: 2 s at most."""
+    """A user waits for the response: at most 2 s in the queue."""
     AVAILABILITY = "availability"
-    """Where a title can be seen just now: 1 s at most."""
+    """Where a title can be watched right now: at most 1 s in the queue."""
     BACKGROUND = "background"
-    """Nice to have: goes at once or not at all."""
+    """Optional work: goes at once or is refused."""
     BULK = "bulk"
-    """A synchronisation: queues, and takes a bounded share of the rate."""
+    """Synchronisation: queues without a bound, and takes a limited share of the rate."""
     OFF_PEAK = "off_peak"
     """Queues until 02:00 to 06:00 UTC."""
 
-    # Members are single objects, so identity will do; Enum's own hash costs a Python call.
+    # Members are singletons, so identity is enough; Enum's own hash costs a Python call.
     __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)
-class ClassRule:
-    """What holds for a class.
+class PriorityRule:
+    """What a class may do.
 
     Attributes
     ----------
     max_wait_s : float or None
-        A request is refused where it would wait longer; None queues for ever.
-    leaves_free : int
-        Tokens that must be left for those who go first.
+        Longest wait in the queue, in seconds; a request that would wait longer is refused. None
+        queues without a bound.
+    min_tokens_left : int
+        Tokens that a request must leave to the classes before it.
     yields_connections : bool
-        Whether a part of the connections is closed to it.
+        Whether a quarter of the connections is closed to this class.
     """
 
     max_wait_s: float | None
-    leaves_free: int = 0
+    min_tokens_left: int = 0
     yields_connections: bool = False
 
 
 RULES = {
-    Priority.USER: ClassRule(2.0),
-    Priority.AVAILABILITY: ClassRule(1.0),
-    Priority.BACKGROUND: ClassRule(0.0, yields_connections=True),
-    Priority.BULK: ClassRule(None, leaves_free=2, yields_connections=True),
-    Priority.OFF_PEAK: ClassRule(None, leaves_free=2, yields_connections=True),
+    Priority.USER: PriorityRule(2.0),
+    Priority.AVAILABILITY: PriorityRule(1.0),
+    Priority.BACKGROUND: PriorityRule(0.0, yields_connections=True),
+    Priority.BULK: PriorityRule(None, min_tokens_left=2, yields_connections=True),
+    Priority.OFF_PEAK: PriorityRule(None, min_tokens_left=2, yields_connections=True),
 }
 """The rule of each class."""
 
 
 def off_peak_delay_s(now: datetime) -> float:
-    """Return the seconds until off-peak work may go, 0 within its hours."""
+    """Return the seconds until off-peak work may start, 0 within its hours."""
     now = now.astimezone(UTC)
     start, end = OFF_PEAK_HOURS
     if start <= now.hour < end:

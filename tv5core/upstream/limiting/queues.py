@@ -1,4 +1,4 @@
-"""Who waits, class by class, and which class goes first."""
+"""The requests that wait, by class, and the order of the classes."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from collections.abc import Iterator, Mapping
 
 from tv5core.upstream.limiting.priority import RULES, Priority
 
-__all__ = ["STARVED_S", "Queues", "Waiter"]
+__all__ = ["STARVATION_S", "Queues", "Waiter"]
 
-STARVED_S = 10.0
-"""A queueing class that got nothing for so long goes first once."""
+STARVATION_S = 10.0
+"""A class that queues without a bound goes first once after so many seconds without a grant."""
 
 
 class Waiter:
-    """A request that waits.
+    """A request in a queue.
 
     Attributes
     ----------
     future : asyncio.Future of float
-        Gets the time of the grant.
-    needs : int
-        Connections it takes, 0 or 1.
-    since : float
+        Receives the time of the grant.
+    connections : int
+        Connections it needs, 0 or 1.
+    queued_at : float
+        When it came, on the event loop's clock.
     """
 
-    __slots__ = ("future", "needs", "since")
+    __slots__ = ("connections", "future", "queued_at")
 
-    def __init__(self, future: asyncio.Future[float], needs: int, since: float) -> None:
-        self.future, self.needs, self.since = future, needs, since
+    def __init__(self, future: asyncio.Future[float], connections: int, queued_at: float) -> None:
+        self.future, self.connections, self.queued_at = future, connections, queued_at
 
 
 class Queues:
-    """One queue for each class: first come, first served."""
+    """One first-in, first-out queue per class."""
 
     def __init__(self) -> None:
         self._queues: dict[Priority, OrderedDict[Waiter, None]] = {
             priority: OrderedDict() for priority in Priority
         }
-        self._served_at: dict[Priority, float] = {}
+        self._granted_at: dict[Priority, float] = {}
 
     def __bool__(self) -> bool:
         return any(self._queues.values())
@@ -49,37 +50,37 @@ class Queues:
             yield from queue
 
     def add(self, priority: Priority, waiter: Waiter) -> None:
-        """Queue up."""
+        """Append a waiter to the queue of its class."""
         self._queues[priority][waiter] = None
 
     def remove(self, priority: Priority, waiter: Waiter) -> None:
-        """Leave, from wherever in the queue, if still in it."""
+        """Remove a waiter from anywhere in its queue, if it is still there."""
         self._queues[priority].pop(waiter, None)
 
     def pop(self, priority: Priority, now: float) -> Waiter | None:
-        """Take the first that still waits; cancelled ones leave their place to the next."""
+        """Remove and return the first waiter of a class that is not cancelled, if any."""
         queue = self._queues[priority]
         while queue:
             waiter, _ = queue.popitem(last=False)
             if not waiter.future.done():
-                self._served_at[priority] = now
+                self._granted_at[priority] = now
                 return waiter
         return None
 
     def first(self, priority: Priority) -> Waiter:
-        """Return the first, cancelled or not, of a class in which somebody waits."""
+        """Return the first waiter, cancelled or not, of a class whose queue is not empty."""
         return next(iter(self._queues[priority]))
 
     def count(self, priority: Priority) -> int:
-        """Return how many wait in a class."""
+        """Return the number of waiters of a class."""
         return len(self._queues[priority])
 
     def counts(self) -> Mapping[Priority, int]:
-        """Return how many wait, by class."""
+        """Return the number of waiters by class."""
         return {priority: len(queue) for priority, queue in self._queues.items()}
 
-    def ahead(self, priority: Priority) -> int:
-        """Return how many go before one more of a class."""
+    def count_ahead(self, priority: Priority) -> int:
+        """Return the number of waiters that go before a new one of a class."""
         total = 0
         for each, queue in self._queues.items():
             total += len(queue)
@@ -88,14 +89,14 @@ class Queues:
         return total
 
     def in_order(self, now: float) -> list[Priority]:
-        """Return the classes that somebody waits in, in the order they go."""
+        """Return the classes whose queues are not empty, in the order they are served."""
         waiting = [priority for priority, queue in self._queues.items() if queue]
-        # The sort is stable: what is not starved stays in its order.
+        # The sort is stable, so classes that do not starve keep their order.
         return sorted(waiting, key=lambda priority: not self.is_starved(priority, now))
 
     def is_starved(self, priority: Priority, now: float) -> bool:
-        """Return whether a class that queues without a bound got nothing for too long."""
+        """Return whether a class that queues without a bound got no grant for too long."""
         if RULES[priority].max_wait_s is not None or not self._queues[priority]:
             return False
-        since = self.first(priority).since
-        return now - max(since, self._served_at.get(priority, since)) > STARVED_S
+        since = self.first(priority).queued_at
+        return now - max(since, self._granted_at.get(priority, since)) > STARVATION_S

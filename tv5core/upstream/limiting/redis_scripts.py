@@ -1,9 +1,9 @@
-"""What runs inside Redis: the generic cell rate algorithm, on Redis's own clock.
+"""Lua scripts that run inside Redis: the generic cell rate algorithm, on Redis's clock.
 
-One hash holds a provider's state: ``tat``, when the next token falls due; ``bulk``, the same for
-bulk work; ``paused``, until when nothing goes; ``factor`` and ``raise``, how far the rate is
-lowered and until when. A sorted set holds the processes that are in touch, by when they last
-were. Times are microseconds.
+A hash holds the state of a provider: ``tat`` is when the next token is due; ``bulk`` the same for
+bulk work; ``paused`` until when nothing goes; ``factor`` and ``raise`` by how much the rate is
+reduced and until when. A sorted set holds the processes in the pool by the time of their last
+request. Times are microseconds.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ end
 LEASE = (
     _STATE
     + """
--- ARGV: process, processes, rate, tokens asked for, is it for bulk, bulk's interval and tolerance,
--- how long without word a process counts as in touch, how far ahead tokens are given out, what a
--- pool that is new waits.
+-- ARGV: process, number of processes, rate, number of tokens, whether they are for bulk work, the
+-- interval and tolerance of bulk work, how long a silent process stays in the pool, how far ahead
+-- tokens are leased, how long a new pool waits.
 local me, processes, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local wanted, bulk = tonumber(ARGV[4]), ARGV[5] == '1'
+local requested, bulk = tonumber(ARGV[4]), ARGV[5] == '1'
 local bulk_interval, bulk_tolerance = tonumber(ARGV[6]), tonumber(ARGV[7])
 local silence, ahead, settle = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 
@@ -46,10 +46,10 @@ local live = math.min(redis.call('ZCARD', members), processes)
 local part = factor()
 local interval = 1000000 * processes / (rate * part * live)
 local tat = field('tat')
--- What was given out before a restart is not known any more: wait until it is used up.
+-- What was leased before a restart of Redis is unknown: wait until it has expired.
 if tat == 0 then tat = now + settle end
 tat = math.max(tat, now)
--- The token that a process may have used on its own account just before it came back.
+-- The token that a process may have used of its own share just before it joined.
 if is_new then tat = tat + interval end
 
 local found, wait = {}, 0
@@ -58,11 +58,11 @@ local hold = math.max(paused - now, bulk and due - bulk_tolerance - now or 0)
 if hold > 0 then
     wait = hold
 else
-    while #found < wanted and tat - now <= ahead do
+    while #found < requested and tat - now <= ahead do
         found[#found + 1] = math.floor(tat - now)
         tat = tat + interval
     end
-    if #found < wanted then wait = tat - now - ahead end
+    if #found < requested then wait = tat - now - ahead end
     if bulk then
         for _ = 1, #found do due = math.max(due, now) + bulk_interval / part end
         redis.call('HSET', state, 'bulk', string.format('%.0f', due))
@@ -74,13 +74,13 @@ return {math.floor(wait), string.format('%.6f', rate * part * live / processes),
         math.max(0, math.floor(paused - now)), found}
 """
 )
-"""Asks for tokens; returns the wait in microseconds, the rate there is, the part of it in use, the
-pause that is left, and for each token how far in the future it falls due."""
+"""Leases tokens; returns the wait, the current rate, which part of the full rate that is, the
+rest of the pause, and how far in the future each token is due."""
 
 PAUSE = (
     _STATE
     + """
--- ARGV: the pause.
+-- ARGV: duration of the pause.
 local paused, part = field('paused'), factor()
 if now >= paused then
     redis.call('HSET', state, 'factor', tostring(math.max(0.25, part / 2)),
@@ -91,4 +91,4 @@ keep()
 return 1
 """
 )
-"""Pauses everybody, and halves the rate for a while."""
+"""Pauses all processes, then halves the rate for a while."""

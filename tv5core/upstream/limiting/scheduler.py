@@ -1,9 +1,9 @@
-"""One dispatcher owns the queues of a provider and hands out its tokens and connections.
+"""The scheduler of a provider: grants its tokens and connections to queued requests.
 
-A request is granted when a token is there, its class may go, and a connection is free. Classes
-go strictly in order, but a class that queues and got nothing for ten seconds goes first once.
-How long a request would wait is predicted as it comes, and one that would wait longer than it
-may is refused at once.
+A request is granted when a token is available, its class may go, and a connection is free.
+Classes go strictly in order, except that a class that queues without a bound goes first once
+after ten seconds without a grant. The wait of each request is predicted on arrival; a request
+that would wait longer than it may is refused at once.
 """
 
 from __future__ import annotations
@@ -15,100 +15,77 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
-from tv5core.upstream.limiting.pacing import Pacer, ShareGate
+from tv5core.upstream.limiting.bulk_share import BulkShare
+from tv5core.upstream.limiting.limiter import Permit
 from tv5core.upstream.limiting.priority import RULES, Priority, off_peak_delay_s
 from tv5core.upstream.limiting.queues import Queues, Waiter
 from tv5core.upstream.limiting.snapshot import LimitSnapshot
+from tv5core.upstream.limiting.token_source import TokenSource
 
-__all__ = ["Permit", "QueuedLimiter"]
+__all__ = ["Scheduler"]
 
-_OPEN_TO_ALL = 0.75
-_HOLD_WEIGHT = 0.05
-_SHORTEST_HOLD_S = 0.01
-_LONGEST_SLEEP_S = 60.0
-
-
-class Permit:
-    """Leave to send one request.
-
-    Attributes
-    ----------
-    waited_s : float
-        How long it took to get.
-    departed_at : float or None
-        When the request was last written to a connection, on the loop's clock.
-    """
-
-    def __init__(self, limiter: QueuedLimiter, granted_at: float, waited_s: float) -> None:
-        self._limiter, self._granted_at = limiter, granted_at
-        self.waited_s = waited_s
-        self.departed_at: float | None = None
-
-    async def depart(self) -> None:
-        """Wait for the last go-ahead; for when the connection stands, before the first byte.
-
-        Called again where a request is written anew, as after a kept connection broke: that is a
-        request more, and counts as one.
-        """
-        await self._limiter.depart(self._granted_at)
-        self.departed_at = asyncio.get_running_loop().time()
+_OPEN_TO_ALL = 0.75  # part of the connections that classes which yield them may use
+_HOLD_WEIGHT = 0.05  # of the newest value in the moving average of how long connections are held
+_MIN_HOLD_S = 0.01
+_MAX_SLEEP_S = 60.0
 
 
-class QueuedLimiter:
-    """The limiter of a provider: classes, queues, connections; tokens come from a pacer.
+class Scheduler:
+    """A limiter whose tokens come from a :class:`TokenSource`.
 
-    Belongs to the event loop it is first used on; methods are called on that loop.
+    It belongs to the event loop it is first used on; call its methods on that loop.
 
     Parameters
     ----------
-    pacer : Pacer
+    tokens : TokenSource
     rate : float
-        Requests a second, for the share of bulk work.
+        Requests per second, of which bulk work has a share.
     bulk_share : float
         Part of the rate that bulk work may take over any minute.
     max_connections : int
-        Requests that may be under way at once; a quarter of them is closed to background, bulk
-        and off-peak work.
+        Requests in flight at once; a quarter of them is closed to background, bulk and off-peak
+        work.
     now : callable or None
-        The time of day, for off-peak hours.
+        Time of day, for off-peak hours; None uses the system's.
     """
 
     def __init__(
         self,
-        pacer: Pacer,
+        tokens: TokenSource,
         *,
         rate: float,
         bulk_share: float = 0.2,
         max_connections: int = 20,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        self._pacer, self._rate = pacer, rate
-        self._gate = ShareGate(rate, bulk_share)
+        self._tokens, self._rate = tokens, rate
+        self._bulk = BulkShare(rate, bulk_share)
         self._max_connections = max_connections
         self._now = now or (lambda: datetime.now(UTC))
         self._queues = Queues()
         self._changed = asyncio.Event()
-        self._dispatcher: asyncio.Task[None] | None = None
+        self._scheduling: asyncio.Task[None] | None = None
         self._paused_until = -math.inf
-        self._in_flight, self._hold_s = 0, 0.0
+        self._in_flight, self._mean_hold_s = 0, 0.0
         self._is_closed = False
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------
 
     async def acquire(self, priority: Priority, *, timeout_s: float | None = None) -> None:
-        """Wait for leave to make a request, without taking a connection.
+        """Wait for a token, without a connection.
 
         Parameters
         ----------
         priority : Priority
         timeout_s : float or None
-            The longest wait, where it is shorter than that of the class.
+            Longest wait in seconds, where it is shorter than that of the class.
 
         Raises
         ------
         RateLimitedError
-            It would wait longer than it may.
+            The request would wait longer than it may.
         ClosedError
+            The limiter is closed.
         """
         await self._acquire(priority, timeout_s, 0)
 
@@ -116,58 +93,61 @@ class QueuedLimiter:
     async def permit(
         self, priority: Priority, *, timeout_s: float | None = None
     ) -> AsyncIterator[Permit]:
-        """Wait for leave to make a request, and for one of the connections; hold it.
+        """Wait for a token and a connection; the connection is held until the block ends.
 
         Raises
         ------
         RateLimitedError
-            It would wait longer than it may.
+            The request would wait longer than it may.
         ClosedError
+            The limiter is closed.
         """
         started = self._time()
         granted_at = await self._acquire(priority, timeout_s, 1)
         try:
-            yield Permit(self, granted_at, self._time() - started)
+            yield Permit(granted_at, self._time() - started, self._wait_to_send)
         finally:
             self._in_flight -= 1
-            self._hold_s += _HOLD_WEIGHT * (self._time() - granted_at - self._hold_s)
+            self._mean_hold_s += _HOLD_WEIGHT * (self._time() - granted_at - self._mean_hold_s)
             self._changed.set()
 
-    async def _acquire(self, priority: Priority, timeout_s: float | None, needs: int) -> float:
-        """Return when it was granted."""
+    async def _acquire(
+        self, priority: Priority, timeout_s: float | None, connections: int
+    ) -> float:
+        """Return the time of the grant."""
         if self._is_closed:
-            raise _closed()
-        bound_s = _bound_s(priority, timeout_s)
-        expected_s = self._predict(priority, needs)
-        if expected_s > bound_s:
-            raise _refusal(priority, expected_s, bound_s)
+            raise _closed_error()
+        max_wait_s = _max_wait_s(priority, timeout_s)
+        expected_s = self._predict_s(priority, connections)
+        if expected_s > max_wait_s:
+            raise _refusal(priority, expected_s, max_wait_s)
         if priority is Priority.BACKGROUND:
-            return await self._take_now(needs)
-        return await self._wait(priority, needs, bound_s)
+            return await self._take_now(connections)
+        return await self._wait(priority, connections, max_wait_s)
 
-    async def _take_now(self, needs: int) -> float:
-        self._in_flight += needs
+    async def _take_now(self, connections: int) -> float:
+        self._in_flight += connections
         taken = False
         try:
-            taken = await self._pacer.take(Priority.BACKGROUND)
+            taken = await self._tokens.take(Priority.BACKGROUND)
         finally:
-            self._in_flight -= 0 if taken else needs
+            self._in_flight -= 0 if taken else connections
         if not taken:
-            raise _refusal(Priority.BACKGROUND, 1 / self._pacer.rate(), 0.0)
+            raise _refusal(Priority.BACKGROUND, 1 / self._tokens.rate(), 0.0)
         return self._time()
 
-    async def _wait(self, priority: Priority, needs: int, bound_s: float) -> float:
+    async def _wait(self, priority: Priority, connections: int, max_wait_s: float) -> float:
         loop = asyncio.get_running_loop()
-        waiter = Waiter(loop.create_future(), needs, self._time())
+        waiter = Waiter(loop.create_future(), connections, self._time())
         self._queues.add(priority, waiter)
         self._wake()
         timer = None
-        if not math.isinf(bound_s):
-            timer = loop.call_later(bound_s, self._expire, priority, waiter, bound_s)
+        if not math.isinf(max_wait_s):
+            timer = loop.call_later(max_wait_s, self._expire, priority, waiter, max_wait_s)
         try:
             return await waiter.future
         except asyncio.CancelledError:
-            self._give_back(waiter)
+            self._return_connection(waiter)
             raise
         finally:
             if timer is not None:
@@ -175,126 +155,133 @@ class QueuedLimiter:
             self._queues.remove(priority, waiter)
             self._changed.set()
 
-    def _expire(self, priority: Priority, waiter: Waiter, bound_s: float) -> None:
-        """Refuse one whose wait was underestimated: the rate fell, or others went before."""
+    def _expire(self, priority: Priority, waiter: Waiter, max_wait_s: float) -> None:
+        """Refuse a request whose predicted wait was too short: the rate fell, or others came."""
         if not waiter.future.done():
             self._queues.remove(priority, waiter)
-            expected_s = self._predict(priority, waiter.needs)
-            waiter.future.set_exception(_refusal(priority, bound_s + expected_s, bound_s))
+            expected_s = self._predict_s(priority, waiter.connections)
+            waiter.future.set_exception(_refusal(priority, max_wait_s + expected_s, max_wait_s))
 
-    def _give_back(self, waiter: Waiter) -> None:
-        """Free the connection of one that was granted just as it was cancelled."""
+    def _return_connection(self, waiter: Waiter) -> None:
+        """Free the connection of a request that was granted in the moment of its cancellation."""
         if waiter.future.done() and not waiter.future.cancelled():
-            self._in_flight -= waiter.needs
+            self._in_flight -= waiter.connections
 
-    # -- pauses --------------------------------------------------------------------------------
-
-    def pause(self, seconds: float) -> None:
-        """Leave the provider alone for so long, and be slower for a while: it answered 429.
-
-        Answers that come while it is paused lengthen the pause, but slow down no further: they
-        are of requests that were under way.
-        """
-        if not seconds >= 0 or math.isinf(seconds):
-            raise InvalidInputError(f"expected a number of seconds, got {seconds}")
-        now = self._time()
-        if now >= self._paused_until:
-            self._pacer.slow_down(seconds)
-        self._paused_until = max(self._paused_until, now + seconds)
-        self._changed.set()
-
-    async def depart(self, granted_at: float) -> None:
-        """Wait until a granted request may be written; see :meth:`Permit.depart`."""
+    async def _wait_to_send(self, granted_at: float) -> None:
+        """Wait until a granted request may be written; see :meth:`Permit.wait_to_send`."""
         while (left_s := self._paused_until - self._time()) > 0:
             await asyncio.sleep(left_s)
-        await self._pacer.depart(granted_at)
+        await self._tokens.wait_to_send(granted_at)
 
     # -- state ---------------------------------------------------------------------------------
+
+    def pause(self, duration_s: float) -> None:
+        """Send nothing for so many seconds, then go on at a lower rate for a while.
+
+        A 429 that arrives during a pause extends it but lowers the rate no further, since it
+        answers a request that was already in flight.
+
+        Raises
+        ------
+        InvalidInputError
+            The duration is negative or not finite.
+        """
+        if not duration_s >= 0 or math.isinf(duration_s):
+            raise InvalidInputError(f"expected a number of seconds, got {duration_s}")
+        now = self._time()
+        if now >= self._paused_until:
+            self._tokens.reduce_rate(duration_s)
+        self._paused_until = max(self._paused_until, now + duration_s)
+        self._changed.set()
 
     @property
     def bulk_share(self) -> float:
         """Part of the rate that bulk work may take over any minute; may be set."""
-        return self._gate.share
+        return self._bulk.share
 
     @bulk_share.setter
     def bulk_share(self, share: float) -> None:
-        if share != self._gate.share:
-            self._gate = ShareGate(self._rate, share)
+        if share != self._bulk.share:
+            self._bulk = BulkShare(self._rate, share)
             self._changed.set()
 
     def snapshot(self) -> LimitSnapshot:
-        """Return how it stands."""
+        """Return the current state."""
         paused_s = max(0.0, self._paused_until - self._time())
-        free = 0.0 if paused_s or self._pacer.delay(Priority.USER) else self._pacer.free()
+        is_blocked = paused_s or self._tokens.delay_s(Priority.USER)
+        available = 0.0 if is_blocked else self._tokens.available()
         return LimitSnapshot(
-            limit=max(1, math.floor(self._pacer.rate())),
-            remaining=max(0, min(math.floor(free), self._max_connections - self._in_flight)),
-            reset_s=paused_s + (self._pacer.burst - free) / self._pacer.rate(),
+            limit=max(1, math.floor(self._tokens.rate())),
+            remaining=max(0, min(math.floor(available), self._max_connections - self._in_flight)),
+            reset_s=paused_s + (self._tokens.burst - available) / self._tokens.rate(),
             queued=self._queues.counts(),
-            wait_s={priority: self._predict(priority, 1) for priority in Priority},
+            wait_s={priority: self._predict_s(priority, 1) for priority in Priority},
             in_flight=self._in_flight,
             paused_s=paused_s,
         )
 
     async def close(self) -> None:
-        """Refuse what comes and what waits; give back what is held."""
+        """Refuse all requests, those that wait included, and release the token source."""
         self._is_closed = True
         for waiter in self._queues:
             if not waiter.future.done():
-                waiter.future.set_exception(_closed())
-        if self._dispatcher is not None:
-            self._dispatcher.cancel()
-            await asyncio.gather(self._dispatcher, return_exceptions=True)
-        await self._pacer.close()
+                waiter.future.set_exception(_closed_error())
+        if self._scheduling is not None:
+            self._scheduling.cancel()
+            await asyncio.gather(self._scheduling, return_exceptions=True)
+        await self._tokens.close()
 
-    def _predict(self, priority: Priority, needs: int) -> float:
-        """Seconds one more request of a class would wait, as things are."""
-        needed = self._queues.ahead(priority) + 1 + self._leaves_free(priority)
-        short = max(0.0, needed - self._pacer.free())
+    # -- prediction ----------------------------------------------------------------------------
+
+    def _predict_s(self, priority: Priority, connections: int) -> float:
+        """Return the seconds that one more request of a class would wait."""
+        needed = self._queues.count_ahead(priority) + 1 + self._min_tokens_left(priority)
+        missing = max(0.0, needed - self._tokens.available())
         own = self._queues.count(priority)
-        holds_s = [
-            self._closed_s(priority) + self._pacer.delay(priority) + short / self._pacer.rate(),
-            self._connections_s(priority, own) if needs else 0.0,
+        delay_s = self._blocked_s(priority) + self._tokens.delay_s(priority)
+        bounds_s = [
+            delay_s + missing / self._tokens.rate(),
+            self._connection_wait_s(priority, own) if connections else 0.0,
         ]
         if priority is Priority.BULK:
-            holds_s.append(self._gate.delay(self._time()) + own * self._gate.interval_s)
-        return max(holds_s)
+            bounds_s.append(self._bulk.delay_s(self._time()) + own * self._bulk.interval_s)
+        return max(bounds_s)
 
-    def _connections_s(self, priority: Priority, own: int) -> float:
-        if self._in_flight < self._room(priority):
+    def _connection_wait_s(self, priority: Priority, own: int) -> float:
+        if self._in_flight < self._max_in_flight(priority):
             return 0.0
-        # Connections come free one by one, each after the usual time.
-        return (own + 1) * max(self._hold_s, _SHORTEST_HOLD_S) / self._room(priority)
+        # Connections become free one by one, each after the mean holding time.
+        return (own + 1) * max(self._mean_hold_s, _MIN_HOLD_S) / self._max_in_flight(priority)
 
-    # -- dispatching ---------------------------------------------------------------------------
+    # -- scheduling ----------------------------------------------------------------------------
 
     def _wake(self) -> None:
         self._changed.set()
-        if self._dispatcher is None or self._dispatcher.done():
-            self._dispatcher = asyncio.get_running_loop().create_task(self._dispatch())
+        if self._scheduling is None or self._scheduling.done():
+            self._scheduling = asyncio.get_running_loop().create_task(self._schedule())
 
-    async def _dispatch(self) -> None:
-        """Hand out tokens for as long as somebody waits."""
+    async def _schedule(self) -> None:
+        """Grant tokens for as long as a request waits."""
         while self._queues:
             self._changed.clear()
-            await self._pacer.refresh()
+            await self._tokens.refresh()
             priority, delay_s = self._next()
             if delay_s > 0:
                 await self._sleep(delay_s)
-            elif await self._pacer.take(priority):
+            elif await self._tokens.take(priority):
                 self._grant(priority)
 
     async def _sleep(self, seconds: float) -> None:
-        """Sleep until something changes, or so long; the time of day may jump, so never long."""
+        """Sleep until something changes; never long, since the time of day may jump."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, _LONGEST_SLEEP_S)):
+            async with asyncio.timeout(min(seconds, _MAX_SLEEP_S)):
                 await self._changed.wait()
 
     def _next(self) -> tuple[Priority, float]:
         """Return the class to take a token for, and the seconds until then."""
         soonest, soonest_s = Priority.USER, math.inf
         for priority in self._queues.in_order(self._time()):
-            delay_s = max(self._closed_s(priority), self._token_s(priority))
+            delay_s = max(self._blocked_s(priority), self._token_delay_s(priority))
             if not self._has_connection(priority):
                 delay_s = math.inf
             if delay_s <= 0:
@@ -304,10 +291,13 @@ class QueuedLimiter:
         return soonest, soonest_s
 
     def _grant(self, taken_for: Priority) -> None:
-        """Give a token to the first in order who may have it; what was bulk's may be anyone's."""
+        """Grant a token to the first request in order that may use it.
+
+        A token taken for bulk work may go to any class; others may not go to bulk work.
+        """
         for priority in self._queues.in_order(self._time()):
             may = taken_for is Priority.BULK or priority is not Priority.BULK
-            is_open = self._closed_s(priority) <= 0 and self._has_connection(priority)
+            is_open = self._blocked_s(priority) <= 0 and self._has_connection(priority)
             if may and is_open and self._serve(priority):
                 return
 
@@ -317,58 +307,58 @@ class QueuedLimiter:
         if waiter is None:
             return False
         if priority is Priority.BULK:
-            self._gate.note(now, self._pacer.factor())
-        self._in_flight += waiter.needs
+            self._bulk.add(now, self._tokens.factor())
+        self._in_flight += waiter.connections
         waiter.future.set_result(now)
         return True
 
-    def _closed_s(self, priority: Priority) -> float:
-        """Seconds until a class may go at all."""
+    def _blocked_s(self, priority: Priority) -> float:
+        """Return the seconds until a class may go at all."""
         delay_s = max(0.0, self._paused_until - self._time())
         if priority is Priority.BULK:
-            return max(delay_s, self._gate.delay(self._time()))
+            return max(delay_s, self._bulk.delay_s(self._time()))
         if priority is Priority.OFF_PEAK:
             return max(delay_s, off_peak_delay_s(self._now()))
         return delay_s
 
-    def _token_s(self, priority: Priority) -> float:
-        """Seconds until it is worth to ask the pacer for a token for a class."""
-        delay_s = self._pacer.delay(priority)
+    def _token_delay_s(self, priority: Priority) -> float:
+        """Return the seconds until taking a token for a class can succeed."""
+        delay_s = self._tokens.delay_s(priority)
         is_starved = self._queues.is_starved(priority, self._time())
-        leaves_free = 0 if is_starved else self._leaves_free(priority)
-        short = 1 + leaves_free - self._pacer.free()
-        if leaves_free and short > 0:
-            return max(delay_s, short / self._pacer.rate())
+        min_left = 0 if is_starved else self._min_tokens_left(priority)
+        missing = 1 + min_left - self._tokens.available()
+        if min_left and missing > 0:
+            return max(delay_s, missing / self._tokens.rate())
         return delay_s
 
-    def _leaves_free(self, priority: Priority) -> int:
-        return min(RULES[priority].leaves_free, self._pacer.burst - 1)
+    def _min_tokens_left(self, priority: Priority) -> int:
+        return min(RULES[priority].min_tokens_left, self._tokens.burst - 1)
 
-    def _room(self, priority: Priority) -> int:
+    def _max_in_flight(self, priority: Priority) -> int:
         if not RULES[priority].yields_connections:
             return self._max_connections
         return max(1, math.floor(self._max_connections * _OPEN_TO_ALL))
 
     def _has_connection(self, priority: Priority) -> bool:
-        needs = self._queues.first(priority).needs
-        return self._in_flight + needs <= self._room(priority) or not needs
+        needed = self._queues.first(priority).connections
+        return self._in_flight + needed <= self._max_in_flight(priority) or not needed
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
 
 
-def _bound_s(priority: Priority, timeout_s: float | None) -> float:
-    bounds = [bound for bound in (RULES[priority].max_wait_s, timeout_s) if bound is not None]
-    return min(bounds, default=math.inf)
+def _max_wait_s(priority: Priority, timeout_s: float | None) -> float:
+    bounds_s = [bound for bound in (RULES[priority].max_wait_s, timeout_s) if bound is not None]
+    return min(bounds_s, default=math.inf)
 
 
-def _closed() -> ClosedError:
+def _closed_error() -> ClosedError:
     return ClosedError("expected an open limiter, got a closed one")
 
 
-def _refusal(priority: Priority, expected_s: float, bound_s: float) -> RateLimitedError:
+def _refusal(priority: Priority, expected_s: float, max_wait_s: float) -> RateLimitedError:
     return RateLimitedError(
-        f"expected a wait of at most {bound_s:.2f} s for {priority.value} requests, "
+        f"expected a wait of at most {max_wait_s:.2f} s for {priority.value} requests, "
         f"got one of {expected_s:.2f} s",
         retry_after_s=expected_s,
     )

@@ -1,4 +1,4 @@
-"""A limiter's state, for those who ask how it stands."""
+"""The state of a limiter at one moment."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["LimitSnapshot"]
 
 @dataclass(frozen=True)
 class LimitSnapshot:
-    """How a limiter stands at one moment.
+    """The state of a limiter at one moment.
 
     Attributes
     ----------
     limit : int
-        Requests a second, as things are.
+        Current requests per second.
     remaining : int
         Requests that could go at once.
     reset_s : float
-        Seconds until all that may go at once may go again.
+        Seconds until a full burst is available again.
     queued : mapping of Priority to int
-        Requests that wait, by class.
+        Requests in the queue, by class.
     wait_s : mapping of Priority to float
-        How long one more request would wait, by class.
+        Seconds that one more request would wait, by class.
     in_flight : int
         Requests that hold a connection.
     paused_s : float
-        How long the provider is still left alone.
+        Seconds until the current pause ends, 0 without one.
     """
 
     limit: int
@@ -44,16 +44,16 @@ class LimitSnapshot:
     def headers(
         self, priority: Priority = Priority.USER, *, refused: bool = False
     ) -> dict[str, str]:
-        """Return the headers that tell a client how it stands; times are whole seconds from now.
+        """Return ``X-RateLimit-*`` headers for a client; times are whole seconds from now.
 
-        ``Retry-After`` is among them where a request of this class was refused or would wait.
+        They include ``Retry-After`` where a request of this class was refused or would wait.
         """
-        found = {
+        headers = {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": str(math.ceil(self.reset_s)),
         }
         wait_s = self.wait_s[priority]
         if refused or wait_s > 0:
-            found["Retry-After"] = str(max(1, math.ceil(wait_s)))
-        return found
+            headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
+        return headers

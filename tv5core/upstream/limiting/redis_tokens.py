@@ -1,0 +1,290 @@
+"""Tokens of several processes, pooled in Redis; needs the extra ``redis``.
+
+Each process owns an equal share of the rate. Processes that reach Redis pool their shares: the
+generic cell rate algorithm runs in Lua on Redis's clock, for the sum of the shares of the
+processes it heard from within ``MEMBER_TTL_S``. A process that gets no reply waits until Redis
+must have removed it from the pool, then uses its own share alone. So it does not matter whether
+Redis is down for all or unreachable for some: the shares add up to the contract.
+
+Tokens are leased evenly spaced, a few at a time, each for a moment shortly ahead. That moment is
+relative to Redis's reply, so clocks need not agree: a token is used no earlier than its offset
+after the reply arrived, and no later than ``TTL_S`` after its offset from the request. Whenever
+between the two the script ran, the use falls into the token's own ``TTL_S``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from tv5core.errors import InvalidInputError
+from tv5core.observing import SILENT, Observer
+from tv5core.upstream.limiting.bulk_share import BulkShare
+from tv5core.upstream.limiting.priority import Priority
+from tv5core.upstream.limiting.redis_scripts import LEASE, PAUSE
+from tv5core.upstream.limiting.token_leases import PoolState, TokenLeases
+from tv5core.upstream.limiting.token_source import LocalTokenSource
+
+__all__ = ["MEMBER_TTL_S", "TRANSIT", "TTL_S", "RedisTokenSource", "process_share"]
+
+MEMBER_TTL_S = 0.75
+"""Redis removes a process from the pool after so many seconds without a request."""
+TTL_S = 0.03
+"""Seconds that a token may be used."""
+TRANSIT = 1.1
+"""Requests sent within so many seconds may arrive within one."""
+
+_AHEAD_S = 0.1
+_GRACE_S = 0.02
+_NEW_POOL_S = 0.2
+_HEARTBEAT_S = 0.2
+_TIMEOUT_S = 0.15
+_BATCH = 4
+_MICRO = 1e6
+
+
+def process_share(rate: float, contract: int, processes: int) -> float:
+    """Return the rate that a process may use on its own, in requests per second.
+
+    Each may send one more than its rate times the time, so its part of the contract must hold
+    that one as well, over the ``TRANSIT`` seconds that may arrive within one.
+
+    Raises
+    ------
+    InvalidInputError
+        There are too many processes for that.
+    """
+    share = (contract // processes - 1) / TRANSIT
+    if share <= 0:
+        raise InvalidInputError(
+            f"expected at most half as many processes as the contract's {contract}, got {processes}"
+        )
+    return min(rate / processes, share)
+
+
+class RedisTokenSource:
+    """Tokens from the pool in Redis, or of this process's own share where Redis does not reply.
+
+    Parameters
+    ----------
+    url : str
+        Address of Redis.
+    key : str
+        Name of the provider's limit in Redis.
+    rate : float
+        Requests per second of all processes.
+    contract : int
+        Requests the provider allows in any second.
+    processes : int
+    bulk_share : float
+    observer : Observer
+    """
+
+    burst = 1
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        rate: float,
+        contract: int,
+        processes: int,
+        bulk_share: float,
+        observer: Observer = SILENT,
+    ) -> None:
+        share = process_share(rate, contract, processes)
+        self._own, self._own_rate = LocalTokenSource(share, 1, contract // processes), share
+        self._key, self._observer = key, observer
+        self._settings = (processes, rate)
+        self.set_bulk_share(bulk_share)
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._lease_script = self._redis.register_script(LEASE)
+        self._pause_script = self._redis.register_script(PAUSE)
+        self._member = secrets.token_hex(8)
+        self._leases, self._pool = TokenLeases(TTL_S), PoolState(rate / processes)
+        self._lock = asyncio.Lock()
+        self._alone_from = 0.0
+        self._is_alone = False
+        self._heartbeat: asyncio.Task[None] | None = None
+        self._pauses: set[asyncio.Task[None]] = set()
+
+    # -- token source --------------------------------------------------------------------------
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether Redis does not reply, so that only the own share is used."""
+        return self._is_alone
+
+    def set_bulk_share(self, share: float) -> None:
+        """Set the part of the rate that bulk work may take, of the pool and of the own share."""
+        self._bulk = BulkShare(self._settings[1], share)
+        self._own_bulk = BulkShare(self._own_rate, share)
+
+    def rate(self) -> float:
+        """Return the current rate in requests per second."""
+        return self._own.rate() if self._is_alone else self._pool.rate
+
+    def factor(self) -> float:
+        """Return which part of the full rate the current rate is."""
+        return self._own.factor() if self._is_alone else self._pool.factor
+
+    def available(self) -> float:
+        """Return the number of tokens; with Redis, 1 where a request for one can succeed."""
+        if self._is_alone:
+            return self._own.available() if _time() >= self._alone_from else 0.0
+        return 1.0 if self._pool.delay_s(Priority.USER, _time()) <= 0 else 0.0
+
+    def delay_s(self, priority: Priority) -> float:
+        """Return the seconds until :meth:`take` can succeed; 0 for now."""
+        now = _time()
+        if self._is_alone:
+            bulk_s = self._own_bulk.delay_s(now) if priority is Priority.BULK else 0.0
+            return max(self._alone_from - now, self._own.delay_s(priority), bulk_s)
+        return self._pool.delay_s(priority, now)
+
+    async def refresh(self) -> None:
+        """Start the heartbeat, and apply a changed rate."""
+        if self._heartbeat is None:
+            self._heartbeat = asyncio.get_running_loop().create_task(self._beat())
+        if self._is_alone:
+            await self._own.refresh()
+
+    async def take(self, priority: Priority) -> bool:
+        """Use a leased token, or request some; False where there are none."""
+        await self.refresh()
+        async with self._lock:
+            if not self._is_alone:
+                return await self._take_pooled(priority)
+        if self.delay_s(priority) > 0 or not await self._own.take(priority):
+            return False
+        if priority is Priority.BULK:
+            self._own_bulk.add(_time(), self._own.factor())
+        return True
+
+    async def _take_pooled(self, priority: Priority) -> bool:
+        is_bulk = priority is Priority.BULK and self._bulk.share < 1
+        # Tokens for bulk work are requested one by one, because Redis counts its share.
+        if is_bulk and not await self._request(1, is_bulk=True):
+            return False
+        if not self._leases.has_any(_time()):
+            await self._request(_BATCH, is_bulk=False)
+        while (lease := self._leases.pop(_time())) is not None:
+            if (wait_s := lease.due - _time()) > 0:
+                await asyncio.sleep(wait_s)
+            if _time() <= lease.until:
+                return True
+        return False
+
+    async def wait_to_send(self, granted_at: float) -> None:
+        """Take a new token for a request that waited long for its connection."""
+        while self._is_alone or _time() - granted_at > _GRACE_S:
+            if self._is_alone:
+                await self._own.wait_to_send(granted_at)
+                return
+            if await self.take(Priority.USER):
+                return
+            await asyncio.sleep(max(0.001, self.delay_s(Priority.USER)))
+
+    def reduce_rate(self, pause_s: float) -> None:
+        """Pause all processes, then halve the rate for a while."""
+        self._own.reduce_rate(pause_s)
+        self._leases.clear()
+        task = asyncio.get_running_loop().create_task(self._share_pause(pause_s))
+        self._pauses.add(task)
+        task.add_done_callback(self._pauses.discard)
+
+    async def close(self) -> None:
+        """Leave the pool and close the connections."""
+        tasks = [*self._pauses, *([self._heartbeat] if self._heartbeat else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._redis.aclose()
+
+    # -- Redis ---------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        """Stay in the pool while no token is needed, and rejoin it when Redis replies again."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            async with self._lock:
+                if self._is_alone and not await self._reply_to(self._redis.ping()):
+                    continue
+                if _time() - self._pool.updated_at >= _HEARTBEAT_S:
+                    await self._request(0, is_bulk=False)
+
+    async def _request(self, count: int, *, is_bulk: bool) -> bool:
+        """Request tokens, and return whether any came; the lock is held."""
+        requested_at = _time()
+        script = self._lease_script(keys=self._keys(), args=self._lease_args(count, is_bulk))
+        reply = await self._reply_to(script)
+        if reply is None:
+            self._leave_pool()
+            return False
+        return self._apply(requested_at, reply, is_bulk=is_bulk)
+
+    async def _reply_to(self, command: Awaitable[Any]) -> Any:
+        """Return Redis's reply, None where none comes in time."""
+        try:
+            # The client's timeouts bound each read; this one bounds the whole command.
+            async with asyncio.timeout(_TIMEOUT_S):
+                return await command
+        except (RedisError, OSError, TimeoutError):
+            return None
+
+    def _keys(self) -> list[str]:
+        return [f"{{{self._key}}}:limit", f"{{{self._key}}}:members"]
+
+    def _lease_args(self, count: int, is_bulk: bool) -> list[Any]:
+        spans_s = (self._bulk.interval_s, self._bulk.tolerance_s, MEMBER_TTL_S, _AHEAD_S)
+        return [
+            *(self._member, *self._settings, count, int(is_bulk)),
+            *(int(span_s * _MICRO) for span_s in (*spans_s, _NEW_POOL_S)),
+        ]
+
+    def _apply(self, requested_at: float, reply: list[Any], *, is_bulk: bool) -> bool:
+        now = _time()
+        wait, rate, factor, paused, offsets = reply
+        self._pool.update(
+            now, float(rate), float(factor), int(wait) / _MICRO, int(paused) / _MICRO, is_bulk
+        )
+        if self._is_alone:
+            self._is_alone = False
+            self._observer.count("upstream.limiter", 1, state="shared")
+        for offset in offsets:
+            self._leases.add(requested_at, now, int(offset) / _MICRO)
+        return bool(offsets)
+
+    def _leave_pool(self) -> None:
+        """Use the own share, but not before Redis has removed this process from the pool.
+
+        Redis may have received a request that got no reply, so each one starts the wait anew.
+        """
+        self._leases.clear()
+        self._alone_from = _time() + MEMBER_TTL_S + _AHEAD_S
+        if not self._is_alone:
+            self._is_alone = True
+            self._observer.count("upstream.limiter", 1, state="alone")
+
+    async def _share_pause(self, duration_s: float) -> None:
+        script = self._pause_script(keys=self._keys(), args=[int(duration_s * _MICRO)])
+        if await self._reply_to(script) is None:
+            # This process pauses anyway; the others will get a 429 of their own.
+            self._observer.count("upstream.limiter", 1, state="pause_not_shared")
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

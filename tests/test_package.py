@@ -1,12 +1,10 @@
-"""The package as users meet it: public names, the README's examples, the shipped titles."""
+"""The package as users meet it: public names, errors, the shipped titles."""
 
 from __future__ import annotations
 
 import builtins
 import importlib
 import inspect
-import json
-import os
 import pkgutil
 import re
 import subprocess
@@ -18,8 +16,6 @@ import pytest
 import tv5core
 from tv5core import errors
 from tv5core.data import demo_titles
-
-README = Path(__file__).parents[1] / "README.md"
 
 
 def _modules() -> list[str]:
@@ -60,64 +56,6 @@ def test_errors_are_drawn_as_they_are() -> None:
 
 def test_every_error_is_public() -> None:
     assert set(errors.__all__) <= set(tv5core.__all__)
-
-
-def _examples() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-
-
-EXAMPLES = dict(zip(("catalog", "index", "upstream", "cache"), _examples(), strict=True))
-ROOT = Path(__file__).parents[1]
-
-# What calls the examples that are functions, and what is to be seen then.
-SERVED = """
-from tv5core.data import demo_titles
-
-import asyncio
-with Catalog.open("films") as catalog:
-    catalog.add(demo_titles())
-    asyncio.run(serve(catalog))
-"""
-FETCHED = """
-import asyncio
-print(asyncio.run(film()).decode())
-"""
-
-
-def _run(code: str, folder: Path, **environment: str) -> str:
-    command = [sys.executable, "-c", code]
-    env = {**os.environ, **environment}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_catalogs_example_runs(tmp_path: Path) -> None:
-    assert "Jaws (1975)" in _run(EXAMPLES["catalog"], tmp_path)
-    lines = [line for line in EXAMPLES["catalog"].splitlines() if line.strip()]
-    assert len(lines) <= 10, "ten lines, as promised"
-
-
-def test_the_indexs_example_runs(tmp_path: Path) -> None:
-    _run(EXAMPLES["index"], tmp_path)
-
-
-def test_the_caches_example_runs(tmp_path: Path) -> None:
-    assert "title='Jaws'" in _run(EXAMPLES["cache"] + SERVED, tmp_path)
-
-
-def test_the_fetchers_example_runs(tmp_path: Path) -> None:
-    code = f"import sys; sys.path.append({str(ROOT)!r})\n"
-    code += "from tests.upstream.standin.serve import main; main()"
-    command = [sys.executable, "-c", code, "--bearer", "secret"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = json.loads(server.stdout.readline())["url"]
-            keys = {"TV5_TMDB_URL": f"{url}/3", "TMDB_BEARER_TOKEN": "secret"}
-            assert "The Matrix" in _run(EXAMPLES["upstream"] + FETCHED, tmp_path, **keys)
-        finally:
-            server.terminate()
 
 
 def test_shipped_titles_are_whole() -> None:
@@ -176,6 +114,13 @@ def test_only_what_is_used_is_imported(code: str, loaded: set[str], tmp_path: Pa
             catalog.add(demo_titles())
     tell = f"\nimport sys; print('loaded', *({HEAVY!r} & sys.modules.keys()))"
     assert set(_run(code + tell, tmp_path).split()) - {"loaded"} == loaded
+
+
+def _run(code: str, folder: Path) -> str:
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_every_public_name_can_be_imported_and_listed() -> None:

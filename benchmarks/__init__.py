@@ -1,1 +1,26 @@
-"""Measurements of tv5core; run from a checkout with ``pip install '.[bench]'``."""
+"""Measurements of tv5core and of other libraries.
+
+Run from a checkout with ``pip install '.[bench]'``.
+
+``python -m benchmarks --help`` lists the commands; ``benchmarks/README.md`` holds the results and
+``benchmarks/NOTES.md`` what was tried. Packages, in the order to read them; each imports only those
+above it:
+
+=============  ====================================================================================
+``progress``   Progress lines on the standard error.
+``results``    The records that a run writes and a report reads.
+``machine``    Cores, memory and disk of this machine.
+``files``      Readers of vector files: ``.npy``, ``.fvecs``, ``.bvecs``, HDF5.
+``data``       Vectors, queries, their true neighbours, filters and titles.
+``peers``      One class a library, tv5core among them, behind one interface.
+``process``    The process that a peer is built and searched in, and the client that talks to it.
+``catalog``    ``Catalog.search``, and a catalogue under churn.
+``measure``    What is measured of a peer, and a run over all peers.
+``profiling``  One search, stage by stage.
+``report``     Tables, plots, losses and targets of runs.
+``cache``      The memory tier against other caches, and traffic through a cached catalogue.
+``upstream``   Rate limits, fetching and synchronisation against a stand-in.
+``commands``   One module a command: its arguments, and what it prints.
+``suites``     pytest-benchmark suites, compared by ``python -m benchmarks compare``.
+=============  ====================================================================================
+"""

@@ -14,13 +14,19 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
-    "run": ("benchmarks.run", "build, search and weigh peers"),
-    "report": ("benchmarks.report", "write tables and plots of runs"),
-    "profile": ("benchmarks.profile", "time the stages of one search"),
-    "compare": ("benchmarks.compare", "compare two files of pytest-benchmark"),
-    "data": ("benchmarks.data", "prepare vectors and tell how hard they are"),
-    "peers": ("benchmarks.list_peers", "list peers, their versions, and which are not installed"),
+    "run": "build, search and weigh peers",
+    "report": "write tables and plots of runs",
+    "profile": "time the stages of one search",
+    "compare": "compare two files of pytest-benchmark",
+    "data": "prepare vectors and describe how hard they are",
+    "peers": "list peers, their versions, and which are not installed",
+    "churn": "replace and delete titles, and check what piles up",
+    "cache-memory": "the memory tier against other caches",
+    "cache-mix": "a service's traffic through a cached catalogue",
+    "upstream": "what the limiter and the fetcher promise, against a stand-in",
+    "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",
 }
+"""Each is a module of :mod:`benchmarks.commands`, named with underscores."""
 
 
 def main(arguments: list[str]) -> int:
@@ -28,13 +34,13 @@ def main(arguments: list[str]) -> int:
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
         print(f"{__doc__}\ncommands:")
-        for command, (_, help_) in COMMANDS.items():
-            print(f"  {command:<9} {help_}")
+        for command, help_ in COMMANDS.items():
+            print(f"  {command:<14} {help_}")
         return 0 if arguments else 2
     if name not in COMMANDS:
         print(f"error: expected one of {', '.join(COMMANDS)}, got {name!r}", file=sys.stderr)
         return 2
-    module = import_module(COMMANDS[name][0])
+    module = import_module(f"benchmarks.commands.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks {name}",
         description=module.__doc__,

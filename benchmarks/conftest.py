@@ -21,7 +21,7 @@ import pytest
 # Last, so that an installed tv5core goes before the checkout's: it is `benchmarks` that is wanted.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.generator import TitleLike
+from benchmarks.data.generator import TitleLike
 from tv5core import kernels
 from tv5core.vectors import VectorIndex
 from tv5core.vectors.graph import SealedGraph

@@ -1,5 +1,8 @@
 """Files of vectors behind one small interface: so many rows, so wide, take these.
 
+``rows`` is the interface; ``npy``, ``vecs`` (``.fvecs``, ``.bvecs``) and ``hdf5`` read one format
+each.
+
 Opening a file checks its form. Nothing is unpickled.
 """
 

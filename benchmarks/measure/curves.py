@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.client import Client
 from benchmarks.peers.base import Setting
+from benchmarks.process.client import Client
 from benchmarks.results import Curve, Point
 
 __all__ = ["Mode", "cheapest", "front", "measure_curve", "survey", "worth_timing"]

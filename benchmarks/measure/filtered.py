@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from benchmarks.peers.base import Mask, Setting
+from benchmarks.data.filters import SELECTIVITIES
+from benchmarks.peers.base import Setting
+from benchmarks.process.client import Client
 from benchmarks.results import Filtered
 
-if TYPE_CHECKING:
-    from benchmarks.client import Client
+__all__ = ["measure_filtered"]
 
-__all__ = ["SELECTIVITIES", "mask", "measure_filtered"]
-
-SELECTIVITIES = (0.001, 0.01, 0.1, 0.5, 1.0)
-_FEWEST = 10
 _MAX_S = 5.0
-
-
-def mask(rows: int, selectivity: float, seed: int) -> Mask:
-    """Draw which rows are allowed: that share of them, and at least ten."""
-    rng = np.random.default_rng((seed, int(selectivity * 1_000_000)))
-    allowed = np.zeros(rows, bool)
-    count = min(rows, max(_FEWEST, round(rows * selectivity)))
-    allowed[rng.permutation(rows)[:count]] = True
-    return allowed
 
 
 def measure_filtered(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.client import Client
 from benchmarks.peers.base import Setting
+from benchmarks.process.client import Client
 from benchmarks.results import Memory, Opening
 
 __all__ = ["cached_share", "drop_cached", "measure_opening"]

@@ -10,11 +10,9 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import indexes
-from benchmarks.client import Client, WorkerError
-from benchmarks.datasets import Dataset
-from benchmarks.indexes import Index
-from benchmarks.limits import InsufficientError, require_memory
+from benchmarks.data.datasets import Dataset
+from benchmarks.machine.limits import InsufficientError, require_memory
+from benchmarks.measure import indexes
 from benchmarks.measure.curves import (
     Mode,
     as_calls,
@@ -25,8 +23,10 @@ from benchmarks.measure.curves import (
     worth_timing,
 )
 from benchmarks.measure.filtered import measure_filtered
+from benchmarks.measure.indexes import Index
 from benchmarks.measure.opening import measure_opening
 from benchmarks.peers.base import Peer, Setting, Shape
+from benchmarks.process.client import Client, WorkerError
 from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult, Point
 
 __all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]

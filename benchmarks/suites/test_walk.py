@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from benchmarks.data.truth import exact
 from benchmarks.suites.same import assert_same
-from benchmarks.truth import exact
 from tv5core.vectors import VectorIndex, recall_at_k
 from tv5core.vectors.entry_points import probes_of
 from tv5core.vectors.graph import SealedGraph

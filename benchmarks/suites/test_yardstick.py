@@ -1,7 +1,7 @@
 """Work that is none of tv5core's: what changes in it between two runs is the machine.
 
-:mod:`benchmarks.compare` takes the largest change among these for noise that every benchmark of
-the two runs has.
+``python -m benchmarks compare`` takes the largest change among these for noise that every
+benchmark of the two runs has.
 """
 
 from __future__ import annotations

@@ -1,0 +1,11 @@
+"""The commands of ``python -m benchmarks``, one module each.
+
+A module has ``add_arguments(parser)`` and ``main(options) -> exit status``; its docstring is the
+command's help. Results go to the standard output, progress to the standard error. ``--json`` prints
+JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resume`` read it.
+
+- ``run``: build, search and weigh peers; ``report``: tables and plots of runs.
+- ``data``, ``peers``: prepare vectors; list the libraries.
+- ``profile``: one search stage by stage; ``compare``: two pytest-benchmark files.
+- ``churn``, ``cache_memory``, ``cache_mix``, ``upstream``, ``upstream_sync``: one subject each.
+"""

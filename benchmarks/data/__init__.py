@@ -1,0 +1,10 @@
+"""Vectors to measure with and what is known about them.
+
+- ``generator``: embeddings like those of titles, in blocks, at any size.
+- ``from_file``: vectors of your own, checked, with queries held out of them.
+- ``datasets``: a folder that holds rows and queries of either kind, prepared once and mapped.
+- ``truth``: exact neighbours, and how hard queries are.
+- ``filters``: masks of the rows that a filtered search may return.
+- ``titles``: made-up titles with about 5 KB of metadata.
+- ``options``: the command-line options that choose all this.
+"""

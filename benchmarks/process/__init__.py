@@ -1,0 +1,7 @@
+"""One peer in a process of its own, so that its memory and threads are its alone.
+
+- ``client``: starts the process and asks it, with timeouts.
+- ``worker``: the process: builds, opens and searches; JSON lines in, JSON lines out.
+- ``timing``: batches and single calls on one thread or more; recall.
+- ``adding``: rows are added on one thread while another searches.
+"""

@@ -1,0 +1,8 @@
+"""Where the time of one search goes.
+
+- ``profiler``: all stages of one index, or one stage again and again.
+- ``stages``: each stage through the kernel that a search calls.
+- ``full_precision``: the same searches by a float32 graph and a float32 scan.
+- ``hnswlib_walk``: how many vectors hnswlib compares, by walking its saved links.
+- ``table``: the profile for people, and as JSON.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import tv5core
 
 CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
@@ -125,6 +128,27 @@ def test_commands_exist(page: Path) -> None:
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_paths_exist(page: Path) -> None:
+    named = re.findall(
+        r"`((?:tv5core|tests|benchmarks|ext|bindings|\.ci)/[^` {*]*)`", page.read_text("utf-8")
+    )
+    roots = {"tv5core": Path(tv5core.__file__).parents[1]}
+    missing = [n for n in named if not (roots.get(n.split("/")[0], CHECKOUT) / n).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_dotted_names_exist(page: Path) -> None:
+    missing = []
+    for name in re.findall(r"`(tv5core(?:\.\w+)+)", page.read_text("utf-8")):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            missing.append(name)
     assert not missing
 
 

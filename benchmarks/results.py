@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 __all__ = [
+    "RECALLS",
     "AddWhileSearching",
     "Build",
     "Curve",
@@ -21,6 +22,7 @@ __all__ = [
     "Machine",
     "Memory",
     "Opening",
+    "Paired",
     "PeerResult",
     "Point",
     "QuerySet",
@@ -29,7 +31,12 @@ __all__ = [
     "write",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = (1, 2)
+"""Schema 1 has no paired rounds, so a report of it has no ratios."""
+
+RECALLS = (0.90, 0.95, 0.99)
+"""At which speeds are compared."""
 
 
 class QuerySet(msgspec.Struct, frozen=True):
@@ -106,19 +113,34 @@ class Point(msgspec.Struct, frozen=True):
     rounds: list[float]
 
 
-class Curve(msgspec.Struct, frozen=True):
-    """Recall against speed. ``batch`` is queries a call; ``reference`` ran in turns with it.
+class Paired(msgspec.Struct, frozen=True):
+    """Rounds in which the reference peer and this one took turns, both at one recall.
 
-    ``reference_qps`` are the speeds, round by round, at which the reference peer ran its own
-    yardstick setting right beside each round of this curve: they tell a drifting machine.
+    Attributes
+    ----------
+    reference
+        Name of the peer that this one took turns with.
+    recall
+        At which both speeds are given, interpolated where it lies between two settings.
+    reference_qps, qps
+        Queries a second, a figure a round: the two of one round belong together.
     """
+
+    reference: str
+    recall: float
+    reference_qps: list[float]
+    qps: list[float]
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """Recall against speed; ``batch`` is queries a call, ``paired`` has one entry a recall."""
 
     queries: str
     k: int
     batch: int
     threads: int
     points: list[Point]
-    reference_qps: list[float] = []
+    paired: list[Paired] = []
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -212,11 +234,17 @@ def write(run: Run, path: Path) -> None:
 
 
 def read(path: Path) -> Run:
-    """Read a run; ValueError says what is wrong with the file."""
+    """Read a run.
+
+    Raises
+    ------
+    ValueError
+        The file cannot be read, is no run, or is of a newer schema.
+    """
     try:
         run = msgspec.json.decode(path.read_bytes(), type=Run)
     except (OSError, msgspec.DecodeError) as error:
         raise ValueError(f"expected the JSON of a benchmark run in {path}: {error}") from error
-    if run.schema != SCHEMA:
+    if run.schema not in _READABLE:
         raise ValueError(f"expected schema {SCHEMA} in {path}, got {run.schema}")
     return run

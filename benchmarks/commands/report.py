@@ -3,7 +3,7 @@
 ::
 
     python -m benchmarks report 100k.json 1m.json                    # benchmark-report/report.md
-    python -m benchmarks report 100k.json --output docs/speed --readme README.md
+    python -m benchmarks report 100k.json 1m.json --readme           # the pages of this checkout
 
 Nothing is left out that a run measured: what loses is listed first, an index that never gets to
 the target recall is shown at its best, and those that could not run are named with the reason.
@@ -40,7 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where report.md and the plots go (default: %(default)s)",
     )
-    parser.add_argument("--readme", type=Path, help="replace the tables between its markers")
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="CHECKOUT",
+        help="replace the tables in its README.md and benchmarks/README.md (default: here)",
+    )
     parser.add_argument("--json", action="store_true", help="print targets and losses as JSON")
 
 
@@ -49,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         runs = [read(path) for path in options.runs]
         if options.readme:
-            readme.update(options.readme, runs)
+            readme.update_all(options.readme, runs)
         page = write(runs, options.output)
     except (ValueError, OSError) as error:
         print(f"benchmarks report: {error}", file=sys.stderr)

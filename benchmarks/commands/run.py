@@ -7,6 +7,9 @@
     python -m benchmarks run --size 1m --build-only
     python -m benchmarks run --vectors titles.npy --queries texts.npy --quick
 
+The first peer measured, tv5core-int8 where it takes part, stays open and takes turns with each
+other peer, both at the same recall; ratios of speeds come from those rounds alone.
+
 Indexes are kept under ``--work`` and found again by what they were built from. The JSON is written
 after every peer; with ``--resume`` a later run measures only what is missing in it.
 """
@@ -45,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write results here, after every peer")
     parser.add_argument("--resume", action="store_true", help="keep what --json holds already")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="timed rounds, of which the best counts"
+        "--rounds", type=int, default=3, help="timed rounds of a curve, of which the best counts"
+    )
+    parser.add_argument(
+        "--turns", type=int, default=5, help="rounds in turns with tv5core-int8, for the ratio"
     )
     parser.add_argument(
         "--work", type=Path, help="folder of built indexes; in the cache by default"
@@ -91,6 +97,8 @@ def _names(told: str) -> list[str]:
 def _check(options: argparse.Namespace) -> None:
     if options.rounds < 1:
         raise ValueError(f"expected --rounds of at least 1, got {options.rounds}")
+    if options.turns < 1:
+        raise ValueError(f"expected --turns of at least 1, got {options.turns}")
     if options.resume and options.json is None:
         raise ValueError("expected --json FILE with --resume, got none")
     if options.json and not options.json.absolute().parent.is_dir():
@@ -103,6 +111,7 @@ def _plan(options: argparse.Namespace, dataset: Dataset, progress: Progress) -> 
         work=(options.work or options.cache / "indexes").absolute(),
         cores=processor.cores(),
         rounds=1 if options.quick else options.rounds,
+        turns=1 if options.quick else options.turns,
         seed=options.seed,
         target=_TARGET,
         rebuild=options.rebuild,

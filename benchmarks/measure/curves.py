@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.peers.base import Setting
 from benchmarks.process.client import Client
 from benchmarks.results import Curve, Point
 
-__all__ = ["Mode", "cheapest", "front", "measure_curve", "survey", "worth_timing"]
+__all__ = ["Mode", "cheapest", "front", "measure_curve", "speed", "survey", "worth_timing"]
 
 ENOUGH = 0.995
 _NEAR = 0.9  # of the front's speed
 _FLAT = 0.0005  # recall that two steps up a ladder must gain
 _FEWEST_RECALL = 0.5  # below it nobody would search, once something better is there
 _MAX_S = 15.0
-
-Reference = Callable[[], float] | None
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Mode:
     min_s: float = 0.3
     """How long to ask at least, in a timed round."""
 
-    def told(self) -> str:
-        """Say it for people."""
+    def described(self) -> str:
+        """Return it in words."""
         calls = "single calls" if self.batch == 1 else "batches"
         return f"recall@{self.k} of {self.queries} queries, {calls}, {len(self.cores)} thread(s)"
 
@@ -43,11 +40,10 @@ def measure_curve(
     mode: Mode,
     points: list[Point],
     rounds: int,
-    reference: Reference,
     target: float,
     most: int = 16,
 ) -> Curve:
-    """Time the best of some surveyed points, round after round, and the reference after each.
+    """Time the best of some surveyed points, round after round.
 
     At most ``most`` points on or near the front are timed, those around the target recall before
     others; the rest keep their survey as their only round. Points without one are all timed.
@@ -56,14 +52,11 @@ def measure_curve(
     chosen = worth_timing(points, target, most) if known else points
     near = {_key(point.setting) for point in chosen}
     timed: dict[str, list[float]] = {key: [] for key in near}
-    beside: list[float] = []
     for _ in range(rounds):
         for point in points:
             if _key(point.setting) in near:
-                told = _speed(client, mode, point.setting, mode.min_s)
+                told = speed(client, mode, point.setting, mode.min_s)
                 timed[_key(point.setting)].append(told["qps"])
-        if reference is not None:
-            beside.append(reference())
     return Curve(
         queries=mode.queries,
         k=mode.k,
@@ -72,7 +65,6 @@ def measure_curve(
         points=[
             _retimed(point, timed.get(_key(point.setting)) or point.rounds) for point in points
         ],
-        reference_qps=beside,
     )
 
 
@@ -82,7 +74,7 @@ def survey(client: Client, mode: Mode, ladders: list[list[Setting]]) -> list[Poi
     for ladder in ladders:
         recalls: list[float] = []
         for setting in ladder:
-            told = _speed(client, mode, setting, 0.0)
+            told = speed(client, mode, setting, 0.0)
             points.append(Point(setting, told["recall"], told["qps"], [told["qps"]]))
             recalls.append(told["recall"])
             flat = len(recalls) > 2 and recalls[-1] - recalls[-3] < _FLAT
@@ -140,7 +132,8 @@ def _retimed(point: Point, rounds: list[float]) -> Point:
     return Point(point.setting, point.recall, max(rounds), rounds)
 
 
-def _speed(client: Client, mode: Mode, setting: Setting, min_s: float) -> dict[str, float]:
+def speed(client: Client, mode: Mode, setting: Setting, min_s: float) -> dict[str, float]:
+    """Search with one setting for a while; return "qps" and, of batches, "recall"."""
     told: dict[str, float] = client.ask(
         "speed",
         queries=mode.queries,

@@ -25,15 +25,16 @@ from benchmarks.measure.curves import (
 from benchmarks.measure.filtered import measure_filtered
 from benchmarks.measure.indexes import Index
 from benchmarks.measure.opening import measure_opening
+from benchmarks.measure.paired import Reference, measure_paired
 from benchmarks.peers.base import Peer, Setting, Shape
 from benchmarks.process.client import Client, WorkerError
-from benchmarks.results import AddWhileSearching, Curve, Latency, PeerResult, Point
+from benchmarks.results import RECALLS, AddWhileSearching, Curve, Latency, PeerResult, Point
 
-__all__ = ["Plan", "Reference", "absent", "measure_peer", "shape_of"]
+__all__ = ["Plan", "absent", "measure_peer", "serving", "shape_of"]
 
 Progress = Callable[[str], None]
 _LATENCY_S = 60.0
-_SLOW_S, _FEW = 4.0, 4
+_SLOW_S, _FEW, _FEW_TURNS = 4.0, 4, 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Plan:
     work: Path
     cores: list[int]
     rounds: int
+    turns: int
     seed: int
     target: float
     rebuild: bool
@@ -64,23 +66,6 @@ class Plan:
     def calls(self) -> int:
         """Single calls to time."""
         return 300 if self.quick else 3_000
-
-
-class Reference:
-    """The peer that runs beside others: open all the time, asked in turns at its yardstick."""
-
-    def __init__(self, plan: Plan, index: Index, setting: Setting) -> None:
-        self._client = _start(plan, index)
-        self._client.ask("open")
-        self._speed = _yardstick(plan, self._client, setting)
-
-    def __call__(self) -> float:
-        """Search all title queries for a moment; return queries a second."""
-        return self._speed()
-
-    def close(self) -> None:
-        """Let it end."""
-        self._client.close()
 
 
 @dataclass
@@ -111,7 +96,7 @@ def absent(peer: Peer, reason: str, status: str = "not installed") -> PeerResult
 def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerResult:
     """Build and measure; what goes wrong becomes the result's reason.
 
-    Without a reference the peer runs its own yardstick beside its rounds: it may become one.
+    The peer takes turns with the reference, where there is one.
     """
     findings = _Findings(notes=list(peer.remarks))
     try:
@@ -147,7 +132,7 @@ def _note_index(findings: _Findings, index: Index) -> None:
 def _measure(
     peer: Peer, plan: Plan, index: Index, reference: Reference | None, findings: _Findings
 ) -> None:
-    with _start(plan, index) as client:
+    with serving(plan, index) as client:
         client.ask("open")
         _curves(peer, plan, client, reference, findings)
         plan.progress(f"{peer.name}: latency of single calls")
@@ -156,7 +141,7 @@ def _measure(
             _filtered(peer, plan, client, findings)
     setting = cheapest(findings.curves[0].points, plan.target).setting
     plan.progress(f"{peer.name}: opening and memory")
-    opening, memory, notes = measure_opening(lambda: _start(plan, index), index.files, setting)
+    opening, memory, notes = measure_opening(lambda: serving(plan, index), index.files, setting)
     findings.other |= {"opening": opening, "memory": memory}
     findings.notes += notes
     if peer.adds and not plan.quick:
@@ -166,25 +151,18 @@ def _measure(
 def _curves(
     peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
 ) -> None:
-    beside: Callable[[], float] | None = reference
     step = 2 if plan.quick else 1
     for mode in _surveyed(plan):
-        plan.progress(f"{peer.name}: {mode.told()}")
+        plan.progress(f"{peer.name}: {mode.described()}")
         points = survey(client, mode, [some[::step] for some in peer.settings(mode.k)])
-        beside = beside or _yardstick(plan, client, cheapest(points, plan.target).setting)
         most = _most(plan, points, 10 if findings.curves else 16)
-        findings.curves.append(
-            measure_curve(client, mode, points, plan.rounds, beside, plan.target, most)
-        )
-    _repeat(peer, plan, client, beside, findings)
+        curve = measure_curve(client, mode, points, plan.rounds, plan.target, most)
+        findings.curves.append(_paired(plan, client, mode, curve, reference))
+    _repeat(peer, plan, client, reference, findings)
 
 
 def _repeat(
-    peer: Peer,
-    plan: Plan,
-    client: Client,
-    beside: Callable[[], float] | None,
-    findings: _Findings,
+    peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
 ) -> None:
     known = findings.curves[0].points
     edge = front(known)
@@ -192,35 +170,32 @@ def _repeat(
     some = edge if len(edge) >= _FEW else known
     headline = as_calls(worth_timing(some, plan.target, most=_most(plan, known, 8)))
     for mode in _repeated(plan, findings):
-        plan.progress(f"{peer.name}: {mode.told()}")
-        findings.curves.append(
-            measure_curve(client, mode, headline, plan.rounds, beside, plan.target)
-        )
+        plan.progress(f"{peer.name}: {mode.described()}")
+        curve = measure_curve(client, mode, headline, plan.rounds, plan.target)
+        findings.curves.append(_paired(plan, client, mode, curve, reference))
 
 
-def _yardstick(plan: Plan, client: Client, setting: Setting) -> Callable[[], float]:
-    """Return a function that searches all title queries for a moment and tells the speed."""
-
-    def speed() -> float:
-        qps: float = client.ask(
-            "speed",
-            queries="title",
-            k=10,
-            batch=True,
-            setting=setting,
-            cores=plan.one,
-            min_s=plan.min_s,
-            max_s=5.0,
-        )["qps"]
-        return qps
-
-    return speed
+def _paired(
+    plan: Plan, client: Client, mode: Mode, curve: Curve, reference: Reference | None
+) -> Curve:
+    """Add the rounds in turns with the reference, at each recall that both reach."""
+    if reference is None:
+        return curve
+    plain = mode.k == 10 and mode.batch > 1 and len(mode.cores) == 1
+    slow = _is_slow(plan, curve.points)
+    recalls = RECALLS if plain and not slow and not plan.quick else (plan.target,)
+    turns = min(plan.turns, _FEW_TURNS) if slow else plan.turns
+    found = [measure_paired(client, reference, mode, curve, each, turns) for each in recalls]
+    return msgspec.structs.replace(curve, paired=[one for one in found if one is not None])
 
 
 def _most(plan: Plan, points: list[Point], most: int) -> int:
     """Return how many settings to time: few where asking all queries takes seconds."""
-    pass_s = len(plan.dataset.queries["title"]) / cheapest(points, plan.target).qps
-    return min(most, _FEW) if pass_s > _SLOW_S else most
+    return min(most, _FEW) if _is_slow(plan, points) else most
+
+
+def _is_slow(plan: Plan, points: list[Point]) -> bool:
+    return len(plan.dataset.queries["title"]) / cheapest(points, plan.target).qps > _SLOW_S
 
 
 def _surveyed(plan: Plan) -> list[Mode]:
@@ -300,7 +275,7 @@ def _for_filters(points: list[Point], widest: list[Setting], target: float) -> l
 def _adding(peer: Peer, plan: Plan, index: Index, setting: Setting, findings: _Findings) -> None:
     plan.progress(f"{peer.name}: adding while searching")
     try:
-        with _start(plan, index) as client:
+        with serving(plan, index) as client:
             told = client.ask("adding", setting=setting, cores=plan.cores[:2], seed=plan.seed)
         findings.other["adding"] = msgspec.convert(told, AddWhileSearching)
     except WorkerError as error:
@@ -323,7 +298,8 @@ def _result(peer: Peer, findings: _Findings, status: str, reason: str | None) ->
     )
 
 
-def _start(plan: Plan, index: Index) -> Client:
+def serving(plan: Plan, index: Index) -> Client:
+    """Start a process that serves an index."""
     return Client(
         index.sidecar.peer,
         plan.dataset.folder,

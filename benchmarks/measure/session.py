@@ -15,8 +15,8 @@ from benchmarks.data.filters import SELECTIVITIES, mask
 from benchmarks.machine import processor
 from benchmarks.machine.limits import InsufficientError, require_disk
 from benchmarks.measure import indexes
-from benchmarks.measure.curves import cheapest
-from benchmarks.measure.peer import Plan, Reference, absent, measure_peer
+from benchmarks.measure.paired import Reference
+from benchmarks.measure.peer import Plan, absent, measure_peer, serving
 from benchmarks.peers import registry
 from benchmarks.peers.base import Peer
 from benchmarks.process.client import WorkerError
@@ -79,10 +79,8 @@ class Session:
                 continue
             index = indexes.find(peer, self._plan.dataset, self._plan.work)
             if index is not None:
-                curve = measured[peer.name].curves[0]
-                setting = cheapest(curve.points, self._plan.target).setting
                 try:
-                    return Reference(self._plan, index, setting)
+                    return Reference(serving(self._plan, index), measured[peer.name])
                 except WorkerError as error:
                     self._plan.progress(f"{peer.name} is no reference: {error}")
         return None
@@ -106,7 +104,9 @@ class Session:
 
 
 def require_same_data(kept: Run | None, dataset: Dataset) -> None:
-    """Refuse to resume a run over other data."""
+    """Refuse to resume a run over other data, or one without paired rounds."""
+    if kept is not None and kept.schema != SCHEMA:
+        raise ValueError(f"expected results of schema {SCHEMA} to resume, got {kept.schema}")
     if kept is not None and kept.data.content_hash != dataset.content_hash:
         raise ValueError(
             f"expected results of the same data to resume, got those of {kept.data.name} "

@@ -1,17 +1,25 @@
-"""Curves of recall against speed: Pareto front, speed at a recall, ratios free of drift."""
+"""Curves of recall against speed: Pareto front, speed at a recall, ratios."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.results import Curve, PeerResult, Point
 
-__all__ = ["Ratio", "Reached", "at_recall", "find_curve", "front", "ratio_at", "speed_at"]
+__all__ = [
+    "Ratio",
+    "Reached",
+    "at_recall",
+    "find_curve",
+    "front",
+    "paired_ratio",
+    "ratio_at",
+    "speed_at",
+]
 
 
 class Reached(NamedTuple):
@@ -27,12 +35,17 @@ class Reached(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """How many times as fast one curve is as another."""
+    """Two speeds in whole queries a second, as they are printed, and their quotient."""
 
-    value: float
-    """With the drift of the machine divided out, where that is known."""
-    raw: float
-    corrected: bool
+    ours: int
+    theirs: int
+    in_turns: bool
+    """Whether both come from one round in turns; else they were timed apart."""
+
+    @property
+    def value(self) -> float:
+        """How many times as fast ours is: the quotient of the two printed figures."""
+        return self.ours / self.theirs
 
 
 def front(points: Iterable[Point]) -> list[Point]:
@@ -89,11 +102,29 @@ def find_curve(
     return max(some, key=lambda curve: curve.batch) if some else None
 
 
-def ratio_at(ours: Curve | None, theirs: Curve | None, recall: float) -> Ratio | None:
-    """Divide speeds at a recall, each first divided by the yardstick that ran beside it.
+def paired_ratio(theirs: Curve | None, recall: float, reference: str) -> Ratio | None:
+    """Return both speeds of the median round in turns with the reference.
 
-    The yardstick is one setting of the reference peer, run in turns with every round of either
-    curve. Where the machine was slower for one curve, its yardstick was slower too.
+    Of all rounds it is the one whose quotient is the median, the lower one of two: both figures are
+    of one moment, and a round in which the machine stood still changes nothing.
+
+    Returns
+    -------
+    Ratio or None
+        None where the two did not take turns at this recall.
+    """
+    paired = next((p for p in theirs.paired if p.recall == recall), None) if theirs else None
+    if paired is None or paired.reference != reference or not paired.qps:
+        return None
+    rounds = [
+        Ratio(_whole(a), _whole(b), True)
+        for a, b in zip(paired.reference_qps, paired.qps, strict=True)
+    ]
+    return sorted(rounds, key=lambda ratio: ratio.value)[(len(rounds) - 1) // 2]
+
+
+def ratio_at(ours: Curve | None, theirs: Curve | None, recall: float, name: str) -> Ratio | None:
+    """Compare speeds at a recall: in turns with ``name``, or as timed apart failing that.
 
     Returns
     -------
@@ -102,11 +133,14 @@ def ratio_at(ours: Curve | None, theirs: Curve | None, recall: float) -> Ratio |
     """
     if ours is None or theirs is None:
         return None
+    paired = paired_ratio(theirs, recall, name)
+    if paired is not None:
+        return paired
     speeds = speed_at(ours.points, recall), speed_at(theirs.points, recall)
     if speeds[0] is None or speeds[1] is None:
         return None
-    raw = speeds[0] / speeds[1]
-    if ours.reference_qps and theirs.reference_qps:
-        drift = median(theirs.reference_qps) / median(ours.reference_qps)
-        return Ratio(raw * drift, raw, True)
-    return Ratio(raw, raw, False)
+    return Ratio(_whole(speeds[0]), _whole(speeds[1]), False)
+
+
+def _whole(qps: float) -> int:
+    return max(1, round(qps))

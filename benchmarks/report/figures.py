@@ -11,7 +11,6 @@ from benchmarks.results import Curve, Filtered, Latency, PeerResult, Run
 
 __all__ = [
     "OURS",
-    "RECALLS",
     "Cost",
     "Workload",
     "amount",
@@ -31,7 +30,6 @@ __all__ = [
 
 OURS = "tv5core-int8"
 """The default: what every other peer is compared with."""
-RECALLS = (0.90, 0.95, 0.99)
 
 _GRAPH_AND_CODES = frozenset({"graph", "links", "upper", "codes", "records", "lists", "vectors"})
 _ROWS = frozenset({"rescoring", "rows", "refine"})

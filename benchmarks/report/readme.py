@@ -1,6 +1,10 @@
-"""Keep README's benchmark tables: one block a size, between two markers.
+"""Keep the tables of ``README.md`` and ``benchmarks/README.md``: blocks between markers.
 
-::
+``README.md`` has one small table of all runs, ``benchmarks/README.md`` a long one a size::
+
+    <!-- benchmark summary -->
+    ...
+    <!-- end -->
 
     <!-- benchmark table: 100k -->
     ...
@@ -12,15 +16,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.report import text
-from benchmarks.report.curves import at_recall
-from benchmarks.report.figures import OURS, latency_of
-from benchmarks.report.speeds import by_speed, name_of, ratio_cell, speed_cell
+from benchmarks.report.curves import Ratio, at_recall
+from benchmarks.report.figures import OURS, find_peer, held, latency_of
+from benchmarks.report.speeds import by_speed, name_of, paired, ratio_cells, speed_cell
 from benchmarks.report.verdicts import Loss, grouped, losses
 from benchmarks.results import Curve, PeerResult, Run
 
-__all__ = ["END", "block", "marker", "replace", "update"]
+__all__ = ["END", "SUMMARY", "block", "marker", "replace", "summary", "update", "update_all"]
 
-END = "<!-- end -->"
+SUMMARY, END = "<!-- benchmark summary -->", "<!-- end -->"
 _WORST = 5
 
 
@@ -31,7 +35,7 @@ def marker(run: Run) -> str:
 
 def block(run: Run) -> str:
     """Write a run's short table and where we lose."""
-    head = ["index", "recall@10", f"QPS at {run.target_recall:.2f}", f"{OURS} is"]
+    head = ["index", "recall@10", f"{OURS} QPS, same turns", "its QPS", "ratio"]
     head += ["p50 / p99 ms", "RAM B/vector, anonymous + mapped", "build"]
     rows = [_row(run, peer, curve) for peer, curve in by_speed(run)]
     missing = [f"{p.label} ({p.status})" for p in run.peers if p.status != "measured"]
@@ -48,11 +52,55 @@ def _row(run: Run, peer: PeerResult, curve: Curve) -> list[str]:
     return [
         name_of(peer),
         text.NOTHING if found is None else text.recall(found.point.recall, found.reached),
-        speed_cell(curve, run.target_recall),
-        ratio_cell(run, peer),
+        *_speeds(run, peer, curve),
         " / ".join(map(text.milliseconds, calls)) if calls else text.NOTHING,
         " + ".join(text.per_row(b, run.data.rows) for b in held) if held else text.NOTHING,
         text.NOTHING if peer.build is None else text.seconds(peer.build.seconds),
+    ]
+
+
+def _speeds(run: Run, peer: PeerResult, curve: Curve) -> list[str]:
+    """Write the two speeds and their ratio; its own speed alone where there were no turns."""
+    ratio = paired(run, peer)
+    if ratio is not None:
+        return ratio_cells(ratio)
+    return [text.NOTHING, speed_cell(curve, run.target_recall), text.NOTHING]
+
+
+def summary(runs: list[Run]) -> str:
+    """Write the small table: of each other library its fastest index, the nearest to us first."""
+    head = ["vectors", "index", f"{OURS} QPS, same turns", "its QPS", "ratio"]
+    head += ["RAM B/vector", f"{OURS} RAM B/vector"]
+    rows = [row for run in runs for row in _summary_rows(run)]
+    goals = ", ".join(sorted({f"{run.target_recall:.2f}" for run in runs}))
+    where = ", ".join(sorted({run.machine.processor for run in runs}))
+    words = (
+        f"One thread of {where}; both at recall@10 of {goals}, in turns; "
+        "the ratio is the quotient of the two figures beside it.\n"
+    )
+    return f"{text.table(head, rows, left=2)}\n{words}"
+
+
+def _summary_rows(run: Run) -> list[list[str]]:
+    ours = find_peer(run)
+    best: dict[str, tuple[Ratio, PeerResult]] = {}
+    for peer, _ in by_speed(run):
+        ratio = paired(run, peer)
+        if ratio is None or peer.library == "tv5core":
+            continue
+        known = best.get(peer.library)
+        if known is None or ratio.value < known[0].value:
+            best[peer.library] = ratio, peer
+    n = run.data.rows
+    return [
+        [
+            f"{n:,}",
+            peer.label,
+            *ratio_cells(ratio),
+            text.per_row(held(peer), n),
+            text.per_row(held(ours) if ours else None, n),
+        ]
+        for ratio, peer in sorted(best.values(), key=lambda one: one[0].value)
     ]
 
 
@@ -87,36 +135,60 @@ def _told(group: list[Loss]) -> str:
     return f"{group[0].metric}: {theirs}; {OURS} {group[0].ours}"
 
 
-def replace(page: str, run: Run) -> str:
-    """Return the page with the run's block in place of what stood between its markers.
+def replace(page: str, start: str, content: str) -> str:
+    """Return the page with other content between a marker and the end after it.
 
     Raises
     ------
     ValueError
         The markers are not there, in this order.
     """
-    start = marker(run)
     before, found, rest = page.partition(start)
     _, ended, after = rest.partition(END)
-    if not found or not ended or "<!-- benchmark table" in rest.partition(END)[0]:
+    if not found or not ended or "<!-- benchmark" in rest.partition(END)[0]:
         raise ValueError(f"expected the lines {start!r} and {END!r} in the README, got none")
-    return f"{before}{start}\n\n{block(run)}\n{END}{after}"
+    return f"{before}{start}\n\n{content}\n{END}{after}"
 
 
-def update(path: Path, runs: list[Run]) -> None:
-    """Replace each run's block; the file changes whole or not at all.
+def update(path: Path, blocks: dict[str, str]) -> None:
+    """Replace blocks by their markers; the file changes whole or not at all.
 
     Raises
     ------
     ValueError
         The file cannot be read, or lacks markers.
     """
+    _write(path, _updated(path, blocks))
+
+
+def update_all(checkout: Path, runs: list[Run]) -> None:
+    """Replace the small table in ``README.md`` and each run's in ``benchmarks/README.md``.
+
+    Raises
+    ------
+    ValueError
+        A file cannot be read or lacks markers; neither is changed then.
+    """
+    long = checkout / "benchmarks" / "README.md"
+    pages = {
+        long: _updated(long, {marker(run): block(run) for run in runs}),
+        checkout / "README.md": _updated(checkout / "README.md", {SUMMARY: summary(runs)}),
+    }
+    for path, page in pages.items():
+        _write(path, page)
+
+
+def _updated(path: Path, blocks: dict[str, str]) -> str:
     try:
         page = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"expected a README at {path}: {error}") from error
-    for run in runs:
-        page = replace(page, run)
+    for start, content in blocks.items():
+        page = replace(page, start, content)
+    return page
+
+
+def _write(path: Path, page: str) -> None:
     partial = path.with_name(path.name + ".part")
     partial.write_text(page, "utf-8")
     partial.replace(path)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.report import text
-from benchmarks.report.curves import at_recall, find_curve, speed_at
+from benchmarks.report.curves import Ratio, at_recall, find_curve, paired_ratio, speed_at
 from benchmarks.report.figures import (
     OURS,
-    RECALLS,
     Workload,
     curve_of,
     filtered_at,
@@ -17,19 +16,19 @@ from benchmarks.report.figures import (
     workloads,
 )
 from benchmarks.report.verdicts import speed_ratio
-from benchmarks.results import Curve, Latency, PeerResult, Run
+from benchmarks.results import RECALLS, Curve, Latency, PeerResult, Run
 
-__all__ = ["by_speed", "name_of", "ratio_cell", "speed_cell", "tables"]
+__all__ = ["by_speed", "name_of", "paired", "ratio_cells", "speed_cell", "tables"]
 
 _NOTE = f"""\
-QPS are interpolated along each index's Pareto front at the recall stated; the setting is its
-fastest that gets there, with that setting's own recall. **0.930 (!)** marks an index that never
-gets there: its best recall, and its speed there; >= marks one that is above even at its cheapest
-setting, and might be faster still at less recall. A ratio above 1 means that {OURS} is faster. Both
-speeds of a ratio are first divided by the median speed of one setting of the reference index that
-ran in turns with them, so that a machine whose speed drifts favours nobody; ~ marks ratios
-without, and the next column is the ratio of the speeds as timed. Where the two differ much, the
-machine was busy with something else and the run should be made again.
+Speeds of different indexes are compared in turns: {OURS} and the other answer the same queries one
+after the other, round after round, both at the recall stated. The two QPS of a row are those of the
+median round, and the ratio is their quotient: above 1, {OURS} is faster. Other QPS are the best of
+their own rounds, interpolated along each index's Pareto front at the recall stated; as they were
+measured at other times, their quotients mean little on a machine with other work. The setting is
+the fastest that reaches the recall, with its own recall. **0.930 (!)** marks an index that never
+reaches it: its best recall, and its speed there; >= marks one that is above even at its cheapest
+setting, and might be faster at less recall.
 """
 
 
@@ -37,6 +36,7 @@ def tables(run: Run) -> list[str]:
     """Write all tables of speeds."""
     return [
         _headline(run),
+        _in_turns(run),
         _at_recalls(run),
         *(_workload(run, work) for work in workloads(run) if _special(work)),
         _threads(run),
@@ -81,35 +81,51 @@ def _plain_speed(curve: Curve, recall: float) -> str:
     return speed_cell(curve, recall) if found is not None and found.reached else text.NOTHING
 
 
-def ratio_cell(run: Run, peer: PeerResult, *, raw: bool = False) -> str:
-    """Write how many times as fast ours is, free of drift or as timed."""
-    ours = find_peer(run)
-    ratio = None if ours is None else speed_ratio(run, ours, peer)
+def ratio_cells(ratio: Ratio | None) -> list[str]:
+    """Write our speed, theirs in the same round, and the quotient of these two figures."""
     if ratio is None:
-        return text.NOTHING
-    if raw:
-        return text.factor(ratio.raw)
-    return ("" if ratio.corrected else "~") + text.factor(ratio.value)
+        return [text.NOTHING] * 3
+    return [f"{ratio.ours:,}", f"{ratio.theirs:,}", text.factor(ratio.value)]
+
+
+def paired(run: Run, peer: PeerResult) -> Ratio | None:
+    """Compare a peer with ours in turns, at the target."""
+    ours = find_peer(run)
+    return None if ours is None else speed_ratio(run, ours, peer)
 
 
 def _headline(run: Run) -> str:
     goal = run.target_recall
-    head = ["index", "setting", "recall", "QPS, batches", "QPS, one query a call"]
-    head += [f"{OURS} is", "as timed", "p50 ms", "p95 ms", "p99 ms"]
+    head = ["index", "setting", "recall", f"{OURS} QPS, same turns", "its QPS", "ratio"]
+    head += ["QPS, batches", "QPS, one query a call", "p50 ms", "p95 ms", "p99 ms"]
     rows = [
         [
             name_of(peer),
             *_setting_cells(curve, goal),
+            *ratio_cells(paired(run, peer)),
             speed_cell(find_curve(peer), goal),
             speed_cell(find_curve(peer, single=True), goal),
-            ratio_cell(run, peer),
-            ratio_cell(run, peer, raw=True),
             *_quantiles(latency_of(peer)),
         ]
         for peer, curve in by_speed(run)
     ]
     title = f"### Speed at recall@10 of {goal:.2f}, held-out titles, one thread\n\n"
     return title + _NOTE + "\n" + text.table(head, rows, left=2)
+
+
+def _in_turns(run: Run) -> str:
+    """Write every comparison in turns, search by search."""
+    rows = [
+        [work.name, f"{recall:.2f}", name_of(peer), *ratio_cells(ratio)]
+        for work in workloads(run)
+        for recall in sorted({*RECALLS, run.target_recall})
+        for peer, curve in by_speed(run, work)
+        if (ratio := paired_ratio(curve, recall, OURS)) is not None
+    ]
+    if not rows:
+        return ""
+    head = ["search", "recall", "index", f"{OURS} QPS, same turns", "its QPS", "ratio"]
+    return f"### In turns with {OURS}\n\n" + text.table(head, rows, left=3)
 
 
 def _setting_cells(curve: Curve, goal: float) -> list[str]:
@@ -181,7 +197,7 @@ def _thread_row(peer: PeerResult, single: bool, goal: float) -> list[list[str]]:
         return []
     calls = "one query a call" if single else f"{two.batch} queries a call"
     told = text.recall(recall, recall >= goal)
-    ratio = text.factor(speeds[1] / speeds[0])
+    ratio = text.factor(round(speeds[1]) / max(1, round(speeds[0])))
     return [[name_of(peer), calls, told, *map(text.count, speeds), ratio]]
 
 

@@ -94,7 +94,7 @@ def _losses(run: Run) -> str:
     told = (
         f"Every figure in which an index that reaches the recall beats it: {len(others)} to other "
         f"libraries, {len(own)} to tv5core's other settings. The worst first. "
-        "Speeds are as timed, their factors free of the machine's drift.\n\n"
+        "Where both took turns, speeds are of one round; else each is as timed.\n\n"
     )
     return title + told + "\n".join(_loss_table(some) for some in (others, own) if some)
 

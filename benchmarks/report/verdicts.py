@@ -8,10 +8,9 @@ from itertools import product
 from typing import NamedTuple
 
 from benchmarks.report import text
-from benchmarks.report.curves import Ratio, find_curve, ratio_at, speed_at
+from benchmarks.report.curves import Ratio, find_curve, paired_ratio, ratio_at, speed_at
 from benchmarks.report.figures import (
     OURS,
-    RECALLS,
     Cost,
     amount,
     costs,
@@ -25,7 +24,7 @@ from benchmarks.report.figures import (
     selectivities,
     workloads,
 )
-from benchmarks.results import Curve, Latency, PeerResult, Run
+from benchmarks.results import RECALLS, Curve, Latency, PeerResult, Run
 
 __all__ = ["Loss", "Verdict", "grouped", "losses", "speed_ratio", "targets"]
 
@@ -85,17 +84,16 @@ def _speed_losses(run: Run, ours: PeerResult, peer: PeerResult) -> Iterator[Loss
         speeds = [None if c is None else speed_at(c.points, recall) for c in curves]
         if speeds[1] is None:
             continue
-        ratio = ratio_at(*curves, recall)
+        ratio = ratio_at(*curves, recall, ours.name)
         if ratio is not None and ratio.value >= 1:
             continue
-        mine = text.NOTHING if curves[0] is None else f"{text.count(speeds[0])} QPS"
         if curves[0] is not None:
             yield Loss(
                 f"QPS at recall {recall:.2f}, {work.name}",
                 peer.name,
                 recall,
-                mine if speeds[0] is not None else f"never reaches {recall:.2f}",
-                f"{text.count(speeds[1])} QPS",
+                f"{ratio.ours:,} QPS" if ratio else f"never reaches {recall:.2f}",
+                f"{ratio.theirs if ratio else round(speeds[1]):,} QPS",
                 None if ratio is None else 1 / ratio.value,
             )
 
@@ -185,10 +183,13 @@ def targets(run: Run, name: str = OURS) -> list[Verdict]:
 
 
 def speed_ratio(run: Run, ours: PeerResult, peer: PeerResult) -> Ratio | None:
-    """Compare on one thread with held-out titles: in batches, or single calls failing that."""
+    """Compare in turns, on one thread with held-out titles: in batches, else single calls.
+
+    None where the two did not take turns: a quotient of speeds timed apart is no ratio.
+    """
     for single in (False, True):
-        mine, theirs = (find_curve(one, single=single) for one in (ours, peer))
-        ratio = ratio_at(mine, theirs, run.target_recall)
+        curve = find_curve(peer, single=single)
+        ratio = paired_ratio(curve, run.target_recall, ours.name)
         if ratio is not None:
             return ratio
     return None
@@ -197,13 +198,14 @@ def speed_ratio(run: Run, ours: PeerResult, peer: PeerResult) -> Ratio | None:
 def _against(run: Run, ours: PeerResult, library: str, times: float) -> Verdict:
     """Compare with the best peer of a library."""
     some = [peer for peer in measured(run) if peer.library.lower().startswith(library)]
-    ratios = [(r, p.name) for p in some if (r := speed_ratio(run, ours, p)) is not None]
+    found = [(r.value, p.name, r) for p in some if (r := speed_ratio(run, ours, p)) is not None]
     target = f"one thread: at least {times:g}x {library}"
-    if not ratios:
-        return Verdict(target, f"no {library} at recall {run.target_recall:.2f}", None)
-    least, peer = min(ratios)
-    timed = f", as timed {text.factor(least.raw)}" if least.corrected else ""
-    return Verdict(target, f"{text.factor(least.value)} ({peer}{timed})", least.value >= times)
+    if not found:
+        told = f"no {library} in turns with {ours.name} at recall {run.target_recall:.2f}"
+        return Verdict(target, told, None)
+    value, peer, ratio = min(found)
+    told = f"{text.factor(value)} ({peer} {ratio.theirs:,} QPS, same turns {ratio.ours:,})"
+    return Verdict(target, told, value >= times)
 
 
 def _threads(run: Run, ours: PeerResult) -> Iterator[Verdict]:

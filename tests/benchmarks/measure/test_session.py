@@ -73,7 +73,12 @@ def test_a_run_measures_peers_and_resumes(
     assert (ours.status, exact.status) == ("measured", "measured")
     assert [point.recall for point in exact.curves[0].points] == [1.0]
     assert max(point.recall for point in ours.curves[0].points) > 0.95
-    assert all(len(curve.reference_qps) == 1 for peer in written.peers for curve in peer.curves)
+    assert not any(curve.paired for curve in ours.curves)
+    pairs = [paired for curve in exact.curves for paired in curve.paired]
+    assert len(pairs) == len(exact.curves)
+    assert {paired.reference for paired in pairs} == {"tv5core-int8"}
+    assert all(len(pair.qps) == len(pair.reference_qps) == 1 for pair in pairs)
+    assert min(qps for pair in pairs for qps in (*pair.qps, *pair.reference_qps)) > 0
     assert {(curve.batch, curve.threads) for curve in ours.curves} >= {(100, 1), (1, 1)}
     assert ours.latency[0].p50_s <= ours.latency[0].p99_s
     assert len(ours.latency[0].quantiles_s) == 101
@@ -150,6 +155,7 @@ def test_a_peer_that_dies_fails_alone(
         (["--peers", "exact,nobody"], "expected --peers among"),
         (["--peers", "exact,exact"], "each once"),
         (["--rounds", "0"], "expected --rounds of at least 1, got 0"),
+        (["--turns", "0"], "expected --turns of at least 1, got 0"),
         (["--resume"], "expected --json FILE with --resume"),
         (["--json", "/no/such/folder/out.json"], "expected a folder for --json"),
     ],
@@ -174,6 +180,9 @@ def test_results_of_other_data_are_not_resumed(
     write(msgspec.structs.replace(read(out), data=other), out)
     assert command(arguments(vectors, cache, "--json", str(out), "--resume")) == 2
     assert "expected results of the same data to resume" in capsys.readouterr().err
+    write(msgspec.structs.replace(read(out), schema=1), out)
+    assert command(arguments(vectors, cache, "--json", str(out), "--resume")) == 2
+    assert "expected results of schema 2 to resume, got 1" in capsys.readouterr().err
 
 
 def test_a_disk_too_small_is_told_before_anything_is_built(

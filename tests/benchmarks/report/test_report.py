@@ -6,18 +6,19 @@ import argparse
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from benchmarks.commands import report
 from benchmarks.report import plots, readme
-from benchmarks.report.curves import at_recall, find_curve, front, ratio_at, speed_at
+from benchmarks.report.curves import at_recall, find_curve, front, paired_ratio, ratio_at, speed_at
 from benchmarks.report.figures import find_peer, measured, memory_split
 from benchmarks.report.tables import run_section
-from benchmarks.report.text import size_name
+from benchmarks.report.text import factor, size_name
 from benchmarks.report.verdicts import losses, targets
-from benchmarks.results import Curve, Memory, PeerResult, Point, Run, read, write
+from benchmarks.results import Curve, Memory, Paired, PeerResult, Point, Run, read, write
 
 _spec = importlib.util.spec_from_file_location(
     "benchmark_runs", Path(__file__).with_name("benchmark_runs.py")
@@ -32,8 +33,10 @@ def points(*pairs: tuple[float, float]) -> list[Point]:
     return [Point({"ef": i}, recall, qps, [qps]) for i, (recall, qps) in enumerate(pairs)]
 
 
-def curve(*pairs: tuple[float, float], reference: list[float] | None = None) -> Curve:
-    return Curve("title", 10, 100, 1, points(*pairs), reference or [])
+def curve(*pairs: tuple[float, float], turns: list[tuple[float, float]] | None = None) -> Curve:
+    ours, theirs = ([turn[side] for turn in turns or []] for side in (0, 1))
+    paired = [Paired("ours", 0.95, ours, theirs)] if turns else []
+    return Curve("title", 10, 100, 1, points(*pairs), paired)
 
 
 def changed(run: Run, name: str, **changes: object) -> Run:
@@ -79,19 +82,42 @@ def test_a_curve_that_is_always_above_is_a_lower_bound() -> None:
     assert found.qps == pytest.approx(1000)
 
 
-def test_ratios_divide_out_the_drift_of_the_machine() -> None:
-    ours, theirs = curve((0.95, 1000), reference=[10, 10]), curve((0.95, 100), reference=[5, 4, 6])
-    ratio = ratio_at(ours, theirs, 0.95)
+def test_ratios_are_those_of_the_median_round() -> None:
+    ours = curve((0.95, 1000))
+    turns = [(1000.4, 200.4), (500.0, 400.0), (900.0, 100.0)]  # 5, 1.25 and 9
+    theirs = curve((0.95, 100), turns=turns)
+    ratio = ratio_at(ours, theirs, 0.95, "ours")
+    assert ratio == (1000, 200, True)
     assert ratio is not None
-    assert ratio.corrected
-    assert ratio.value == pytest.approx(5)  # they ran while the machine was half as fast
-    assert ratio.raw == pytest.approx(10)
-    raw = ratio_at(curve((0.95, 1000)), theirs, 0.95)
-    assert raw is not None
-    assert raw.value == pytest.approx(10)
-    assert not raw.corrected
-    assert ratio_at(ours, curve((0.9, 1)), 0.95) is None
-    assert ratio_at(None, theirs, 0.95) is None
+    assert ratio.value == 5
+    two = paired_ratio(curve((0.95, 100), turns=turns[1:]), 0.95, "ours")
+    assert two == (500, 400, True)  # of two rounds the one that is worse for us
+    assert paired_ratio(theirs, 0.99, "ours") is None
+    assert paired_ratio(theirs, 0.95, "another") is None
+
+
+def test_ratios_of_speeds_timed_apart_are_marked() -> None:
+    ours, theirs = curve((0.95, 1000)), curve((0.95, 100))
+    assert ratio_at(ours, theirs, 0.95, "ours") == (1000, 100, False)
+    assert ratio_at(ours, curve((0.9, 1)), 0.95, "ours") is None
+    assert ratio_at(None, theirs, 0.95, "ours") is None
+
+
+@pytest.mark.parametrize("write_page", [run_section, readme.block, lambda r: readme.summary([r])])
+def test_every_ratio_is_the_quotient_of_the_figures_beside_it(write_page: Any) -> None:
+    checked = 0
+    for block in write_page(runs.run()).split("\n\n"):
+        rows = [line.strip("| ").split(" | ") for line in block.splitlines()]
+        at = next((i for i, name in enumerate(rows[0]) if "QPS, same turns" in name), None)
+        if at is None or not block.startswith("|"):
+            continue
+        assert rows[0][at + 1 : at + 3] == ["its QPS", "ratio"]
+        for cells in rows[2:]:
+            ours, theirs, ratio = (cell.replace(",", "") for cell in cells[at : at + 3])
+            if ratio != "-":
+                assert ratio == factor(int(ours) / int(theirs))
+                checked += 1
+    assert checked >= 6
 
 
 def test_single_calls_and_batches_are_told_apart() -> None:
@@ -150,7 +176,9 @@ def test_without_ours_there_is_nothing_to_lose() -> None:
 def test_targets_are_met_or_missed_with_the_figure() -> None:
     found = {v.target: v for v in targets(runs.run())}
     assert found["one thread: at least 7x hnswlib"].met is False
-    assert found["one thread: at least 7x hnswlib"].figure == "4.82x (hnswlib, as timed 4.82x)"
+    assert found["one thread: at least 7x hnswlib"].figure == (
+        "4.82x (hnswlib 5,200 QPS, same turns 25,064)"
+    )
     assert found["one thread: at least 2x faiss"].figure.startswith("1.48x (faiss-ivfpq")
     assert found["build: at least 10,000 vectors/s"].met is True
     assert found["graph and codes: at most 240 B/vector"].figure == "234.0 B/vector"
@@ -227,12 +255,20 @@ def test_a_peer_without_curves_is_no_trouble() -> None:
 PAGE = (
     "before\n{0}\nold\n<!-- end -->\nbetween\n<!-- benchmark table: 1m -->\n<!-- end -->\nafter\n"
 )
+SMALL = f"before\n{readme.SUMMARY}\nold\n<!-- end -->\nafter\n"
 
 
-def test_readme_keeps_all_but_its_tables(tmp_path: Path) -> None:
-    path, run = tmp_path / "README.md", runs.run()
-    path.write_text(PAGE.format(readme.marker(run)))
-    readme.update(path, [run, runs.run(1_000_000)])
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "README.md").write_text(PAGE.format(readme.marker(runs.run())))
+    (tmp_path / "README.md").write_text(SMALL)
+    return tmp_path
+
+
+def test_readmes_keep_all_but_their_tables(checkout: Path) -> None:
+    path, run = checkout / "benchmarks" / "README.md", runs.run()
+    readme.update_all(checkout, [run, runs.run(1_000_000)])
     page = path.read_text()
     assert page.startswith("before\n<!-- benchmark table: 100k -->\n\ntitle-like")
     assert page.endswith("<!-- end -->\nafter\n")
@@ -240,9 +276,27 @@ def test_readme_keeps_all_but_its_tables(tmp_path: Path) -> None:
     assert "\nbetween\n" in page
     assert "Where tv5core-int8 loses" in page
     assert page.count("| hnswlib |") == 2
-    readme.update(path, [run])
+    readme.update(path, {readme.marker(run): readme.block(run)})
     assert path.read_text() == page
-    assert [p.name for p in tmp_path.iterdir()] == ["README.md"]
+    assert [p.name for p in path.parent.iterdir()] == ["README.md"]
+
+
+def test_the_small_table_has_each_library_once_a_size(checkout: Path) -> None:
+    readme.update_all(checkout, [runs.run(), runs.run(1_000_000)])
+    page = (checkout / "README.md").read_text()
+    assert page.startswith(f"before\n{readme.SUMMARY}\n\n| vectors | index |")
+    assert page.endswith("<!-- end -->\nafter\n")
+    assert page.count("| 100,000 | usearch f16 |") == 1  # the fastest of usearch's
+    assert "usearch b1" not in page
+    assert page.count("| 1,000,000 | ") == 6
+    assert len(page.splitlines()) < 25
+
+
+def test_neither_readme_changes_where_one_lacks_markers(checkout: Path) -> None:
+    (checkout / "README.md").write_text("nothing")
+    with pytest.raises(ValueError, match="expected the lines '<!-- benchmark summary -->'"):
+        readme.update_all(checkout, [runs.run()])
+    assert "old" in (checkout / "benchmarks" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -255,10 +309,10 @@ def test_readme_keeps_all_but_its_tables(tmp_path: Path) -> None:
     ],
 )
 def test_missing_markers_are_told_and_nothing_changes(tmp_path: Path, page: str) -> None:
-    path = tmp_path / "README.md"
+    path, run = tmp_path / "README.md", runs.run()
     path.write_text(page)
     with pytest.raises(ValueError, match=r"expected the lines '<!-- benchmark table: 100k -->'"):
-        readme.update(path, [runs.run()])
+        readme.update(path, {readme.marker(run): readme.block(run)})
     assert path.read_text() == page
 
 
@@ -286,6 +340,16 @@ def test_command_writes_markdown_without_matplotlib(
     assert "matplotlib is missing" in told.err
     assert "MISSED  one thread: at least 7x hnswlib: 4.82x" in told.out
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["report.md"]
+
+
+def test_command_updates_the_pages_of_a_checkout(
+    tmp_path: Path, saved: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plots, "available", lambda: False)
+    monkeypatch.chdir(checkout)
+    assert call(saved, "--output", tmp_path / "out", "--readme") == 0
+    assert "| 100,000 | hnswlib |" in (checkout / "README.md").read_text()
+    assert "title-like" in (checkout / "benchmarks" / "README.md").read_text()
 
 
 def test_command_prints_json(
@@ -329,9 +393,24 @@ def test_a_wrong_file_is_refused(
 
 def test_another_schema_is_refused(tmp_path: Path, saved: Path) -> None:
     write(msgspec.structs.replace(runs.run(), schema=99), saved)
-    with pytest.raises(ValueError, match="expected schema 1"):
+    with pytest.raises(ValueError, match="expected schema 2"):
         read(saved)
     assert call(saved, "--output", tmp_path / "out") == 2
+
+
+def test_an_older_schema_is_read_without_ratios(tmp_path: Path) -> None:
+    old = json.loads(msgspec.json.encode(runs.run()))
+    old["schema"] = 1
+    for peer in old["peers"]:
+        for one in peer["curves"]:
+            del one["paired"]
+            one["reference_qps"] = [1000.0, 980.0]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    run = read(tmp_path / "old.json")
+    page = readme.block(run)
+    assert "| hnswlib | 0.965 | - | >= 5,200 | - |" in page
+    assert {v.met for v in targets(run) if "one thread" in v.target} == {None}
+    assert "In turns with" not in run_section(run)
 
 
 def test_a_command_is_told_without_places() -> None:

@@ -63,7 +63,7 @@ ORDER = {
         {"sync", "availability"},
     ],
     "cache": [
-        {"entry", "policy", "answer", "stats", "backoff"},
+        {"entry", "policy", "answer", "stats", "cooldown"},
         {"memory", "disk"},
         {"redis"},
         {"loading"},

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cache import crash_rounds
 from tests.cache.made import entry
-from tv5core.cache.disk.control_page import Control
+from tv5core.cache.disk.control_page import ControlPage
 from tv5core.cache.disk.environment import CONTROL_NAME, DATA_NAME
 from tv5core.cache.disk.tier import DiskTier
 
@@ -74,7 +74,7 @@ def test_a_full_disk_and_room_again(tmp_path: Path) -> None:
 def test_an_invalidation_that_cannot_be_written_empties_the_tier(tmp_path: Path) -> None:
     fill(tmp_path)
     tier = DiskTier(tmp_path, CAP)
-    environment = tier._upkeep.environment
+    environment = tier._maintenance.environment
     assert environment is not None
     assert count_found(tier) == 300
     written = environment.write
@@ -89,7 +89,7 @@ def test_an_invalidation_that_cannot_be_written_empties_the_tier(tmp_path: Path)
     assert tier.stats()["emptied"] == 1
     environment.write = written  # type: ignore[method-assign]
     # What began to load before is of another epoch.
-    tier._upkeep.quiet.succeeded()
+    tier._maintenance.cooldown.record_success()
     asyncio.run(tier.put("title", "7", entry(b"old", at=time.time()), token))
     tier.flush()
     assert asyncio.run(tier.get("title", "7")) is None
@@ -144,14 +144,14 @@ def test_a_file_open_when_the_machine_stopped_is_not_trusted(
     fill(tmp_path)
     tier = DiskTier(tmp_path, CAP)
     assert count_found(tier) == 300  # closed properly, so a new boot would not matter
-    environment = tier._upkeep.environment
+    environment = tier._maintenance.environment
     assert environment is not None
     assert environment._control is not None
-    tier._upkeep.writer.close()
+    tier._maintenance.writer.close()
     environment._close()
     environment._control.close(clean=False)  # as if the machine had stopped here
     environment._control = None
-    tier._upkeep.close()
+    tier._maintenance.close()
     monkeypatch.setattr("tv5core.cache.disk.control_page._boot", lambda: b"another boot....")
     tier = DiskTier(tmp_path, CAP)
     assert count_found(tier) == 0
@@ -166,12 +166,12 @@ def test_a_file_open_when_the_machine_stopped_is_not_trusted(
 
 def test_a_folder_that_cannot_be_used_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    tier = DiskTier(tmp_path / "file" / "cache", CAP, follow_s=0.01)
+    tier = DiskTier(tmp_path / "file" / "cache", CAP, poll_s=0.01)
     assert asyncio.run(tier.get("title", "a")) is None
     assert tier.token() is None
     asyncio.run(tier.put("title", "a", entry(b"v"), None))
     assert asyncio.run(tier.delete_kind("title")) == 0
-    assert asyncio.run(tier.take_lease("title", "a", b"me", 1.0))
+    assert asyncio.run(tier.acquire_lease("title", "a", b"me", 1.0))
     assert tier.stats()["quiet"]
     (tmp_path / "file").unlink()
     ends = time.monotonic() + 10
@@ -232,10 +232,10 @@ def test_flipped_bits_in_values_never_give_a_wrong_one(tmp_path: Path) -> None:
 
 
 def test_the_last_user_alone_says_that_the_file_is_whole(tmp_path: Path) -> None:
-    first = Control(tmp_path / CONTROL_NAME)
+    first = ControlPage(tmp_path / CONTROL_NAME)
     assert first.alone
     first.share()
-    second = Control(tmp_path / CONTROL_NAME)
+    second = ControlPage(tmp_path / CONTROL_NAME)
     assert not second.alone
     assert first.epoch == second.epoch != 0
     assert first.renew()

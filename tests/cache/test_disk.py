@@ -33,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def tier(tmp_path: Path, clock: Clock) -> Iterator[DiskTier]:
-    tier = DiskTier(tmp_path / "cache", CAP, clock=clock, follow_s=0.01, sweep_s=0.02)
+    tier = DiskTier(tmp_path / "cache", CAP, clock=clock, poll_s=0.01, sweep_s=0.02)
     yield tier
     asyncio.run(tier.close())
 
@@ -91,7 +91,7 @@ def test_text_that_cannot_be_written_is_a_miss(tier: DiskTier) -> None:
     put(tier, "a")
     assert asyncio.run(tier.delete("title", [half, "a"])) == 1
     assert asyncio.run(tier.delete_kind(half)) == asyncio.run(tier.delete_tag(half)) == 0
-    assert asyncio.run(tier.take_lease("title", half, b"me", 1.0))
+    assert asyncio.run(tier.acquire_lease("title", half, b"me", 1.0))
     asyncio.run(tier.release_lease("title", half, b"me"))
 
 
@@ -116,7 +116,7 @@ def test_it_is_there_after_opening_again(tier: DiskTier, tmp_path: Path, clock: 
 def test_a_value_that_was_altered_is_a_miss(tier: DiskTier) -> None:
     put(tier, "a", b"x" * 100)
     tier.flush()
-    environment = tier._upkeep.environment
+    environment = tier._maintenance.environment
     assert environment is not None
     key = records.entry_key("title", "a")
     with environment.read() as txn:
@@ -220,13 +220,13 @@ def test_a_queue_that_is_full_drops_and_counts(
     tier: DiskTier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MAX_BYTES", 10_000)
-    environment = tier._upkeep.environment
+    environment = tier._maintenance.environment
     assert environment is not None
     with environment._writes:  # the writer's thread waits here
         for number in range(100):
             put(tier, str(number), b"x" * 1_000)
         assert tier.stats()["dropped"]["queue"] >= 80
-        assert tier._upkeep.writer._state.size <= 10_000
+        assert tier._maintenance.writer._state.size <= 10_000
     put(tier, "later")
     assert value(tier, "later") == b"v"
 
@@ -279,7 +279,7 @@ def test_indexes_hold_nothing_that_entries_do_not(tier: DiskTier) -> None:
         )
     asyncio.run(tier.delete_tag("t3"))
     asyncio.run(tier.delete("title", ["1", "2"]))
-    environment = tier._upkeep.environment
+    environment = tier._maintenance.environment
     assert environment is not None
     with environment.read() as txn:
         entries, expiry = (txn.raw.stat(d)["entries"] for d in (txn.dbs.entries, txn.dbs.expiry))
@@ -324,7 +324,7 @@ def test_a_token_from_long_ago_is_not_trusted(tier: DiskTier) -> None:
 
 
 def test_other_handles_are_told(tier: DiskTier, tmp_path: Path, clock: Clock) -> None:
-    other = DiskTier(tmp_path / "cache", CAP, clock=clock, follow_s=0.01)
+    other = DiskTier(tmp_path / "cache", CAP, clock=clock, poll_s=0.01)
     told: list[Invalidation] = []
     own: list[Invalidation] = []
     other.on_invalidation(told.append)
@@ -364,7 +364,7 @@ def entry(value, tags=()):
 
 
 def test_processes_share_it(tmp_path: Path) -> None:
-    tier = DiskTier(tmp_path, CAP, follow_s=0.01)
+    tier = DiskTier(tmp_path, CAP, poll_s=0.01)
     child = python(
         """
         async def main():
@@ -446,8 +446,8 @@ def test_handles_of_one_folder_share_its_environment(tier: DiskTier, tmp_path: P
     put(tier, "a")
     tier.flush()
     other = DiskTier(tmp_path / "cache" / ".." / "cache", 2 * CAP)
-    assert isinstance(other._upkeep.environment, Environment)
-    assert other._upkeep.environment is tier._upkeep.environment
+    assert isinstance(other._maintenance.environment, Environment)
+    assert other._maintenance.environment is tier._maintenance.environment
     asyncio.run(other.close())
     assert value(tier, "a") == b"v"
 
@@ -459,4 +459,4 @@ def test_a_closed_tier_finds_nothing_and_raises_nothing(tier: DiskTier) -> None:
     put(tier, "b")
     assert value(tier, "a") is None
     assert asyncio.run(tier.delete("title", ["a"])) == 0
-    assert asyncio.run(tier.take_lease("title", "a", b"me", 1.0))
+    assert asyncio.run(tier.acquire_lease("title", "a", b"me", 1.0))

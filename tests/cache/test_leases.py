@@ -24,13 +24,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def tier(tmp_path: Path, clock: Clock) -> Iterator[DiskTier]:
-    tier = DiskTier(tmp_path, CAP, clock=clock, follow_s=0.01, sweep_s=0.02)
+    tier = DiskTier(tmp_path, CAP, clock=clock, poll_s=0.01, sweep_s=0.02)
     yield tier
     asyncio.run(tier.close())
 
 
-def take(tier: DiskTier, owner: bytes, key: str = "a", lasting_s: float = 10.0) -> bool:
-    return asyncio.run(tier.take_lease("title", key, owner, lasting_s))
+def take(tier: DiskTier, owner: bytes, key: str = "a", ttl_s: float = 10.0) -> bool:
+    return asyncio.run(tier.acquire_lease("title", key, owner, ttl_s))
 
 
 def test_one_holder_at_a_time(tier: DiskTier) -> None:
@@ -45,15 +45,15 @@ def test_one_holder_at_a_time(tier: DiskTier) -> None:
 
 
 def test_a_lease_ends_by_itself_and_is_swept(tier: DiskTier, clock: Clock) -> None:
-    assert take(tier, b"one", lasting_s=10.0)
+    assert take(tier, b"one", ttl_s=10.0)
     clock.now += 9.9
     assert not take(tier, b"two")
     clock.now += 0.2
-    assert take(tier, b"two", lasting_s=10.0)
+    assert take(tier, b"two", ttl_s=10.0)
     asyncio.run(tier.release_lease("title", "a", b"one"))  # too late to matter
     assert not take(tier, b"three")
     clock.now += 11.0
-    environment = tier._upkeep.environment
+    environment = tier._maintenance.environment
     assert environment is not None
     ends = time.monotonic() + 10.0
     entries = 2
@@ -77,10 +77,10 @@ def test_what_was_put_is_there_when_the_lease_is_free(tier: DiskTier, clock: Clo
     async def work() -> None:
         for number in range(50):
             key = str(number)
-            assert await tier.take_lease("title", key, b"one", 10.0)
+            assert await tier.acquire_lease("title", key, b"one", 10.0)
             await tier.put("title", key, entry(b"loaded"), tier.token())
             await tier.release_lease("title", key, b"one")
-            while not await tier.take_lease("title", key, b"two", 10.0):
+            while not await tier.acquire_lease("title", key, b"two", 10.0):
                 await asyncio.sleep(0)
             assert await tier.get("title", key) is not None
 
@@ -92,7 +92,7 @@ import asyncio, sys, time
 from tv5core.cache.disk.tier import DiskTier
 async def main():
     tier = DiskTier(sys.argv[1], 4 << 20)
-    print(await tier.take_lease("title", "a", b"child", 1.5), flush=True)
+    print(await tier.acquire_lease("title", "a", b"child", 1.5), flush=True)
     time.sleep(60)
 asyncio.run(main())
 """

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cache.made import EPOCH_S, Clock
-from tv5core.cache.memory.footprint import Meter, Table, footprint
-from tv5core.cache.memory.s3fifo import Ghosts
+from tv5core.cache.memory.footprint import SizedDict, SizeEstimator, footprint
+from tv5core.cache.memory.s3fifo import GhostQueue
 from tv5core.cache.memory.tier import MemoryTier
 from tv5core.errors import InvalidInputError
 from tv5core.types import Person, Title
@@ -220,8 +220,8 @@ def test_never_over_its_bound_and_never_a_wrong_value(steps: list[tuple]) -> Non
     model: dict[tuple[str, str], tuple[int, tuple[str, ...], float]] = {}
     for name, *rest in steps:
         if name == "put":
-            kind, key, size, tags, lasting_s = rest
-            until = clock.now + lasting_s
+            kind, key, size, tags, ttl_s = rest
+            until = clock.now + ttl_s
             model.pop((kind, key), None)
             if put(tier, key, size, kind, tags=tags, stale_until=until):
                 model[kind, key] = (size, tags, until)
@@ -295,49 +295,49 @@ def test_a_footprint_covers_every_part(value: object) -> None:
     assert shallow(value) <= footprint(value) <= shallow(value) + 8 * 6
 
 
-def test_a_meter_reckons_the_sum_of_many_values() -> None:
-    rng, meter = random.Random(3), Meter()
+def test_an_estimator_finds_the_sum_of_many_values() -> None:
+    rng, estimator = random.Random(3), SizeEstimator()
     titles = [title(n, rng) for n in range(2_000)]
     sizes = [len(msgspec.msgpack.encode(value)) for value in titles]
-    reckoned = sum(map(meter.measure, ["title"] * len(titles), titles, sizes))
-    assert reckoned == pytest.approx(sum(map(footprint, titles)), rel=0.03)
+    estimated = sum(map(estimator.estimate, ["title"] * len(titles), titles, sizes))
+    assert estimated == pytest.approx(sum(map(footprint, titles)), rel=0.03)
 
 
 @pytest.mark.parametrize("item_bytes", [16, 24])
 def test_a_table_is_never_larger_than_charged(item_bytes: int) -> None:
     rng = random.Random(7)
-    table: Table[object, None] = Table(item_bytes)
+    table: SizedDict[object, None] = SizedDict(item_bytes)
     charged = table.bytes
     for n in range(20_000):
         if table.items and rng.random() < (0.4 if n < 10_000 else 0.6):
             del table.items[next(iter(table.items))]
-            charged -= table.shrunk()
+            charged -= table.shrink()
         else:
             table.items[f"{n}" if item_bytes == 16 else (n,)] = None
-            charged += table.grown()
+            charged += table.grow()
         assert sys.getsizeof(table.items) <= charged == table.bytes
     for item in list(table.items):
         del table.items[item]
-        charged -= table.shrunk()
+        charged -= table.shrink()
     assert charged == table.bytes < 600 + 64 * 120
 
 
 def test_ghosts_remember_the_last_and_only_those() -> None:
     rng = random.Random(11)
     marks = [rng.getrandbits(64) for _ in range(5_000)]
-    ghosts = Ghosts(1 << 20)
+    ghosts = GhostQueue(1 << 20)
     for mark in marks:
         ghosts.resize(1_000)
         ghosts.add(mark)
-    assert not any(ghosts.take(mark) for mark in marks[:4_000])
-    assert not any(ghosts.take(rng.getrandbits(64)) for _ in range(5_000))
-    assert sum(ghosts.take(mark) for mark in marks[4_000:]) > 850
-    assert not any(ghosts.take(mark) for mark in marks)
+    assert not any(ghosts.pop(mark) for mark in marks[:4_000])
+    assert not any(ghosts.pop(rng.getrandbits(64)) for _ in range(5_000))
+    assert sum(ghosts.pop(mark) for mark in marks[4_000:]) > 850
+    assert not any(ghosts.pop(mark) for mark in marks)
     assert ghosts.bytes <= 8 * 2_048 + 128
 
 
 def test_ghosts_stay_within_their_limit() -> None:
-    ghosts = Ghosts(2_000)
+    ghosts = GhostQueue(2_000)
     for _ in range(20):
         ghosts.resize(1_000_000)
     assert ghosts.bytes <= 2_000 + 128

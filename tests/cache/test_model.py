@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.cache import timeless
-from tests.cache.lower import Below, Storage
+from tests.cache.fake_tier import FakeTier, Storage
 from tests.cache.made import Clock
 from tv5core.cache import tiered
 from tv5core.cache.answer import Answer, Loaded
@@ -47,20 +47,20 @@ HURRIED_S = 1.0  # what an answer may take when its load takes no time, in any s
 
 def policy(**changes: Any) -> Policy:
     return Policy(
-        lifetime_s=LIFE_S,
+        ttl_s=LIFE_S,
         jitter_s=JITTER_S,
         stale_s=STALE_S,
-        negative_s=NEGATIVE_S,
+        negative_ttl_s=NEGATIVE_S,
         hard_timeout_s=HARD_S,
         **changes,
     )
 
 
 POLICIES = {
-    "plain": policy(early=0, events=("changed",)),
-    "eager": policy(early=0, revalidate=True),
-    "early": policy(early=1, events=("changed",)),
-    "fixed": policy(early=0),
+    "plain": policy(early_refresh=0, events=("changed",)),
+    "eager": policy(early_refresh=0, stale_while_revalidate=True),
+    "early": policy(early_refresh=1, events=("changed",)),
+    "fixed": policy(early_refresh=0),
 }
 STATIC = {"fixed": {"a": "static"}}
 
@@ -70,7 +70,7 @@ tags = st.sampled_from(["red", "blue"])
 processes = st.sampled_from([0, 1])
 
 
-class Flawed(Below):
+class Flawed(FakeTier):
     """A tier whose reads, writes and leases may fail or hang; no invalidation is ever lost."""
 
     async def _invalidate(self, what: Invalidation) -> int:
@@ -247,7 +247,7 @@ class Model(RuleBasedStateMachine):
             return
         took_s = self.clock() - began_at
         assert took_s <= (HURRIED_S if sure else HARD_S + 2.5)
-        assert not sure or answer.state == "fresh" or POLICIES[kind].revalidate, answer
+        assert not sure or answer.state == "fresh" or POLICIES[kind].stale_while_revalidate, answer
         self.check(process, kind, key, asked, answer)
 
     def check(self, process: Process, kind: str, key: str, asked: int, answer: Answer) -> None:
@@ -468,10 +468,10 @@ class Model(RuleBasedStateMachine):
             tier.broken or tier.slow_s for process in self.processes for tier in process.tiers
         )
         # One that failed is left alone for a while, and keeps no leases until that is over.
-        self.tiers_work &= self.run(self.in_use())
+        self.tiers_work &= self.run(self.available())
 
-    async def in_use(self) -> bool:
-        return all(below.in_use for process in self.processes for below in process.cache._tiers)
+    async def available(self) -> bool:
+        return all(tier.available for process in self.processes for tier in process.cache._tiers)
 
     # -- always -------------------------------------------------------------------------------
 

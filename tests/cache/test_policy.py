@@ -27,7 +27,7 @@ PROMISED = {
 @pytest.mark.parametrize("kind", DEFAULT_POLICIES)
 def test_lifetimes_are_spread_evenly_over_what_was_promised(kind: str) -> None:
     low, high = PROMISED[kind]
-    drawn = np.array([DEFAULT_POLICIES[kind].draw_s() for _ in range(20_000)])
+    drawn = np.array([DEFAULT_POLICIES[kind].draw_ttl_s() for _ in range(20_000)])
     assert drawn.min() >= low - 1e-6
     assert drawn.max() <= high + 1e-6
     if high == low:
@@ -40,7 +40,7 @@ def test_lifetimes_are_spread_evenly_over_what_was_promised(kind: str) -> None:
 
 def test_what_else_the_defaults_promise() -> None:
     assert set(DEFAULT_POLICIES) == set(PROMISED)
-    assert DEFAULT_POLICIES["recommendations"].revalidate
+    assert DEFAULT_POLICIES["recommendations"].stale_while_revalidate
     for kind in ("embedding", "search", "recommendations", "popular", "trending"):
         assert not DEFAULT_POLICIES[kind].events
     assert "title.changed" in DEFAULT_POLICIES["title"].events
@@ -54,28 +54,28 @@ def test_what_else_the_defaults_promise() -> None:
 def test_availability_lasts_what_its_loader_says_within_one_to_six_hours(
     wanted_s: float, low: float, high: float
 ) -> None:
-    drawn = [DEFAULT_POLICIES["availability"].draw_s(wanted_s) for _ in range(2_000)]
+    drawn = [DEFAULT_POLICIES["availability"].draw_ttl_s(wanted_s) for _ in range(2_000)]
     assert low <= min(drawn) <= max(drawn) <= high
     with pytest.raises(InvalidInputError, match="policy sets it"):
-        DEFAULT_POLICIES["search"].draw_s(60)
+        DEFAULT_POLICIES["search"].draw_ttl_s(60)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"lifetime_s": 0},
-        {"lifetime_s": -1},
-        {"lifetime_s": math.inf},
-        {"lifetime_s": math.nan},
-        {"lifetime_s": 10, "jitter_s": 10},
-        {"lifetime_s": 10, "jitter_s": -1},
-        {"lifetime_s": 10, "lifetime_range_s": (20, 10)},
-        {"lifetime_s": 10, "lifetime_range_s": (0, 10)},
-        {"lifetime_s": 10, "stale_s": -1},
-        {"lifetime_s": 10, "negative_s": math.inf},
-        {"lifetime_s": 10, "early": math.nan},
-        {"lifetime_s": 10, "soft_timeout_s": 0},
-        {"lifetime_s": 10, "soft_timeout_s": 2, "hard_timeout_s": 1},
+        {"ttl_s": 0},
+        {"ttl_s": -1},
+        {"ttl_s": math.inf},
+        {"ttl_s": math.nan},
+        {"ttl_s": 10, "jitter_s": 10},
+        {"ttl_s": 10, "jitter_s": -1},
+        {"ttl_s": 10, "ttl_range_s": (20, 10)},
+        {"ttl_s": 10, "ttl_range_s": (0, 10)},
+        {"ttl_s": 10, "stale_s": -1},
+        {"ttl_s": 10, "negative_ttl_s": math.inf},
+        {"ttl_s": 10, "early_refresh": math.nan},
+        {"ttl_s": 10, "soft_timeout_s": 0},
+        {"ttl_s": 10, "soft_timeout_s": 2, "hard_timeout_s": 1},
     ],
 )
 def test_impossible_policies_are_refused(wrong: dict[str, object]) -> None:
@@ -90,22 +90,22 @@ def test_codec() -> None:
     assert value == (Offer("netflix", "US"),)
     assert codec.decode(data) == value
     for wrong in ([1], object(), "text", {"provider": 1}):
-        with pytest.raises(InvalidInputError, match="policy can keep"):
+        with pytest.raises(InvalidInputError, match="policy's type"):
             codec.encode(wrong)
     title = Title("a", "movie", "A")
     assert Codec(DEFAULT_POLICIES["title"]).encode(title)[1] == title
 
 
 def test_early_as_often_as_the_formula_says() -> None:
-    for left_s, load_s, lifetime_s, early in [
+    for left_s, load_s, ttl_s, early in [
         (1, 1, 10, 1),
         (3, 1, 10, 1),
         (2, 1, 10, 2),
         (1, 0.001, 300, 1),
     ]:
-        scale_s = early * max(load_s, min(lifetime_s / 100, 60))
+        scale_s = early * max(load_s, min(ttl_s / 100, 60))
         want = math.exp(-left_s / scale_s)
-        got = sum(is_due(left_s, lifetime_s, load_s, early) for _ in range(20_000)) / 20_000
+        got = sum(is_due(left_s, ttl_s, load_s, early) for _ in range(20_000)) / 20_000
         assert got == pytest.approx(want, abs=5 * math.sqrt(want * (1 - want) / 20_000))
     assert not any(is_due(1e-9, 100, 5, 0) for _ in range(100))
     assert not is_due(math.inf, 100, 1, 1)

@@ -154,7 +154,7 @@ def test_it_does_without_and_comes_back(server: RedisServer) -> None:
             assert await value(tier, "a") is None
             await put(tier, "b")
             await tier.delete("title", ["c"])
-            assert await tier.take_lease("title", "a", b"me", 1.0)
+            assert await tier.acquire_lease("title", "a", b"me", 1.0)
             await tier.release_lease("title", "a", b"me")
         assert not tier.stats()["connected"]
         assert tier.stats()["owed"]
@@ -216,14 +216,14 @@ def test_nobody_is_told_of_nothing(server: RedisServer) -> None:
 
 def test_only_one_has_a_lease_and_a_dead_holders_ends(server: RedisServer) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
-        assert await one.take_lease("title", "a", b"one", 0.3)
-        assert not await two.take_lease("title", "a", b"two", 0.3)
+        assert await one.acquire_lease("title", "a", b"one", 0.3)
+        assert not await two.acquire_lease("title", "a", b"two", 0.3)
         await two.release_lease("title", "a", b"two")  # not its own
-        assert not await two.take_lease("title", "a", b"two", 0.3)
+        assert not await two.acquire_lease("title", "a", b"two", 0.3)
         await one.release_lease("title", "a", b"one")
-        assert await two.take_lease("title", "a", b"two", 0.1)
+        assert await two.acquire_lease("title", "a", b"two", 0.1)
         await asyncio.sleep(0.15)  # it is killed, and releases nothing
-        assert await one.take_lease("title", "a", b"one", 0.3)
+        assert await one.acquire_lease("title", "a", b"one", 0.3)
 
     with_tiers(server, work, 2)
 

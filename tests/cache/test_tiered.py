@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.cache.lower import Below, Storage
+from tests.cache.fake_tier import FakeTier, Storage
 from tests.cache.made import Clock
 from tests.cache.timeless import run
 from tv5core.cache.answer import Answer, Loaded
 from tv5core.cache.entry import Entry, Invalidation
-from tv5core.cache.loading.invalidation_log import Recent
+from tv5core.cache.loading.invalidation_log import InvalidationLog
 from tv5core.cache.memory.tier import MemoryTier
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
 from tv5core.cache.tiered import TieredCache
@@ -27,13 +27,13 @@ from tv5core.errors import (
 from tv5core.observing import Tally
 
 POLICIES = {
-    "thing": Policy(lifetime_s=100, stale_s=50, early=0, events=("changed",)),
-    "eager": Policy(lifetime_s=100, stale_s=50, revalidate=True, early=0),
-    "early": Policy(lifetime_s=100, stale_s=50, early=1),
-    "brief": Policy(lifetime_s=100, early=0, negative_s=10),
-    "tiny": Policy(lifetime_s=100, early=0, max_bytes=8),
-    "chosen": Policy(lifetime_s=100, lifetime_range_s=(50, 200), early=0),
-    "typed": Policy(lifetime_s=100, early=0, type=tuple[str, int]),
+    "thing": Policy(ttl_s=100, stale_s=50, early_refresh=0, events=("changed",)),
+    "eager": Policy(ttl_s=100, stale_s=50, stale_while_revalidate=True, early_refresh=0),
+    "early": Policy(ttl_s=100, stale_s=50, early_refresh=1),
+    "brief": Policy(ttl_s=100, early_refresh=0, negative_ttl_s=10),
+    "tiny": Policy(ttl_s=100, early_refresh=0, max_bytes=8),
+    "chosen": Policy(ttl_s=100, ttl_range_s=(50, 200), early_refresh=0),
+    "typed": Policy(ttl_s=100, early_refresh=0, type=tuple[str, int]),
 }
 
 
@@ -61,13 +61,13 @@ def clock() -> Clock:
     return Clock()
 
 
-def make(clock: Clock, *tiers: Below, **options: Any) -> TieredCache:
+def make(clock: Clock, *tiers: FakeTier, **options: Any) -> TieredCache:
     memory = MemoryTier(10 << 20, clock=clock)
     return TieredCache(memory, tiers, policies=POLICIES, clock=clock, **options)
 
 
 def using(
-    clock: Clock, work: Callable[[TieredCache], Awaitable[None]], *tiers: Below, **options: Any
+    clock: Clock, work: Callable[[TieredCache], Awaitable[None]], *tiers: FakeTier, **options: Any
 ) -> None:
     async def whole() -> None:
         async with make(clock, *tiers, **options) as cache:
@@ -214,9 +214,9 @@ def test_nothing_there_is_believed_for_a_while(clock: Clock) -> None:
         assert await cache.get_or_load("brief", "k", loader) is None
         assert loader.calls == 2
 
-    below = Below(clock)
-    using(clock, work, below)
-    assert below.storage.entries["brief", "k"].negative
+    lower = FakeTier(clock)
+    using(clock, work, lower)
+    assert lower.storage.entries["brief", "k"].negative
 
 
 def test_large_values_are_served_but_not_kept(clock: Clock) -> None:
@@ -225,14 +225,14 @@ def test_large_values_are_served_but_not_kept(clock: Clock) -> None:
         assert await cache.get_or_load("tiny", "k", loader) == "x" * 20
         assert await cache.get_or_load("tiny", "k", loader) == "x" * 20
         assert loader.calls == 2
-        assert cache.stats()["kinds"]["tiny"]["memory"]["not_kept"] == 2
+        assert cache.stats()["kinds"]["tiny"]["memory"]["not_cached"] == 2
 
-    using(clock, work, Below(clock))
+    using(clock, work, FakeTier(clock))
 
 
 def test_a_loader_may_choose_a_lifetime_within_bounds(clock: Clock) -> None:
     async def work(cache: TieredCache) -> None:
-        loader = Loader(Loaded("a", lifetime_s=1e9), Loaded("b", lifetime_s=1.0), "c")
+        loader = Loader(Loaded("a", ttl_s=1e9), Loaded("b", ttl_s=1.0), "c")
         await cache.get_or_load("chosen", "k", loader)
         clock.now += 199
         assert await cache.get_or_load("chosen", "k", loader) == "a"
@@ -241,7 +241,7 @@ def test_a_loader_may_choose_a_lifetime_within_bounds(clock: Clock) -> None:
         clock.now += 49
         assert await cache.get_or_load("chosen", "k", loader) == "b"
         with pytest.raises(InvalidInputError, match="policy sets it"):
-            await cache.get_or_load("thing", "k", Loader("a"), lifetime_s=5)
+            await cache.get_or_load("thing", "k", Loader("a"), ttl_s=5)
 
     using(clock, work)
 
@@ -253,13 +253,13 @@ def test_values_do_not_depend_on_the_tier_that_answers(clock: Clock) -> None:
         value = await cache.get_or_load("typed", "k", Loader(given))
         assert value == ("a", 1)
         given.append("changed by its owner")
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
         assert await cache.get_or_load("typed", "k", Loader()) == ("a", 1)
-        with pytest.raises(InvalidInputError, match="policy can keep"):
+        with pytest.raises(InvalidInputError, match="policy's type"):
             await cache.get_or_load("typed", "other", Loader("no pair"))
 
-    using(clock, work, Below(clock))
+    using(clock, work, FakeTier(clock))
 
 
 def test_put_and_get(clock: Clock) -> None:
@@ -273,7 +273,7 @@ def test_put_and_get(clock: Clock) -> None:
         await cache.invalidate_tag("t")
         assert await cache.get("thing", "k") is None
 
-    using(clock, work, Below(clock))
+    using(clock, work, FakeTier(clock))
 
 
 # -- single flight -----------------------------------------------------------------------------
@@ -345,21 +345,21 @@ INVALIDATIONS: dict[str, Callable[[TieredCache], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("how", INVALIDATIONS)
-@pytest.mark.parametrize("below", [False, True])
-def test_invalidation(clock: Clock, how: str, below: bool) -> None:
+@pytest.mark.parametrize("lower", [False, True])
+def test_invalidation(clock: Clock, how: str, lower: bool) -> None:
     async def work(cache: TieredCache) -> None:
         loader = Loader(Loaded("a", tags=("late",)), Loaded("b", tags=("late",)))
         await cache.get_or_load("thing", "k", loader)
         await INVALIDATIONS[how](cache)
         assert await cache.get_or_load("thing", "k", loader) == "b"
 
-    using(clock, work, *([Below(clock)] if below else []))
+    using(clock, work, *([FakeTier(clock)] if lower else []))
 
 
 @pytest.mark.parametrize("how", INVALIDATIONS)
 def test_a_load_under_way_puts_no_old_value_back(clock: Clock, how: str) -> None:
     """Its callers asked before and get it; whoever asks after the invalidation does not."""
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         loader = Loader(Loaded("old", tags=("late",)), Loaded("new", tags=("late",)), slow_s=1.0)
@@ -372,13 +372,13 @@ def test_a_load_under_way_puts_no_old_value_back(clock: Clock, how: str) -> None
         assert await after == "new"
         assert await cache.get("thing", "k") == "new"
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 @pytest.mark.parametrize("how", INVALIDATIONS)
 def test_another_process_invalidates(clock: Clock, how: str) -> None:
     storage = Storage()
-    here, there = Below(clock, storage), Below(clock, storage)
+    here, there = FakeTier(clock, storage), FakeTier(clock, storage)
 
     async def work(cache: TieredCache) -> None:
         async with make(clock, there) as other:
@@ -391,7 +391,7 @@ def test_another_process_invalidates(clock: Clock, how: str) -> None:
             await INVALIDATIONS[how](other)
             assert await cache.get_or_load("thing", "k", loader) == "new"
             assert await under_way == "old"
-            await cache._shelf.settle()
+            await cache._stack.drain()
             kept = storage.entries.get(("thing", "slow"))
             assert (kept is not None) == (how in ("key", "keys", "event"))
 
@@ -399,38 +399,38 @@ def test_another_process_invalidates(clock: Clock, how: str) -> None:
 
 
 def test_what_was_read_below_during_an_invalidation_is_not_kept(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", "old")
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
-        below.slow_s = 0.01
+        lower.slow_s = 0.01
         ending = asyncio.create_task(cache.invalidate("thing", "k"))
         await asyncio.sleep(0.005)
         await cache.get("thing", "k")  # may still see it
         await ending
-        below.slow_s = 0.0
+        lower.slow_s = 0.0
         assert await cache.get("thing", "k") is None
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 # -- tiers below -------------------------------------------------------------------------------
 
 
 def test_a_value_comes_from_below_and_moves_up(clock: Clock) -> None:
-    near, far = Below(clock), Below(clock)
+    near, far = FakeTier(clock), FakeTier(clock)
     near.name, far.name = "near", "far"
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", "v", tags=("t",))
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
         near.storage.entries.clear()
         answer = await cache.answer("thing", "k", Loader())
         assert (answer.value, answer.tier) == ("v", "far")
-        await cache._shelf.settle()
+        await cache._stack.drain()
         assert near.storage.entries["thing", "k"].tags == ("t",)
         assert (await cache.answer("thing", "k", Loader())).tier == "memory"
 
@@ -439,52 +439,52 @@ def test_a_value_comes_from_below_and_moves_up(clock: Clock) -> None:
 
 @pytest.mark.parametrize("how", ["broken", "slow"])
 def test_a_tier_that_fails_or_hangs_is_passed_by(clock: Clock, how: str) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
-        below.broken, below.slow_s = how == "broken", 1e6 if how == "slow" else 0.0
+        lower.broken, lower.slow_s = how == "broken", 1e6 if how == "slow" else 0.0
         began = clock.now
         assert await cache.get_or_load("thing", "k", Loader("a")) == "a"
         # The first call of the tier takes its 100 ms; then it is left alone.
         assert clock.now - began < 0.15
         assert await cache.get_or_load("thing", "k", Loader("b")) == "a"
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_what_below_cannot_decode_is_a_miss(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", {"not": "a pair"})
-        await cache._shelf.settle()
-        below.storage.entries["typed", "k"] = below.storage.entries.pop(("thing", "k"))
+        await cache._stack.drain()
+        lower.storage.entries["typed", "k"] = lower.storage.entries.pop(("thing", "k"))
         assert await cache.get_or_load("typed", "k", Loader(("a", 1))) == ("a", 1)
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_stale_below_is_served_when_the_load_fails(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         loader = Loader("a")
         await cache.get_or_load("thing", "k", loader)
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
         clock.now += 110
         loader.error = OSError("down")
         answer = await cache.answer("thing", "k", loader)
-        assert (answer.value, answer.state, answer.tier) == ("a", "stale", "below")
+        assert (answer.value, answer.state, answer.tier) == ("a", "stale", "lower")
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_processes_that_share_a_tier_load_once(clock: Clock) -> None:
     storage = Storage()
 
     async def whole() -> None:
-        caches = [make(clock, Below(clock, storage)) for _ in range(4)]
+        caches = [make(clock, FakeTier(clock, storage)) for _ in range(4)]
         loader = Loader("a", slow_s=0.5)
         got = await asyncio.gather(
             *(cache.get_or_load("thing", "k", loader) for cache in caches for _ in range(10))
@@ -492,7 +492,7 @@ def test_processes_that_share_a_tier_load_once(clock: Clock) -> None:
         assert got == ["a"] * 40
         assert loader.calls == 1
         for cache in caches:
-            await cache._shelf.settle()
+            await cache._stack.drain()
         assert not storage.leases
         for cache in caches:
             await cache.close()
@@ -509,7 +509,7 @@ def test_waiting_for_another_process_is_bounded(clock: Clock) -> None:
         assert await cache.get_or_load("thing", "k", Loader("a")) == "a"
         assert 2.0 <= clock.now - began < 2.5
 
-    using(clock, work, Below(clock, storage))
+    using(clock, work, FakeTier(clock, storage))
 
 
 # -- early -------------------------------------------------------------------------------------
@@ -530,9 +530,9 @@ def test_a_hot_key_never_expires(clock: Clock, load_s: float) -> None:
             await asyncio.sleep(0.1)
         assert waited == 0
         assert 5 <= loader.calls <= 8  # 500 s at a lifetime of 100, cut short by seconds
-        assert cache.stats()["kinds"]["early"]["memory"]["early"] >= 4
+        assert cache.stats()["kinds"]["early"]["memory"]["early_refresh"] >= 4
 
-    using(clock, work, Below(clock))
+    using(clock, work, FakeTier(clock))
 
 
 # -- the rest ----------------------------------------------------------------------------------
@@ -558,17 +558,17 @@ def test_wrong_use_is_told(clock: Clock) -> None:
 
 
 def test_closing_ends_loads_and_tiers(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def whole() -> None:
-        cache = make(clock, below)
+        cache = make(clock, lower)
         call = asyncio.create_task(cache.get_or_load("thing", "k", Loader(slow_s=5.0)))
         await asyncio.sleep(0.1)
         await cache.close()
         with pytest.raises((UnavailableError, ClosedError)):
             await call
-        assert below.closed
-        assert not below.storage.leases
+        assert lower.closed
+        assert not lower.storage.leases
 
     run(clock, whole())
 
@@ -589,14 +589,14 @@ def test_statistics_add_up(clock: Clock) -> None:
         assert thing["loader"] == {"load": 1}
         assert thing["hit_ratio"] == pytest.approx(0.8)
         assert thing["load_s"] == pytest.approx(0.5, abs=0.01)
-        assert stats["tiers"]["below"] == {"entries": 1}
+        assert stats["tiers"]["lower"] == {"entries": 1}
         assert stats["loading"] == 1
         assert tally.counted("cache.hit") == 8
         assert tally.counted("cache.load") == 1
         cache.stats()
         assert tally.counted("cache.hit") == 8
 
-    using(clock, work, Below(clock), observer=tally)
+    using(clock, work, FakeTier(clock), observer=tally)
 
 
 def test_default_policies_hold_what_they_promise() -> None:
@@ -616,15 +616,15 @@ def test_default_policies_hold_what_they_promise() -> None:
 
 def test_news_from_a_far_tier_reaches_the_nearer_ones(clock: Clock) -> None:
     """Another machine invalidates over Redis: the disk here has the old value, too."""
-    near, storage = Below(clock), Storage()
-    here, there = Below(clock, storage), Below(clock, storage)
+    near, storage = FakeTier(clock), Storage()
+    here, there = FakeTier(clock, storage), FakeTier(clock, storage)
     near.name, here.name = "near", "far"
 
     async def work(cache: TieredCache) -> None:
         async with make(clock, there) as other:
             loader = Loader("old", "new")
             await cache.get_or_load("thing", "k", loader)
-            await cache._shelf.settle()
+            await cache._stack.drain()
             assert ("thing", "k") in near.storage.entries
             await other.invalidate("thing", "k")
             assert await cache.get_or_load("thing", "k", loader) == "new"
@@ -633,12 +633,12 @@ def test_news_from_a_far_tier_reaches_the_nearer_ones(clock: Clock) -> None:
 
 
 def test_nothing_old_comes_up_from_a_far_tier_while_it_is_told(clock: Clock) -> None:
-    near, far = Below(clock), Below(clock)
+    near, far = FakeTier(clock), FakeTier(clock)
     near.name, far.name = "near", "far"
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", "old")
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
         near.storage.entries.clear()
         far.slow_s = 0.02
@@ -646,7 +646,7 @@ def test_nothing_old_comes_up_from_a_far_tier_while_it_is_told(clock: Clock) -> 
         await asyncio.sleep(0.01)
         assert await cache.get_or_load("thing", "k", Loader("new")) == "new"
         await ending
-        await cache._shelf.settle()
+        await cache._stack.drain()
         far.slow_s = 0.0
         cache._memory.clear()
         assert await cache.get("thing", "k") in (None, "new")
@@ -655,43 +655,43 @@ def test_nothing_old_comes_up_from_a_far_tier_while_it_is_told(clock: Clock) -> 
 
 
 def test_a_tier_that_was_not_told_yet_is_not_read(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", "old")
-        await cache._shelf.settle()
-        below.broken = True
+        await cache._stack.drain()
+        lower.broken = True
         await cache.invalidate("thing", "k")
-        below.broken = False  # it still has the old value, until the news is tried again
-        assert ("thing", "k") in below.storage.entries
+        lower.broken = False  # it still has the old value, until the news is tried again
+        assert ("thing", "k") in lower.storage.entries
         assert await cache.get("thing", "k") is None
         assert await cache.get_or_load("thing", "k", Loader("new")) == "new"
         await asyncio.sleep(10)
-        assert ("thing", "k") not in below.storage.entries
+        assert ("thing", "k") not in lower.storage.entries
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_an_invalidation_goes_on_when_its_caller_gives_up(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", "old")
-        await cache._shelf.settle()
-        below.slow_s = 1.0
+        await cache._stack.drain()
+        lower.slow_s = 1.0
         task = asyncio.create_task(cache.invalidate("thing", "k"))
         await asyncio.sleep(0.1)
         task.cancel()
         await asyncio.sleep(2.0)
-        below.slow_s = 0.0
+        lower.slow_s = 0.0
         assert await cache.get("thing", "k") is None
-        assert not below.storage.entries
+        assert not lower.storage.entries
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_put_wins_over_what_is_under_way(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         loading = asyncio.create_task(cache.get_or_load("thing", "k", Loader("loaded", slow_s=1.0)))
@@ -699,15 +699,15 @@ def test_put_wins_over_what_is_under_way(clock: Clock) -> None:
         await cache.put("thing", "k", "put")
         assert await loading == "loaded"
         assert await cache.get("thing", "k") == "put"
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
         assert await cache.get("thing", "k") == "put"
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_what_is_gone_is_not_served_again_when_loading_fails(clock: Clock) -> None:
-    policies = {"thing": Policy(lifetime_s=100, stale_s=1_000, negative_s=0, early=0)}
+    policies = {"thing": Policy(ttl_s=100, stale_s=1_000, negative_ttl_s=0, early_refresh=0)}
 
     async def whole() -> None:
         memory = MemoryTier(1 << 20, clock=clock)
@@ -723,29 +723,29 @@ def test_what_is_gone_is_not_served_again_when_loading_fails(clock: Clock) -> No
     run(clock, whole())
 
 
-@pytest.mark.parametrize("lifetime_s", [float("nan"), float("inf"), -1.0, 0.0])
-def test_a_lifetime_is_a_time(clock: Clock, lifetime_s: float) -> None:
+@pytest.mark.parametrize("ttl_s", [float("nan"), float("inf"), -1.0, 0.0])
+def test_a_ttl_is_a_time(clock: Clock, ttl_s: float) -> None:
     async def work(cache: TieredCache) -> None:
-        with pytest.raises(InvalidInputError, match="lifetime"):
-            await cache.get_or_load("chosen", "k", Loader(Loaded("a", lifetime_s=lifetime_s)))
+        with pytest.raises(InvalidInputError, match="TTL"):
+            await cache.get_or_load("chosen", "k", Loader(Loaded("a", ttl_s=ttl_s)))
 
     using(clock, work)
 
 
 def test_a_hanging_release_delays_nobody(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def hang(*_: Any) -> None:
         await asyncio.sleep(1e6)
 
-    below.release_lease = hang  # type: ignore[method-assign]
+    lower.release_lease = hang  # type: ignore[method-assign]
 
     async def work(cache: TieredCache) -> None:
         began = clock.now
         assert await cache.get_or_load("thing", "k", Loader("a")) == "a"
         assert clock.now - began < 0.01
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_stale_past_its_end_is_not_waited_with(clock: Clock) -> None:
@@ -777,7 +777,7 @@ def test_an_invalidation_leaves_no_gap(clock: Clock) -> None:
 
     async def work(cache: TieredCache) -> None:
         await cache.put("thing", "k", "old")
-        await cache._shelf.settle()
+        await cache._stack.drain()
         cache._memory.clear()
         ending = asyncio.create_task(cache.invalidate("thing", "k"))
         looking = [asyncio.create_task(cache.get("thing", "k")) for _ in range(3)]
@@ -785,7 +785,7 @@ def test_an_invalidation_leaves_no_gap(clock: Clock) -> None:
         await ending
         assert await cache.get("thing", "k") is None
 
-    using(clock, work, Below(clock))
+    using(clock, work, FakeTier(clock))
 
 
 def test_the_live_attempt_counts_from_its_start(clock: Clock) -> None:
@@ -805,7 +805,7 @@ def test_the_live_attempt_counts_from_its_start(clock: Clock) -> None:
 
 
 def test_after_an_invalidation_the_lease_is_free(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         old = asyncio.create_task(cache.get_or_load("thing", "k", Loader("old", slow_s=5.0)))
@@ -816,14 +816,14 @@ def test_after_an_invalidation_the_lease_is_free(clock: Clock) -> None:
         assert clock.now - began < 0.1
         assert await old == "old"
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_processes_refresh_once_between_them(clock: Clock) -> None:
     storage = Storage()
 
     async def whole() -> None:
-        caches = [make(clock, Below(clock, storage)) for _ in range(4)]
+        caches = [make(clock, FakeTier(clock, storage)) for _ in range(4)]
         loader = Loader(slow_s=0.5)
         for _ in range(1_200):
             await asyncio.gather(*(cache.get_or_load("early", "k", loader) for cache in caches))
@@ -858,16 +858,16 @@ def test_an_unknown_event_is_told(clock: Clock) -> None:
 
 
 def test_many_keys_at_once(clock: Clock) -> None:
-    below = Below(clock)
+    lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
         for n in range(1_200):
             await cache.put("thing", str(n), n)
         await cache.invalidate("thing", map(str, range(1_200)))
         assert [await cache.get("thing", str(n)) for n in range(1_200)] == [None] * 1_200
-        assert max(len(what.keys) for what in below.storage.log) == 500
+        assert max(len(what.keys) for what in lower.storage.log) == 500
 
-    using(clock, work, below)
+    using(clock, work, lower)
 
 
 def test_the_older_of_two_values_is_not_kept(clock: Clock) -> None:
@@ -875,20 +875,20 @@ def test_the_older_of_two_values_is_not_kept(clock: Clock) -> None:
         now = clock.now
         for value, stored_at in (("new", now), ("old", now - 5)):
             entry = Entry(b"", stored_at, now + 10, now + 10)
-            cache._shelf.keep("thing", "k", value, entry, cache._shelf.recent.last)
+            cache._stack.fill_memory("thing", "k", value, entry, cache._stack.log.last_seq)
         assert await cache.get("thing", "k") == "new"
 
     using(clock, work)
 
 
 def test_what_is_no_longer_known_counts_as_invalidated() -> None:
-    recent = Recent()
-    since = recent.last
+    log = InvalidationLog()
+    since = log.last_seq
     for n in range(1_000):
-        recent.add(Invalidation("key", "thing", (str(n),)))
-    assert not recent.overtook(since, "thing", "other", ())
-    assert recent.overtook(since, "thing", "0", ())
-    recent.add(Invalidation("tag", tag="t"))
-    assert recent.overtook(since, "thing", "other", ())
-    assert not recent.overtook(recent.last, "thing", "0", ("t",))
-    assert recent.overtook(recent.last - 1, "thing", "x", ("t",))
+        log.append(Invalidation("key", "thing", (str(n),)))
+    assert not log.invalidated_since(since, "thing", "other", ())
+    assert log.invalidated_since(since, "thing", "0", ())
+    log.append(Invalidation("tag", tag="t"))
+    assert log.invalidated_since(since, "thing", "other", ())
+    assert not log.invalidated_since(log.last_seq, "thing", "0", ("t",))
+    assert log.invalidated_since(log.last_seq - 1, "thing", "x", ("t",))

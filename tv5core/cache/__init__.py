@@ -1,4 +1,4 @@
-"""The cache between a service and everything slow: memory, disk, Redis, then a loader.
+"""A tiered cache in front of anything slow: memory, disk, Redis, then a loader.
 
 ::
 
@@ -8,10 +8,21 @@
     async with TieredCache.open("cache", l1_bytes=256 << 20, l2_bytes=2 << 30) as cache:
         title = await cache.get_or_load("title", "tmdb:movie:603", loader)
 
-``tiered`` is what callers meet, ``policy`` what applies to each kind of value. ``flight`` and
-``loading`` look for a value once however many ask; ``degrade`` is the order of answers when it
-cannot be had. ``memory``, ``disk`` and ``shared`` are the tiers, ``below`` how the last two are
-used without depending on them.
+The modules, in reading order:
+
+============  =======================================================================
+``tiered``    :class:`TieredCache`, what callers use
+``policy``    per kind of value: TTL, jitter, stale serving, timeouts, codec
+``answer``    what the cache takes and returns: loader, loaded value, answer
+``entry``     what tiers store and offer: entry, invalidation, the tier's interface
+``memory``    the first tier: decoded values, bounded in bytes, S3-FIFO eviction
+``disk``      the second tier: LMDB in a folder, shared by processes
+``redis``     the third tier: Redis, shared by machines
+``loading``   a miss: single flight, lower tiers, leases, loader, fallback
+``warming``   loading values before they are requested
+``stats``     counters and hit ratios
+``cooldown``  leaving what failed alone for a while
+============  =======================================================================
 """
 
 from __future__ import annotations

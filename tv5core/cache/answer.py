@@ -1,24 +1,28 @@
-"""What the cache answers: the value, and how far it can be trusted."""
+"""What the cache takes and returns: a loader, what it loaded, and an answer to a caller."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["Answer", "Loaded"]
+__all__ = ["Answer", "CachedValue", "Loaded", "Loader"]
+
+Loader = Callable[[str], Awaitable[Any]]
+"""``async def loader(key)``: returns the value, None where there is none, or :class:`Loaded`."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A value and where it comes from.
+    """A value and how current it is.
 
     Attributes
     ----------
     value : Any
-        None where there is no such thing. Shared with other callers: do not change it.
+        None where there is no such value. Shared with other callers: do not modify it.
     state : {"fresh", "stale", "fallback"}
-        ``fresh``: within its lifetime. ``stale``: past it, served because a fresh one could
-        not be had (in time). ``fallback``: from the static set.
+        ``fresh``: within its TTL. ``stale``: past its TTL, served because no fresh value was
+        available in time. ``fallback``: from the static fallbacks.
     age_s : float or None
         Seconds since it was loaded; None for a fallback.
     tier : str
@@ -32,18 +36,28 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What a loader returns where it has more to say than the value.
+    """What a loader returns to set more than the value.
 
     Attributes
     ----------
     value : Any
-        None where there is no such thing.
+        None where there is no such value.
     tags : tuple of str
-        What the value can be invalidated by.
-    lifetime_s : float or None
-        How long it is fresh, in seconds, within what its policy allows.
+        Tags the value can be invalidated by.
+    ttl_s : float or None
+        Seconds for which it is fresh, clamped to the range its policy allows.
     """
 
     value: Any
     tags: tuple[str, ...] = ()
-    lifetime_s: float | None = None
+    ttl_s: float | None = None
+
+
+class CachedValue(msgspec.Struct, frozen=True):
+    """A decoded value, its times in Unix seconds, and the tier it came from."""
+
+    value: Any
+    stored_at: float
+    fresh_until: float
+    stale_until: float
+    tier: str

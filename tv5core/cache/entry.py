@@ -1,4 +1,4 @@
-"""What the parts of the cache have in common: an entry, an invalidation, and what a tier offers."""
+"""What tiers store and offer: an entry, an invalidation, and the interface of a tier."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Entry", "Invalidation", "Tier"]
+__all__ = ["Checkpoints", "Entry", "Invalidation", "PersistentTier", "Tier"]
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One value as the tiers below memory keep it.
+    """One value as the tiers below memory store it.
 
     Attributes
     ----------
     value : bytes
-        As the codec of its kind encoded it.
+        Encoded by the codec of its kind.
     stored_at : float
-        When its load began, in Unix seconds: what it says is at least as old.
+        When its load began, in Unix seconds: the value is at least as recent.
     fresh_until, stale_until : float
-        Unix seconds. Until the first it is fresh, until the second it may serve in need.
+        Unix seconds. It is fresh until the first; until the second it may be served stale.
     tags : tuple of str
-        By which it can be invalidated.
+        Tags it can be invalidated by.
     load_s : float
-        What loading it took; dear values are refreshed earlier.
+        How long its load took; the longer, the earlier it is refreshed.
     negative : bool
-        It says that there is no such thing; ``value`` is empty.
+        There is no such value; ``value`` is empty.
     """
 
     value: bytes
@@ -39,17 +39,17 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Invalidation(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What has been declared old.
+    """Which entries are invalid from now on.
 
     Attributes
     ----------
     scope : str
         ``key``, ``kind``, ``tag`` or ``all``.
     kind, tag : str
-        What the scope names, else empty.
+        What the scope needs, else empty.
     keys : tuple of str
     origin : bytes
-        Which handle did it: its own need not be told.
+        The handle it came from, which ignores it when it comes back.
     """
 
     scope: str
@@ -58,8 +58,8 @@ class Invalidation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tag: str = ""
     origin: bytes = b""
 
-    def names(self, kind: str, key: str, tags: Iterable[str]) -> bool:
-        """Say whether an entry is among what was invalidated."""
+    def matches(self, kind: str, key: str, tags: Iterable[str]) -> bool:
+        """Return whether it covers an entry."""
         if self.scope == "key":
             return kind == self.kind and key in self.keys
         if self.scope == "kind":
@@ -68,52 +68,69 @@ class Invalidation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Tier(Protocol):
-    """What stands below the memory; called from one event loop, and bounded by its caller in time.
+    """A tier below memory; called from one event loop, which limits the time of each call.
 
-    Nothing raises for trouble with the storage: what cannot be read is a miss, what cannot be
-    stored is dropped. (The caller bears errors and hanging all the same.)
+    A tier raises nothing for trouble with its storage: what it cannot read is a miss, what it
+    cannot store is dropped. (Callers tolerate errors and hanging calls all the same.)
     """
 
     @property
     def name(self) -> str:
-        """What the tier is called in statistics."""
+        """The tier's name in statistics."""
 
     async def get(self, kind: str, key: str) -> Entry | None:
-        """Return an entry that may be served, stale or not."""
+        """Return an entry that may be served, fresh or stale."""
 
     def token(self) -> Any:
-        """Note what has been invalidated so far, before a load starts; None: not known."""
+        """Return a token for what has been invalidated so far; None where that is unknown.
+
+        Taken before a load, it lets :meth:`put` reject a value that was invalidated meanwhile.
+        """
 
     async def put(self, kind: str, key: str, entry: Entry, token: Any = None) -> None:
         """Store an entry, unless it was invalidated since the token, by key, kind, tag or all.
 
-        In doubt (the token is of another life of the storage, too much was invalidated since)
-        it is not stored. Without a token it is stored.
+        In doubt (the storage was recreated, or too much was invalidated since) the entry is
+        dropped. Without a token it is stored.
         """
 
     async def delete(self, kind: str, keys: Iterable[str]) -> int | None:
-        """Remove entries by key, for all processes; return how many, where that is known."""
+        """Delete entries by key, for all processes; return how many, where that is known."""
 
     async def delete_kind(self, kind: str) -> int | None:
-        """Remove all entries of a kind, for all processes."""
+        """Delete all entries of a kind, for all processes."""
 
     async def delete_tag(self, tag: str) -> int | None:
-        """Remove all entries that carry a tag, for all processes."""
+        """Delete all entries with a tag, for all processes."""
 
     async def clear(self) -> None:
-        """Remove everything, for all processes."""
+        """Delete everything, for all processes."""
 
-    async def take_lease(self, kind: str, key: str, owner: bytes, lasting_s: float) -> bool:
-        """Take the lease on loading a key; true too where leases cannot be kept."""
+    async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
+        """Acquire the lease on loading a key; true too where leases cannot be stored."""
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
-        """Give a lease back, after what was put before can be seen by others."""
+        """Release a lease, after what was put before is visible to others."""
 
     def on_invalidation(self, listener: Callable[[Invalidation], None]) -> None:
-        """Have a callable told of other processes' invalidations, from any thread."""
+        """Call a listener for other processes' invalidations, from any thread."""
 
     async def close(self) -> None:
-        """Store what waits to be stored and let go of everything."""
+        """Store what is queued, and release all resources."""
 
     def stats(self) -> dict[str, Any]:
-        """Return what the tier holds and did."""
+        """Return what the tier holds and its counters."""
+
+
+class Checkpoints(Protocol):
+    """Small named values that survive a restart and every invalidation."""
+
+    def checkpoint(self, name: str) -> bytes | None:
+        """Return the value stored under a name."""
+
+    async def set_checkpoint(self, name: str, value: bytes | None) -> None:
+        """Store a value under a name; None deletes it."""
+
+
+class PersistentTier(Tier, Checkpoints, Protocol):
+    """A tier whose entries survive a restart."""

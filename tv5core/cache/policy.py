@@ -1,19 +1,18 @@
 """How long each kind of value lives, and what may be served in its place.
 
-==================  ===============  =====================================================
-kind                lifetime         ended early by
-==================  ===============  =====================================================
+==================  ===============  ====================================================
+kind                TTL              invalidated by
+==================  ===============  ====================================================
 title               24 h +- 10 %     the event ``title.changed``
 availability        3 h +- 20 %      ``title.changed``, ``availability.changed``; a loader
                                      may choose 1 to 6 h
-embedding           7 days           nothing but an explicit invalidation
-search              15 +- 5 min      nothing: lifetime only
-recommendations     30 +- 10 min     nothing; stale is served while it is loaded anew
-popular, trending   5 +- 1 min       nothing: lifetime only
-==================  ===============  =====================================================
+embedding           7 days           explicit invalidation only
+search              15 +- 5 min      TTL only
+recommendations     30 +- 10 min     TTL only; stale is served while it is reloaded
+popular, trending   5 +- 1 min       TTL only
+==================  ===============  ====================================================
 
-Lifetimes are drawn evenly from their range, so that what was stored together does not expire
-together.
+TTLs are drawn uniformly from their range, so that values stored together do not expire together.
 """
 
 from __future__ import annotations
@@ -28,69 +27,69 @@ import msgspec
 from tv5core.errors import InvalidInputError
 from tv5core.types import Offer, Title
 
-__all__ = ["DEFAULT_POLICIES", "Codec", "Policy"]
+__all__ = ["DEFAULT_POLICIES", "Codec", "Policy", "kinds_with_event", "policy_of"]
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """How values of one kind are kept.
+    """How values of one kind are cached.
 
     Attributes
     ----------
-    lifetime_s : float
+    ttl_s : float
         How long a value is fresh, in seconds.
     jitter_s : float
-        The lifetime of each value lies within this of it, evenly.
-    lifetime_range_s : (float, float) or None
-        Within what every lifetime lies, and a loader may choose that of its value; None: it
+        Each value's TTL is drawn uniformly from ``ttl_s`` +- this.
+    ttl_range_s : (float, float) or None
+        Bounds of every TTL, within which a loader may choose that of its value; None: a loader
         may not choose.
     stale_s : float
-        How much longer a value may be served when a fresh one cannot be had (in time).
-    revalidate : bool
-        Serve what is stale at once, and load behind it.
+        How much longer a value may be served when no fresh one is available in time.
+    stale_while_revalidate : bool
+        Serve a stale value at once and reload it in the background.
     soft_timeout_s : float
-        How long a caller waits for a load where something else can be served.
+        How long a caller waits for a load where a stale value or a fallback can be served.
     hard_timeout_s : float
-        How long a caller waits, and a load may take, where nothing else can.
+        How long a load may take, and a caller waits where nothing else can be served.
     retry_after_s : float
-        What a caller is told to wait where nothing could be served.
-    negative_s : float
-        How long "there is no such thing" is believed; 0: it is asked again each time.
-    early : float
-        How eagerly a value in use is loaded anew before it expires; 0 for never, see
+        The retry delay reported to a caller for whom there was no answer.
+    negative_ttl_s : float
+        How long "no such value" is cached; 0 asks the loader each time.
+    early_refresh : float
+        How eagerly a value in use is reloaded before it expires; 0 for never, see
         ``tv5core.cache.loading.early_refresh``.
     max_bytes : int
-        Larger values are served but not kept.
+        Larger encoded values are served but not cached.
     events : tuple of str
-        Which events invalidate a value of this kind.
+        Events that invalidate values of this kind.
     type : type
-        What values are, as for ``msgspec.msgpack.decode``. They are shared by all who ask:
+        The type of values, as for ``msgspec.msgpack.decode``. Values are shared between callers:
         use immutable types.
     """
 
-    lifetime_s: float
+    ttl_s: float
     jitter_s: float = 0.0
-    lifetime_range_s: tuple[float, float] | None = None
+    ttl_range_s: tuple[float, float] | None = None
     stale_s: float = _HOUR_S
-    revalidate: bool = False
+    stale_while_revalidate: bool = False
     soft_timeout_s: float = 0.3
     hard_timeout_s: float = 10.0
     retry_after_s: float = 5.0
-    negative_s: float = _MINUTE_S
-    early: float = 1.0
+    negative_ttl_s: float = _MINUTE_S
+    early_refresh: float = 1.0
     max_bytes: int = 1 << 20
     events: tuple[str, ...] = ()
     type: Any = Any
 
     def __post_init__(self) -> None:
-        low, high = self.lifetime_range_s or (self.lifetime_s, self.lifetime_s)
-        if not (0 <= self.jitter_s < self.lifetime_s < math.inf and 0 < low <= high < math.inf):
+        low, high = self.ttl_range_s or (self.ttl_s, self.ttl_s)
+        if not (0 <= self.jitter_s < self.ttl_s < math.inf and 0 < low <= high < math.inf):
             raise InvalidInputError(
-                f"expected a finite lifetime above its jitter, and within its range, got "
-                f"{self.lifetime_s} s +- {self.jitter_s} in {self.lifetime_range_s}"
+                f"expected a finite TTL above its jitter, and within its range, got "
+                f"{self.ttl_s} s +- {self.jitter_s} in {self.ttl_range_s}"
             )
-        for name in ("stale_s", "negative_s", "early", "max_bytes", "retry_after_s"):
+        for name in ("stale_s", "negative_ttl_s", "early_refresh", "max_bytes", "retry_after_s"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidInputError(f"expected {name} >= 0, got {getattr(self, name)}")
         if not 0 < self.soft_timeout_s <= self.hard_timeout_s < math.inf:
@@ -99,35 +98,65 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
                 f"{self.soft_timeout_s} and {self.hard_timeout_s}"
             )
 
-    def draw_s(self, wanted_s: float | None = None) -> float:
-        """Draw a lifetime in seconds.
+    def draw_ttl_s(self, requested_s: float | None = None) -> float:
+        """Draw a TTL in seconds.
 
         Parameters
         ----------
-        wanted_s : float, optional
-            What the loader asks for. The jitter keeps its share of the lifetime, and the result
-            is brought into the policy's range.
+        requested_s : float, optional
+            The loader's choice. The jitter stays the same share of the TTL, and the result is
+            clamped to the policy's range.
 
         Raises
         ------
         InvalidInputError
-            The policy lets loaders choose nothing.
+            The policy does not let loaders choose.
         """
-        if wanted_s is not None and self.lifetime_range_s is None:
+        if requested_s is not None and self.ttl_range_s is None:
             raise InvalidInputError(
-                f"expected no lifetime for a kind whose policy sets it, got {wanted_s} s"
+                f"expected no TTL for a kind whose policy sets it, got {requested_s} s"
             )
-        share = self.jitter_s / self.lifetime_s
-        middle_s = self.lifetime_s if wanted_s is None else wanted_s
+        share = self.jitter_s / self.ttl_s
+        middle_s = self.ttl_s if requested_s is None else requested_s
         drawn_s = middle_s * (1 + random.uniform(-share, share))  # noqa: S311
-        if self.lifetime_range_s is None:
+        if self.ttl_range_s is None:
             return drawn_s
-        low, high = self.lifetime_range_s
+        low, high = self.ttl_range_s
         return min(max(drawn_s, low), high)
 
 
+def policy_of(policies: Mapping[str, Policy], kind: str) -> Policy:
+    """Return the policy of a kind.
+
+    Raises
+    ------
+    InvalidInputError
+        There is none.
+    """
+    policy = policies.get(kind)
+    if policy is None:
+        known = ", ".join(sorted(policies))
+        raise InvalidInputError(f"expected a kind with a policy ({known}), got {kind!r}")
+    return policy
+
+
+def kinds_with_event(policies: Mapping[str, Policy], event: str) -> list[str]:
+    """Return the kinds whose policies list an event.
+
+    Raises
+    ------
+    InvalidInputError
+        No policy lists it.
+    """
+    kinds = [kind for kind, policy in policies.items() if event in policy.events]
+    if not kinds:
+        known = sorted({name for policy in policies.values() for name in policy.events})
+        raise InvalidInputError(f"expected an event ({', '.join(known)}), got {event!r}")
+    return kinds
+
+
 class Codec:
-    """Turn values of one kind into bytes and back.
+    """Encode values of one kind as msgpack, and decode them.
 
     Parameters
     ----------
@@ -139,24 +168,26 @@ class Codec:
         self._decoder = msgspec.msgpack.Decoder(policy.type)
 
     def encode(self, value: Any) -> tuple[bytes, Any]:
-        """Return a value's bytes, and the value as it will be restored.
+        """Return a value's bytes, and the value decoded from them.
 
-        Callers get the latter from the start, so that what they see does not depend on which
-        tier answers, and a caller who changes what it gave changes nothing here.
+        Callers get the decoded value from the start, so that it does not depend on which tier
+        answers, and a loader that modifies its value later modifies nothing in the cache.
 
         Raises
         ------
         InvalidInputError
-            It is of no type that can be stored, or not the policy's.
+            Its type cannot be stored, or is not the policy's.
         """
         try:
             data = self._encoder.encode(value)
             return data, self._decoder.decode(data)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
-            raise InvalidInputError(f"expected a value the policy can keep, got {error}") from error
+            raise InvalidInputError(
+                f"expected a value of the policy's type, got {error}"
+            ) from error
 
     def decode(self, data: bytes) -> Any:
-        """Restore a value.
+        """Decode a value.
 
         Raises
         ------
@@ -168,26 +199,29 @@ class Codec:
 
 DEFAULT_POLICIES: Mapping[str, Policy] = {
     "title": Policy(
-        lifetime_s=24 * _HOUR_S,
+        ttl_s=24 * _HOUR_S,
         jitter_s=2.4 * _HOUR_S,
         stale_s=7 * _DAY_S,
         events=("title.changed",),
         type=Title,
     ),
     "availability": Policy(
-        lifetime_s=3 * _HOUR_S,
+        ttl_s=3 * _HOUR_S,
         jitter_s=0.6 * _HOUR_S,
-        lifetime_range_s=(_HOUR_S, 6 * _HOUR_S),
+        ttl_range_s=(_HOUR_S, 6 * _HOUR_S),
         stale_s=_DAY_S,
         events=("title.changed", "availability.changed"),
         type=tuple[Offer, ...],
     ),
-    "embedding": Policy(lifetime_s=7 * _DAY_S, stale_s=7 * _DAY_S),
-    "search": Policy(lifetime_s=15 * _MINUTE_S, jitter_s=5 * _MINUTE_S),
+    "embedding": Policy(ttl_s=7 * _DAY_S, stale_s=7 * _DAY_S),
+    "search": Policy(ttl_s=15 * _MINUTE_S, jitter_s=5 * _MINUTE_S),
     "recommendations": Policy(
-        lifetime_s=30 * _MINUTE_S, jitter_s=10 * _MINUTE_S, stale_s=6 * _HOUR_S, revalidate=True
+        ttl_s=30 * _MINUTE_S,
+        jitter_s=10 * _MINUTE_S,
+        stale_s=6 * _HOUR_S,
+        stale_while_revalidate=True,
     ),
-    "popular": Policy(lifetime_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
-    "trending": Policy(lifetime_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
+    "popular": Policy(ttl_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
+    "trending": Policy(ttl_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
 }
-"""What applies where nothing else is said; see this module's table."""
+"""The policies used by default; see this module's table."""

@@ -20,7 +20,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Control", "UnusableError", "aside"]
+__all__ = ["ControlPage", "UnusableError", "aside"]
 
 _MAGIC = b"tv5cache"
 _FORMAT = 1
@@ -54,7 +54,7 @@ def aside(path: Path) -> Path:
     raise UnusableError(f"{path}: expected a free name to put it aside, got {_MAX_ASIDE} taken")
 
 
-class Control:
+class ControlPage:
     """The control page, opened and locked.
 
     Parameters

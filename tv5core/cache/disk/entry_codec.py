@@ -244,7 +244,7 @@ def overtaken(txn: Txn, token: int, kind: str, key: str, tags: Iterable[str]) ->
     if last_seq(txn) == token:
         return False
     later = logged_after(txn, token)
-    return later is None or any(one.names(kind, key, tags) for one in later)
+    return later is None or any(one.matches(kind, key, tags) for one in later)
 
 
 def log_surplus(txn: Txn) -> int:

@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import lmdb
 
-from tv5core.cache.disk.control_page import Control, UnusableError, aside
+from tv5core.cache.disk.control_page import ControlPage, UnusableError, aside
 
 __all__ = ["DATA_NAME", "Databases", "Environment", "Txn"]
 
@@ -92,7 +92,7 @@ class Environment:
         self._map_bytes = max(map_bytes, _MIN_MAP_BYTES)
         self._references = 1
         self._closed = False
-        self._control: Control | None = None
+        self._control: ControlPage | None = None
         self._raw: lmdb.Environment | None = None
         self._dbs: Databases | None = None
         self._renew_locks()
@@ -246,7 +246,7 @@ class Environment:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UnusableError(f"{self.folder}: expected a folder, got {error}") from error
-        control = Control(self.folder / CONTROL_NAME)
+        control = ControlPage(self.folder / CONTROL_NAME)
         try:
             if control.found_foreign is not None:
                 self._warn(f"a foreign file is now {control.found_foreign.name}")
@@ -258,7 +258,7 @@ class Environment:
             raise
         self._control = control
 
-    def _open_checked(self, control: Control) -> None:
+    def _open_checked(self, control: ControlPage) -> None:
         if control.alone and not control.trusted and self._path.exists():
             self._put_aside("it was open when the machine stopped")
         reason = self._try_lmdb(control)
@@ -273,7 +273,7 @@ class Environment:
         except (lmdb.Error, OSError) as error:
             raise UnusableError(f"{self._path}: expected a new cache, got {error}") from error
 
-    def _try_lmdb(self, control: Control) -> str | None:
+    def _try_lmdb(self, control: ControlPage) -> str | None:
         """Open LMDB's file; where nobody else uses it, return what is wrong with it."""
         try:
             self._open_lmdb()

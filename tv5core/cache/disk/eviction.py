@@ -14,7 +14,7 @@ import lmdb
 from tv5core.cache.disk import entry_codec as records
 from tv5core.cache.disk.environment import Environment, Txn
 
-__all__ = ["FULL_SHARE", "Pruner"]
+__all__ = ["FULL_SHARE", "Evictor"]
 
 FULL_SHARE = 0.8
 """Share of its cap from which entries are evicted; the rest is room to write in."""
@@ -22,7 +22,7 @@ FULL_SHARE = 0.8
 _BATCH = 200
 
 
-class Pruner:
+class Evictor:
     """Remove entries that expired, or for which there is no room.
 
     Parameters

@@ -17,7 +17,7 @@ def _key(key: bytes) -> bytes:
     return _PREFIX + key
 
 
-def take(txn: Txn, key: bytes, owner: bytes, now_ms: int, lasting_ms: int) -> bool:
+def take(txn: Txn, key: bytes, owner: bytes, now_ms: int, ttl_ms: int) -> bool:
     """Take the lease on a key, where nobody has it; say whether that was so.
 
     A lease that would last longer than a new one is of a clock that was set back: it is taken.
@@ -25,9 +25,9 @@ def take(txn: Txn, key: bytes, owner: bytes, now_ms: int, lasting_ms: int) -> bo
     data = txn.raw.get(_key(key), db=txn.dbs.meta)
     if data is not None and len(data) >= 8 and bytes(data[8:]) != owner:
         expires_ms = int(_EXPIRES.unpack_from(data)[0])
-        if now_ms < expires_ms <= now_ms + max(lasting_ms, _LONGEST_MS):
+        if now_ms < expires_ms <= now_ms + max(ttl_ms, _LONGEST_MS):
             return False
-    txn.raw.put(_key(key), _EXPIRES.pack(now_ms + lasting_ms) + owner, db=txn.dbs.meta)
+    txn.raw.put(_key(key), _EXPIRES.pack(now_ms + ttl_ms) + owner, db=txn.dbs.meta)
     return True
 
 

@@ -16,29 +16,30 @@ from pathlib import Path
 
 import lmdb
 
-from tv5core.cache.backoff import Counts, Quiet
+from tv5core.cache.cooldown import Cooldown
 from tv5core.cache.disk import entry_codec as records
 from tv5core.cache.disk import leases
 from tv5core.cache.disk.control_page import UnusableError
 from tv5core.cache.disk.environment import Environment, Txn
-from tv5core.cache.disk.eviction import Pruner
-from tv5core.cache.disk.writer_thread import Job, Writer
+from tv5core.cache.disk.eviction import Evictor
+from tv5core.cache.disk.writer_thread import Job, WriterThread
 from tv5core.cache.entry import Invalidation
+from tv5core.cache.stats import Counters
 
-__all__ = ["EVERYTHING", "Upkeep"]
+__all__ = ["EVERYTHING", "Maintenance"]
 
 EVERYTHING = Invalidation("all")
 _ERRORS = (lmdb.Error, UnusableError, OSError)
 _DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError)
 _TRIES_WHEN_FULL = 5
-_TELL_EVERY_S, _WARNINGS_KEPT = 60.0, 20
+_WARN_EVERY_S, _WARNINGS_KEPT = 60.0, 20
 _BATCHES_IN_CAP = 16
 _LEASES_SWEPT, _LOG_TRIMMED = 200, 1_000
 
 log = logging.getLogger("tv5core")
 
 
-class Upkeep:
+class Maintenance:
     """An environment that may be away, the writer to it, and what both have to say.
 
     Parameters
@@ -47,17 +48,17 @@ class Upkeep:
     cap_bytes : int
     clock : callable
         Unix time in seconds.
-    follow_s, sweep_s : float
+    poll_s, sweep_s : float
 
     Attributes
     ----------
     environment : Environment or None
         None while the folder cannot be used.
-    blind : bool
+    reads_disabled : bool
         Whether reads must find nothing: an invalidation could not be noted anywhere.
-    counts : Counts
-    quiet : Quiet
-    writer : Writer
+    counts : Counters
+    cooldown : Cooldown
+    writer : WriterThread
     """
 
     def __init__(
@@ -66,24 +67,24 @@ class Upkeep:
         cap_bytes: int,
         clock: Callable[[], float],
         *,
-        follow_s: float,
+        poll_s: float,
         sweep_s: float,
     ) -> None:
         self.folder, self.cap_bytes = folder, cap_bytes
-        self.counts, self.quiet = Counts(), Quiet(time.monotonic)
+        self.counts, self.cooldown = Counters(), Cooldown(time.monotonic)
         self.environment: Environment | None = None
         self.origin = os.urandom(8)
-        self.blind = False
+        self.reads_disabled = False
         self.warnings: deque[str] = deque(maxlen=_WARNINGS_KEPT)
-        self._told_at = -math.inf
+        self._warned_at = -math.inf
         self._clock, self._sweep_s = clock, sweep_s
         self._listeners: list[Callable[[Invalidation], None]] = []
         self._swept_at = time.monotonic()
         self._followed, self._epoch, self._last_txn = 0, 0, -1
-        self._owing = self._to_drop = self._damaged = False
+        self._must_empty = self._must_delete = self._damaged = False
         self._connect()
-        self.writer = Writer(
-            self._commit, self._idle, idle_s=follow_s, batch_bytes=cap_bytes // _BATCHES_IN_CAP
+        self.writer = WriterThread(
+            self._commit, self._idle, idle_s=poll_s, batch_bytes=cap_bytes // _BATCHES_IN_CAP
         )
         self.writer.start()
 
@@ -113,7 +114,7 @@ class Upkeep:
             return
         self.warnings.extend(environment.warnings)
         try:
-            if self._owing and not environment.renew_epoch():
+            if self._must_empty and not environment.renew_epoch():
                 raise UnusableError(f"{self.folder}: expected to empty it, got no way to")
             with environment.read() as txn:
                 self._followed = records.last_seq(txn)
@@ -121,8 +122,8 @@ class Upkeep:
             environment.release()
             self._failed(error)
             return
-        self._owing, self._epoch = False, environment.epoch
-        self._pruner = Pruner(environment, self.cap_bytes, self._removed)
+        self._must_empty, self._epoch = False, environment.epoch
+        self._evictor = Evictor(environment, self.cap_bytes, self._removed)
         self.environment = environment
         self._succeeded()
 
@@ -130,16 +131,19 @@ class Upkeep:
         self.counts.add(f"evicted.{reason}", count)
 
     def _failed(self, error: BaseException) -> None:
-        if self.quiet.failed(str(error)) and time.monotonic() - self._told_at > _TELL_EVERY_S:
-            self._told_at = time.monotonic()
+        if (
+            self.cooldown.record_failure(str(error))
+            and time.monotonic() - self._warned_at > _WARN_EVERY_S
+        ):
+            self._warned_at = time.monotonic()
             self.warnings.append(str(error))
             log.warning("cache %s: does without the disk for now: %s", self.folder, error)
 
     def _succeeded(self) -> None:
-        if self.quiet.succeeded():
+        if self.cooldown.record_success():
             log.info("cache %s: uses the disk again", self.folder)
 
-    def read_failed(self, error: BaseException) -> None:
+    def record_read_failure(self, error: BaseException) -> None:
         """Note that a read failed; a damaged file is replaced by the writer's thread."""
         self.counts.add("failed.read")
         self._damaged = self._damaged or isinstance(error, _DAMAGE)
@@ -150,7 +154,7 @@ class Upkeep:
     def _commit(self, batch: list[Job]) -> None:
         environment = self.environment
         if environment is None:
-            self._owing = self._owing or any(job.essential for job in batch)
+            self._must_empty = self._must_empty or any(job.essential for job in batch)
             self._drop(batch, "away")
             return
         try:
@@ -171,7 +175,7 @@ class Upkeep:
             if len(batch) == 1:
                 self._write_into_full(environment, batch[0])
                 return
-            self._pruner.make_room(self.now_ms, batches=1)
+            self._evictor.make_room(self.now_ms, batches=1)
             half = len(batch) // 2
             self._write(environment, batch[:half])
             self._write(environment, batch[half:])
@@ -181,7 +185,7 @@ class Upkeep:
 
     def _write_into_full(self, environment: Environment, job: Job) -> None:
         for attempt in range(_TRIES_WHEN_FULL):
-            self._pruner.make_room(self.now_ms, batches=1 << attempt)
+            self._evictor.make_room(self.now_ms, batches=1 << attempt)
             with suppress(lmdb.MapFullError):
                 self._finish(job, environment.write(job.work))
                 return
@@ -215,8 +219,8 @@ class Upkeep:
 
     def _empty(self, environment: Environment) -> None:
         """Make every entry unreadable, where one could not be invalidated."""
-        self.blind = not self.renew(environment)
-        self._to_drop = True
+        self.reads_disabled = not self.renew(environment)
+        self._must_delete = True
         self.counts.add("emptied")
 
     def renew(self, environment: Environment) -> bool:
@@ -232,20 +236,20 @@ class Upkeep:
 
     def _keep_small(self, environment: Environment) -> None:
         with environment.read() as txn:
-            over = self._pruner.over(txn)
+            over = self._evictor.over(txn)
         if over:
-            self._pruner.make_room(self.now_ms)
+            self._evictor.make_room(self.now_ms)
 
     # -- between batches ------------------------------------------------------------------
 
     def _idle(self) -> None:
         if self.environment is None:
-            if not self.quiet:
+            if not self.cooldown.active:
                 self._connect()
             return
         if self._damaged:
             self._guard(self._replace)
-        if self.blind or self._to_drop:
+        if self.reads_disabled or self._must_delete:
             self._guard(self._drop_all)
         self._guard(self._follow)
         if time.monotonic() - self._swept_at >= self._sweep_s:
@@ -259,24 +263,24 @@ class Upkeep:
                 step(environment)
             except Exception as error:  # noqa: BLE001 - the writer's thread must go on
                 self._failed(error)
-                self.counts.add("failed.upkeep")
+                self.counts.add("failed.maintenance")
 
     def _replace(self, environment: Environment) -> None:
         self._damaged = False
         environment.rebuild("it is damaged")
 
     def _drop_all(self, environment: Environment) -> None:
-        if self.quiet:
+        if self.cooldown.active:
             return
-        if self.blind:
-            self.blind = not self.renew(environment)
-        environment.write(drop_all)
-        self._to_drop = False
+        if self.reads_disabled:
+            self.reads_disabled = not self.renew(environment)
+        environment.write(delete_all)
+        self._must_delete = False
         self._succeeded()
 
     def _sweep(self, environment: Environment) -> None:
         now_ms = self.now_ms
-        self._pruner.sweep(now_ms)
+        self._evictor.sweep(now_ms)
         with environment.read() as txn:
             due = leases.any_expired(txn, now_ms) or records.log_surplus(txn) > 0
         if due:
@@ -311,7 +315,7 @@ class Upkeep:
                 log.exception("cache %s: a listener failed", self.folder)
 
 
-def drop_all(txn: Txn) -> None:
+def delete_all(txn: Txn) -> None:
     """Remove every entry; the log stays, since it is what other processes follow."""
     for database in (txn.dbs.entries, txn.dbs.expiry, txn.dbs.tags):
         txn.raw.drop(database, delete=False)

@@ -27,7 +27,7 @@ from tv5core.cache.disk import entry_codec as records
 from tv5core.cache.disk import leases
 from tv5core.cache.disk.control_page import UnusableError
 from tv5core.cache.disk.environment import Txn
-from tv5core.cache.disk.maintenance import Upkeep, drop_all
+from tv5core.cache.disk.maintenance import Maintenance, delete_all
 from tv5core.cache.disk.writer_thread import Job
 from tv5core.cache.entry import Entry, Invalidation
 from tv5core.errors import InvalidInputError
@@ -59,7 +59,7 @@ class DiskTier:
         that expire soonest first.
     clock : callable
         Unix time in seconds: it is shared with other processes.
-    follow_s, sweep_s : float
+    poll_s, sweep_s : float
         How often other processes' invalidations are looked for, and expired entries removed.
     """
 
@@ -71,35 +71,37 @@ class DiskTier:
         cap_bytes: int,
         *,
         clock: Callable[[], float] = time.time,
-        follow_s: float = 0.1,
+        poll_s: float = 0.1,
         sweep_s: float = 1.0,
     ) -> None:
         if cap_bytes < MIN_BYTES:
             raise InvalidInputError(f"expected at least {MIN_BYTES:,} bytes, got {cap_bytes:,}")
-        self._upkeep = Upkeep(Path(folder), cap_bytes, clock, follow_s=follow_s, sweep_s=sweep_s)
-        self._counts = self._upkeep.counts
+        self._maintenance = Maintenance(
+            Path(folder), cap_bytes, clock, poll_s=poll_s, sweep_s=sweep_s
+        )
+        self._counts = self._maintenance.counts
         self._hits = self._misses = 0
 
     # -- values ---------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Entry | None:
         """Return an entry that has not expired, stale or not; a few microseconds, no switch."""
-        upkeep, entry = self._upkeep, None
-        environment = upkeep.environment
-        if environment is not None and not upkeep.blind:
+        maintenance, entry = self._maintenance, None
+        environment = maintenance.environment
+        if environment is not None and not maintenance.reads_disabled:
             # Spelled out rather than through a context manager: this is what has to be fast.
             try:
                 raw, dbs = environment.begin_read()
                 try:
                     data = raw.get(records.entry_key(kind, key), db=dbs.entries)
                     if data is not None:
-                        entry = records.decode(data, environment.epoch, upkeep.now_ms)
+                        entry = records.decode(data, environment.epoch, maintenance.now_ms)
                 finally:
                     environment.end_read(raw)
             except UnicodeEncodeError:
                 pass  # such a key is not stored either
             except _ERRORS as error:
-                upkeep.read_failed(error)
+                maintenance.record_read_failure(error)
         # Without a lock: a count lost to another thread does no harm.
         if entry is None:
             self._misses += 1
@@ -109,14 +111,14 @@ class DiskTier:
 
     def _read(self, work: Callable[[Txn, int], Any]) -> Any:
         """Run ``work`` in a read transaction; None where that cannot be done."""
-        environment = self._upkeep.environment
-        if environment is None or self._upkeep.blind:
+        environment = self._maintenance.environment
+        if environment is None or self._maintenance.reads_disabled:
             return None
         try:
             with environment.read() as txn:
                 return work(txn, environment.epoch)
         except _ERRORS as error:
-            self._upkeep.read_failed(error)
+            self._maintenance.record_read_failure(error)
             return None
 
     def token(self) -> Token | None:
@@ -139,17 +141,17 @@ class DiskTier:
         if not records.is_text(kind, key, *entry.tags):
             self._counts.add("dropped.text")
             return
-        if size * _LARGEST_SHARE > self._upkeep.cap_bytes:
+        if size * _LARGEST_SHARE > self._maintenance.cap_bytes:
             self._counts.add("dropped.size")
             size, at = 0, records.entry_key(kind, key)
             work = partial(records.delete, key=at)  # at least what it would have replaced goes
-        if self._upkeep.quiet:
+        if self._maintenance.cooldown.active:
             self._counts.add("dropped.quiet")
-        elif not self._upkeep.writer.offer(Job(work, size)):
+        elif not self._maintenance.writer.offer(Job(work, size)):
             self._counts.add("dropped.queue")
 
     def _put(self, kind: str, key: str, entry: Entry, token: Token | None, txn: Txn) -> str:
-        environment = self._upkeep.environment
+        environment = self._maintenance.environment
         epoch = 0 if environment is None else environment.epoch
         if token is not None and (
             token[0] != epoch or records.overtaken(txn, token[1], kind, key, entry.tags)
@@ -166,7 +168,7 @@ class DiskTier:
         """Remove entries by key; return how many there were."""
         total = 0
         for chunk in _chunks((key for key in keys if records.is_text(kind, key)), _CHUNK):
-            logged = Invalidation("key", kind, tuple(chunk), origin=self._upkeep.origin)
+            logged = Invalidation("key", kind, tuple(chunk), origin=self._maintenance.origin)
             some = [records.entry_key(kind, key) for key in chunk]
             total += await self._invalidate(logged, partial(_delete_all, some))
         return total
@@ -175,27 +177,27 @@ class DiskTier:
         """Remove all entries of a kind; return how many there were."""
         if not records.is_text(kind):
             return 0
-        logged = Invalidation("kind", kind, origin=self._upkeep.origin)
+        logged = Invalidation("kind", kind, origin=self._maintenance.origin)
         return await self._delete_prefix(logged, "entries", records.kind_prefix(kind))
 
     async def delete_tag(self, tag: str) -> int:
         """Remove all entries that carry a tag; return how many there were."""
         if not records.is_text(tag):
             return 0
-        logged = Invalidation("tag", tag=tag, origin=self._upkeep.origin)
+        logged = Invalidation("tag", tag=tag, origin=self._maintenance.origin)
         return await self._delete_prefix(logged, "tags", records.tag_prefix(tag))
 
     async def clear(self) -> None:
         """Remove everything, at once and in every process."""
 
         def work(txn: Txn) -> int:
-            environment = self._upkeep.environment
+            environment = self._maintenance.environment
             if environment is not None:
-                self._upkeep.renew(environment)
-            drop_all(txn)
+                self._maintenance.renew(environment)
+            delete_all(txn)
             return 0
 
-        await self._invalidate(Invalidation("all", origin=self._upkeep.origin), work)
+        await self._invalidate(Invalidation("all", origin=self._maintenance.origin), work)
 
     async def _delete_prefix(self, logged: Invalidation, database: str, prefix: bytes) -> int:
         def work(txn: Txn) -> int:
@@ -215,39 +217,41 @@ class DiskTier:
         return await self._ask(noted)
 
     async def _ask(self, work: Callable[[Txn], int]) -> int:
-        done = self._upkeep.writer.submit(work, failed=0, essential=True)
+        done = self._maintenance.writer.submit(work, failed=0, essential=True)
         # A caller who is cancelled does not stop it.
         removed: Any = await asyncio.wrap_future(done)
         return int(removed)
 
     # -- leases ---------------------------------------------------------------------------
 
-    async def take_lease(self, kind: str, key: str, owner: bytes, lasting_s: float) -> bool:
+    async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
         """Take the lease on loading a key; true too where leases cannot be kept.
 
         Parameters
         ----------
         owner : bytes
             Tells this holder from all others.
-        lasting_s : float
+        ttl_s : float
             When it ends by itself, should its holder be killed.
         """
         if not records.is_text(kind, key):
             return True
-        lasting_ms = int(lasting_s * 1e3)
+        ttl_ms = int(ttl_s * 1e3)
         at = records.entry_key(kind, key)
 
         def work(txn: Txn) -> bool:
-            return leases.take(txn, at, owner, self._upkeep.now_ms, lasting_ms)
+            return leases.take(txn, at, owner, self._maintenance.now_ms, ttl_ms)
 
-        return bool(await asyncio.wrap_future(self._upkeep.writer.submit(work, failed=True)))
+        return bool(await asyncio.wrap_future(self._maintenance.writer.submit(work, failed=True)))
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
         """Give a lease back, after what was put before is committed."""
         if not records.is_text(kind, key):
             return
         at = records.entry_key(kind, key)
-        self._upkeep.writer.submit(lambda txn: leases.release(txn, at, owner))  # not waited for
+        self._maintenance.writer.submit(
+            lambda txn: leases.release(txn, at, owner)
+        )  # not waited for
 
     # -- checkpoints ----------------------------------------------------------------------
 
@@ -270,38 +274,38 @@ class DiskTier:
                 return bool(txn.raw.delete(at, db=txn.dbs.meta))
             return bool(txn.raw.put(at, value, db=txn.dbs.meta))
 
-        await asyncio.wrap_future(self._upkeep.writer.submit(work))
+        await asyncio.wrap_future(self._maintenance.writer.submit(work))
 
-    # -- upkeep ---------------------------------------------------------------------------
+    # -- maintenance ---------------------------------------------------------------------------
 
     def on_invalidation(self, listener: Callable[[Invalidation], None]) -> None:
         """Have a callable told of other handles' invalidations, from another thread."""
-        self._upkeep.listen(listener)
+        self._maintenance.listen(listener)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything given so far is committed; say whether it was in time."""
-        return self._upkeep.writer.flush(timeout_s)
+        return self._maintenance.writer.flush(timeout_s)
 
     async def close(self) -> None:
         """Commit what is queued, off the loop, and let go of the folder."""
-        await asyncio.to_thread(self._upkeep.close)
+        await asyncio.to_thread(self._maintenance.close)
 
     def stats(self) -> dict[str, Any]:
         """Return what the tier holds and what it did, as of now."""
         counts = self._counts
         return {
             **(self._read(self._measure) or {"entries": 0, "bytes": 0, "invalidations": 0}),
-            "cap_bytes": self._upkeep.cap_bytes,
+            "cap_bytes": self._maintenance.cap_bytes,
             "hits": self._hits,
             "misses": self._misses,
             "stored": counts["stored"],
-            "waiting": self._upkeep.writer.waiting,
-            "dropped": counts.starting("dropped."),
-            "evictions": counts.starting("evicted."),
-            "failed": counts.starting("failed."),
+            "waiting": self._maintenance.writer.waiting,
+            "dropped": counts.with_prefix("dropped."),
+            "evictions": counts.with_prefix("evicted."),
+            "failed": counts.with_prefix("failed."),
             "emptied": counts["emptied"],
-            "quiet": self._upkeep.quiet.reason,
-            "warnings": list(self._upkeep.warnings),
+            "quiet": self._maintenance.cooldown.reason,
+            "warnings": list(self._maintenance.warnings),
         }
 
     def census(self) -> dict[str, dict[str, int]]:
@@ -325,7 +329,7 @@ class DiskTier:
             return [(bytes(key), len(value)) for key, value in some]
 
     def _measure(self, txn: Txn, _: int) -> dict[str, int]:
-        environment = self._upkeep.environment
+        environment = self._maintenance.environment
         return {
             "entries": txn.raw.stat(txn.dbs.entries)["entries"],
             "bytes": 0 if environment is None else environment.used_bytes(txn),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from tv5core.cache.disk.environment import Txn
 
-__all__ = ["Job", "Writer"]
+__all__ = ["Job", "WriterThread"]
 
 BATCH_JOBS = 256
 BATCH_BYTES = 4 << 20
@@ -73,7 +73,7 @@ class _State:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
 
-class Writer:
+class WriterThread:
     """A queue of jobs and the thread that commits them.
 
     Parameters
@@ -199,7 +199,7 @@ class Writer:
         self._state = _State(closing=self._state.closing)
 
 
-_WRITERS: weakref.WeakSet[Writer] = weakref.WeakSet()
+_WRITERS: weakref.WeakSet[WriterThread] = weakref.WeakSet()
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""The order of answers: fresh, stale with its age, from the static set, unavailable."""
+"""The answer to a caller: fresh, else stale with its age, else static, else unavailable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tv5core.cache.answer import Answer
-from tv5core.cache.loading.search import Found
+from tv5core.cache.answer import Answer, CachedValue
 from tv5core.cache.loading.single_flight import Flight
 from tv5core.cache.policy import Policy
 from tv5core.cache.stats import Stats
@@ -20,19 +19,19 @@ from tv5core.errors import (
     UnknownIdError,
 )
 
-__all__ = ["Fallbacks", "Settling"]
+__all__ = ["FallbackChain", "Fallbacks"]
 
 Fallbacks = Mapping[str, Mapping[str, Any] | Callable[[str], Any]]
-"""By kind, what to answer when nothing else can be: values by key, or a function of the key."""
+"""By kind, what to answer when nothing else is available: values by key, or a function of it."""
 
-# What a loader says of the question itself.
+# Errors about the request itself, which no other answer replaces.
 _DEFINITE = (InvalidInputError, TitleNotFoundError, UnknownIdError)
 
 log = logging.getLogger("tv5core")
 
 
-class Settling:
-    """Settle for the best there is.
+class FallbackChain:
+    """Wait for a flight, and answer with the best value there is.
 
     Parameters
     ----------
@@ -46,48 +45,54 @@ class Settling:
         self._stats, self._clock, self._fallbacks = stats, clock, dict(fallbacks)
 
     async def answer(self, kind: str, key: str, policy: Policy, flight: Flight) -> Answer:
-        """Wait for a flight as long as makes sense, and answer.
+        """Wait for a flight within the policy's timeouts, and answer.
 
         Raises
         ------
         UnavailableError
             There is nothing to serve.
         InvalidInputError, TitleNotFoundError, UnknownIdError
-            As the loader raised them.
+            Raised by the loader.
         """
-        asked = asyncio.get_running_loop().time()
-        soon = flight.started + policy.soft_timeout_s
-        await flight.wait_until(soon, stale_will_do=policy.revalidate)
-        if not flight.task.done() and self._stale(flight) is None and policy.revalidate:
-            await flight.wait_until(soon)  # what was come by is past serving
-        less = None if _succeeded(flight) else self._less(kind, key, flight)
-        if less is None and not flight.task.done():
-            await flight.wait_until(asked + policy.hard_timeout_s)
+        started = asyncio.get_running_loop().time()
+        soft_deadline = flight.started + policy.soft_timeout_s
+        await flight.wait_until(soft_deadline, accept_stale=policy.stale_while_revalidate)
+        expired = policy.stale_while_revalidate and self._stale(flight) is None
+        if not flight.task.done() and expired:
+            await flight.wait_until(soft_deadline)  # the stale value is too old to be served
+        fallback = None if _succeeded(flight) else self._best_fallback(kind, key, flight)
+        if fallback is None and not flight.task.done():
+            await flight.wait_until(started + policy.hard_timeout_s)
         if _succeeded(flight):
-            found: Found = flight.task.result()
-            return Answer(found.value, "fresh", self._age_s(found), found.tier)
+            return self._fresh(flight)
         error = _failure(flight)
         if isinstance(error, _DEFINITE):
             raise error
-        less = less or self._less(kind, key, flight)
-        if less is None:
+        fallback = fallback or self._best_fallback(kind, key, flight)
+        if fallback is None:
             raise self._unavailable(kind, policy, flight, error) from error
-        self._stats.count(less.tier, kind, f"served_{less.state}")
-        return less
+        self._stats.count(fallback.tier, kind, f"served_{fallback.state}")
+        return fallback
 
-    def _stale(self, flight: Flight) -> Found | None:
-        stale: Found | None = flight.stale.result() if flight.stale.done() else None
+    def _fresh(self, flight: Flight) -> Answer:
+        found = flight.task.result()
+        if found is None:  # only a flight without a loader, which nobody waits for here
+            raise TypeError("expected a flight with a loader, got one without")
+        return Answer(found.value, "fresh", self._age_s(found), found.tier)
+
+    def _stale(self, flight: Flight) -> CachedValue | None:
+        stale = flight.stale.result() if flight.stale.done() else None
         return stale if stale is not None and stale.stale_until > self._clock() else None
 
-    def _less(self, kind: str, key: str, flight: Flight) -> Answer | None:
-        """Return something stale, else something from the static set."""
+    def _best_fallback(self, kind: str, key: str, flight: Flight) -> Answer | None:
+        """Return a stale value, else a static one."""
         stale = self._stale(flight)
         if stale is not None:
             return Answer(stale.value, "stale", self._age_s(stale), stale.tier)
-        value = self._fallback(kind, key)
+        value = self._static(kind, key)
         return None if value is None else Answer(value, "fallback", None, "static")
 
-    def _fallback(self, kind: str, key: str) -> Any:
+    def _static(self, kind: str, key: str) -> Any:
         static = self._fallbacks.get(kind)
         if static is None:
             return None
@@ -112,7 +117,7 @@ class Settling:
             retry_after_s=retry_after_s,
         )
 
-    def _age_s(self, found: Found) -> float:
+    def _age_s(self, found: CachedValue) -> float:
         return max(0.0, self._clock() - found.stored_at)
 
 

@@ -1,4 +1,4 @@
-"""Spread what is declared old: here, to the tiers below, and from them."""
+"""Apply invalidations: to memory, flights and tiers, and from other processes to all of them."""
 
 from __future__ import annotations
 
@@ -7,70 +7,73 @@ from collections import deque
 from collections.abc import Sequence
 
 from tv5core.cache.entry import Invalidation
-from tv5core.cache.loading.guarded_tier import Below
-from tv5core.cache.loading.search import Shelf
-from tv5core.cache.loading.single_flight import Flights
+from tv5core.cache.loading.guarded_tier import GuardedTier
+from tv5core.cache.loading.single_flight import SingleFlight
+from tv5core.cache.loading.tier_stack import TierStack
 
-__all__ = ["News"]
+__all__ = ["Invalidator"]
 
-_WAIT_S = 2.0  # for the tiers to be told; it goes on behind
+_WAIT_S = 2.0  # for the tiers; they go on in the background
 
 
-class News:
-    """Invalidations, on their way in either direction.
+class Invalidator:
+    """Invalidations of this process and of others.
 
     Parameters
     ----------
-    shelf : Shelf
-    flights : Flights
+    stack : TierStack
+    single_flight : SingleFlight
 
     Attributes
     ----------
-    heard : deque
-        What tiers told of other processes, to be followed; with the place of the tier.
+    received : deque
+        Invalidations by other processes, not yet applied, each with its tier's position.
     """
 
-    def __init__(self, shelf: Shelf, flights: Flights) -> None:
-        self._shelf, self._flights = shelf, flights
-        self.heard: deque[tuple[int, Invalidation]] = deque()
+    def __init__(self, stack: TierStack, single_flight: SingleFlight) -> None:
+        self._stack, self._single_flight = stack, single_flight
+        self.received: deque[tuple[int, Invalidation]] = deque()
 
-    def note(self, place: int, what: Invalidation) -> None:
-        """Take what a tier tells, from any thread: adding to a deque needs no lock."""
-        self.heard.append((place, what))
+    def receive(self, position: int, invalidation: Invalidation) -> None:
+        """Queue an invalidation from a tier, from any thread: a deque needs no lock."""
+        self.received.append((position, invalidation))
 
-    def hear(self) -> None:
-        """Follow what other processes invalidated: in memory, and in the tiers nearer to us."""
-        while self.heard:
-            place, what = self.heard.popleft()
-            self._forget(what)
-            self._tell(what, self._shelf.tiers[:place])
+    def apply_received(self) -> None:
+        """Apply other processes' invalidations: to memory, and to the tiers nearer to it."""
+        while self.received:
+            position, invalidation = self.received.popleft()
+            self._apply_locally(invalidation)
+            _start(invalidation, self._stack.tiers[:position])
 
-    async def spread(self, what: Invalidation) -> None:
-        """Forget in memory and tell the tiers; goes on behind where the caller gives up.
+    async def invalidate(self, invalidation: Invalidation) -> None:
+        """Apply an invalidation everywhere; it goes on where the caller gives up.
 
-        In one step: none of the tiers is used any more until it was told, so nothing old can
-        come up from one into memory, or into another that was told already.
+        Up to the first await it is one step: no tier is used until it has applied the
+        invalidation, so no outdated value moves from a tier to memory, or to another tier.
         """
-        self._forget(what)
-        telling = self._tell(what, self._shelf.tiers)
-        if telling:
-            await asyncio.wait(telling, timeout=_WAIT_S)
+        self._apply_locally(invalidation)
+        tasks = _start(invalidation, self._stack.tiers)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_WAIT_S)
 
-    def _tell(self, what: Invalidation, tiers: Sequence[Below]) -> list[asyncio.Task[None]]:
-        return [tier.tell(what) for tier in tiers]
-
-    def _forget(self, what: Invalidation) -> None:
-        memory = self._shelf.memory
-        self._shelf.recent.add(what)
-        if what.scope == "key":
-            for key in what.keys:
-                memory.delete(what.kind, key)
-        elif what.scope == "kind":
-            memory.delete_kind(what.kind)
-        elif what.scope == "tag":
-            memory.delete_tag(what.tag)
+    def _apply_locally(self, invalidation: Invalidation) -> None:
+        memory = self._stack.memory
+        self._stack.log.append(invalidation)
+        if invalidation.scope == "key":
+            for key in invalidation.keys:
+                memory.delete(invalidation.kind, key)
+        elif invalidation.scope == "kind":
+            memory.delete_kind(invalidation.kind)
+        elif invalidation.scope == "tag":
+            memory.delete_tag(invalidation.tag)
         else:
             memory.clear()
-        # Which tags a load will bring is not known yet, so a tag parts from all.
-        anything = what.scope in ("tag", "all")
-        self._flights.part_from(lambda kind, key: anything or what.names(kind, key, ()))
+        # The tags of a value being loaded are not known yet, so a tag forgets all flights.
+        all_flights = invalidation.scope in ("tag", "all")
+        self._single_flight.forget(
+            lambda kind, key: all_flights or invalidation.matches(kind, key, ())
+        )
+
+
+def _start(invalidation: Invalidation, tiers: Sequence[GuardedTier]) -> list[asyncio.Task[None]]:
+    return [tier.invalidate(invalidation) for tier in tiers]

@@ -1,8 +1,8 @@
-"""Single flight: however many ask for a value at once, it is looked for once.
+"""Single flight: one search per key, however many callers wait for it.
 
-The search is a task of its own, so a caller who gives up takes nothing from the others. Those
-who wait may be content with less than it will bring: a flight says as soon as it has come by
-something stale.
+The search runs in a task of its own, so a caller that gives up takes nothing from the others.
+While it runs, a flight announces a stale value as soon as it finds one, for callers that accept
+that.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["Flight", "Flights", "Tell", "Work"]
+from tv5core.cache.answer import CachedValue
 
-Tell = Callable[[Any], None]
-"""Takes something stale that was come by on the way."""
+__all__ = ["Flight", "OnStale", "SingleFlight", "Work"]
+
+OnStale = Callable[[CachedValue], None]
+"""Takes a stale value found on the way."""
 
 
 class Work(Protocol):
-    """What a flight does."""
+    """What a flight runs."""
 
-    async def run(self, tell: Tell) -> Any:
-        """Find the value."""
+    async def run(self, on_stale: OnStale) -> CachedValue | None:
+        """Find the value; None where there is none and no loader."""
 
-    def let_go(self) -> None:
-        """Stand in nobody's way any more: what this brings was declared old."""
+    def release(self) -> None:
+        """Release the leases: the value was invalidated, and others may load a new one."""
 
 
 class Flight:
@@ -33,9 +35,9 @@ class Flight:
     Attributes
     ----------
     task : asyncio.Task
-        Ends with what was found, or fails.
+        Ends with the value, or fails.
     stale : asyncio.Future
-        Done once something stale was come by.
+        Done once a stale value was found.
     work : Work
     started : float
         On the loop's clock.
@@ -44,74 +46,76 @@ class Flight:
     def __init__(self, work: Work) -> None:
         loop = asyncio.get_running_loop()
         self.work, self.started = work, loop.time()
-        self.stale: asyncio.Future[Any] = loop.create_future()
-        self.task: asyncio.Task[Any] = loop.create_task(self._run())
-        self.task.add_done_callback(_look)
+        self.stale: asyncio.Future[CachedValue] = loop.create_future()
+        self.task: asyncio.Task[CachedValue | None] = loop.create_task(self._run())
+        self.task.add_done_callback(_retrieve_exception)
 
-    async def _run(self) -> Any:
-        return await self.work.run(self.found_stale)
+    async def _run(self) -> CachedValue | None:
+        return await self.work.run(self.set_stale)
 
-    def found_stale(self, what: Any) -> None:
-        """Let those who wait know what could be served meanwhile."""
+    def set_stale(self, value: CachedValue) -> None:
+        """Announce a stale value to those who wait."""
         if not self.stale.done():
-            self.stale.set_result(what)
+            self.stale.set_result(value)
 
-    async def wait_until(self, when: float, *, stale_will_do: bool = False) -> None:
-        """Wait for the end, until a time of the loop's clock.
+    async def wait_until(self, when: float, *, accept_stale: bool = False) -> None:
+        """Wait for the end, until a time on the loop's clock.
 
         Parameters
         ----------
         when : float
-        stale_will_do : bool
-            Return also as soon as something stale was come by.
+        accept_stale : bool
+            Return also as soon as there is a stale value.
         """
         left_s = when - asyncio.get_running_loop().time()
         if left_s > 0:
-            awaited = {self.task, self.stale} if stale_will_do else {self.task}
-            # Unlike wait_for, this cancels nothing when the caller is cancelled or out of time.
+            awaited: set[asyncio.Future[Any]] = {self.task}
+            if accept_stale:
+                awaited.add(self.stale)
+            # Unlike wait_for, this cancels nothing when the caller is cancelled or times out.
             await asyncio.wait(awaited, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _look(task: asyncio.Task[Any]) -> None:
-    """Take note of a failure, so that nobody is warned of one that no caller waited for."""
+def _retrieve_exception(task: asyncio.Task[CachedValue | None]) -> None:
+    """Retrieve a failure, so that asyncio does not warn of one that no caller waited for."""
     if not task.cancelled():
         task.exception()
 
 
-class Flights:
-    """The searches under way, by what for."""
+class SingleFlight:
+    """The flights under way, by kind and key."""
 
     def __init__(self) -> None:
-        self._flights: dict[tuple[str, str], Flight] = {}
+        self._joinable: dict[tuple[str, str], Flight] = {}
         self._all: set[Flight] = set()
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def __contains__(self, at: tuple[str, str]) -> bool:
-        return at in self._flights
+    def __contains__(self, kind_key: tuple[str, str]) -> bool:
+        return kind_key in self._joinable
 
     def join(self, kind: str, key: str, make: Callable[[], Work]) -> Flight:
-        """Return the flight for a key, having started it where there was none."""
-        flight = self._flights.get((kind, key))
+        """Return the flight for a key, started with ``make()`` where there is none."""
+        flight = self._joinable.get((kind, key))
         if flight is None:
-            flight = self._flights[kind, key] = Flight(make())
+            flight = self._joinable[kind, key] = Flight(make())
             self._all.add(flight)
-            flight.task.add_done_callback(lambda _: self._landed(kind, key, flight))
+            flight.task.add_done_callback(lambda _: self._remove(kind, key, flight))
         return flight
 
-    def _landed(self, kind: str, key: str, flight: Flight) -> None:
+    def _remove(self, kind: str, key: str, flight: Flight) -> None:
         self._all.discard(flight)
-        if self._flights.get((kind, key)) is flight:
-            del self._flights[kind, key]
+        if self._joinable.get((kind, key)) is flight:
+            del self._joinable[kind, key]
 
-    def part_from(self, matches: Callable[[str, str], bool]) -> None:
-        """Let nobody join some flights any more: what they bring was declared old."""
-        for at in [at for at in self._flights if matches(*at)]:
-            self._flights.pop(at).work.let_go()
+    def forget(self, matches: Callable[[str, str], bool]) -> None:
+        """Let nobody join some flights any more: their values were invalidated."""
+        for kind_key in [kind_key for kind_key in self._joinable if matches(*kind_key)]:
+            self._joinable.pop(kind_key).work.release()
 
     async def cancel(self) -> None:
-        """End all, and wait for that."""
+        """Cancel all flights, and wait for their end."""
         tasks = [flight.task for flight in self._all]
         for task in tasks:
             task.cancel()

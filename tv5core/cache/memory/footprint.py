@@ -1,4 +1,4 @@
-"""What values and tables take in memory, in bytes."""
+"""The memory that values and dicts take, in bytes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-__all__ = ["Meter", "Table", "footprint", "sizes"]
+__all__ = ["SizeEstimator", "SizedDict", "footprint", "string_bytes"]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _LEAVES = frozenset({str, bytes, int, float, bool, type(None)})
-# What most fields of a struct are: the interpreter has each of them once.
+# Most fields of a struct hold one of these, of which the interpreter has one each.
 _CONSTANTS = frozenset(map(id, (None, False, True, "", (), 0)))
-# Allocators hand out multiples of 16 bytes: half of that is lost for each object, on average.
+# Allocators round up to multiples of 16 bytes: 8 bytes per object on average.
 _ROUNDING_BYTES = 8
-# An empty dict, its own slot in the dict it stands in, and what belongs to it besides.
+# An empty dict, its wrapper, and its slot in the enclosing dict.
 _TABLE_BYTES = 600
-# Copying the few entries left is quick; giving back a table of a million places takes some 7 ms.
+# Copying the few remaining entries is fast; freeing a dict of a million slots takes some 7 ms.
 _SPARSE = 64
 
 
 def footprint(value: object) -> int:
-    """Return the bytes a decoded value takes, with everything it is made of.
+    """Return the bytes of a decoded value with everything it refers to.
 
-    Structs, tuples, lists, sets and dicts are followed; anything else counts as
-    :func:`sys.getsizeof` has it. What two parts share counts twice, so that the figure is rather
-    high than low. There must be no cycles, which nothing that was decoded has.
+    Structs, tuples, lists, sets and dicts are followed; anything else counts its
+    :func:`sys.getsizeof`. What two parts share counts twice, so the result is an upper estimate.
+    There must be no cycles; decoded values have none.
     """
     total, parts = 0, [value]
     while parts:
@@ -54,13 +54,13 @@ def _parts(value: object) -> tuple[Any, ...]:
     return ()
 
 
-class Meter:
-    """What values take, measured for one in sixteen and reckoned for the rest.
+class SizeEstimator:
+    """The memory of values, measured for one in sixteen and estimated for the rest.
 
-    Following a value through all its parts costs several times what decoding it does. Values of
-    one kind and about one length as encoded (to a power of two) take about the same for each byte
-    of that length: the first sixteen are measured, then every sixteenth, and between them the
-    others are charged by the ratio of the sums, of which the older count ever less.
+    Measuring a value costs several times as much as decoding it. Values of one kind and similar
+    encoded length (the same power of two) take about the same memory per encoded byte. The first
+    sixteen are measured, then every sixteenth; the others are estimated from the ratio of the
+    sums, in which older measurements decay.
     """
 
     __slots__ = ("_classes",)
@@ -70,8 +70,8 @@ class Meter:
     def __init__(self) -> None:
         self._classes: dict[tuple[str, int], list[int]] = {}
 
-    def measure(self, kind: str, value: object, size: int) -> int:
-        """Return the bytes a value takes, or about that; never less than ``size``."""
+    def estimate(self, kind: str, value: object, size: int) -> int:
+        """Return the bytes of a value, approximately; never less than ``size``."""
         if type(value) in _LEAVES:
             return max(size, getsizeof(value) + _ROUNDING_BYTES)
         seen = self._classes.setdefault((kind, size.bit_length()), [0, 0, 0])
@@ -79,58 +79,58 @@ class Meter:
         if seen[0] > self._EVERY and seen[0] % self._EVERY and seen[2]:
             return max(size, -(-size * seen[1] // seen[2]))
         taken = footprint(value)
-        # A weight of 63/64 for what is there: the last hundred or so measurements count.
+        # Exponential decay by 63/64: the last hundred or so measurements count.
         seen[1] += taken - seen[1] // 64
         seen[2] += size - seen[2] // 64
         return max(size, taken)
 
 
-class Table(Generic[K, V]):
-    """A dict whose memory is known at any time, smoothly as it grows.
+class SizedDict(Generic[K, V]):
+    """A dict with an upper bound on its memory that grows smoothly.
 
-    A dict doubles at a stroke and never shrinks by itself. It is charged at its worst load for
-    the most entries it has held, so that no doubling breaks a bound, and is made anew, smaller,
+    A dict doubles at once and never shrinks by itself. It is charged at its worst load for the
+    most entries it has held, so that no doubling exceeds a bound, and is copied to a smaller one
     once it is nearly empty.
 
-    A dict that is full of what was deleted is laid out anew for three times its entries, rounded
-    up to a power of two: at worst six places an entry, each with four bytes of index, and
-    two thirds of them with room for the entry itself.
+    CPython resizes a dict full of deleted slots to three times its entries, rounded up to a power
+    of two: at worst six slots an entry, each with four bytes of index, and two thirds of them
+    with room for the entry itself.
 
     Parameters
     ----------
     item_bytes : int
-        What one entry takes in the dict: 16 bytes where all keys are exact str, else 24.
+        Bytes of one entry in the dict: 16 where all keys are exact str, else 24.
     """
 
-    __slots__ = ("_charge_bytes", "items", "peak")
+    __slots__ = ("_bytes_per_entry", "items", "peak")
 
     def __init__(self, item_bytes: int) -> None:
-        self._charge_bytes = 6 * 4 + 4 * item_bytes
+        self._bytes_per_entry = 6 * 4 + 4 * item_bytes
         self.items: dict[K, V] = {}
         self.peak = 0
 
     @property
     def bytes(self) -> int:
-        """What the table is charged, without its keys and values."""
-        return _TABLE_BYTES + self._charge_bytes * self.peak
+        """Upper bound of the dict's memory, without its keys and values."""
+        return _TABLE_BYTES + self._bytes_per_entry * self.peak
 
-    def grown(self) -> int:
-        """Return by how many bytes the charge rose, after an entry was added."""
+    def grow(self) -> int:
+        """Account for an added entry; return by how many bytes the bound rose."""
         if len(self.items) <= self.peak:
             return 0
         self.peak += 1
-        return self._charge_bytes
+        return self._bytes_per_entry
 
-    def shrunk(self) -> int:
-        """Return by how many bytes the charge fell, after an entry was removed."""
+    def shrink(self) -> int:
+        """Account for a removed entry; return by how many bytes the bound fell."""
         count = len(self.items)
         if count * _SPARSE > self.peak or self.peak < _SPARSE:
             return 0
-        freed = self._charge_bytes * (self.peak - count)
+        freed = self._bytes_per_entry * (self.peak - count)
         self.items, self.peak = dict(self.items), count
         return freed
 
 
-def sizes(values: Iterable[str]) -> int:
-    """Return what strings take, one by one."""
+def string_bytes(values: Iterable[str]) -> int:
+    """Return the bytes of strings."""
     return sum(getsizeof(value) + _ROUNDING_BYTES for value in values)

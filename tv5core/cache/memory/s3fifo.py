@@ -1,10 +1,10 @@
-"""S3-FIFO, bounded in bytes: which entry goes when there is no room.
+"""S3-FIFO, bounded in bytes: which entry to evict.
 
 After J. Yang, Y. Zhang, Z. Qiu, Y. Yue, R. Vinayak, "FIFO queues are all you need for cache
-eviction", SOSP 2023. New entries enter a small queue; those that were asked for again before they
-reach its end go on to the main queue, the rest leave and are remembered by a fingerprint. What
-comes back while it is remembered enters the main queue at once. There an entry that was asked for
-goes round again, at most three times for three hits.
+eviction", SOSP 2023. New entries enter a small queue. Those that are hit before they reach its end
+move to the main queue; the rest are evicted, and their fingerprints enter the ghost queue. An
+entry that returns while its fingerprint is there enters the main queue at once. In the main queue
+an entry that was hit is reinserted, at most three times for three hits.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from array import array
 
 import msgspec
 
-__all__ = ["MOST_FREQUENT", "Ghosts", "Node", "Queue", "S3Fifo", "Slot"]
+__all__ = ["MAX_FREQUENCY", "FifoQueue", "GhostQueue", "MemoryEntry", "Node", "S3Fifo"]
 
-MOST_FREQUENT = 3
-"""Hits beyond this many are not counted."""
+MAX_FREQUENCY = 3
+"""Hits are counted up to this."""
 
 _SMALL_SHARE = 0.1
-# With a million entries that were all hit, three rounds would stall: then the oldest goes anyway.
-_ROUNDS = 64
+# With a million entries that were all hit, reinserting them would stall: evict the oldest then.
+_MAX_REINSERTIONS = 64
 
 
-class Slot(msgspec.Struct, gc=False, eq=False):
-    """One value in memory; to be read only.
+class MemoryEntry(msgspec.Struct, gc=False, eq=False):
+    """One value in memory; read-only.
 
-    It stays as it is when the entry is replaced or evicted, so it can be held for a while.
+    It does not change when the entry is replaced or evicted, so a reader may hold it.
 
     Attributes
     ----------
     value : object
-        Decoded, immutable, shared by all who ask; None where ``negative``.
+        Decoded, immutable, shared by all callers; None where ``negative``.
     size : int
-        Bytes as encoded.
+        Encoded length in bytes.
     fresh_until, stale_until : float
-        Unix seconds. Until the first it is fresh, until the second it may serve in need.
+        Unix seconds. It is fresh until the first; until the second it may be served stale.
     tags : tuple of str
-        By which it can be invalidated.
+        Tags it can be invalidated by.
     load_s : float
-        What loading it took.
+        How long its load took, in seconds.
     stored_at : float
         When its load began, in Unix seconds.
     negative : bool
-        It says that there is no such thing.
+        There is no such value.
     """
 
     value: object
@@ -56,11 +56,11 @@ class Slot(msgspec.Struct, gc=False, eq=False):
     negative: bool = False
 
 
-class Node(Slot, gc=False, eq=False, kw_only=True):
-    """A slot and its place.
+class Node(MemoryEntry, gc=False, eq=False, kw_only=True):
+    """A memory entry and its place in a queue.
 
-    Nodes point at each other and are not known to the garbage collector, for which a million of
-    them would be slow to look through: a queue lets go of its nodes when it goes.
+    Nodes refer to each other and are not tracked by the garbage collector, which would scan a
+    million of them slowly: a queue unlinks its nodes when it is deleted.
     """
 
     kind: str
@@ -72,11 +72,11 @@ class Node(Slot, gc=False, eq=False, kw_only=True):
     newer: Node | None = None
 
     def __repr__(self) -> str:
-        return f"Slot(kind={self.kind!r}, size={self.size}, hits={self.hits})"
+        return f"Node(kind={self.kind!r}, size={self.size}, hits={self.hits})"
 
 
-class Queue:
-    """Nodes from the oldest to the newest; everything in O(1)."""
+class FifoQueue:
+    """A linked list of nodes, from the oldest to the newest; every operation takes O(1)."""
 
     __slots__ = ("bytes", "count", "newest", "oldest")
 
@@ -86,7 +86,7 @@ class Queue:
         self.bytes = self.count = 0
 
     def append(self, node: Node) -> None:
-        """Add a node as the newest."""
+        """Append a node as the newest."""
         newest = self.newest
         node.older, node.newer = newest, None
         if newest is None:
@@ -98,7 +98,7 @@ class Queue:
         self.count += 1
 
     def remove(self, node: Node) -> None:
-        """Take a node out."""
+        """Remove a node."""
         older, newer = node.older, node.newer
         if older is None:
             self.oldest = newer
@@ -113,7 +113,7 @@ class Queue:
         self.count -= 1
 
     def clear(self) -> None:
-        """Let go of all nodes."""
+        """Unlink all nodes."""
         node = self.oldest
         self.oldest = self.newest = None
         self.bytes = self.count = 0
@@ -126,104 +126,104 @@ class Queue:
         self.clear()
 
 
-class Ghosts:
-    """Fingerprints of what was evicted of late, in eight bytes each.
+class GhostQueue:
+    """Fingerprints of recently evicted entries, in eight bytes each.
 
-    A table of pairs of places, each with 32 bits of fingerprint above 32 bits that tell when it
-    was written. A newcomer takes the older place of its pair. Doubling the table repeats it: both
-    halves then hold every fingerprint, and only one of them is ever asked.
+    A hash table of two-slot buckets. A slot is 32 bits of fingerprint above the 32-bit number of
+    its insertion. A new fingerprint replaces the older one of its bucket. Growing the table
+    duplicates it: both halves then hold every fingerprint, of which only one is ever read.
     """
 
-    __slots__ = ("_limit", "_now", "_places", "_window")
+    __slots__ = ("_limit", "_now", "_slots", "_window")
 
-    _LEAST = 64
+    _MIN_SLOTS = 64
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
-        self._places = array("Q", bytes(8 * self._LEAST))
+        self._slots = array("Q", bytes(8 * self._MIN_SLOTS))
         self._now = 0
-        self._window = self._LEAST
+        self._window = self._MIN_SLOTS
 
     @property
     def bytes(self) -> int:
-        """What the table takes."""
-        return 8 * len(self._places) + 128
+        """Bytes of the table."""
+        return 8 * len(self._slots) + 128
 
     def resize(self, window: int) -> None:
-        """Remember the last so many; the table holds twice as many, or what its limit allows."""
-        self._window = max(window, self._LEAST)
-        places = self._places
-        if len(places) < 2 * self._window and 16 * len(places) <= self._limit:
-            self._places = places + places
-        elif len(places) > 16 * self._window and len(places) > self._LEAST:
-            self._places = places[: len(places) // 2]
+        """Set for how many insertions a fingerprint lives, and resize the table."""
+        self._window = max(window, self._MIN_SLOTS)
+        slots = self._slots
+        if len(slots) < 2 * self._window and 16 * len(slots) <= self._limit:
+            self._slots = slots + slots
+        elif len(slots) > 16 * self._window and len(slots) > self._MIN_SLOTS:
+            self._slots = slots[: len(slots) // 2]
 
-    def add(self, mark: int) -> None:
-        """Remember a 64-bit fingerprint."""
-        places, now = self._places, self._now + 1 & 0xFFFFFFFF
+    def add(self, fingerprint: int) -> None:
+        """Insert a 64-bit fingerprint."""
+        slots, now = self._slots, self._now + 1 & 0xFFFFFFFF
         self._now = now
-        first = mark & (len(places) - 2)
-        older = (now - places[first] & 0xFFFFFFFF) >= (now - places[first + 1] & 0xFFFFFFFF)
-        places[first if older else first + 1] = mark & 0xFFFFFFFF_00000000 | now
+        first = fingerprint & (len(slots) - 2)
+        older = (now - slots[first] & 0xFFFFFFFF) >= (now - slots[first + 1] & 0xFFFFFFFF)
+        slots[first if older else first + 1] = fingerprint & 0xFFFFFFFF_00000000 | now
 
-    def take(self, mark: int) -> bool:
-        """Say whether a fingerprint is remembered, and forget it."""
-        places, now, window = self._places, self._now, self._window
-        first = mark & (len(places) - 2)
-        for place in (first, first + 1):
-            there = places[place]
-            if (there ^ mark) >> 32 == 0 and (now - there & 0xFFFFFFFF) < window and there:
-                places[place] = 0
+    def pop(self, fingerprint: int) -> bool:
+        """Return whether a fingerprint is present, and remove it."""
+        slots, now, window = self._slots, self._now, self._window
+        first = fingerprint & (len(slots) - 2)
+        for slot in (first, first + 1):
+            found = slots[slot]
+            if (found ^ fingerprint) >> 32 == 0 and (now - found & 0xFFFFFFFF) < window and found:
+                slots[slot] = 0
                 return True
         return False
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._places = array("Q", bytes(8 * self._LEAST))
+        """Remove everything."""
+        self._slots = array("Q", bytes(8 * self._MIN_SLOTS))
 
 
 class S3Fifo:
-    """The two queues and the memory of what left them.
+    """The small, the main and the ghost queue.
 
     Parameters
     ----------
     cap_bytes : int
-        What all entries together may take; a tenth of it is for the small queue, and a
-        sixty-fourth at most for fingerprints.
+        Capacity of all entries together; a tenth of it is for the small queue, and a
+        sixty-fourth at most for the ghost queue.
     """
 
     __slots__ = ("_cursor", "_small_bytes", "ghosts", "main", "small")
 
     def __init__(self, cap_bytes: int) -> None:
-        self.small, self.main = Queue(), Queue()
-        self.ghosts = Ghosts(cap_bytes // 64)
+        self.small, self.main = FifoQueue(), FifoQueue()
+        self.ghosts = GhostQueue(cap_bytes // 64)
         self._small_bytes = int(cap_bytes * _SMALL_SHARE)
         self._cursor: Node | None = None
 
     def add(self, node: Node) -> None:
-        """Let a new entry in."""
-        if self.ghosts.take(_mark(node)):
+        """Insert a new entry."""
+        if self.ghosts.pop(_fingerprint(node)):
             node.main = True
             self.main.append(node)
         else:
             self.small.append(node)
 
     def replace(self, old: Node, new: Node) -> None:
-        """Let a new value of an entry in, which keeps the hits of the old."""
+        """Replace an entry; the new one keeps the hits of the old."""
         new.main, new.hits = old.main, old.hits
         self.remove(old)
         (self.main if new.main else self.small).append(new)
 
     def remove(self, node: Node) -> None:
-        """Take an entry out, without a trace."""
+        """Remove an entry, without adding a ghost."""
         if node is self._cursor:
             self._cursor = self._after(node)
         (self.main if node.main else self.small).remove(node)
 
     def victim(self) -> Node | None:
-        """Return the entry that should go, None where there is none; it is not removed."""
+        """Return the entry to evict, None where there is none; it is not removed."""
         small, main = self.small, self.main
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_REINSERTIONS):
             from_small = small.bytes > self._small_bytes or main.oldest is None
             node = small.oldest if from_small else main.oldest
             if node is None or not self._survives(node):
@@ -235,7 +235,7 @@ class S3Fifo:
 
     def _survives(self, node: Node) -> bool:
         if not node.main:
-            # The paper asks for two hits here. One was better, by 0.5 to 1.4 points of hit ratio.
+            # The paper requires two hits here. One was better, by 0.5 to 1.4 points of hit ratio.
             kept = node.hits > 0
             node.hits = 0
             return kept
@@ -244,17 +244,17 @@ class S3Fifo:
         node.hits -= 1
         return True
 
-    def remember(self, node: Node) -> None:
-        """Note that an entry is evicted, so that it is known if it comes back soon."""
+    def add_ghost(self, node: Node) -> None:
+        """Add an evicted entry to the ghost queue."""
         if not node.main:
-            # As many as the main queue has room for, also while it is still empty.
+            # As many ghosts as the main queue has room for entries, also while it is still empty.
             self.ghosts.resize((self.small.count + self.main.count) * 9 // 10)
-            self.ghosts.add(_mark(node))
+            self.ghosts.add(_fingerprint(node))
 
-    def walk(self) -> Node | None:
-        """Return the next entry of an endless round through all, None at the end of each round.
+    def next_in_scan(self) -> Node | None:
+        """Return the next entry of a circular scan, None at the end of each round.
 
-        What comes or goes meanwhile does no harm.
+        Entries may be added and removed during the scan.
         """
         node = self._cursor
         self._cursor = self._first() if node is None else self._after(node)
@@ -269,13 +269,13 @@ class S3Fifo:
         return node.newer
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self._cursor = None
         self.small.clear()
         self.main.clear()
         self.ghosts.clear()
 
 
-def _mark(node: Node) -> int:
-    # Multiplied, since places are told by the low bits and fingerprints by the high ones.
+def _fingerprint(node: Node) -> int:
+    # Multiplied, since the low bits select the bucket and the high ones are the fingerprint.
     return (hash(node.key) ^ hash(node.kind)) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF

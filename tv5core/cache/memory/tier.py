@@ -1,9 +1,9 @@
-"""The memory tier: decoded values, bounded in bytes with everything that it takes to keep them.
+"""The memory tier: decoded values, bounded in bytes including all bookkeeping.
 
-A hit is two look-ups in dicts, one look at the clock and, for the first three, a count; it takes
-no lock. Everything that changes the tier holds one, so it may be used from several threads: a
-hit that runs beside an eviction returns the entry as it was. What is asked for most is kept by
-S3-FIFO (:mod:`tv5core.cache.memory.s3fifo`).
+A hit is two dict look-ups, one look at the clock and, up to three times, a count; it takes no
+lock. Everything that changes the tier takes one, so it may be used from several threads: a hit
+during an eviction returns the entry as it was. Eviction is S3-FIFO
+(:mod:`tv5core.cache.memory.s3fifo`).
 """
 
 from __future__ import annotations
@@ -15,41 +15,40 @@ from sys import getsizeof
 from threading import RLock
 from typing import Any
 
-from tv5core.cache.memory.footprint import Meter, Table, sizes
-from tv5core.cache.memory.s3fifo import MOST_FREQUENT, Node, S3Fifo, Slot
+from tv5core.cache.memory.footprint import SizedDict, SizeEstimator, string_bytes
+from tv5core.cache.memory.s3fifo import MAX_FREQUENCY, MemoryEntry, Node, S3Fifo
 from tv5core.errors import InvalidInputError
 
-__all__ = ["MemoryTier", "Slot"]
+__all__ = ["MemoryEntry", "MemoryTier"]
 
-_LARGEST_SHARE = 0.1
-# A sweep looks at its watch now and then, and goes home after a millisecond.
+_MAX_VALUE_SHARE = 0.1
+# A sweep checks the time every 32 entries, and stops after a millisecond.
 _SWEEP_S, _SWEEP_STRIDE = 0.001, 32
-_LEAST_CAP_BYTES = 16_384
-# The node, four floats, two ints, each with what the allocator rounds up by.
+_MIN_CAP_BYTES = 16_384
+# The node, four floats and two ints, with the rounding of the allocator.
 _NODE_BYTES = 320
 _KIND_ITEM_BYTES, _TAG_ITEM_BYTES = 16, 24
 
 
 class MemoryTier:
-    """Entries by kind and key, of which the least useful go when there is no room.
+    """Entries by kind and key; the least useful are evicted where there is no room.
 
-    ``bytes`` counts the values with all they are made of, measured or, for most, estimated from
-    others like them (:class:`~tv5core.cache.memory.footprint.Meter`), keys, entries, the tables
-    that find them, at their worst load, the index of tags and the fingerprints of what was
-    evicted. It is never above ``cap_bytes`` when a call returns. Not counted: the old table while
-    one doubles.
+    ``bytes`` counts the values with everything they refer to, measured or, for most, estimated
+    from similar ones (:class:`~tv5core.cache.memory.footprint.SizeEstimator`), keys, entries, the
+    dicts that index them, at their worst load, the index of tags and the ghost queue. It never
+    exceeds ``cap_bytes`` when a call returns. Not counted: the old table while a dict grows.
 
     Parameters
     ----------
     cap_bytes : int
-        What all of it may take; a value may take a tenth of that.
+        What everything may take; one value may take a tenth of that.
     clock : callable
         Unix seconds.
     on_evict : callable, optional
-        Told the kind and the reason (``capacity`` or ``expired``) of each eviction, while the lock
-        is held: it must be quick and must not change the tier.
+        Called with the kind and the reason (``capacity`` or ``expired``) of each eviction, while
+        the lock is held: it must be fast and must not change the tier.
     timer : callable
-        Seconds, by which a sweep stops.
+        Seconds; limits the time of a sweep.
 
     Raises
     ------
@@ -65,25 +64,25 @@ class MemoryTier:
         on_evict: Callable[[str, str], None] | None = None,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        if cap_bytes < _LEAST_CAP_BYTES:
+        if cap_bytes < _MIN_CAP_BYTES:
             raise InvalidInputError(
-                f"expected cap_bytes of at least {_LEAST_CAP_BYTES}, got {cap_bytes}"
+                f"expected cap_bytes of at least {_MIN_CAP_BYTES}, got {cap_bytes}"
             )
         self.cap_bytes = cap_bytes
         self._clock, self._on_evict, self._timer = clock, on_evict, timer
         self._lock = RLock()
         self._policy = S3Fifo(cap_bytes)
-        self._meter = Meter()
-        self._tables: dict[str, Table[str, Node]] = {}
-        # The same tables once more, without what surrounds them: a hit wants one step less.
+        self._estimator = SizeEstimator()
+        self._tables: dict[str, SizedDict[str, Node]] = {}
+        # The same dicts without their wrappers: saves a hit one step.
         self._items: dict[str, dict[str, Node]] = {}
-        self._tags: dict[str, Table[Node, None]] = {}
+        self._tags: dict[str, SizedDict[Node, None]] = {}
         self._kind_bytes: Counter[str] = Counter()
         self._table_bytes = 0
         self._evictions: Counter[str] = Counter()
 
-    def get(self, kind: str, key: str) -> Slot | None:
-        """Return an entry that may be served, stale or not."""
+    def get(self, kind: str, key: str) -> MemoryEntry | None:
+        """Return an entry that may be served, fresh or stale."""
         try:
             node = self._items[kind][key]
         except KeyError:
@@ -91,7 +90,7 @@ class MemoryTier:
         if node.stale_until <= self._clock():
             self._expire(node)
             return None
-        if (hits := node.hits) < MOST_FREQUENT:
+        if (hits := node.hits) < MAX_FREQUENCY:
             node.hits = hits + 1
         return node
 
@@ -109,19 +108,19 @@ class MemoryTier:
         stored_at: float = 0.0,
         negative: bool = False,
     ) -> bool:
-        """Keep a value in place of what was there; ``size`` is its length in bytes as encoded.
+        """Store a value; ``size`` is its encoded length in bytes.
 
         Returns
         -------
         bool
-            False where it is too large or past its time; what was there is gone all the same.
+            False where it is too large or expired; a previous entry is removed all the same.
         """
-        cost = _overhead(key, tags) + self._meter.measure(kind, value, size)
+        cost = _overhead(key, tags) + self._estimator.estimate(kind, value, size)
         node = Node(
             value, size, fresh_until, stale_until, tags, load_s, stored_at, negative,
             kind=kind, key=key, cost=cost,
         )  # fmt: skip
-        if cost > self.cap_bytes * _LARGEST_SHARE or stale_until <= self._clock():
+        if cost > self.cap_bytes * _MAX_VALUE_SHARE or stale_until <= self._clock():
             self.delete(kind, key)
             return False
         with self._lock:
@@ -132,12 +131,12 @@ class MemoryTier:
                 self._policy.replace(old, node)
                 self._untag(old)
                 self._kind_bytes[kind] -= old.cost
-            self._enter(node)
-            self._make_room()
+            self._insert(node)
+            self._evict_to_cap()
             return self._items.get(kind, {}).get(key) is node
 
     def delete(self, kind: str, key: str) -> bool:
-        """Remove an entry; say whether there was one."""
+        """Remove an entry; return whether there was one."""
         with self._lock:
             node = self._items.get(kind, {}).get(key)
             if node is None:
@@ -165,18 +164,20 @@ class MemoryTier:
             self._table_bytes = 0
 
     def sweep(self, limit: int = 1_000) -> int:
-        """Remove what is past its time, looking at so many entries for a millisecond at most.
+        """Remove expired entries among the next ``limit``, for a millisecond at most.
 
-        The next call goes on where this one stopped. Returns how many were removed.
+        The next call continues where this one stopped. Returns how many were removed.
         """
         removed = 0
         with self._lock:
-            now, walk = self._clock(), self._policy.walk
+            now, advance = self._clock(), self._policy.next_in_scan
             end = self._timer() + _SWEEP_S
             for looked in range(limit):
                 if looked % _SWEEP_STRIDE == 0 and looked and self._timer() >= end:
                     break
-                node = walk() or (None if looked else walk())  # a round over: a new one
+                node = advance() or (
+                    None if looked else advance()
+                )  # None ends a round: begin the next
                 if node is None:
                     break
                 if node.stale_until <= now:
@@ -186,13 +187,13 @@ class MemoryTier:
 
     @property
     def bytes(self) -> int:
-        """What the tier takes."""
+        """Bytes in use."""
         policy = self._policy
         return policy.small.bytes + policy.main.bytes + policy.ghosts.bytes + self._table_bytes
 
     @property
     def entries(self) -> int:
-        """How many entries there are."""
+        """Number of entries."""
         return self._policy.small.count + self._policy.main.count
 
     def __len__(self) -> int:
@@ -200,11 +201,11 @@ class MemoryTier:
 
     @property
     def evictions(self) -> dict[str, int]:
-        """How many were evicted, by reason."""
+        """Evictions by reason."""
         return dict(self._evictions)
 
     def stats(self) -> dict[str, Any]:
-        """Return what the tier holds and did, by kind too."""
+        """Return what the tier holds, also by kind, and its evictions."""
         with self._lock:
             kinds = {
                 kind: {"entries": len(items), "bytes": self._kind_bytes[kind]}
@@ -218,15 +219,15 @@ class MemoryTier:
                 "kinds": kinds,
             }
 
-    def _enter(self, node: Node) -> None:
+    def _insert(self, node: Node) -> None:
         kind = node.kind
         table = self._tables.get(kind)
         if table is None:
-            table = self._tables[kind] = Table(_KIND_ITEM_BYTES)
+            table = self._tables[kind] = SizedDict(_KIND_ITEM_BYTES)
             self._items[kind] = table.items
             self._table_bytes += table.bytes + getsizeof(kind)
         table.items[node.key] = node
-        self._table_bytes += table.grown()
+        self._table_bytes += table.grow()
         self._kind_bytes[kind] += node.cost
         for tag in node.tags:
             self._tag(tag, node)
@@ -234,12 +235,12 @@ class MemoryTier:
     def _tag(self, tag: str, node: Node) -> None:
         table = self._tags.get(tag)
         if table is None:
-            table = self._tags[tag] = Table(_TAG_ITEM_BYTES)
+            table = self._tags[tag] = SizedDict(_TAG_ITEM_BYTES)
             self._table_bytes += table.bytes + getsizeof(tag)
         table.items[node] = None
-        self._table_bytes += table.grown()
+        self._table_bytes += table.grow()
 
-    def _make_room(self) -> None:
+    def _evict_to_cap(self) -> None:
         while self.bytes > self.cap_bytes:
             node = self._policy.victim()
             if node is None:
@@ -248,7 +249,7 @@ class MemoryTier:
 
     def _evict(self, node: Node, reason: str) -> None:
         if reason == "capacity":
-            self._policy.remember(node)
+            self._policy.add_ghost(node)
         self._drop(node)
         self._evictions[reason] += 1
         if self._on_evict is not None:
@@ -271,7 +272,7 @@ class MemoryTier:
         del table.items[node.key]
         self._kind_bytes[kind] -= node.cost
         if table.items:
-            self._table_bytes -= table.shrunk()
+            self._table_bytes -= table.shrink()
             self._items[kind] = table.items
         else:
             del self._tables[kind], self._items[kind], self._kind_bytes[kind]
@@ -285,12 +286,12 @@ class MemoryTier:
                 continue  # the same tag twice
             del table.items[node]
             if table.items:
-                self._table_bytes -= table.shrunk()
+                self._table_bytes -= table.shrink()
             else:
                 del self._tags[tag]
                 self._table_bytes -= table.bytes + getsizeof(tag)
 
 
 def _overhead(key: str, tags: tuple[str, ...]) -> int:
-    """Return what an entry takes besides its value and its part of the tables."""
-    return _NODE_BYTES + sizes((key, *tags)) + getsizeof(tags)
+    """Return the bytes of an entry besides its value and its share of the dicts."""
+    return _NODE_BYTES + string_bytes((key, *tags)) + getsizeof(tags)

@@ -25,10 +25,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from tv5core.cache.backoff import Counts, Quiet
-from tv5core.cache.disk.tier import DiskTier
-from tv5core.cache.entry import Entry, Invalidation
+from tv5core.cache.cooldown import Cooldown
+from tv5core.cache.entry import Entry, Invalidation, PersistentTier
 from tv5core.cache.redis import scripts
+from tv5core.cache.stats import Counters
 
 __all__ = ["RedisTier"]
 
@@ -69,7 +69,7 @@ class RedisTier:
     check_s : float
         How often to compare the number of the last invalidation; what a lost message left
         stale is gone from memory after this.
-    disk : DiskTier, optional
+    disk : PersistentTier, optional
         The tier above, where to note which invalidations it has followed: what it missed while
         no process was there must empty it.
     """
@@ -83,7 +83,7 @@ class RedisTier:
         prefix: str = "tv5",
         clock: Callable[[], float] = time.time,
         check_s: float = _CHECK_S,
-        disk: DiskTier | None = None,
+        disk: PersistentTier | None = None,
     ) -> None:
         self._disk = disk
         self._noted = self._disk_note(disk, prefix)
@@ -107,7 +107,7 @@ class RedisTier:
             register(scripts.RELEASE),
         )
         self.origin = os.urandom(8).hex().encode()
-        self._counts, self._quiet = Counts(), Quiet(time.monotonic, longest_s=_LONGEST_AWAY_S)
+        self._counts, self._cooldown = Counters(), Cooldown(time.monotonic, max_s=_LONGEST_AWAY_S)
         self._listeners: list[Callable[[Invalidation], None]] = []
         self._owed: list[Invalidation] = []
         self._epoch, self._seq = b"", 0
@@ -117,7 +117,7 @@ class RedisTier:
         self._paying = asyncio.Lock()
 
     @staticmethod
-    def _disk_note(disk: DiskTier | None, prefix: str) -> bytes | None:
+    def _disk_note(disk: PersistentTier | None, prefix: str) -> bytes | None:
         """Return what the disk followed last; None where it has nothing that could be old."""
         if disk is None:
             return None
@@ -143,7 +143,7 @@ class RedisTier:
     async def _call(self, work: Callable[[], Awaitable[Any]], default: Any = None) -> Any:
         """Run a command; ``default`` while Redis is away, and where it fails."""
         self._ensure_listening()
-        if self._quiet:
+        if self._cooldown.active:
             return default
         try:
             result = await work()
@@ -156,11 +156,11 @@ class RedisTier:
     def _failed(self, error: BaseException) -> None:
         self._counts.add("failed")
         self._connected.clear()
-        if self._quiet.failed(type(error).__name__):  # the message may hold the URL
+        if self._cooldown.record_failure(type(error).__name__):  # the message may hold the URL
             log.warning("cache: does without Redis for now: %s", type(error).__name__)
 
     def _succeeded(self) -> None:
-        if self._quiet.succeeded():
+        if self._cooldown.record_success():
             log.warning("cache: uses Redis again")
 
     # -- values ---------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class RedisTier:
                     await self._follow(channel)
             except _ERRORS as error:
                 self._failed(error)
-            await asyncio.sleep(self._quiet.left_s)
+            await asyncio.sleep(self._cooldown.remaining_s)
 
     async def _follow(self, channel: PubSub) -> None:
         due, behind = 0.0, 0
@@ -375,10 +375,10 @@ class RedisTier:
 
     # -- leases ---------------------------------------------------------------------------
 
-    async def take_lease(self, kind: str, key: str, owner: bytes, lasting_s: float) -> bool:
+    async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
         """Take the lease on loading a key; true too while Redis is away."""
-        name, lasting_ms = self._name("lease", kind, key), int(lasting_s * 1e3)
-        work = lambda: self._redis.set(name, owner, nx=True, px=lasting_ms)  # noqa: E731
+        name, ttl_ms = self._name("lease", kind, key), int(ttl_s * 1e3)
+        work = lambda: self._redis.set(name, owner, nx=True, px=ttl_ms)  # noqa: E731
         return await self._call(work, True) is not None
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
@@ -386,7 +386,7 @@ class RedisTier:
         name = self._name("lease", kind, key)
         await self._call(lambda: self._releasing(keys=[name], args=[owner]))
 
-    # -- upkeep ---------------------------------------------------------------------------
+    # -- maintenance ---------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Stop following and close the connections."""
@@ -404,7 +404,7 @@ class RedisTier:
             "hits": self._hits,
             "misses": self._misses,
             "stored": self._counts["stored"],
-            "dropped": self._counts.starting("dropped."),
+            "dropped": self._counts.with_prefix("dropped."),
             "failed": self._counts["failed"],
             "owed": len(self._owed),
             "connected": self._connected.is_set(),

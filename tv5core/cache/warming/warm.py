@@ -13,15 +13,16 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from tv5core.cache.entry import Checkpoints
 from tv5core.cache.warming.id_sources import Source, ids_from
 from tv5core.errors import InvalidInputError
 from tv5core.types import Progress
 
-__all__ = ["Checkpoints", "Item", "WarmReport", "plan", "warm"]
+__all__ = ["Item", "WarmReport", "plan", "warm"]
 
 CONCURRENCY = 8
 _ERRORS_TOLD = 10
@@ -42,16 +43,6 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
     kind: str
     key: str
-
-
-class Checkpoints(Protocol):
-    """Where to note how far a run came."""
-
-    def checkpoint(self, name: str) -> bytes | None:
-        """Return what was noted under a name."""
-
-    async def set_checkpoint(self, name: str, value: bytes | None) -> None:
-        """Note a value; None forgets it."""
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from tests.cache.made import Clock
 from tv5core.cache.entry import Entry, Invalidation
 
-__all__ = ["Below", "Storage"]
+__all__ = ["FakeTier", "Storage"]
 
 
 class Storage:
@@ -19,13 +19,13 @@ class Storage:
         self.entries: dict[tuple[str, str], Entry] = {}
         self.log: list[Invalidation] = []
         self.leases: dict[tuple[str, str], tuple[bytes, float]] = {}
-        self.handles: list[Below] = []
+        self.handles: list[FakeTier] = []
 
 
-class Below:
+class FakeTier:
     """One process's handle."""
 
-    name = "below"
+    name = "lower"
 
     def __init__(self, clock: Clock, storage: Storage | None = None) -> None:
         self.storage = storage or Storage()
@@ -54,13 +54,13 @@ class Below:
     async def put(self, kind: str, key: str, entry: Entry, token: Any = None) -> None:
         await self._pass()
         later = self.storage.log[len(self.storage.log) if token is None else token :]
-        if not any(what.names(kind, key, entry.tags) for what in later):
+        if not any(what.matches(kind, key, entry.tags) for what in later):
             self.storage.entries[kind, key] = entry
 
     async def _invalidate(self, what: Invalidation) -> int:
         await self._pass()
         self.storage.log.append(what)
-        gone = [at for at, entry in self.storage.entries.items() if what.names(*at, entry.tags)]
+        gone = [at for at, entry in self.storage.entries.items() if what.matches(*at, entry.tags)]
         for at in gone:
             del self.storage.entries[at]
         for handle in self.storage.handles:
@@ -81,12 +81,12 @@ class Below:
     async def clear(self) -> None:
         await self._invalidate(Invalidation("all"))
 
-    async def take_lease(self, kind: str, key: str, owner: bytes, lasting_s: float) -> bool:
+    async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
         await self._pass()
         held = self.storage.leases.get((kind, key))
         if held is not None and held[0] != owner and held[1] > self._clock():
             return False
-        self.storage.leases[kind, key] = owner, self._clock() + lasting_s
+        self.storage.leases[kind, key] = owner, self._clock() + ttl_s
         return True
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:

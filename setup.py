@@ -18,9 +18,9 @@ def extension() -> Extension:
     """Describe the one extension module, for the stable ABI of Python 3.11."""
     sources = [*Path("ext/isa").glob("*.c"), Path("ext/dispatch.c")]
     headers = [*Path("ext").rglob("*.h"), *Path("ext").rglob("*.inc")]
-    headers += [Path("bindings/tv5.pxd"), Path("bindings/gil.h")]
+    headers += [p for p in Path("bindings").iterdir() if p.suffix in {".h", ".pxd", ".pxi"}]
     return Extension(
-        "tv5core._native",
+        "tv5core.kernels._native",
         ["bindings/_native.pyx", *sorted(map(str, sources))],
         include_dirs=["ext/include", "bindings"],
         depends=sorted(map(str, headers)),

@@ -21,14 +21,14 @@ cdef extern from "tv5/walk.h" nogil:
         TV5_SCRATCH_LAYOUT
 
     ctypedef struct tv5_graph:
-        const uint8_t *records
+        const uint8_t *codes
         const uint32_t *links
         const uint8_t *centroids
         const uint32_t *offsets
         uint32_t rows, words, degree, lists, stride, probes
         float mean_rescale
 
-    ctypedef struct tv5_walk_query:
+    ctypedef struct tv5_query:
         const int8_t *values
         float scale
         int32_t total
@@ -37,11 +37,11 @@ cdef extern from "tv5/walk.h" nogil:
 
     ctypedef struct tv5_scratch:
         int8_t *layout
-        uint8_t *marks
+        uint8_t *visited
         uint64_t *pool
-        uint64_t *kept
+        uint64_t *allowed
         uint64_t *lists
-        uint32_t *fresh
+        uint32_t *neighbors
 
     ctypedef struct tv5_walk_options:
         uint32_t expansion_search, candidates, k
@@ -56,9 +56,9 @@ cdef extern from "tv5/link.h" nogil:
         const float *squares
         const uint32_t *positions
         uint32_t *links
-        uint32_t rows, dim, degree, room, limit
+        uint32_t rows, dim, degree, pruned_degree, max_degree
 
-    ctypedef struct tv5_reverse:
+    ctypedef struct tv5_reverse_links:
         const uint32_t *targets
         const int64_t *offsets
         const uint32_t *sources
@@ -76,7 +76,7 @@ cdef extern from "tv5/kernels.h" nogil:
         const float *upper_bounds
         size_t count
 
-    ctypedef struct tv5_best:
+    ctypedef struct tv5_top_k:
         uint64_t *list
         uint32_t k
         uint32_t *rows
@@ -96,24 +96,25 @@ cdef extern from "tv5/kernels.h" nogil:
         void (*quantize_i16)(const float *, size_t, size_t, int16_t *, float *) noexcept nogil
         void (*prepare)(const tv5_rotation *, const float *, size_t, int8_t *, float *, int32_t *,
                         float *) noexcept nogil
-        void (*asymmetric)(const int8_t *, const uint8_t *, size_t, uint32_t, int32_t *) noexcept nogil
+        void (*asymmetric)(const int8_t *, const uint8_t *, size_t, uint32_t,
+                           int32_t *) noexcept nogil
         void (*dot_i8)(const int8_t *, size_t, size_t, const int16_t *, int32_t *) noexcept nogil
         void (*dot_f16)(const uint16_t *, size_t, size_t, const float *, float *) noexcept nogil
         void (*dot_f32)(const float *, size_t, size_t, const float *, float *) noexcept nogil
-        void (*scan_codes)(const uint8_t *, size_t, size_t, uint32_t, const tv5_walk_query *,
-                           const uint8_t *, const tv5_best *) noexcept nogil
+        void (*scan_codes)(const uint8_t *, size_t, size_t, uint32_t, const tv5_query *,
+                           const uint8_t *, const tv5_top_k *) noexcept nogil
         void (*scan_rows)(const tv5_rows *, const float *, const uint8_t *,
-                          const tv5_best *) noexcept nogil
+                          const tv5_top_k *) noexcept nogil
         void (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,
-                        const tv5_best *) noexcept nogil
-        void (*upper_bounds)(const tv5_graph *, const tv5_walk_query *, float, const uint32_t *, size_t,
+                        const tv5_top_k *) noexcept nogil
+        void (*upper_bounds)(const tv5_graph *, const tv5_query *, float, const uint32_t *, size_t,
                        float *) noexcept nogil
-        void (*nearest_lists)(const tv5_graph *, const tv5_walk_query *, uint64_t *) noexcept nogil
-        uint32_t (*walk)(const tv5_graph *, const tv5_walk_query *, const tv5_walk_options *,
+        void (*nearest_lists)(const tv5_graph *, const tv5_query *, uint64_t *) noexcept nogil
+        uint32_t (*walk)(const tv5_graph *, const tv5_query *, const tv5_walk_options *,
                          tv5_scratch *, uint32_t *, float *) noexcept nogil
         void (*select_neighbors)(const tv5_linker *, const uint32_t *, uint32_t, uint32_t, uint32_t,
                              tv5_link_scratch *) noexcept nogil
-        void (*add_reverse_links)(const tv5_linker *, const tv5_reverse *, uint32_t, uint32_t,
+        void (*add_reverse_links)(const tv5_linker *, const tv5_reverse_links *, uint32_t, uint32_t,
                            tv5_link_scratch *) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)

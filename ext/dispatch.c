@@ -1,4 +1,4 @@
-/* Which tables this processor can run, best first. */
+/* The tables that this processor can run, best first. */
 #include "tv5/kernels.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ extern const tv5_kernels tv5_kernels_portable;
 
 extern const tv5_kernels tv5_kernels_avx2, tv5_kernels_avx512;
 
-/* __builtin_cpu_supports also asks whether the system saves the wide registers. */
+/* __builtin_cpu_supports also checks that the operating system saves the wide registers. */
 static int has_avx2(void)
 {
     unsigned a, b, c, d;

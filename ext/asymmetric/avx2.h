@@ -1,4 +1,4 @@
-/* Sum of an int8 query over the set bits of a code, 32 bytes of code at a time.
+/* Sum of an int8 query over the set sign bits of a row, 32 bytes at a time.
  *
  * Keeping bit j of every byte yields, for j = 0 .. 7, the bits j, 8 + j, 16 + j ...: with the query
  * stored in that order, no byte has to be moved. A multiply-add sums pairs of value times 2^j into
@@ -6,7 +6,7 @@
  * which needs one shift a block (of the upper half bytes) instead of seven.
  */
 /* Transpose 32 bytes' 8 values each: neighbours pair up, then twos, fours and eights of them. The
- * halves of a vector hold values 16 bytes of code apart, and so end up 16 lanes apart. */
+ * halves of a vector hold values for sign bits 16 bytes apart, so they end up 16 lanes apart. */
 static inline void layout_block(const int8_t *query, int8_t *layout)
 {
     const __m256i pair = _mm256_broadcastsi128_si256(
@@ -65,29 +65,31 @@ static inline __attribute__((always_inline)) void asymmetric_block(const int8_t 
     sums[3] = _mm256_add_epi16(sums[3], TV5_PLANE_PAIR(low, high, 3, layout));
 }
 
-/* The last 8, 16 or 24 bytes of a code, zeros behind: a code may end where its page does. */
-static inline __attribute__((always_inline)) __m256i asymmetric_tail(const uint8_t *code,
+/* The last 8, 16 or 24 bytes, padded with zeros; nothing is read past them, which may be the end of
+ * a page. */
+static inline __attribute__((always_inline)) __m256i asymmetric_tail(const uint8_t *sign_bits,
                                                                      uint32_t words)
 {
     const __m256i lanes = _mm256_setr_epi64x(0, 1, 2, 3);
     __m256i there = _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)words), lanes);
-    return _mm256_maskload_epi64((const long long *)(const void *)code, there);
+    return _mm256_maskload_epi64((const long long *)(const void *)sign_bits, there);
 }
 
 /* Up to 32 words: a sum gets 16 pairs of at most 2 * 8 * 128 in magnitude, negative: -32768 fits,
  * and shifted back, four sums of 4096 do. */
 static inline __attribute__((always_inline)) __m256i asymmetric_part(const int8_t *layout,
-                                                                     const uint8_t *code,
+                                                                     const uint8_t *sign_bits,
                                                                      uint32_t words)
 {
     __m256i zero = _mm256_setzero_si256(), sums[4] = {zero, zero, zero, zero}, all;
     uint32_t word = 0;
     for (; word + 4 <= words; word += 4) {
-        __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)(code + 8 * word));
-        asymmetric_block(layout + 64 * word, bits, sums);
+        __m256i block = _mm256_loadu_si256((const __m256i *)(const void *)(sign_bits + 8 * word));
+        asymmetric_block(layout + 64 * word, block, sums);
     }
     if (word < words)
-        asymmetric_block(layout + 64 * word, asymmetric_tail(code + 8 * word, words - word), sums);
+        asymmetric_block(layout + 64 * word,
+                         asymmetric_tail(sign_bits + 8 * word, words - word), sums);
     all = _mm256_add_epi16(
         _mm256_add_epi16(sums[0], _mm256_srai_epi16(sums[1], 1)),
         _mm256_add_epi16(_mm256_srai_epi16(sums[2], 2), _mm256_srai_epi16(sums[3], 3)));
@@ -95,14 +97,14 @@ static inline __attribute__((always_inline)) __m256i asymmetric_part(const int8_
 }
 
 static inline __attribute__((always_inline)) int32_t asymmetric_one(const int8_t *layout,
-                                                                    const uint8_t *code,
+                                                                    const uint8_t *sign_bits,
                                                                     uint32_t words)
 {
     __m256i sum = _mm256_setzero_si256();
     __m128i half;
-    for (; words > 32; words -= 32, layout += 2048, code += 256)
-        sum = _mm256_add_epi32(sum, asymmetric_part(layout, code, 32));
-    sum = _mm256_add_epi32(sum, asymmetric_part(layout, code, words));
+    for (; words > 32; words -= 32, layout += 2048, sign_bits += 256)
+        sum = _mm256_add_epi32(sum, asymmetric_part(layout, sign_bits, 32));
+    sum = _mm256_add_epi32(sum, asymmetric_part(layout, sign_bits, words));
     half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));

@@ -1,5 +1,5 @@
-/* Sum of an int8 query over the set bits of a code, 16 bytes of code at a time, in the order of
- * avx2.h. A lane gains at most 127 a step, 8 steps a block, 32 blocks for 4096 bits: 32512 fits. */
+/* Sum of an int8 query over the set sign bits of a row, 16 bytes at a time, in the order of avx2.h.
+ * A lane gains at most 127 a step, 8 steps a block, 32 blocks for 4096 bits: 32512 fits. */
 static inline void layout_query(const int8_t *query, uint32_t words, int8_t *layout)
 {
     for (uint32_t block = 0; block < (words + 1) / 2; ++block)
@@ -10,14 +10,14 @@ static inline void layout_query(const int8_t *query, uint32_t words, int8_t *lay
             }
 }
 
-static inline int32_t asymmetric_one(const int8_t *layout, const uint8_t *code, uint32_t words)
+static inline int32_t asymmetric_one(const int8_t *layout, const uint8_t *sign_bits, uint32_t words)
 {
     int16x8_t low = vdupq_n_s16(0), high = vdupq_n_s16(0);
     for (uint32_t block = 0; block < (words + 1) / 2; ++block) {
         const int8_t *values = layout + 128 * block;
         uint8x16_t bits = 2 * block + 2 <= words
-                              ? vld1q_u8(code + 16 * block)
-                              : vcombine_u8(vld1_u8(code + 16 * block), vdup_n_u8(0));
+                              ? vld1q_u8(sign_bits + 16 * block)
+                              : vcombine_u8(vld1_u8(sign_bits + 16 * block), vdup_n_u8(0));
         for (int plane = 0; plane < 8; ++plane) {
             int8x16_t set = vreinterpretq_s8_u8(vandq_u8(bits, vdupq_n_u8(1)));
             int8x16_t value = vld1q_s8(values + 16 * plane);

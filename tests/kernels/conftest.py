@@ -1,4 +1,4 @@
-"""What the kernel tests share: paths to test, arrays of every character, comparison by bits."""
+"""What the kernel tests share: backends to test, arrays of many kinds, comparison by bits."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ NATIVE = kernels.available()[:-1]
 
 
 @pytest.fixture(scope="session", params=kernels.available())
-def path(request: pytest.FixtureRequest) -> Any:
-    """Give the kernels of every path of this processor, the twin among them."""
+def any_backend(request: pytest.FixtureRequest) -> Any:
+    """Give every backend of this processor, the reference among them."""
     return kernels.backend(request.param)
 
 
 @pytest.fixture(scope="session", params=NATIVE or [pytest.param("", marks=pytest.mark.skip)])
 def native(request: pytest.FixtureRequest) -> Any:
-    """Give the kernels of every compiled path of this processor."""
+    """Give every compiled backend of this processor."""
     return kernels.backend(request.param)
 
 
 @pytest.fixture(scope="session")
 def twin() -> Any:
-    """Give the oracle."""
+    """Give the reference, in NumPy."""
     return kernels.backend("numpy")
 
 
@@ -56,7 +56,7 @@ def same() -> Callable[[Any, Any], None]:
 
 
 def floats_of(rng: np.random.Generator, shape: tuple[int, ...], flavour: str) -> Array:
-    """Draw float32 of one character, from all zeros to any bits at all."""
+    """Draw float32 of one kind, from all zeros to arbitrary bits."""
     normal = rng.standard_normal(shape)
     with np.errstate(over="ignore"):
         match flavour:

@@ -1,4 +1,4 @@
-"""What the bindings refuse, and that threads may share everything."""
+"""What the bindings reject, and that threads may share everything."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def arguments():
     x = rng.standard_normal((N, DIM)).astype(np.float32)
     center = rng.standard_normal(DIM).astype(np.float32)
     signs = rng.choice(np.array([-1, 1], np.float32), (2, BITS))
-    codes = rng.integers(0, 256, (N, BITS // 8), np.uint8)
-    records = rng.integers(0, 120, (N, BITS // 8 + 8), np.uint8)
+    sign_bits = rng.integers(0, 256, (N, BITS // 8), np.uint8)
+    codes = rng.integers(0, 120, (N, BITS // 8 + 8), np.uint8)
     rows, scales = rng.integers(-127, 128, (N, DIM)).astype(np.int8), np.ones(N, np.float32)
     queries = x[:2].copy()
     ready = Prepared(
@@ -31,7 +31,7 @@ def arguments():
     )
     allow = np.full((N + 7) // 8, 255, np.uint8)
     return {
-        "hamming": (codes, codes[0].copy()),
+        "hamming": (sign_bits, sign_bits[0].copy()),
         "rotate": (x, center, signs),
         "squared_norms": (x,),
         "normalize": (x,),
@@ -40,9 +40,9 @@ def arguments():
         "quantize_i8": (x,),
         "quantize_i16": (x,),
         "prepare": (queries, center, signs),
-        "asymmetric": (ready.values[0].copy(), codes),
+        "asymmetric": (ready.values[0].copy(), sign_bits),
         "dot": (x, center),
-        "scan_codes": (records, ready, 5, allow),
+        "scan_codes": (codes, ready, 5, allow),
         "scan_rows": (rows, scales, queries, 5, allow),
         "rescore": (rows, scales, queries, np.zeros((2, 7), np.uint32), 5),
     }
@@ -57,9 +57,9 @@ def array_places():
     ]
 
 
-def test_accepts(path):
+def test_accepts(any_backend):
     for name, given in arguments().items():
-        getattr(path, name)(*given)
+        getattr(any_backend, name)(*given)
 
 
 @pytest.mark.parametrize(("name", "place"), array_places())
@@ -71,7 +71,7 @@ def test_read_only_arrays(native, name, place):
 
 
 @pytest.mark.parametrize(("name", "place"), array_places())
-def test_refuses_strides(native, name, place):
+def test_rejects_strides(native, name, place):
     given = list(arguments()[name])
     given[place] = np.repeat(given[place], 2, axis=-1)[..., ::2]
     with pytest.raises(ValueError, match=r"expected .* contiguous"):
@@ -80,7 +80,7 @@ def test_refuses_strides(native, name, place):
 
 @pytest.mark.parametrize(("name", "place"), array_places())
 @pytest.mark.parametrize("dtype", ["float64", "int64", "bool", ">f4", "complex64", "S4"])
-def test_refuses_dtypes(native, name, place, dtype):
+def test_rejects_dtypes(native, name, place, dtype):
     given = list(arguments()[name])
     if given[place].dtype == dtype:
         pytest.skip("the right one")
@@ -90,7 +90,7 @@ def test_refuses_dtypes(native, name, place, dtype):
 
 
 @pytest.mark.parametrize(("name", "place"), array_places())
-def test_refuses_axes(native, name, place):
+def test_rejects_axes(native, name, place):
     given = list(arguments()[name])
     given[place] = given[place][None]
     with pytest.raises(ValueError, match=r"expected .* ax[ei]s, got"):
@@ -98,7 +98,7 @@ def test_refuses_axes(native, name, place):
 
 
 @pytest.mark.parametrize(("name", "place"), array_places())
-def test_refuses_what_is_no_array(native, name, place):
+def test_rejects_what_is_not_an_array(native, name, place):
     given = list(arguments()[name])
     given[place] = [1.0, 2.0]
     with pytest.raises(TypeError):
@@ -127,8 +127,8 @@ PAIRED = [
 
 
 @pytest.mark.parametrize(("name", "place"), PAIRED)
-def test_refuses_sizes(native, name, place):
-    """An array one element shorter than the others call for is refused."""
+def test_rejects_sizes(native, name, place):
+    """An array one element shorter than the others call for is rejected."""
     given = list(arguments()[name])
     given[place] = np.ascontiguousarray(given[place][..., :-1])
     with pytest.raises(ValueError, match=r"expected .* got"):
@@ -136,7 +136,7 @@ def test_refuses_sizes(native, name, place):
 
 
 @pytest.mark.parametrize("dim", [0, 4097])
-def test_refuses_dimensions(native, dim):
+def test_rejects_dimensions(native, dim):
     """Scratch memory on the stack is made for 4,096 dimensions."""
     x, ones = np.ones((1, dim), np.float32), np.ones(dim, np.float32)
     signs = np.ones((1, 4160), np.float32)
@@ -154,12 +154,12 @@ def test_refuses_dimensions(native, dim):
 
 
 @pytest.mark.parametrize("k", [0, -1, 2**31])
-def test_refuses_k(native, k):
+def test_rejects_k(native, k):
     given = arguments()
-    records, ready, _, _ = given["scan_codes"]
+    codes, ready, _, _ = given["scan_codes"]
     rows, scales, queries, candidates, _ = given["rescore"]
     calls = [
-        lambda: native.scan_codes(records, ready, k),
+        lambda: native.scan_codes(codes, ready, k),
         lambda: native.scan_rows(rows, scales, queries, k),
         lambda: native.rescore(rows, scales, queries, candidates, k),
     ]
@@ -170,14 +170,14 @@ def test_refuses_k(native, k):
 
 @pytest.mark.parametrize("bad", [N, 2**31, NONE - 1])
 @pytest.mark.parametrize("place", [0, 6, 13])
-def test_refuses_candidates_out_of_range(native, bad, place):
+def test_rejects_candidates_out_of_range(native, bad, place):
     rows, scales, queries, candidates, k = arguments()["rescore"]
     candidates.flat[place] = bad
     with pytest.raises(ValueError, match=f"expected candidates below {N}, got {bad}"):
         native.rescore(rows, scales, queries, candidates, k)
 
 
-def test_refuses_scales_that_do_not_belong(native):
+def test_rejects_scales_of_the_wrong_kind(native):
     rows, scales, queries, candidates, k = arguments()["rescore"]
     with pytest.raises(ValueError, match="scales"):
         native.rescore(rows, None, queries, candidates, k)
@@ -186,9 +186,9 @@ def test_refuses_scales_that_do_not_belong(native):
 
 
 def graph_parts():
-    records = arguments()["scan_codes"][0]
+    codes = arguments()["scan_codes"][0]
     links = np.random.default_rng(2).integers(0, N, (N, 4)).astype(np.uint32)
-    return [records, links, records[:2], np.array([0, 3, 6], np.uint32), 2, BITS]
+    return [codes, links, codes[:2], np.array([0, 3, 6], np.uint32), 2, BITS]
 
 
 @pytest.mark.parametrize(
@@ -212,14 +212,14 @@ def graph_parts():
         (5, BITS + 64),
     ],
 )
-def test_refuses_graphs(native, place, bad):
+def test_rejects_graphs(native, place, bad):
     parts = graph_parts()
     parts[place] = bad
     with pytest.raises((ValueError, TypeError), match=r"expected .* got"):
         native.graph(*parts)
 
 
-def test_refuses_walks(native):
+def test_rejects_walks(native):
     graph, ready = native.graph(*graph_parts()), arguments()["scan_codes"][1]
     short = ready._replace(values=np.zeros((2, 64), np.int8))
     for given in [
@@ -236,7 +236,7 @@ def test_refuses_walks(native):
             graph.walk(*given)
 
 
-def test_refuses_rotated_centers_of_another_width(native):
+def test_rejects_rotated_centers_of_another_width(native):
     graph, ready = native.graph(*graph_parts()), arguments()["scan_codes"][1]
     bits = ready.values.shape[1]
     center, queries = np.zeros(bits - 1, np.float32), np.ones((2, bits - 1), np.float32)
@@ -272,7 +272,7 @@ def test_threads_agree(native, same):
     assert graph.scratch_bytes > 0
 
 
-def test_refuses_rows_without_a_key(native):
+def test_rejects_rows_without_a_key(native):
     for keys, row in [(N, N), (0, 0), (N, NONE - 1)]:
         with pytest.raises(ValueError, match=r"expected rows from 0 to .* got"):
             native.gather(np.arange(keys), np.array([[row]], np.uint32))

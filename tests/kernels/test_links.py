@@ -1,4 +1,4 @@
-"""Choosing links: every native path against the twin, and the twin against the rule itself."""
+"""Selecting links: every native backend against the reference, and that against the rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tv5core.kernels import NONE, LinkRows
 
 
 def rows_of(twin, rng, n, dim, equal, spare=3):
-    """Rows anywhere among some more, of which some are equal: distances tie and are zero."""
+    """Draw rows at random positions, some of them equal: distances tie and are zero."""
     vectors = rng.standard_normal((n + spare, dim)).astype(np.float32)
     vectors[rng.random(n + spare) < equal] = vectors[0]
     values, scales = twin.quantize_i8(vectors)
@@ -29,7 +29,7 @@ def links_of(rng, n, degree, rows=None):
 
 
 def reverse_of(rng, n):
-    """Some rows, and for each some that want to be linked to, with repeats."""
+    """Draw targets, and sources to link each of them to, with repeats."""
     targets = np.flatnonzero(rng.random(n) < 0.6).astype(np.uint32)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(0, 9, len(targets)))])
     return targets, offsets, rng.integers(0, n, offsets[-1]).astype(np.uint32)
@@ -53,16 +53,16 @@ def apart(rows):
 def test_paths_agree(native, twin, n, dim, degree, width, equal, seed):
     rng = np.random.default_rng(seed)
     rows, links = rows_of(twin, rng, n, dim, equal), links_of(rng, n, degree)
-    room = int(rng.integers(1, degree + 1))
-    limit = int(rng.integers(room, degree + 1))
+    pruned = int(rng.integers(1, degree + 1))
+    most = int(rng.integers(pruned, degree + 1))
     start = int(rng.integers(0, n + 1))
     candidates = links_of(rng, n, width, int(rng.integers(0, n - start + 1)))
     targets, offsets, sources = reverse_of(rng, n)
     first, last = sorted(int(x) for x in rng.integers(0, len(targets) + 1, 2))
     made = []
-    for path in (native, twin):
+    for made_by in (native, twin):
         mine = links.copy()
-        linker = path.linker(rows, mine, room, limit)
+        linker = made_by.linker(rows, mine, pruned, most)
         linker.select_neighbors(candidates, start)
         chosen = mine.copy()
         linker.add_reverse_links(targets, offsets, sources, first, last)
@@ -72,7 +72,7 @@ def test_paths_agree(native, twin, n, dim, degree, width, equal, seed):
 
 
 def test_keeps_the_relative_neighbours(native, twin):
-    """Each link kept is nearer to the row than to any nearer link; each one dropped is not."""
+    """Each link kept is closer to the row than to any closer link; each one dropped is not."""
     rng = np.random.default_rng(3)
     rows = rows_of(twin, rng, 60, 16, 0)
     links = np.full((60, 60), NONE, np.uint32)
@@ -131,15 +131,15 @@ def test_nothing_to_add_trims_what_is_past_the_limit(native, twin):
     assert links[1].tolist() == [4, 5, 6, NONE, NONE, NONE]
 
 
-GOOD = {"room": 2, "limit": 4, "start": 0, "stop": 3, "at": 0}
+GOOD = {"pruned_degree": 2, "max_degree": 4, "start": 0, "stop": 3, "at": 0}
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        {"room": 0},
-        {"limit": 1},
-        {"limit": 5},
+        {"pruned_degree": 0},
+        {"max_degree": 1},
+        {"max_degree": 5},
         {"links": np.zeros((9, 4), np.uint32)},
         {"links": np.zeros((10, 4), np.int64)},
         {"positions": np.full(10, 13, np.uint32)},
@@ -160,7 +160,7 @@ GOOD = {"room": 2, "limit": 4, "start": 0, "stop": 3, "at": 0}
     ],
     ids=str,
 )
-def test_refuses(native, twin, bad):
+def test_rejects(native, twin, bad):
     rng = np.random.default_rng(6)
     given_ = {
         **GOOD,
@@ -179,7 +179,7 @@ def test_refuses(native, twin, bad):
 
 
 def link(native, rows, given_):
-    linker = native.linker(rows, given_["links"], given_["room"], given_["limit"])
+    linker = native.linker(rows, given_["links"], given_["pruned_degree"], given_["max_degree"])
     linker.select_neighbors(given_["candidates"], given_["at"])
     both = given_["targets"], given_["offsets"], given_["sources"]
     linker.add_reverse_links(*both, given_["start"], given_["stop"])

@@ -1,4 +1,4 @@
-"""Operations that work row by row: every path equals the twin, to the last bit, for every tail."""
+"""Operations row by row: every backend equals the reference, to the last bit, for every tail."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ DENSITIES = st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
 @many
 def test_hamming(native, twin, same, bytes_, n, density, seed):
     rng = np.random.default_rng(seed)
-    codes, query = bits_of(rng, (n, bytes_), density), bits_of(rng, (bytes_,), 1 - density)
-    same(native.hamming(codes, query), twin.hamming(codes, query))
+    sign_bits, query = bits_of(rng, (n, bytes_), density), bits_of(rng, (bytes_,), 1 - density)
+    same(native.hamming(sign_bits, query), twin.hamming(sign_bits, query))
 
 
 @given(
@@ -70,7 +70,7 @@ def test_normalize(native, twin, same, floats, dim, n, flavour, seed):
     with np.errstate(all="ignore"):
         same(native.squared_norms(x), twin.squared_norms(x))
         same(native.normalize(x), twin.normalize(x))
-        for i in range(n):  # alone, where the GIL is kept
+        for i in range(n):  # one row, where the GIL is kept
             same(native.squared_norms(x[i : i + 1]), twin.squared_norms(x)[i : i + 1])
             same(
                 native.normalize(x[i : i + 1]), tuple(part[i : i + 1] for part in twin.normalize(x))
@@ -113,8 +113,8 @@ def test_quantize_halves(native, twin, same, peak, seed):
 def test_asymmetric(native, twin, same, words, n, density, seed):
     rng = np.random.default_rng(seed)
     query = rng.integers(-128, 128, 64 * words).astype(np.int8)
-    codes = bits_of(rng, (n, 8 * words), density)
-    same(native.asymmetric(query, codes), twin.asymmetric(query, codes))
+    sign_bits = bits_of(rng, (n, 8 * words), density)
+    same(native.asymmetric(query, sign_bits), twin.asymmetric(query, sign_bits))
 
 
 @given(words=WORDS, value=st.sampled_from([-128, -127, 127]))
@@ -122,8 +122,8 @@ def test_asymmetric(native, twin, same, words, n, density, seed):
 def test_asymmetric_extremes(native, words, value):
     """No running sum overflows when all bits are set over the largest values."""
     query = np.full(64 * words, value, np.int8)
-    codes = np.full((2, 8 * words), 255, np.uint8)
-    assert native.asymmetric(query, codes).tolist() == [64 * words * value] * 2
+    sign_bits = np.full((2, 8 * words), 255, np.uint8)
+    assert native.asymmetric(query, sign_bits).tolist() == [64 * words * value] * 2
 
 
 @given(dim=DIMS, n=COUNTS, limit=st.sampled_from([1, 4000, 32767]), seed=SEEDS)

@@ -1,4 +1,4 @@
-"""Scans, rescoring and the walk: every path chooses what the twin chooses, in its order."""
+"""Scans and rescoring: every backend selects what the reference selects, in its order."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tv5core.kernels import NONE, Prepared
+from tests.kernels.draws import bitmap_of, codes_of, queries_of, rows_of
+from tv5core.kernels import NONE
 
 FLAVOURS = st.sampled_from(
     ["normal", "huge", "wide", "zeros", "constant", "integers", "spike", "bits"]
 )
-FINITE = st.sampled_from(["normal", "zeros", "constant", "integers", "spike"])
 WORDS = st.one_of(st.integers(1, 6), st.sampled_from([12, 16, 33, 64]))
 COUNTS = st.one_of(st.integers(0, 12), st.sampled_from([63, 64, 65, 127, 200, 333]))
 DENSITIES = st.sampled_from([None, 0.0, 0.02, 0.5, 0.95, 1.0])
@@ -19,33 +19,6 @@ QUERIES = st.integers(0, 3)
 SEEDS = st.integers(0, 2**32 - 1)
 
 many = settings(deadline=None, max_examples=80, derandomize=True)
-
-
-def bitmap(rng, n, density):
-    """Make a bitmap with set bits, and some bytes, past the last row."""
-    if density is None:
-        return None
-    bits = rng.random(n) < density
-    padded = np.append(bits, np.ones(-n % 8 + 8, bool))
-    return np.packbits(padded, bitorder="little")
-
-
-def prepared(rng, floats, n, words, flavour):
-    values = rng.integers(-127, 128, (n, 64 * words)).astype(np.int8)
-    return Prepared(
-        values,
-        floats(rng, (n,), flavour),
-        values.sum(axis=1, dtype=np.int32),
-        floats(rng, (n,), "integers"),
-    )
-
-
-def records(rng, floats, n, words, flavour):
-    codes = rng.integers(0, 256, (n, 8 * words), np.uint8)
-    # Few different codes, so that there are ties.
-    codes = codes[rng.integers(0, max(1, n // 2), n)] if n else codes
-    factors = floats(rng, (n, 2), flavour).view(np.uint8).reshape(n, 8)
-    return np.ascontiguousarray(np.concatenate([codes, factors], axis=1))
 
 
 @given(
@@ -63,21 +36,11 @@ def test_scan_codes(
     native, twin, same, floats, words, n, queries, k, density, flavour, scale, seed
 ):
     rng = np.random.default_rng(seed)
-    some = records(rng, floats, n, words, flavour)
-    ready = prepared(rng, floats, queries, words, scale)
-    allow = bitmap(rng, n, density)
+    some = codes_of(rng, floats, n, words, flavour)
+    ready = queries_of(rng, floats, queries, words, scale)
+    allow = bitmap_of(rng, n, density)
     with np.errstate(all="ignore"):
         same(native.scan_codes(some, ready, k, allow), twin.scan_codes(some, ready, k, allow))
-
-
-def rows_of(rng, floats, n, dim, kind, flavour):
-    if kind == "int8":
-        values = rng.integers(-127, 128, (n, dim)).astype(np.int8)
-        return values[rng.integers(0, max(1, n // 2), n)] if n else values, floats(
-            rng, (n,), flavour
-        )
-    with np.errstate(over="ignore"):
-        return floats(rng, (n, dim), flavour).astype(kind), None
 
 
 KINDS = st.sampled_from(["int8", "float16", "float32"])
@@ -99,7 +62,7 @@ def test_scan_rows(native, twin, same, floats, dim, n, queries, k, density, kind
     rng = np.random.default_rng(seed)
     rows, scales = rows_of(rng, floats, n, dim, kind, flavour)
     some = floats(rng, (queries, dim), flavour)
-    allow = bitmap(rng, n, density)
+    allow = bitmap_of(rng, n, density)
     with np.errstate(all="ignore"):
         want = twin.scan_rows(rows, scales, some, k, allow)
         same(native.scan_rows(rows, scales, some, k, allow), want)
@@ -140,213 +103,3 @@ def test_large_k(native, twin, same):
         native.scan_rows(rows, None, queries, 6000),
         twin.scan_rows(rows, None, queries, 6000),
     )
-
-
-def links_of(rng, rows, width, below):
-    """Draw neighbour lists of any length, padded with NONE."""
-    links = rng.integers(0, below, (rows, width)).astype(np.uint32)
-    links[np.arange(width) >= rng.integers(0, width + 1, (rows, 1))] = NONE
-    return links
-
-
-def graph_of(rng, floats, n, words, degree, lists, flavour):
-    """Draw a graph whose first rows lie in lists of any length, none of them empty."""
-    lists = min(lists, n)
-    offsets = np.sort(rng.choice(np.arange(1, n + 1), lists, replace=False))
-    padding = int(rng.integers(0, 25))
-    some, centroids = (
-        np.hstack([records(rng, floats, m, words, flavour), rng.integers(0, 256, (m, padding))])
-        for m in (n, lists)
-    )
-    return (
-        some.astype(np.uint8),
-        links_of(rng, n, degree, n),
-        centroids.astype(np.uint8),
-        np.append(0, offsets).astype(np.uint32),
-        int(rng.integers(1, lists + 1)),
-        64 * words,
-    )
-
-
-@given(
-    words=WORDS,
-    n=st.integers(1, 150),
-    degree=st.integers(1, 12),
-    lists=st.integers(1, 9),
-    queries=QUERIES,
-    pool=st.one_of(st.integers(1, 12), st.integers(1, 200)),
-    candidates=st.integers(1, 40),
-    density=DENSITIES,
-    flavour=FINITE,
-    k=st.integers(1, 40),
-    error_margin=st.sampled_from([None, 0.0, 0.2, 1.0, 5.0, np.inf]),
-    seed=SEEDS,
-)
-@many
-def test_walk(
-    native,
-    twin,
-    same,
-    floats,
-    words,
-    n,
-    degree,
-    lists,
-    queries,
-    pool,
-    candidates,
-    density,
-    flavour,
-    k,
-    error_margin,
-    seed,
-):
-    rng = np.random.default_rng(seed)
-    parts = graph_of(rng, floats, n, words, degree, lists, flavour)
-    ready = prepared(rng, floats, queries, words, "normal")
-    given = ready, pool, candidates, bitmap(rng, n, density), min(k, candidates), error_margin
-    same(native.graph(*parts).walk(*given), twin.graph(*parts).walk(*given))
-
-
-def test_walk_again(native, same, floats):
-    """What one walk leaves behind does not change the next."""
-    rng = np.random.default_rng(5)
-    parts = graph_of(rng, floats, 60, 1, 6, 1, "integers")
-    ready = prepared(rng, floats, 50, 1, "normal")
-    graph = native.graph(*parts)
-    first = graph.walk(ready, 8, 4)
-    same(graph.walk(ready, 8, 4), first)
-    for i in range(50):
-        one = native.graph(*parts).walk(Prepared(*[part[i : i + 1] for part in ready]), 8, 4)
-        same(one, tuple(part[i : i + 1] for part in first))
-
-
-def test_a_walk_ends_out_of_reach(native, floats):
-    """Nothing further behind the answer asked for than the margin allows is returned or read on."""
-    rng = np.random.default_rng(8)
-    some, links, centroids, offsets, _, bits = graph_of(rng, floats, 3_000, 4, 8, 9, "normal")
-    factors = np.tile(np.array([0, 0.05], np.float32), (len(some), 1))
-    some[:, bits // 8 : bits // 8 + 8] = factors.view(np.uint8)
-    graph = native.graph(some, links, centroids, offsets, 1, bits)
-    ready = prepared(rng, floats, 20, 4, "normal")
-    ready = ready._replace(scale=np.full(20, 0.02, np.float32))
-    all_rows, every, read = graph.walk(ready, 400, 400)
-    rows, scores, less = graph.walk(ready, 400, 400, None, 5, 2.0)
-    error = graph.upper_bounds(ready, all_rows, np.zeros_like(every), 2.0)[:, :1]
-    assert less.sum() < 0.9 * read.sum()
-    for i in range(20):
-        there = rows[i] != NONE
-        assert 5 <= there.sum() < 400
-        assert (scores[i][there] >= scores[i][4] - error[i] * 1.0001).all()
-    wide = graph.walk(ready, 400, 400, None, 5, 1e9)
-    np.testing.assert_array_equal(wide[0], all_rows)
-    np.testing.assert_array_equal(wide[2], read)
-
-
-def test_links_out_of_range(native, floats):
-    """Links that lead nowhere, as in a damaged file, end a list."""
-    rng = np.random.default_rng(6)
-    some, links, centroids, _, _, bits = graph_of(rng, floats, 50, 2, 6, 2, "normal")
-    links[:, 0] = 50, 2**31, *[NONE] * 48
-    offsets = np.array([0, 1, 2], np.uint32)
-    graph = native.graph(some, links, centroids, offsets, 2, bits)
-    rows, _, read = graph.walk(prepared(rng, floats, 2, 2, "normal"), 8, 4)
-    assert [sorted(found) for found in rows.tolist()] == [[0, 1, NONE, NONE]] * 2
-    assert read.tolist() == [4, 4]
-
-
-def test_begins_at_the_best_of_the_nearest_lists(native, floats):
-    """With no links, a walk finds the 64 rows, of two lists, that are best by the query's signs."""
-    rng = np.random.default_rng(7)
-    some, links, centroids, offsets, _, bits = graph_of(rng, floats, 900, 2, 4, 6, "normal")
-    links[:] = NONE
-    ready = prepared(rng, floats, 5, 2, "normal")
-    got = native.graph(some, links, centroids, offsets, 2, bits).walk(ready, 300, 300)
-    for i in range(5):
-
-        def best(records, n, i=i):
-            width = bits // 8
-            code = np.unpackbits(records[:, :width], axis=1, bitorder="little") * 2.0 - 1
-            add, rescale = records[:, width : width + 8].copy().view(np.float32).T
-            signs = np.where(ready.values[i] >= 0, 1, -1)
-            unit = np.abs(ready.values[i].astype(int)).mean() * ready.scale[i]
-            return np.argsort(-(add + rescale * unit * (code @ signs)), kind="stable")[:n]
-
-        rows = np.concatenate(
-            [np.arange(offsets[c], offsets[c + 1]) for c in best(centroids, 2).tolist()]
-        )
-        assert set(got[0][i].tolist()) - {NONE} == set(rows[best(some[rows], 64)].tolist())
-        assert got[2][i] == 6 + len(rows)
-
-
-@given(
-    dim=st.sampled_from([8, 63, 64, 100, 768]),
-    n=st.sampled_from([1, 2, 40, 300]),
-    queries=QUERIES,
-    pool=st.integers(1, 60),
-    candidates=st.integers(1, 60),
-    k=st.integers(1, 20),
-    density=DENSITIES,
-    kind=st.sampled_from([np.int8, np.float16, np.float32]),
-    seed=SEEDS,
-)
-@settings(deadline=None, max_examples=60, derandomize=True)
-def test_fused_search(
-    native, twin, same, floats, dim, n, queries, pool, candidates, k, density, kind, seed
-):
-    """One call equals preparing, walking and rescoring, one after another, and the twin."""
-    rng = np.random.default_rng(seed)
-    words = -(-dim // 64)
-    parts = graph_of(rng, floats, n, words, 6, 2, "normal")
-    center = rng.standard_normal(dim).astype(np.float32)
-    signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
-    vectors = rng.standard_normal((n, dim)).astype(np.float32)
-    rows, scales = twin.quantize_i8(vectors) if kind is np.int8 else (vectors.astype(kind), None)
-    probes = rng.standard_normal((queries, dim)).astype(np.float32)
-    allow = bitmap(rng, n, density)
-    stored, given = (center, signs, rows, scales), (probes, pool, candidates, k, allow)
-    graph, oracle = native.graph(*parts), twin.graph(*parts).searcher(*stored)
-    searcher = graph.searcher(*stored)
-    found = searcher.search(*given)
-    ready = native.prepare(probes, center, signs)
-    some, _, _ = graph.walk(ready, pool, candidates, allow)
-    same(found, native.rescore(rows, scales, probes, some, k))
-    same(found, oracle.search(*given))
-    bounded = searcher.search(*given, error_margin=0.5)
-    same(bounded, oracle.search(*given, error_margin=0.5))
-    some, estimates, _ = graph.walk(ready, pool, candidates, allow, min(k, candidates), 0.5)
-    bounds = graph.upper_bounds(ready, some, estimates, 0.5)
-    same((bounds,), (twin.graph(*parts).upper_bounds(ready, some, estimates, 0.5),))
-    same(bounded, native.rescore(rows, scales, probes, some, k, bounds))
-
-
-@given(
-    words=st.sampled_from([1, 2, 5, 12]),
-    n=st.sampled_from([1, 40, 300]),
-    queries=QUERIES,
-    pool=st.integers(1, 60),
-    candidates=st.integers(1, 60),
-    k=st.integers(1, 20),
-    padded=st.booleans(),
-    seed=SEEDS,
-)
-@settings(deadline=None, max_examples=40, derandomize=True)
-def test_fused_search_of_rotated_rows(
-    native, twin, same, floats, words, n, queries, pool, candidates, k, padded, seed
-):
-    """With a rotated centre, what is rescored is the query that was rotated for the walk, plus it."""
-    rng = np.random.default_rng(seed)
-    dim = 64 * words - 7 * padded
-    parts = graph_of(rng, floats, n, words, 6, 2, "normal")
-    center = rng.standard_normal(dim).astype(np.float32)
-    signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
-    rows, scales = twin.quantize_i8(rng.standard_normal((n, 64 * words)).astype(np.float32))
-    probes = rng.standard_normal((queries, dim)).astype(np.float32)
-    rotated_center = native.rotate(center[None], np.zeros_like(center), signs)[0]
-    stored, given = (center, signs, rows, scales, rotated_center), (probes, pool, candidates, k)
-    graph = native.graph(*parts)
-    found = graph.searcher(*stored).search(*given)
-    some, _, _ = graph.walk(native.prepare(probes, center, signs), pool, candidates)
-    turned = native.rotate(probes, center, signs) + rotated_center
-    same(found, native.rescore(rows, scales, turned, some, k))
-    same(found, twin.graph(*parts).searcher(*stored).search(*given))

@@ -1,18 +1,26 @@
-"""The compute kernels, chosen once when this package is imported.
+"""The compute kernels: RaBitQ codes, exact products, top-k scans, graph search and link selection.
 
-The best native path that the processor has is taken: ``avx512``, ``avx2``, ``neon`` or
-``portable``. Without the compiled module the NumPy twin takes over, with a warning, since it is
-many times slower. ``TV5_KERNELS`` names a path and is strict: what is not available is an
-ImportError.
+A backend implements all of them. The best one is chosen when this package is imported: ``avx512``,
+``avx2``, ``neon`` or ``portable``, all compiled into one module, or ``numpy``, the reference
+implementation, where that module is missing; since it is many times slower, that gives a warning.
+The environment variable ``TV5_KERNELS`` names a backend and is strict: where it is not available,
+the import fails.
 
-All paths compute the same bits, floats included, so an index built on one machine and walked on
-another gives the same answers to the last digit. That rests on three rules, stated where the
-twin is (:mod:`tv5core.kernels._numpy`): float sums have a fixed order in 32 lanes, products are
-rounded before they are added (no fused multiply-add), and ties are broken by row.
+All backends compute the same bits, floats included, so an index built on one machine gives the same
+answers to the last digit on any other. ``_numpy`` states the three rules behind that.
 
-Arrays must be contiguous and of exactly the stated dtype: nothing is converted here. Native
-functions release the GIL, but for ``squared_norms``, ``normalize`` and ``gather`` of a single row, which take
-less time than that.
+The modules, in reading order:
+
+* ``_types``: array types, constants and named tuples that all backends take and return;
+* ``_protocols``: what graphs, searchers and linkers of any backend can do, with their parameters;
+* ``_numpy``: the reference implementation; its functions document those of this package;
+* ``_rescale``: a statistic of a graph's codes that every backend needs in the same bits;
+* ``_native``: the compiled backends (``bindings/``, which validates arguments, over ``ext/``,
+  which computes; ``ext/README.md`` says where an instruction set goes).
+
+Arrays must be C-contiguous and of exactly the documented dtype: nothing is converted. Native
+functions release the GIL, except ``squared_norms``, ``normalize`` and ``gather`` of a single row,
+which take less time than releasing it.
 """
 
 from __future__ import annotations
@@ -24,10 +32,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tv5core.kernels import _numpy
-from tv5core.kernels._shared import LANES, NONE, Graph, Linker, LinkRows, Prepared, Rows, Searcher
+from tv5core.kernels._protocols import Graph, Linker, Searcher
+from tv5core.kernels._types import LANES, NONE, LinkRows, Prepared, Rows
 
 if TYPE_CHECKING:
-    from tv5core._native import Backend
+    from tv5core.kernels._native import Backend
 
 __all__ = [
     "LANES",
@@ -60,35 +69,37 @@ __all__ = [
     "squared_norms",
 ]
 
+_NATIVE = "tv5core.kernels._native"
+
 
 class NativeKernelsMissing(RuntimeWarning):
-    """The compiled kernels are not there; NumPy does their work, many times slower."""
+    """The compiled kernels are missing; NumPy runs in their place, many times slower."""
 
 
-def _native() -> ModuleType | None:
+def _compiled() -> ModuleType | None:
     try:
-        return importlib.import_module("tv5core._native")
+        return importlib.import_module(_NATIVE)
     except ModuleNotFoundError as error:
-        if error.name != "tv5core._native":
+        if error.name != _NATIVE:
             raise
         return None
 
 
 def available() -> tuple[str, ...]:
-    """Return the names of the paths that can run here, best first."""
-    native = _native()
+    """Return the names of the backends that can run here, best first."""
+    native = _compiled()
     return (*(() if native is None else native.available()), "numpy")
 
 
 def backend(name: str) -> Backend | ModuleType:
-    """Return the kernels of one path.
+    """Return one backend, which has the functions of this package.
 
     Raises
     ------
     ImportError
-        The path is unknown, or this processor or build does not have it.
+        The name is unknown, or this processor or build lacks that backend.
     """
-    native = _native()
+    native = _compiled()
     if name == "numpy":
         return _numpy
     if native is None or name not in native.available():
@@ -97,9 +108,9 @@ def backend(name: str) -> Backend | ModuleType:
 
 
 def _select() -> Backend | ModuleType:
-    wanted = os.environ.get("TV5_KERNELS")
-    if wanted:
-        return backend(wanted)
+    name = os.environ.get("TV5_KERNELS")
+    if name:
+        return backend(name)
     best = available()[0]
     if best == "numpy":
         warnings.warn(
@@ -115,7 +126,7 @@ _active = _select()
 
 
 def active() -> str:
-    """Return the name of the path in use."""
+    """Return the name of the backend in use."""
     return str(_active.NAME)
 
 

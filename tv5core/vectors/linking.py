@@ -127,7 +127,9 @@ class _Growing:
         targets, offsets, sources = _reversed(self.links[start:stop], start)
 
         def join(at: int) -> None:
-            self.linker.add_reverse_links(targets, offsets, sources, at, min(at + _CHUNK, len(targets)))
+            self.linker.add_reverse_links(
+                targets, offsets, sources, at, min(at + _CHUNK, len(targets))
+            )
 
         self.run(join, range(0, len(targets), _CHUNK))
 

@@ -1,4 +1,4 @@
-/* Rows kept for exact scores. */
+/* Stored rows, for exact scores. */
 #ifndef TV5_ROWS_H
 #define TV5_ROWS_H
 

@@ -8,7 +8,7 @@ enum { SPARE = 3 }; /* rows that are stored and not in the graph */
 typedef struct given {
     tv5_linker linker;
     uint32_t *candidates, width, start, stop;
-    tv5_reverse reverse;
+    tv5_reverse_links reverse;
     uint32_t targets, most;
 } given;
 
@@ -52,8 +52,8 @@ static tv5_linker linker_of(uint32_t rows, uint32_t dim, uint32_t degree)
                         .rows = rows,
                         .dim = dim,
                         .degree = degree,
-                        .room = kept,
-                        .limit = kept + below(degree - kept + 1)};
+                        .pruned_degree = kept,
+                        .max_degree = kept + below(degree - kept + 1)};
 }
 
 static void draw_reverse(given *all, uint32_t rows)
@@ -69,7 +69,7 @@ static void draw_reverse(given *all, uint32_t rows)
             all->most = sources > all->most ? sources : all->most;
             ++count;
         }
-    all->reverse = (tv5_reverse){targets, offsets, some_rows((size_t)offsets[count], rows, 0)};
+    all->reverse = (tv5_reverse_links){targets, offsets, some_rows((size_t)offsets[count], rows, 0)};
     all->targets = count;
 }
 
@@ -97,7 +97,7 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
     all.candidates = some_rows((size_t)(all.stop - all.start) * all.width, rows, 10);
     draw_reverse(&all, rows);
     note("%u rows of %u, %u links, room %u, limit %u, %u candidates", (unsigned)rows,
-         (unsigned)dim, (unsigned)degree, (unsigned)all.linker.room, (unsigned)all.linker.limit,
+         (unsigned)dim, (unsigned)degree, (unsigned)all.linker.pruned_degree, (unsigned)all.linker.max_degree,
          (unsigned)all.width);
     same_bytes("links", worked(table, &all), worked(reference, &all),
                4 * (size_t)rows * degree);

@@ -8,18 +8,18 @@ static const uint32_t wanted[] = {1, 2, 10, 64, 400};
 static const int densities[] = {-1, 0, 3, 60, 100};
 #define LENGTH(array) (sizeof array / sizeof *array)
 
-static tv5_best best_of(uint32_t k)
+static tv5_top_k best_of(uint32_t k)
 {
-    return (tv5_best){room(8 * (size_t)k), k, room(4 * (size_t)k), room(4 * (size_t)k)};
+    return (tv5_top_k){room(8 * (size_t)k), k, room(4 * (size_t)k), room(4 * (size_t)k)};
 }
 
-static void same_best(const char *what, const tv5_best *got, const tv5_best *want)
+static void same_best(const char *what, const tv5_top_k *got, const tv5_top_k *want)
 {
     same_bytes(what, got->rows, want->rows, 4 * (size_t)got->k);
     same_floats(what, got->scores, want->scores, got->k);
 }
 
-static uint8_t *records_of(size_t n, uint32_t words, flavour kind)
+static uint8_t *codes_of(size_t n, uint32_t words, flavour kind)
 {
     size_t stride = 8 * (size_t)words + 8;
     uint8_t *out = bytes(n * stride);
@@ -32,17 +32,17 @@ static uint8_t *records_of(size_t n, uint32_t words, flavour kind)
 static void one_scan(const tv5_kernels *table, const tv5_kernels *reference, size_t n,
                      uint32_t words, flavour kind)
 {
-    tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f, NULL};
+    tv5_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f, NULL};
     size_t stride = 8 * (size_t)words + 8;
-    uint8_t *records = records_of(n, words, kind);
+    uint8_t *codes = codes_of(n, words, kind);
     for (size_t d = 0; d < LENGTH(densities); ++d)
         for (size_t w = 0; w < LENGTH(wanted); ++w) {
             uint8_t *allow = densities[d] < 0 ? NULL : bitmap(n, (uint32_t)densities[d]);
-            tv5_best got = best_of(wanted[w]), want = best_of(wanted[w]);
-            note("%zu records of %u words, flavour %d, density %d, k %u", n, (unsigned)words,
+            tv5_top_k got = best_of(wanted[w]), want = best_of(wanted[w]);
+            note("%zu codes of %u words, flavour %d, density %d, k %u", n, (unsigned)words,
                  (int)kind, densities[d], (unsigned)wanted[w]);
-            table->scan_codes(records, n, stride, words, &query, allow, &got);
-            reference->scan_codes(records, n, stride, words, &query, allow, &want);
+            table->scan_codes(codes, n, stride, words, &query, allow, &got);
+            reference->scan_codes(codes, n, stride, words, &query, allow, &want);
             same_best("scan_codes", &got, &want);
         }
     release_all();
@@ -82,7 +82,7 @@ static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, 
         some[i] = n && below(5) ? below((uint32_t)n) : TV5_NONE;
     for (size_t w = 0; w < LENGTH(wanted); ++w) {
         uint8_t *allow = w % 2 ? NULL : bitmap(n, 30);
-        tv5_best got = best_of(wanted[w]), want = best_of(wanted[w]);
+        tv5_top_k got = best_of(wanted[w]), want = best_of(wanted[w]);
         note("%zu rows of %zu, kind %d, flavour %d, k %u", n, dim, (int)kind, (int)values,
              (unsigned)wanted[w]);
         table->scan_rows(&rows, query, allow, &got);

@@ -18,13 +18,13 @@ static uint32_t *links_of(size_t rows, uint32_t width, uint32_t limit, int damag
     return links;
 }
 
-static uint8_t *records_of(size_t rows, uint32_t words, size_t stride)
+static uint8_t *codes_of(size_t rows, uint32_t words, size_t stride)
 {
-    uint8_t *records = bytes(rows * stride);
+    uint8_t *codes = bytes(rows * stride);
     float *factors = floats(2 * rows, below(2) ? NORMAL : INTEGERS);
     for (size_t i = 0; i < rows; ++i)
-        memcpy(records + i * stride + 8 * words, factors + 2 * i, 8);
-    return records;
+        memcpy(codes + i * stride + 8 * words, factors + 2 * i, 8);
+    return codes;
 }
 
 /* Where each of some lists begins: none is empty, and together they are some of the rows. */
@@ -41,9 +41,9 @@ static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int da
 {
     size_t stride = 8 * (size_t)words + 8 + below(25);
     uint32_t lists = 1 + below(rows < 12 ? rows : 12);
-    return (tv5_graph){.records = records_of(rows, words, stride),
+    return (tv5_graph){.codes = codes_of(rows, words, stride),
                        .links = links_of(rows, degree, rows, damaged),
-                       .centroids = records_of(lists, words, stride),
+                       .centroids = codes_of(lists, words, stride),
                        .offsets = offsets_of(lists, rows),
                        .rows = rows,
                        .words = words,
@@ -58,13 +58,13 @@ static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *op
 {
     tv5_scratch scratch = {
         .layout = room(TV5_SCRATCH_LAYOUT),
-        .marks = room((graph->rows + 7) / 8),
+        .visited = room((graph->rows + 7) / 8),
         .pool = room(8 * (size_t)options->expansion_search),
-        .kept = room(8 * (size_t)options->candidates),
+        .allowed = room(8 * (size_t)options->candidates),
         .lists = room(8 * (size_t)graph->probes),
-        .fresh = room(8 * (size_t)graph->degree),
+        .neighbors = room(8 * (size_t)graph->degree),
     };
-    memset(scratch.marks, 0xa5, (graph->rows + 7) / 8); /* as another walk left them */
+    memset(scratch.visited, 0xa5, (graph->rows + 7) / 8); /* as another walk left them */
     return scratch;
 }
 
@@ -79,9 +79,9 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
     uint32_t *got = room(4 * options.candidates), *want = room(4 * options.candidates);
     float *scores = room(4 * options.candidates), *scores2 = room(4 * options.candidates);
     for (int i = 0; i < 12; ++i) {
-        tv5_walk_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f, NULL};
+        tv5_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, -5, 0.5f, NULL};
         uint64_t *lists = room(8 * (size_t)graph.probes), *lists2 = room(8 * (size_t)graph.probes);
-        uint32_t visited;
+        uint32_t read;
         options.allow = i % 3 ? NULL : bitmap(graph.rows, 40);
         options.k = 1 + below(options.candidates);
         options.error_margin = i % 4 ? 0.1f * (float)below(30) : INFINITY;
@@ -93,10 +93,10 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
         same_bytes("nearest lists", lists, lists2, 8 * (size_t)graph.probes);
         query.lists = i % 2 ? lists : NULL;
         options.rows = i % 2 ? &stored : NULL;
-        visited = table->walk(&graph, &query, &options, &mine, got, scores);
+        read = table->walk(&graph, &query, &options, &mine, got, scores);
         query.lists = NULL; /* the same where the walk chooses them itself */
-        if (visited != reference->walk(&graph, &query, &options, &other, want, scores2))
-            same_bytes("visited rows", "a", "b", 1);
+        if (read != reference->walk(&graph, &query, &options, &other, want, scores2))
+            same_bytes("codes read", "a", "b", 1);
         same_bytes("walk: rows", got, want, 4 * options.candidates);
         same_floats("walk: scores", scores, scores2, options.candidates);
     }

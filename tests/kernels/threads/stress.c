@@ -1,9 +1,9 @@
-/* Walks and scans by several threads at once over one graph, while a writer appends to the head.
+/* Walks and scans by several threads at once over one graph, while a writer appends live rows.
  *
  * For ThreadSanitizer (.ci/sanitize), and by itself: every thread must find, bit for bit, what one
- * thread alone found. Threads share the graph, the stored rows and the query, and nothing else:
- * scratch is each one's own. The head is what Python's is: arrays of which a writer fills rows past
- * those that were shown, then shows more; readers scan what was shown when they looked.
+ * thread alone found. Threads share the graph, the stored rows and the query, and nothing else: each
+ * has its own scratch memory. Live rows work as in Python: a writer fills rows past the published
+ * ones, then publishes them; readers scan the rows that are published when they start.
  *
  *     stress [TABLE]...
  */
@@ -15,7 +15,7 @@
 #include "support.h"
 
 enum { THREADS = 4, ROUNDS = 60, ROWS = 700, WORDS = 4, DEGREE = 12, LISTS = 5, K = 8, POOL = 48 };
-enum { BITS = 64 * WORDS, STRIDE = 8 * WORDS + 8, HEAD_ROWS = 600 };
+enum { BITS = 64 * WORDS, STRIDE = 8 * WORDS + 8, LIVE_ROWS = 600 };
 
 typedef struct answer {
     uint32_t walked[K], scanned[K], exact[K];
@@ -26,13 +26,13 @@ static struct shared {
     const tv5_kernels *table;
     tv5_graph graph;
     tv5_rows rows;
-    tv5_walk_query query;
+    tv5_query query;
     const float *exact_query;
     const uint8_t *allow;
     answer want;
-    uint8_t *head;          /* HEAD_ROWS records */
+    uint8_t *live;          /* LIVE_ROWS codes */
     const uint8_t *arriving; /* what the writer appends */
-    atomic_uint shown;
+    atomic_uint published;
     atomic_int wrong;
 } shared;
 
@@ -45,21 +45,21 @@ typedef struct reader {
 static void build(const tv5_kernels *table)
 {
     uint32_t *links = room(4 * (size_t)ROWS * DEGREE), *offsets = room(4 * (LISTS + 1));
-    uint8_t *records = bytes((size_t)ROWS * STRIDE), *arriving = bytes((size_t)HEAD_ROWS * STRIDE);
-    float *factors = floats(2 * (ROWS + HEAD_ROWS), NORMAL);
+    uint8_t *codes = bytes((size_t)ROWS * STRIDE), *arriving = bytes((size_t)LIVE_ROWS * STRIDE);
+    float *factors = floats(2 * (ROWS + LIVE_ROWS), NORMAL);
     for (size_t i = 0; i < ROWS; ++i)
-        memcpy(records + i * STRIDE + 8 * WORDS, factors + 2 * i, 8);
-    for (size_t i = 0; i < HEAD_ROWS; ++i)
+        memcpy(codes + i * STRIDE + 8 * WORDS, factors + 2 * i, 8);
+    for (size_t i = 0; i < LIVE_ROWS; ++i)
         memcpy(arriving + i * STRIDE + 8 * WORDS, factors + 2 * (ROWS + i), 8);
     for (size_t i = 0; i < (size_t)ROWS * DEGREE; ++i)
         links[i] = below(ROWS);
     for (uint32_t i = 0; i <= LISTS; ++i)
         offsets[i] = 8 * i;
     shared.table = table;
-    /* The centroids are rows, too: a record is a record. */
-    shared.graph = (tv5_graph){.records = records,
+    /* The centroids are codes of rows, too. */
+    shared.graph = (tv5_graph){.codes = codes,
                                .links = links,
-                               .centroids = records + (size_t)100 * STRIDE,
+                               .centroids = codes + (size_t)100 * STRIDE,
                                .offsets = offsets,
                                .rows = ROWS,
                                .words = WORDS,
@@ -69,47 +69,47 @@ static void build(const tv5_kernels *table)
                                .probes = 2,
                                .mean_rescale = 0.5f};
     shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
-    shared.query = (tv5_walk_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f, NULL};
+    shared.query = (tv5_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f, NULL};
     shared.exact_query = floats(BITS, NORMAL);
     shared.allow = bitmap(ROWS, 70);
-    shared.head = room((size_t)HEAD_ROWS * STRIDE);
+    shared.live = room((size_t)LIVE_ROWS * STRIDE);
     shared.arriving = arriving;
-    atomic_store(&shared.shown, 0);
+    atomic_store(&shared.published, 0);
 }
 
 static void prepare(reader *one)
 {
     one->scratch = (tv5_scratch){
         .layout = room(TV5_SCRATCH_LAYOUT),
-        .marks = room((ROWS + 7) / 8),
+        .visited = room((ROWS + 7) / 8),
         .pool = room(8 * POOL),
-        .kept = room(8 * K),
+        .allowed = room(8 * K),
         .lists = room(8 * 2),
-        .fresh = room(8 * DEGREE),
+        .neighbors = room(8 * DEGREE),
     };
 }
 
 static void ask(reader *one, answer *out)
 {
     tv5_walk_options options = {POOL, K, K / 2, 2.0f, shared.allow, NULL};
-    tv5_best scanned = {one->list, K, out->scanned, out->scanned_scores};
-    tv5_best exact = {one->list, K, out->exact, out->exact_scores};
+    tv5_top_k scanned = {one->list, K, out->scanned, out->scanned_scores};
+    tv5_top_k exact = {one->list, K, out->exact, out->exact_scores};
     shared.table->walk(&shared.graph, &shared.query, &options, &one->scratch, out->walked,
                        out->walked_scores);
-    shared.table->scan_codes(shared.graph.records, ROWS, STRIDE, WORDS, &shared.query,
+    shared.table->scan_codes(shared.graph.codes, ROWS, STRIDE, WORDS, &shared.query,
                              shared.allow, &scanned);
     shared.table->scan_rows(&shared.rows, shared.exact_query, NULL, &exact);
 }
 
-/* The best of the rows shown, against the same scan over what the writer takes them from. */
-static int head_is_right(reader *one)
+/* The best of the published rows, against the same scan over what the writer takes them from. */
+static int live_rows_are_right(reader *one)
 {
-    uint32_t n = atomic_load_explicit(&shared.shown, memory_order_acquire);
+    uint32_t n = atomic_load_explicit(&shared.published, memory_order_acquire);
     uint32_t got[K], want[K];
     float got_scores[K], want_scores[K];
-    tv5_best here = {one->list, K, got, got_scores};
-    shared.table->scan_codes(shared.head, n, STRIDE, WORDS, &shared.query, NULL, &here);
-    tv5_best there = {one->list, K, want, want_scores};
+    tv5_top_k here = {one->list, K, got, got_scores};
+    shared.table->scan_codes(shared.live, n, STRIDE, WORDS, &shared.query, NULL, &here);
+    tv5_top_k there = {one->list, K, want, want_scores};
     shared.table->scan_codes(shared.arriving, n, STRIDE, WORDS, &shared.query, NULL, &there);
     return !memcmp(got, want, sizeof got) && !memcmp(got_scores, want_scores, sizeof got_scores);
 }
@@ -121,7 +121,7 @@ static void *read_all(void *given)
         answer got;
         memset(&got, 0, sizeof got);
         ask(one, &got);
-        if (memcmp(&got, &shared.want, sizeof got) || !head_is_right(one))
+        if (memcmp(&got, &shared.want, sizeof got) || !live_rows_are_right(one))
             atomic_fetch_add(&shared.wrong, 1);
     }
     return NULL;
@@ -130,9 +130,9 @@ static void *read_all(void *given)
 static void *append_all(void *unused)
 {
     (void)unused;
-    for (uint32_t n = 0; n < HEAD_ROWS; ++n) {
-        memcpy(shared.head + (size_t)n * STRIDE, shared.arriving + (size_t)n * STRIDE, STRIDE);
-        atomic_store_explicit(&shared.shown, n + 1, memory_order_release);
+    for (uint32_t n = 0; n < LIVE_ROWS; ++n) {
+        memcpy(shared.live + (size_t)n * STRIDE, shared.arriving + (size_t)n * STRIDE, STRIDE);
+        atomic_store_explicit(&shared.published, n + 1, memory_order_release);
     }
     return NULL;
 }

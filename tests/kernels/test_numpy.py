@@ -1,4 +1,4 @@
-"""The oracle itself, against definitions written down independently."""
+"""The reference itself, against definitions written independently."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def rng():
 
 
 def test_hamming(twin, rng):
-    codes = rng.integers(0, 256, (5, 16), np.uint8)
-    bits = np.unpackbits(codes, axis=1)
-    assert twin.hamming(codes, codes[2]).tolist() == (bits != bits[2]).sum(axis=1).tolist()
+    sign_bits = rng.integers(0, 256, (5, 16), np.uint8)
+    bits = np.unpackbits(sign_bits, axis=1)
+    assert twin.hamming(sign_bits, sign_bits[2]).tolist() == (bits != bits[2]).sum(axis=1).tolist()
 
 
 @pytest.mark.parametrize(("dim", "width"), [(64, 64), (100, 128), (150, 192), (768, 768)])
@@ -51,8 +51,8 @@ def test_sums_have_32_lanes(twin):
 
 def test_encode(twin):
     x = np.array([[0.0, -0.0, 1e-45, -1e-45, 2.0, np.nan, -3.0, np.inf] * 8], np.float32)
-    codes, _, _ = twin.encode(x)
-    assert codes.tolist() == [[0b10010100] * 8]
+    sign_bits, _, _ = twin.encode(x)
+    assert sign_bits.tolist() == [[0b10010100] * 8]
 
 
 def test_quantize(twin):
@@ -71,18 +71,18 @@ def test_int16_queries_use_what_int32_has_room_for(twin):
 
 
 def test_estimate_recovers_inner_products(twin, rng):
-    """The estimator of DESIGN.md is unbiased: errors average out far below one error."""
+    """The estimator is unbiased: errors average out far below one error."""
     n, dim = 2000, 256
     x = rng.standard_normal((n, dim)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     center = x.mean(axis=0)
     signs = rng.choice(np.array([-1, 1], np.float32), (2, dim))
-    codes, absolute, square = twin.encode(twin.rotate(x, center, signs))
+    sign_bits, absolute, square = twin.encode(twin.rotate(x, center, signs))
     factors = np.stack([x @ center - center @ center, square / absolute], axis=1)
-    records = np.concatenate([codes, factors.astype(np.float32).view(np.uint8)], axis=1)
+    codes = np.concatenate([sign_bits, factors.astype(np.float32).view(np.uint8)], axis=1)
     query = (x[:1] + 0.05 * rng.standard_normal((1, dim))).astype(np.float32)
     rows, scores = twin.scan_codes(
-        np.ascontiguousarray(records), twin.prepare(query, center, signs), n
+        np.ascontiguousarray(codes), twin.prepare(query, center, signs), n
     )
     error = scores[0] - (x @ query[0])[rows[0]]
     assert rows[0, 0] == 0
@@ -100,16 +100,16 @@ def prepared(scale=1.0, base=0.0):
     )
 
 
-def records(add):
+def codes_with(add):
     out = np.zeros((len(add), 16), np.uint8)
     out[:, 8:12] = np.asarray(add, np.float32)[:, None].view(np.uint8)
     return out
 
 
-def test_order_and_padding(path):
+def test_order_and_padding(any_backend):
     """Descending score, then ascending row; -0 ties with 0, NaN comes last, NONE pads."""
-    some = records([0.0, 2.0, np.nan, -0.0, -np.inf, 2.0])
-    rows, scores = path.scan_codes(some, prepared(), 8)
+    some = codes_with([0.0, 2.0, np.nan, -0.0, -np.inf, 2.0])
+    rows, scores = any_backend.scan_codes(some, prepared(), 8)
     assert rows.tolist() == [[1, 5, 0, 3, 4, 2, NONE, NONE]]
     assert scores[0, :5].tolist() == [2, 2, 0, 0, -np.inf]
     assert not np.signbit(scores[0, 2:4]).any()
@@ -117,14 +117,16 @@ def test_order_and_padding(path):
     assert np.isneginf(scores[0, 6:]).all()
 
 
-def test_base_does_not_change_the_order(path):
+def test_base_does_not_change_the_order(any_backend):
     """A large base rounds both scores to one; the better estimate still comes first."""
-    rows, scores = path.scan_codes(records([1.0, 1.0 + 2**-20]), prepared(base=1e6), 2)
+    rows, scores = any_backend.scan_codes(codes_with([1.0, 1.0 + 2**-20]), prepared(base=1e6), 2)
     assert rows.tolist() == [[1, 0]]
     assert scores[0, 0] == scores[0, 1] == 1e6 + 1
 
 
-def test_bitmap(path):
-    some = records([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-    rows, _ = path.scan_codes(some, prepared(), 3, np.array([0b00101010, 0b11111100], np.uint8))
+def test_bitmap(any_backend):
+    some = codes_with([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    rows, _ = any_backend.scan_codes(
+        some, prepared(), 3, np.array([0b00101010, 0b11111100], np.uint8)
+    )
     assert rows.tolist() == [[5, 3, 1]]

@@ -1,4 +1,4 @@
-"""Which path is taken: the best, or exactly the one TV5_KERNELS names; never silently NumPy."""
+"""Which backend is chosen: the best, or exactly the one TV5_KERNELS names; never silently NumPy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from tv5core import kernels
 
 ACTIVE = "import tv5core.kernels as k; print(k.active())"
-HIDDEN = "import sys; sys.modules['tv5core._native'] = None; " + ACTIVE
+HIDDEN = "import sys; sys.modules['tv5core.kernels._native'] = None; " + ACTIVE
 KNOWN = ("avx512", "avx2", "neon", "portable", "numpy")
 
 
-def run(code: str, wanted: str | None, *options: str) -> subprocess.CompletedProcess[str]:
+def run(code: str, name: str | None, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != "TV5_KERNELS"}
-    if wanted is not None:
-        environment["TV5_KERNELS"] = wanted
+    if name is not None:
+        environment["TV5_KERNELS"] = name
     command = [sys.executable, *options, "-c", code]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -67,12 +67,12 @@ def test_fallback_warns():
     assert "TV5_KERNELS=numpy" in done.stderr
 
 
-def test_fallback_asked_for_is_silent():
+def test_fallback_by_name_is_silent():
     done = run(HIDDEN, "numpy", "-W", "error")
     assert (done.stdout.strip(), done.stderr) == ("numpy", "")
 
 
-def test_fallback_is_not_given_for_a_native_name():
+def test_no_fallback_for_a_native_name():
     done = run(HIDDEN, "portable")
     assert done.returncode == 1
     assert "ImportError" in done.stderr
@@ -82,7 +82,7 @@ def test_module_can_be_imported_first():
     """The compiled module and the package import each other's names; any order must do."""
     if len(kernels.available()) == 1:
         pytest.skip("built without native kernels")
-    done = run("import tv5core._native as n; print(n.available())", None)
+    done = run("import tv5core.kernels._native as n; print(n.available())", None)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,0 +1,282 @@
+# The functions of one instruction set.
+
+# Of a single row, the next three take less time than releasing the GIL, which threads that search
+# one query at a time compete for: callers keep the GIL then.
+
+cdef void squared_norms_of(const tv5_kernels *kernels, const float *x, Py_ssize_t n,
+                           Py_ssize_t dim, float *out) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        kernels.dot_f32(x + i * dim, 1, dim, x + i * dim, out + i)
+
+
+cdef void normalize_by(const float *x, Py_ssize_t n, Py_ssize_t dim, const float *squares,
+                       float *out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef float inverse
+    for i in range(n):
+        inverse = <float>1 / sqrtf(squares[i])
+        for j in range(dim):
+            out[i * dim + j] = x[i * dim + j] * inverse
+
+
+cdef Py_ssize_t look_up(const int64_t *keys, Py_ssize_t n, const uint32_t *rows,
+                        Py_ssize_t count, int64_t *out) noexcept nogil:
+    """Return the index of the first row out of range, or ``count``."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        if rows[i] == TV5_NONE:
+            out[i] = -1
+        elif rows[i] >= n:
+            return i
+        else:
+            out[i] = keys[rows[i]]
+    return count
+
+
+cdef class Backend:
+    """The kernels of one instruction set.
+
+    Raises
+    ------
+    ImportError
+        This processor or build has no backend of that name.
+    """
+
+    cdef const tv5_kernels *k
+
+    def __cinit__(self, str name):
+        self.k = tv5_find(name.encode())
+        if self.k is NULL:
+            raise ImportError(f"expected kernels among {available()}, got {name!r}")
+
+    @property
+    def NAME(self):
+        return self.k.name.decode()
+
+    def hamming(self, sign_bits, query):
+        cdef View c = view(sign_bits, "sign_bits", 2, c'B'), q = view(query, "query", 1, c'B')
+        check_equal(c.size(1), q.size(0), "bytes of the query")
+        out = _EMPTY(c.size(0), _I32)
+        cdef View o = view(out, "out", 1, c'i', PyBUF_WRITABLE)
+        with nogil:
+            self.k.hamming(<const uint8_t *>c.buffer.buf, c.buffer.shape[0], c.buffer.shape[1],
+                           <const uint8_t *>q.buffer.buf, <int32_t *>o.buffer.buf)
+        return out
+
+    def rotate(self, x, center, signs):
+        cdef View v = view(x, "x", 2, c'f')
+        cdef Rotation r = Rotation(center, signs)
+        check_equal(r.rotation.dim, v.size(1), "dimensions")
+        out = _EMPTY((v.size(0), r.rotation.bits), _F32)
+        cdef View o = view(out, "out", 2, c'f', PyBUF_WRITABLE)
+        with nogil:
+            self.k.rotate(&r.rotation, <const float *>v.buffer.buf, v.buffer.shape[0],
+                          <float *>o.buffer.buf)
+        return out
+
+    def squared_norms(self, x):
+        cdef View v = view(x, "x", 2, c'f')
+        out = _EMPTY(v.size(0), _F32)
+        cdef View o = view(out, "out", 1, c'f', PyBUF_WRITABLE)
+        if v.size(0) == 1:
+            squared_norms_of(self.k, <const float *>v.buffer.buf, 1, v.size(1),
+                             <float *>o.buffer.buf)
+            return out
+        with nogil:
+            squared_norms_of(self.k, <const float *>v.buffer.buf, v.buffer.shape[0],
+                             v.buffer.shape[1], <float *>o.buffer.buf)
+        return out
+
+    def normalize(self, x):
+        cdef View v = view(x, "x", 2, c'f')
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        rows, squares = _EMPTY((n, dim), _F32), _EMPTY(n, _F32)
+        cdef View r = view(rows, "rows", 2, c'f', PyBUF_WRITABLE)
+        cdef View s = view(squares, "squares", 1, c'f', PyBUF_WRITABLE)
+        cdef const float *given = <const float *>v.buffer.buf
+        cdef float *square = <float *>s.buffer.buf
+        if n == 1:
+            squared_norms_of(self.k, given, n, dim, square)
+            normalize_by(given, n, dim, square, <float *>r.buffer.buf)
+            return rows, squares
+        with nogil:
+            squared_norms_of(self.k, given, n, dim, square)
+            normalize_by(given, n, dim, square, <float *>r.buffer.buf)
+        return rows, squares
+
+    def gather(self, keys, rows):
+        cdef View k = view(keys, "keys", 1, c'l'), r = view(rows, "rows", 2, c'I')
+        cdef Py_ssize_t n = k.size(0), count = r.size(0) * r.size(1), bad
+        cdef const uint32_t *ids = <const uint32_t *>r.buffer.buf
+        cdef const int64_t *all_keys = <const int64_t *>k.buffer.buf
+        out = _EMPTY((r.size(0), r.size(1)), _I64)
+        cdef View o = view(out, "out", 2, c'l', PyBUF_WRITABLE)
+        if r.size(0) == 1:
+            bad = look_up(all_keys, n, ids, count, <int64_t *>o.buffer.buf)
+        else:
+            with nogil:
+                bad = look_up(all_keys, n, ids, count, <int64_t *>o.buffer.buf)
+        if bad < count:
+            check_range(ids[bad], 0, n - 1, "rows")
+        return out
+
+    def encode(self, rotated):
+        cdef View v = view(rotated, "rotated", 2, c'f')
+        cdef Py_ssize_t n = v.size(0), bits = v.size(1)
+        check_bits(bits)
+        sign_bits = _EMPTY((n, bits // 8), _U8)
+        absolute, square = _EMPTY(n, _F32), _EMPTY(n, _F32)
+        cdef View c = view(sign_bits, "sign_bits", 2, c'B', PyBUF_WRITABLE)
+        cdef View a = view(absolute, "absolute", 1, c'f', PyBUF_WRITABLE)
+        cdef View s = view(square, "square", 1, c'f', PyBUF_WRITABLE)
+        with nogil:
+            self.k.encode(<const float *>v.buffer.buf, n, bits, <uint8_t *>c.buffer.buf,
+                          <float *>a.buffer.buf, <float *>s.buffer.buf)
+        return sign_bits, absolute, square
+
+    def quantize_i8(self, x):
+        return self._quantize(x, _I8, c'b')
+
+    def quantize_i16(self, x):
+        return self._quantize(x, _I16, c'h')
+
+    cdef _quantize(self, x, dtype, char kind):
+        cdef View v = view(x, "x", 2, c'f')
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        check_range(dim, 1, TV5_MAX_DIM, "dimensions")
+        values, scale = _EMPTY((n, dim), dtype), _EMPTY(n, _F32)
+        cdef View o = view(values, "values", 2, kind, PyBUF_WRITABLE)
+        cdef View s = view(scale, "scale", 1, c'f', PyBUF_WRITABLE)
+        with nogil:
+            if kind == c'b':
+                self.k.quantize_i8(<const float *>v.buffer.buf, n, dim, <int8_t *>o.buffer.buf,
+                                   <float *>s.buffer.buf)
+            else:
+                self.k.quantize_i16(<const float *>v.buffer.buf, n, dim, <int16_t *>o.buffer.buf,
+                                    <float *>s.buffer.buf)
+        return values, scale
+
+    def prepare(self, queries, center, signs):
+        cdef View v = view(queries, "queries", 2, c'f')
+        cdef Rotation r = Rotation(center, signs)
+        cdef Py_ssize_t n = v.size(0)
+        check_equal(r.rotation.dim, v.size(1), "dimensions")
+        values, scale = _EMPTY((n, r.rotation.bits), _I8), _EMPTY(n, _F32)
+        total, base = _EMPTY(n, _I32), _EMPTY(n, _F32)
+        cdef View o = view(values, "values", 2, c'b', PyBUF_WRITABLE)
+        cdef View s = view(scale, "scale", 1, c'f', PyBUF_WRITABLE)
+        cdef View t = view(total, "total", 1, c'i', PyBUF_WRITABLE)
+        cdef View b = view(base, "base", 1, c'f', PyBUF_WRITABLE)
+        with nogil:
+            self.k.prepare(&r.rotation, <const float *>v.buffer.buf, n, <int8_t *>o.buffer.buf,
+                           <float *>s.buffer.buf, <int32_t *>t.buffer.buf, <float *>b.buffer.buf)
+        return Prepared(values, scale, total, base)
+
+    def asymmetric(self, query, sign_bits):
+        cdef View q = view(query, "query", 1, c'b'), c = view(sign_bits, "sign_bits", 2, c'B')
+        check_bits(q.size(0))
+        check_equal(q.size(0), 8 * c.size(1), "sign bits of a row")
+        out = _EMPTY(c.size(0), _I32)
+        cdef View o = view(out, "out", 1, c'i', PyBUF_WRITABLE)
+        with nogil:
+            self.k.asymmetric(<const int8_t *>q.buffer.buf, <const uint8_t *>c.buffer.buf,
+                              c.buffer.shape[0], q.buffer.shape[0] // 64, <int32_t *>o.buffer.buf)
+        return out
+
+    def dot(self, rows, query):
+        cdef View v = view(rows, "rows", 2, c'?')
+        cdef char kind = v.format()
+        cdef View q = view(query, "query", 1, c'h' if kind == c'b' else c'f')
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        check_equal(dim, q.size(0), "dimensions")
+        if kind != c'b' and kind != c'e' and kind != c'f':
+            raise TypeError(f"expected rows of int8, float16 or float32, got {rows.dtype}")
+        out = _EMPTY(n, _I32 if kind == c'b' else _F32)
+        cdef View o = view(out, "out", 1, c'i' if kind == c'b' else c'f', PyBUF_WRITABLE)
+        with nogil:
+            if kind == c'b':
+                self.k.dot_i8(<const int8_t *>v.buffer.buf, n, dim, <const int16_t *>q.buffer.buf,
+                              <int32_t *>o.buffer.buf)
+            elif kind == c'e':
+                self.k.dot_f16(<const uint16_t *>v.buffer.buf, n, dim, <const float *>q.buffer.buf,
+                               <float *>o.buffer.buf)
+            else:
+                self.k.dot_f32(<const float *>v.buffer.buf, n, dim, <const float *>q.buffer.buf,
+                               <float *>o.buffer.buf)
+        return out
+
+    def scan_codes(self, codes, prepared, k, allow=None):
+        cdef View v = view(codes, "codes", 2, c'B')
+        cdef PreparedView p = PreparedView(prepared)
+        cdef TopK top = TopK(p.count, k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_query query
+        cdef tv5_top_k to
+        check_at_least(p.bits // 8 + 8, v.size(1), "bytes of a code")
+        check_range(v.size(0), 0, MAX_ROWS, "codes")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap_of(a, v.size(0))
+        with nogil:
+            for i in range(p.count):
+                query, to = p.query(i), top.of(i)
+                self.k.scan_codes(<const uint8_t *>v.buffer.buf, v.buffer.shape[0],
+                                  v.buffer.shape[1], p.bits // 64, &query, bits, &to)
+        return top.rows, top.scores
+
+    def scan_rows(self, rows, scales, queries, k, allow=None):
+        cdef RowsView v = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f')
+        cdef TopK top = TopK(q.size(0), k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_top_k to
+        check_equal(v.rows.dim, q.size(1), "dimensions")
+        check_range(v.rows.count, 0, MAX_ROWS, "rows")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap_of(a, v.rows.count)
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                to = top.of(i)
+                self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
+        return top.rows, top.scores
+
+    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None):
+        cdef RowsView v = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
+        cdef TopK top = TopK(q.size(0), k)
+        cdef Py_ssize_t i, m = c.size(1)
+        cdef const uint32_t *ids = <const uint32_t *>c.buffer.buf
+        cdef tv5_candidates found
+        cdef tv5_top_k to
+        cdef View u
+        cdef const float *bounds = NULL
+        check_equal(v.rows.dim, q.size(1), "dimensions")
+        check_equal(q.size(0), c.size(0), "rows of candidates")
+        if upper_bounds is not None:
+            u = view(upper_bounds, "upper_bounds", 2, c'f')
+            check_equal(c.size(0), u.size(0), "rows of upper_bounds")
+            check_equal(m, u.size(1), "length of upper_bounds")
+            bounds = <const float *>u.buffer.buf
+        for i in range(q.size(0) * m):
+            if ids[i] >= v.rows.count and ids[i] != TV5_NONE:
+                raise ValueError(f"expected candidates below {v.rows.count}, got {ids[i]}")
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                to = top.of(i)
+                found.rows, found.count, found.upper_bounds = ids + i * m, m, NULL
+                if bounds is not NULL:
+                    found.upper_bounds = bounds + i * m
+                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &found, &to)
+        return top.rows, top.scores
+
+    def graph(self, codes, links, centroids, offsets, probes, bits):
+        return NativeGraph(self, codes, links, centroids, offsets, probes, bits)
+
+    def linker(self, rows, links, pruned_degree, max_degree):
+        return NativeLinker(self, rows, links, pruned_degree, max_degree)

@@ -1,0 +1,70 @@
+"""Random inputs of scans and walks: bitmaps, prepared queries, codes, stored rows, graphs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tv5core.kernels import NONE, Prepared
+
+
+def bitmap_of(rng, n, density):
+    """Make a bitmap with set bits, and some bytes, past the last row."""
+    if density is None:
+        return None
+    bits = rng.random(n) < density
+    padded = np.append(bits, np.ones(-n % 8 + 8, bool))
+    return np.packbits(padded, bitorder="little")
+
+
+def queries_of(rng, floats, n, words, flavour):
+    values = rng.integers(-127, 128, (n, 64 * words)).astype(np.int8)
+    return Prepared(
+        values,
+        floats(rng, (n,), flavour),
+        values.sum(axis=1, dtype=np.int32),
+        floats(rng, (n,), "integers"),
+    )
+
+
+def codes_of(rng, floats, n, words, flavour):
+    bits = rng.integers(0, 256, (n, 8 * words), np.uint8)
+    # Few different rows, so that there are ties.
+    bits = bits[rng.integers(0, max(1, n // 2), n)] if n else bits
+    factors = floats(rng, (n, 2), flavour).view(np.uint8).reshape(n, 8)
+    return np.ascontiguousarray(np.concatenate([bits, factors], axis=1))
+
+
+def rows_of(rng, floats, n, dim, kind, flavour):
+    if kind == "int8":
+        values = rng.integers(-127, 128, (n, dim)).astype(np.int8)
+        return values[rng.integers(0, max(1, n // 2), n)] if n else values, floats(
+            rng, (n,), flavour
+        )
+    with np.errstate(over="ignore"):
+        return floats(rng, (n, dim), flavour).astype(kind), None
+
+
+def links_of(rng, rows, width, below):
+    """Draw neighbour lists of any length, padded with NONE."""
+    links = rng.integers(0, below, (rows, width)).astype(np.uint32)
+    links[np.arange(width) >= rng.integers(0, width + 1, (rows, 1))] = NONE
+    return links
+
+
+def graph_of(rng, floats, n, words, degree, lists, flavour):
+    """Draw a graph whose first rows lie in lists of any length, none of them empty."""
+    lists = min(lists, n)
+    offsets = np.sort(rng.choice(np.arange(1, n + 1), lists, replace=False))
+    padding = int(rng.integers(0, 25))
+    some, centroids = (
+        np.hstack([codes_of(rng, floats, m, words, flavour), rng.integers(0, 256, (m, padding))])
+        for m in (n, lists)
+    )
+    return (
+        some.astype(np.uint8),
+        links_of(rng, n, degree, n),
+        centroids.astype(np.uint8),
+        np.append(0, offsets).astype(np.uint32),
+        int(rng.integers(1, lists + 1)),
+        64 * words,
+    )

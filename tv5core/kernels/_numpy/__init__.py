@@ -1,0 +1,56 @@
+"""The kernels in NumPy: the reference for every native backend, and the fallback without one.
+
+Native backends return the same bits, floats included. Three rules make that possible:
+
+* float sums have a fixed order: 32 running lanes (element ``i`` is added to lane ``i % 32``), then
+  the lanes are folded in halves (``sum_in_lanes`` in ``rows``); products are rounded before they
+  are added, so no backend may use fused multiply-add;
+* the fast Hadamard transform adds in butterfly order, which vectorises without reordering;
+* candidates are ordered by descending score, then ascending row, so ties have one order.
+
+The modules, in reading order; folders of ``ext/`` hold the same operations in C:
+
+* ``rows``: operations row by row: rotate, normalize, quantize, inner products;
+* ``codes``: RaBitQ codes: encode rows, prepare queries, estimate inner products;
+* ``selection``: top-k selection: scan codes, scan rows, rescore candidates;
+* ``walk``: best-first search over a graph;
+* ``links``: selection of the links of a graph.
+"""
+
+from __future__ import annotations
+
+from tv5core.kernels._numpy.codes import asymmetric, encode, hamming, prepare
+from tv5core.kernels._numpy.links import linker
+from tv5core.kernels._numpy.rows import (
+    dot,
+    gather,
+    normalize,
+    quantize_i8,
+    quantize_i16,
+    rotate,
+    squared_norms,
+)
+from tv5core.kernels._numpy.selection import rescore, scan_codes, scan_rows
+from tv5core.kernels._numpy.walk import graph
+
+__all__ = [
+    "NAME",
+    "asymmetric",
+    "dot",
+    "encode",
+    "gather",
+    "graph",
+    "hamming",
+    "linker",
+    "normalize",
+    "prepare",
+    "quantize_i8",
+    "quantize_i16",
+    "rescore",
+    "rotate",
+    "scan_codes",
+    "scan_rows",
+    "squared_norms",
+]
+
+NAME = "numpy"

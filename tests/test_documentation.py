@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pkgutil
 import re
@@ -61,28 +60,14 @@ def test_every_example_is_run() -> None:
     assert found == set(EXAMPLES)
 
 
-@pytest.fixture(scope="module")
-def tmdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Serve a stand-in for TMDB; yield the environment that leads to it."""
-    code = f"import sys; sys.path.append({str(CHECKOUT)!r})\n"
-    code += "from tests.upstream.standin.serve import main; main()"
-    command = [sys.executable, "-c", code, "--bearer", "secret"]
-    folder = tmp_path_factory.mktemp("served")
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = json.loads(server.stdout.readline())["url"]
-            yield {"TV5_TMDB_URL": f"{url}/3", "TMDB_BEARER_TOKEN": "secret"}
-        finally:
-            server.terminate()
-
-
 @pytest.mark.parametrize(("page", "place"), EXAMPLES)
-def test_an_example_runs(page: str, place: int, tmp_path: Path, tmdb: dict[str, str]) -> None:
+def test_an_example_runs(
+    page: str, place: int, tmp_path: Path, tmdb_environment: dict[str, str]
+) -> None:
     after, printed = EXAMPLES[page, place]
     code = blocks(CHECKOUT / page, "python")[place] + after
     command = [sys.executable, "-c", code]
-    env = {**os.environ, **tmdb}
+    env = {**os.environ, **tmdb_environment}
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )

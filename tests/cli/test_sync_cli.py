@@ -133,7 +133,7 @@ def test_what_could_not_be_had_is_listed(tmdb: Background, tmp_path: Path) -> No
         r"tmdb:movie:999999\s+not found\s+tmdb movie/999999: The resource", done.stdout
     )
     assert "5 titles fetched" in done.stderr
-    assert "1 could not be had" in done.stderr
+    assert "1 failed" in done.stderr
     assert "1 adult titles" in done.stderr
     assert "1 malformed lines" in done.stderr
     again = json.loads(
@@ -176,7 +176,7 @@ def test_interrupted_it_says_how_to_go_on(tmdb: Background, tmp_path: Path) -> N
 
     done = tmdb.call(interrupted())
     assert done.returncode == 1
-    assert "the same command goes on from there" in done.stderr
+    assert "the same command continues from there" in done.stderr
     assert "Traceback" not in done.stderr
     with Catalog.open(folder, read_only=True) as catalog:
         stored = catalog.count()
@@ -186,24 +186,24 @@ def test_interrupted_it_says_how_to_go_on(tmdb: Background, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("sync", "elsewhere"), 2, "elsewhere"),
         (("sync", "tmdb", "--kind", "film"), 2, "expected movie, tv or both, got film"),
         (("sync", "tmdb", "--since", "yesterday"), 2, "expected a day such as 2026-01-31"),
         (("sync", "tmdb", "--changes", "--limit", "5"), 2, "expected --changes without"),
-        (("sync", "tmdb", "--changes"), 2, "no earlier sync is known"),
+        (("sync", "tmdb", "--changes"), 2, "there is no earlier sync"),
         (("sync", "tmdb", "--share", "1.5"), 2, "--share"),
         (("fetch", "603"), 2, "expected tmdb:movie:603, tmdb:tv:1399 or imdb:tt0133093"),
         (("fetch", "tmdb:movie:1"), 1, "The resource you requested could not be found"),
     ],
 )
-def test_asked_wrongly(
-    tmdb: Background, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+def test_wrong_arguments(
+    tmdb: Background, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     done = tmdb.tv5(*arguments, TV5_CATALOG=str(tmp_path / "c"))
     assert done.returncode == code, done.stderr
-    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert message in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
 
 
@@ -211,11 +211,11 @@ def test_without_a_key_or_with_a_wrong_one(tmdb: Background, tmp_path: Path) -> 
     wrong = tmdb.tv5("sync", "tmdb", "-c", tmp_path / "c", TMDB_BEARER_TOKEN="another-secret")
     assert wrong.returncode == 1
     assert "expected a key that TMDB accepts" in " ".join(wrong.stderr.split())
-    assert "goes on from there" not in wrong.stderr
+    assert "continues from there" not in wrong.stderr
     assert "another-secret" not in wrong.stderr
     none = tmdb.tv5("fetch", "tmdb:movie:603", TMDB_BEARER_TOKEN="", TV5_TMDB_URL="")
     assert none.returncode == 1
-    assert "expected a key of TMDB's in TMDB_BEARER_TOKEN or TMDB_API_KEY" in none.stderr
+    assert "expected a key for TMDB in TMDB_BEARER_TOKEN or TMDB_API_KEY" in none.stderr
     folder = tmp_path / "none"
     none = tmdb.tv5("sync", "tmdb", "-c", folder, TMDB_BEARER_TOKEN="", TV5_TMDB_URL="")
     assert none.returncode == 1

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.upstream.clients import KEY, justwatch_client, tmdb_client
 from tests.upstream.standin.core import Faults, Standin
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
 from tests.upstream.standin.tmdb import TmdbContent
-from tests.upstream.test_justwatch import client as justwatch_client
-from tests.upstream.test_tmdb import KEY
-from tests.upstream.test_tmdb import client as tmdb_client
 from tv5core.errors import InvalidInputError
 from tv5core.types import Title
 from tv5core.upstream.availability import Availability, find_availability
@@ -86,7 +84,7 @@ async def test_one_that_is_off_is_not_asked(tmdb: Tmdb, offers: Standin) -> None
     async with justwatch_client(offers, enabled=False) as off:
         found = await find_availability(MATRIX, tmdb=tmdb, justwatch=off)
         assert (found.sources, found.missing) == (("tmdb",), {})
-        with pytest.raises(InvalidInputError, match="a source that is switched on"):
+        with pytest.raises(InvalidInputError, match="an enabled source"):
             await find_availability(MATRIX, justwatch=off)
     assert not offers.arrivals
 

@@ -1,4 +1,4 @@
-"""``tv5 sync`` and ``tv5 fetch``: titles from TMDB itself."""
+"""``tv5 sync`` and ``tv5 fetch``: titles from TMDB."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from rich.text import Text
 from tv5core.catalog import Catalog
 from tv5core.cli.browse import DEFAULT_CATALOG, print_title
 from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
-from tv5core.cli.watching import watching
+from tv5core.cli.sync_progress import sync_progress
 from tv5core.errors import CredentialsError, InvalidInputError, UpstreamError
 from tv5core.importers import MergingCatalog
 from tv5core.types import Title
 from tv5core.upstream.availability import Availability, find_availability
 from tv5core.upstream.justwatch.client import JustWatch
-from tv5core.upstream.sync.catalog_sync import SyncProgress, SyncReport, refresh_tmdb, sync_tmdb
+from tv5core.upstream.sync.full_sync import sync_tmdb
+from tv5core.upstream.sync.refresh import refresh_tmdb
+from tv5core.upstream.sync.report import SyncProgress, SyncReport
 from tv5core.upstream.tmdb.client import Tmdb
 from tv5core.upstream.tmdb.mapping import WATCH_ATTRIBUTION
 
@@ -32,7 +34,7 @@ _SHOWN_FAILURES = 20
 
 
 class Source(StrEnum):
-    """Where titles come from."""
+    """Source of the titles."""
 
     tmdb = "tmdb"
 
@@ -42,7 +44,7 @@ Language = Annotated[str, typer.Option(help="Language of titles and texts, such 
 
 
 def sync(
-    source: Annotated[Source, typer.Argument(help="Where from: tmdb.")],  # noqa: ARG001
+    source: Annotated[Source, typer.Argument(help="Source: tmdb.")],  # noqa: ARG001
     catalog: CatalogOption = DEFAULT_CATALOG,
     kind: Annotated[str, typer.Option(help="movie, tv or both: movie,tv.")] = "movie,tv",
     export: Annotated[
@@ -50,20 +52,21 @@ def sync(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="A daily id export downloaded before, instead of the newest; may be repeated.",
+            help="A downloaded daily id export instead of the newest; may be repeated.",
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many of the most popular titles.")
+        int | None, typer.Option(min=1, help="Only this many of the most popular titles.")
     ] = None,
     min_popularity: Annotated[
-        float, typer.Option(min=0.0, help="Only titles at least so popular.")
+        float, typer.Option(min=0.0, help="Only titles with at least this popularity.")
     ] = 0.0,
     changes: Annotated[
-        bool, typer.Option("--changes", help="Fetch anew what TMDB says changed since last time.")
+        bool, typer.Option("--changes", help="Fetch the titles that changed since last time.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option(help="What changed since this day; implies --changes.")
+        str | None,
+        typer.Option(help="Fetch the titles that changed since this day; implies --changes."),
     ] = None,
     share: Annotated[
         float,
@@ -80,9 +83,9 @@ def sync(
 ) -> None:
     """Fetch titles from TMDB into a catalogue, the most popular first.
 
-    Interrupt it at any time: the same command goes on from there. The key comes from
-    TMDB_BEARER_TOKEN or TMDB_API_KEY (or a file named by either with _FILE behind it). A mirror
-    is asked instead of TMDB where TV5_TMDB_URL holds its address.
+    You can interrupt it at any time: the same command continues from there. The key comes from
+    TMDB_BEARER_TOKEN or TMDB_API_KEY, or from a file named by TMDB_BEARER_TOKEN_FILE or
+    TMDB_API_KEY_FILE. TV5_TMDB_URL holds the address of a mirror to use instead of TMDB.
     """
     day = None if since is None else _day(since)
     if (changes or day) and (export or limit is not None or min_popularity):
@@ -90,29 +93,29 @@ def sync(
             "expected --changes without --export, --limit and --min-popularity, got both"
         )
     media = [word.strip() for word in kind.split(",") if word.strip()]
-    # First of all: without a key there shall be no catalogue either.
+    # First, so that without a key no catalogue is made.
     tmdb = Tmdb.open(language=language, region=region, bulk_share=share)
     with Catalog.open(catalog) as opened:
-        with watching(quiet=as_json) as watch:
+        with sync_progress(quiet=as_json) as show:
             work = _sync(
-                MergingCatalog(opened), watch, tmdb,
+                MergingCatalog(opened), show, tmdb,
                 media=media, changes=changes or day is not None, since=day,
                 exports=export or [], limit=limit, min_popularity=min_popularity,
             )  # fmt: skip
-            done = _run(work)
-        if seal and (done.added or done.updated or opened.info()["pending"]):
+            synced = _run(work)
+        if seal and (synced.added or synced.updated or opened.info()["pending"]):
             with progress(quiet=as_json) as report:
                 opened.seal(progress=report)
         total = opened.count()
     if as_json:
-        print_json(_as_json(done, total))
+        print_json(_as_json(synced, total))
     else:
-        _print_report(done, total)
+        _print_report(synced, total)
 
 
 async def _sync(
     sink: MergingCatalog,
-    watch: SyncProgress,
+    show: SyncProgress,
     tmdb: Tmdb,
     *,
     media: list[str],
@@ -122,21 +125,21 @@ async def _sync(
 ) -> SyncReport:
     async with tmdb:
         if changes:
-            return await refresh_tmdb(tmdb, sink, media=media, since=since, progress=watch)
-        return await sync_tmdb(tmdb, sink, media=media, progress=watch, **plan)
+            return await refresh_tmdb(tmdb, sink, media=media, since=since, progress=show)
+        return await sync_tmdb(tmdb, sink, media=media, progress=show, **plan)
 
 
 def _run(work: Any) -> Any:
-    """Run to the end; what stops it says that nothing is lost."""
+    """Run a sync; where it stops early, print that nothing is lost."""
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        tell("stopped; what was fetched is stored, and the same command goes on from there")
+        tell("stopped; the fetched titles are stored, and the same command continues from there")
         raise typer.Exit(1) from None
     except CredentialsError:
         raise
     except UpstreamError:
-        tell("what was fetched is stored, and the same command goes on from there")
+        tell("the fetched titles are stored, and the same command continues from there")
         raise
 
 
@@ -147,8 +150,8 @@ def _day(text: str) -> date:
         raise InvalidInputError(f"expected a day such as 2026-01-31, got {text[:40]!r}") from None
 
 
-def _print_report(done: SyncReport, total: int) -> None:
-    failed = list(done.failures.values())
+def _print_report(report: SyncReport, total: int) -> None:
+    failed = list(report.failures.values())
     if failed:
         table = Table(box=None, pad_edge=False)
         for name in ("not stored", "kind", "why"):
@@ -159,27 +162,27 @@ def _print_report(done: SyncReport, total: int) -> None:
         if len(failed) > _SHOWN_FAILURES:
             tell(f"and {len(failed) - _SHOWN_FAILURES:,} more: --json lists them all")
     tell(
-        f"{done.fetched:,} titles fetched in {done.seconds:.1f} s: {done.added:,} new, "
-        f"{done.updated:,} updated, {done.unchanged:,} unchanged; {len(failed):,} could not be had"
+        f"{report.fetched:,} titles fetched in {report.seconds:.1f} s: {report.added:,} new, "
+        f"{report.updated:,} updated, {report.unchanged:,} unchanged; {len(failed):,} failed"
     )
     for count, what in (
-        (done.earlier, "had been settled by an earlier run"),
-        (done.passed_over, "changed at TMDB but are not in this catalogue"),
-        (done.adult, "adult titles of the export left out"),
-        (done.malformed, "malformed lines of the export left out"),
+        (report.earlier, "were settled by an earlier run"),
+        (report.passed_over, "changed at TMDB but are not in this catalogue"),
+        (report.adult, "adult titles of the export skipped"),
+        (report.malformed, "malformed lines of the export skipped"),
     ):
         if count:
             tell(f"{count:,} {what}")
     tell(f"the catalogue holds {total:,} titles")
 
 
-def _as_json(done: SyncReport, total: int) -> dict[str, Any]:
+def _as_json(report: SyncReport, total: int) -> dict[str, Any]:
     return {
         "titles": total,
-        **{name: getattr(done, name) for name in _COUNTS},
-        "seconds": round(done.seconds, 3),
-        "errors": dict(done.errors),
-        "failures": list(done.failures.values()),
+        **{name: getattr(report, name) for name in _COUNTS},
+        "seconds": round(report.seconds, 3),
+        "errors": dict(report.errors),
+        "failures": list(report.failures.values()),
     }
 
 
@@ -196,9 +199,7 @@ def fetch(
     ] = None,
     justwatch: Annotated[
         bool,
-        typer.Option(
-            "--justwatch", help="Ask JustWatch too where to watch it (an unofficial interface)."
-        ),
+        typer.Option("--justwatch", help="Look up offers at JustWatch too (an unofficial API)."),
     ] = False,
     region: Annotated[
         str, typer.Option(help="Country of the age rating, and of JustWatch's offers.")
@@ -206,7 +207,7 @@ def fetch(
     language: Language = "en-US",
     as_json: AsJson = False,
 ) -> None:
-    """Fetch one title from TMDB and show it; the key is found as for sync."""
+    """Fetch one title from TMDB and show it; keys are read as for sync."""
     title, found = asyncio.run(_fetch(id, justwatch, region, language))
     if catalog is not None:
         with Catalog.open(catalog) as opened:
@@ -228,9 +229,9 @@ async def _fetch(
         title = await tmdb.title(id)
     if not justwatch:
         return title, None
-    async with JustWatch.open(enabled=True, language=language.partition("-")[0]) as other:
+    async with JustWatch.open(enabled=True, language=language.partition("-")[0]) as client:
         found = await find_availability(
-            title, justwatch=other, regions=[region], deadline_s=_OFFERS_S
+            title, justwatch=client, regions=[region], deadline_s=_OFFERS_S
         )
     return _with_offers(title, found), found
 
@@ -239,7 +240,7 @@ _OFFERS_S = 10.0
 
 
 def _with_offers(title: Title, found: Availability) -> Title:
-    """Add JustWatch's offers; of those that TMDB knows too, JustWatch's say more."""
+    """Add JustWatch's offers; they replace those of TMDB, which have no price."""
     known = {(offer.provider, offer.region, offer.kind) for offer in found.offers}
     rest = (o for o in title.offers if (o.provider, o.region, o.kind) not in known)
     return replace(title, offers=(*found.offers, *rest))

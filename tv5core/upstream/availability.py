@@ -1,4 +1,4 @@
-"""Where one title can be watched, from every source that is on, side by side under one deadline."""
+"""Where a title can be watched: all enabled sources side by side, under one deadline."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import msgspec
 
 from tv5core.errors import InvalidInputError, TitleNotFoundError, UpstreamError
 from tv5core.types import Offer, Title
-from tv5core.upstream.fetching.call_options import Limits
+from tv5core.upstream.fetching.call_options import CallOptions
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.limiting.priority import Priority
-from tv5core.upstream.tmdb.client import Media, Tmdb
+from tv5core.upstream.tmdb.client import Tmdb
 from tv5core.upstream.tmdb.mapping import WATCH_ATTRIBUTION, offers_from
+from tv5core.upstream.tmdb.types import Media
 
 __all__ = ["Availability", "find_availability"]
 
-# Of the time that is given, what is kept for putting the answers together.
-_MARGIN_S = 0.02
+_MARGIN_S = 0.02  # part of the deadline that is kept for merging the results
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -29,14 +29,13 @@ class Availability(msgspec.Struct, frozen=True):
     Attributes
     ----------
     offers : tuple of Offer
-        Of an offer that both sources know, JustWatch's, which has a price and a link to it.
+        An offer that both sources have is JustWatch's, which has a price and a link.
     sources : tuple of str
-        Those that answered: ``tmdb``, ``justwatch``.
+        Sources that responded: ``tmdb``, ``justwatch``.
     missing : dict of str to str
-        What was asked and did not answer, by source, or by source and country
-        (``justwatch DE``), with the reason.
+        The reason why a source, or a source and country (``justwatch DE``), has no result.
     attribution : str
-        Whom to name wherever the offers are shown.
+        Attribution to show wherever the offers are shown.
     """
 
     offers: tuple[Offer, ...]
@@ -54,62 +53,63 @@ async def find_availability(
     deadline_s: float = 1.0,
     priority: Priority = Priority.AVAILABILITY,
 ) -> Availability:
-    """Ask TMDB, and JustWatch where it is on, where a title can be watched.
+    """Look up where a title can be watched, at TMDB and, where it is enabled, at JustWatch.
 
-    Returns within the deadline with what came by then; no failure of a source raises.
+    Returns by the deadline with the results so far; a source that fails does not raise.
 
     Parameters
     ----------
     title : Title
-        With TMDB's, IMDb's or JustWatch's id among its external ids.
+        With an id of TMDB, IMDb or JustWatch among its external ids.
     tmdb : Tmdb or None
     justwatch : JustWatch or None
-        One that is not switched on is not asked.
+        Ignored where it is disabled.
     regions : sequence of str
         ISO 3166-1 alpha-2 countries.
     deadline_s : float
-        Seconds for all of it.
+        Seconds for the whole call.
     priority : Priority
 
     Raises
     ------
     InvalidInputError
-        There is nobody to ask, or no country to ask about.
+        There is no source, or no region, or the deadline is not positive.
     """
-    asked: dict[str, Coroutine[Any, Any, _Answer]] = {}
-    limits: Limits = {"priority": priority, "deadline_s": max(deadline_s - _MARGIN_S, 0.0)}
     if not regions or not deadline_s > 0:
         raise InvalidInputError(
             f"expected countries and a deadline above 0, got {regions!r} and {deadline_s}"
         )
+    options: CallOptions = {"priority": priority, "deadline_s": max(deadline_s - _MARGIN_S, 0.0)}
+    calls: dict[str, Coroutine[Any, Any, _Result]] = {}
     if tmdb is not None:
-        asked["tmdb"] = _from_tmdb(tmdb, title, regions, limits)
+        calls["tmdb"] = _from_tmdb(tmdb, title, regions, options)
     if justwatch is not None and justwatch.enabled:
-        asked["justwatch"] = _from_justwatch(justwatch, title, regions, limits)
-    if not asked:
-        raise InvalidInputError("expected a source that is switched on, got none")
-    return _joined(await _all_within(asked, deadline_s))
+        calls["justwatch"] = _from_justwatch(justwatch, title, regions, options)
+    if not calls:
+        raise InvalidInputError("expected an enabled source, got none")
+    return _merge(await _run_all(calls, deadline_s))
 
 
-_Answer = tuple[tuple[Offer, ...], dict[str, str]]
+_Result = tuple[tuple[Offer, ...], dict[str, str]]
+"""Offers, and the reasons why countries have none."""
 
 
-async def _all_within(
-    asked: dict[str, Coroutine[Any, Any, _Answer]], deadline_s: float
-) -> dict[str, _Answer | str]:
-    """Run all side by side; what did not come, or failed, is the reason instead."""
-    tasks = {name: asyncio.create_task(call) for name, call in asked.items()}
+async def _run_all(
+    calls: dict[str, Coroutine[Any, Any, _Result]], deadline_s: float
+) -> dict[str, _Result | str]:
+    """Run all calls side by side; a call that fails or is late gives the reason instead."""
+    tasks = {name: asyncio.create_task(call) for name, call in calls.items()}
     try:
         await asyncio.wait(tasks.values(), timeout=deadline_s)
-        return {name: _outcome(task, deadline_s) for name, task in tasks.items()}
+        return {name: _result_or_reason(task, deadline_s) for name, task in tasks.items()}
     finally:
         for task in tasks.values():
             task.cancel()
 
 
-def _outcome(task: asyncio.Task[_Answer], deadline_s: float) -> _Answer | str:
+def _result_or_reason(task: asyncio.Task[_Result], deadline_s: float) -> _Result | str:
     if not task.done():
-        return f"no answer within {deadline_s:g} s"
+        return f"no response within {deadline_s:g} s"
     error = task.exception()
     if error is None:
         return task.result()
@@ -118,32 +118,34 @@ def _outcome(task: asyncio.Task[_Answer], deadline_s: float) -> _Answer | str:
     raise error
 
 
-def _joined(answers: dict[str, _Answer | str]) -> Availability:
-    came = {name: a for name, a in answers.items() if not isinstance(a, str)}
-    missing = {name: a for name, a in answers.items() if isinstance(a, str)}
-    for name, (_, without) in came.items():
-        missing |= {f"{name} {region}": reason for region, reason in without.items()}
-    fuller = came["justwatch"][0] if "justwatch" in came else ()
-    known = {(offer.provider, offer.region, offer.kind) for offer in fuller}
-    others = came["tmdb"][0] if "tmdb" in came else ()
+def _merge(results: dict[str, _Result | str]) -> Availability:
+    responses = {name: each for name, each in results.items() if not isinstance(each, str)}
+    missing = {name: each for name, each in results.items() if isinstance(each, str)}
+    for name, (_, reasons) in responses.items():
+        missing |= {f"{name} {region}": reason for region, reason in reasons.items()}
+    priced = responses["justwatch"][0] if "justwatch" in responses else ()
+    known = {(offer.provider, offer.region, offer.kind) for offer in priced}
+    others = responses["tmdb"][0] if "tmdb" in responses else ()
     rest = (o for o in others if (o.provider, o.region, o.kind) not in known)
-    return Availability((*fuller, *rest), tuple(came), missing)
+    return Availability((*priced, *rest), tuple(responses), missing)
 
 
-async def _from_tmdb(tmdb: Tmdb, title: Title, regions: Sequence[str], limits: Limits) -> _Answer:
-    media, number = await _at_tmdb(tmdb, title, limits)
-    found = await tmdb.watch_providers(media, number, **limits)
-    return offers_from(found, regions, checked_at=int(time.time())), {}
+async def _from_tmdb(
+    tmdb: Tmdb, title: Title, regions: Sequence[str], options: CallOptions
+) -> _Result:
+    media, tmdb_id = await _tmdb_id(tmdb, title, options)
+    providers = await tmdb.watch_providers(media, tmdb_id, **options)
+    return offers_from(providers, regions, checked_at=int(time.time())), {}
 
 
-async def _at_tmdb(tmdb: Tmdb, title: Title, limits: Limits) -> tuple[Media, int]:
+async def _tmdb_id(tmdb: Tmdb, title: Title, options: CallOptions) -> tuple[Media, int]:
     media: Media = "movie" if title.kind == "movie" else "tv"
     ids = title.external_ids
     if known := ids.get("tmdb"):
         return media, int(known)
     if "imdb" not in ids:
-        raise TitleNotFoundError(f"expected an id of TMDB's or IMDb's, got {title.id} without")
-    found = await tmdb.find(ids["imdb"], **limits)
+        raise TitleNotFoundError(f"expected an id of TMDB or IMDb, got {title.id} without one")
+    found = await tmdb.find(ids["imdb"], **options)
     results = found.movie_results if media == "movie" else found.tv_results
     if not results:
         raise TitleNotFoundError(f"expected a title that TMDB knows, got imdb:{ids['imdb']}")
@@ -151,8 +153,8 @@ async def _at_tmdb(tmdb: Tmdb, title: Title, limits: Limits) -> tuple[Media, int
 
 
 async def _from_justwatch(
-    justwatch: JustWatch, title: Title, regions: Sequence[str], limits: Limits
-) -> _Answer:
-    known = await justwatch.id_of(title, country=regions[0], **limits)
-    found = await justwatch.offers(known, regions, **limits)
+    justwatch: JustWatch, title: Title, regions: Sequence[str], options: CallOptions
+) -> _Result:
+    justwatch_id = await justwatch.find_id(title, country=regions[0], **options)
+    found = await justwatch.offers(justwatch_id, regions, **options)
     return found.offers, found.missing

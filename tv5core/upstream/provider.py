@@ -1,4 +1,4 @@
-"""Whom a fetcher asks: addresses, limits, and keys that never show."""
+"""A provider: its addresses, limits, and keys, which are never shown."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Credentials", "Provider", "Secret"]
 
 
 class Secret:
-    """A text that neither prints, nor is encoded, copied into messages, or pickled.
+    """A string that cannot be printed, encoded or pickled by accident.
 
     Parameters
     ----------
     value : str
-        What :meth:`reveal` gives back; surrounding white space is dropped.
+        What :meth:`reveal` returns; surrounding white space is stripped.
 
     Raises
     ------
     InvalidInputError
-        It is empty, or holds what cannot stand in a header.
+        It is empty, or has characters that a header cannot hold.
     """
 
     __slots__ = ("_value",)
@@ -37,7 +37,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the text."""
+        """Return the string."""
         return self._value
 
     def __repr__(self) -> str:
@@ -54,12 +54,12 @@ class Secret:
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys of a provider: a bearer token, a query parameter ``api_key``, or none.
+    """Keys for a provider: a bearer token, a query parameter ``api_key``, or none.
 
     Attributes
     ----------
     bearer : Secret or None
-        Sent as ``Authorization: Bearer ...``; goes before ``api_key``.
+        Sent as ``Authorization: Bearer ...``; takes precedence over ``api_key``.
     api_key : Secret or None
         Sent as the query parameter ``api_key``.
     """
@@ -69,7 +69,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, *, bearer: str = "", api_key: str = "") -> Self:
-        """Wrap keys; an empty one counts as none."""
+        """Make credentials of strings; an empty one counts as none."""
         return cls(
             bearer=Secret(bearer) if bearer.strip() else None,
             api_key=Secret(api_key) if api_key.strip() else None,
@@ -77,15 +77,15 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, *, bearer: str, api_key: str) -> Self:
-        """Read keys from environment variables of these names, or from files they name.
+        """Read keys from environment variables of these names, or from files.
 
-        ``NAME_FILE`` holds the path of a file with the key, as containers hand over secrets;
-        ``NAME`` itself goes first.
+        ``NAME_FILE`` holds the path of a file with the key, as container platforms pass secrets;
+        ``NAME`` itself takes precedence.
 
         Raises
         ------
         InvalidInputError
-            A file that is named cannot be read, or a key has characters no key has.
+            A file cannot be read, or a key has characters that a header cannot hold.
         """
         return cls.of(bearer=_from_environment(bearer), api_key=_from_environment(api_key))
 
@@ -93,11 +93,11 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return self.bearer is not None or self.api_key is not None
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that carry the keys."""
+        """Return the request headers with the keys."""
         return {"Authorization": f"Bearer {self.bearer.reveal()}"} if self.bearer else {}
 
     def params(self) -> dict[str, str]:
-        """Return the query parameters that carry the keys."""
+        """Return the query parameters with the keys."""
         return {"api_key": self.api_key.reveal()} if self.api_key and not self.bearer else {}
 
 
@@ -115,31 +115,30 @@ def _from_environment(name: str) -> str:
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider: where it is, whom of its hosts may be asked, and how often.
+    """A provider: its addresses, the hosts that may be reached, and its limits.
 
     Attributes
     ----------
     name : str
-        As in counters and messages.
+        Name in counters and messages.
     base_url : str
-        Paths are below it; its host may be asked and gets the keys.
+        Base of all paths; its host may be reached and receives the keys.
     hosts : tuple of str
-        Further hosts that may be asked or redirected to; they never get the keys.
+        Further hosts that may be reached, by redirects too; they never receive the keys.
     files_base_url : str
-        Where files to download are; its host may be asked. Empty: the base.
+        Base of files to download; its host may be reached. Empty uses ``base_url``.
     contract : int
         Requests the provider allows in any second.
     rate : float
-        Requests a second that are made at most in the long run.
+        Requests per second in the long run.
     burst : int
-        Requests that may go at once after a pause; ``rate + burst <= contract``.
+        Requests that may go at once after an idle time; ``rate + burst <= contract``.
     bulk_share : float
         Part of the rate that bulk work may take over any minute, above 0 and up to 1.
     max_connections : int
     credentials : Credentials
     allow_private : bool
-        Whether plain HTTP and addresses that are not public will do, as with a server on this
-        machine.
+        Whether plain HTTP and private addresses are allowed, as for a server on this machine.
     """
 
     name: str
@@ -161,15 +160,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidInputError(f"expected 1 or more connections, got {self.max_connections}")
 
     def url(self, path: str) -> URL:
-        """Return the address of a path below the base."""
+        """Return the URL of a path below ``base_url``."""
         return _below(self.base_url, path)
 
     def files_url(self, path: str) -> str:
-        """Return the address of a file."""
+        """Return the URL of a file below ``files_base_url``."""
         return str(_below(self.files_base_url or self.base_url, path))
 
     def allowed_hosts(self) -> frozenset[str]:
-        """Return all hosts that may be asked, in lower case."""
+        """Return all hosts that may be reached, in lower case."""
         urls = (self.base_url, self.files_base_url)
         named = {URL(url).host or "" for url in urls if url}
         return frozenset(host.lower() for host in {*named, *self.hosts})
@@ -183,7 +182,7 @@ def _check_url(url: str, *, allow_http: bool) -> None:
 
 
 def _below(base: str, path: str) -> URL:
-    """Join without leaving the base: no dots, no scheme, no query in a path."""
+    """Join a base and a path that must not leave it: no dots, no scheme, no query."""
     parts = path.strip("/").split("/")
     if any(part in ("", ".", "..") for part in parts) or set(path) & set("?#\\%"):
         raise InvalidInputError(f"expected a path such as movie/603, got {path[:80]!r}")

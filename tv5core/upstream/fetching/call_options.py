@@ -1,4 +1,4 @@
-"""What every call of a client takes besides its own arguments."""
+"""The keyword arguments that every method of a client takes besides its own."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import TypedDict
 
 from tv5core.upstream.limiting.priority import Priority
 
-__all__ = ["Limits"]
+__all__ = ["CallOptions"]
 
 
-class Limits(TypedDict, total=False):
-    """How urgent a call is, and how long it may take in all.
+class CallOptions(TypedDict, total=False):
+    """How urgent a call is, and how long it may take.
 
     Attributes
     ----------
     priority : Priority
         USER by default.
     deadline_s : float
-        Seconds, waiting included; 10 by default.
+        Seconds for the whole call, queueing and retries included; 10 by default.
     """
 
     priority: Priority

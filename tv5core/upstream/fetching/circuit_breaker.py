@@ -1,4 +1,4 @@
-"""A circuit breaker: a provider that fails is left alone, then tried by one request."""
+"""A circuit breaker: calls to a provider that is down fail at once, until a probe succeeds."""
 
 from __future__ import annotations
 
@@ -12,102 +12,105 @@ from tv5core.backoff import Backoff
 from tv5core.errors import BreakerOpenError
 from tv5core.observing import SILENT, Observer
 
-__all__ = ["CircuitBreaker", "Pass"]
+__all__ = ["Admission", "CircuitBreaker"]
 
 _JITTER = 0.2
+_MIN_RETRY_AFTER_S = 0.1
 
 State = Literal["closed", "open", "half_open"]
 
 
 class CircuitBreaker:
-    """Opens after many failures, lets one probe through after a while, closes when it succeeds.
+    """Opens after many failures, admits one probe after a while, closes when the probe succeeds.
 
     Parameters
     ----------
     name : str
-        Whose breaker it is, for messages and counters.
-    in_a_row : int
+        Name of the provider, for messages and counters.
+    consecutive_failures : int
         Failures without a success between them that open it.
-    last : int
-        It opens, too, where half of so many last outcomes are failures: a provider that fails
-        every other time. A fifth of failures practically never makes half of forty.
+    window : int
+        It also opens where half of so many latest outcomes are failures: a provider that fails
+        every other time. A failure rate of one in five practically never makes half of forty.
     open_s, max_open_s : float
-        Seconds it stays open at first, and at most: doubled by each probe that fails.
+        Seconds it stays open at first, and at most; each failed probe doubles the time.
     clock : callable or None
-        Monotonic seconds; the event loop's where None.
+        Monotonic seconds; None uses the event loop's clock.
     rng : random.Random or None
-        Spreads the end of the open time, so that many processes do not probe together.
+        Source of the jitter that keeps many processes from probing together.
     observer : Observer
+        Counts ``upstream.breaker`` by state.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        in_a_row: int = 10,
-        last: int = 40,
+        consecutive_failures: int = 10,
+        window: int = 40,
         open_s: float = 5.0,
         max_open_s: float = 60.0,
         clock: Callable[[], float] | None = None,
         rng: random.Random | None = None,
         observer: Observer = SILENT,
     ) -> None:
-        self._name, self._in_a_row, self._observer = name, in_a_row, observer
+        self._name, self._observer = name, observer
+        self._max_failures = consecutive_failures
         self._backoff = Backoff(open_s, max_open_s, jitter=_JITTER, rng=rng)
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        self._outcomes: deque[bool] = deque(maxlen=last)
+        self._outcomes: deque[bool] = deque(maxlen=window)
         self._failures = self._failed_probes = 0
         self._open_until = 0.0
         self._state: State = "closed"
-        self._probe: Pass | None = None
+        self._probe: Admission | None = None
 
     @property
     def state(self) -> State:
-        """How it stands."""
+        """Whether it is closed, open, or half open."""
         return self._state
 
-    def enter(self) -> Pass:
-        """Return leave to make one call, whose outcome the caller owes.
+    def admit(self) -> Admission:
+        """Return an admission for one call, whose outcome the caller must report.
 
         Raises
         ------
         BreakerOpenError
-            The provider is left alone, or a probe is under way.
+            The breaker is open, or a probe is in flight.
         """
         self.check()
         if self._state == "closed":
-            return Pass(self)
-        self._become("half_open")
-        self._probe = Pass(self)
+            return Admission(self)
+        self._change_state("half_open")
+        self._probe = Admission(self)
         return self._probe
 
     def check(self) -> None:
-        """Do nothing if a call could be made now.
+        """Raise where :meth:`admit` would raise.
 
         Raises
         ------
         BreakerOpenError
-            As for ``enter``.
+            The breaker is open, or a probe is in flight.
         """
         left_s = self._open_until - self._clock()
         if self._state != "closed" and (left_s > 0 or self._probe is not None):
             raise BreakerOpenError(
-                f"expected {self._name} to work, got failures; it is left alone for a while",
-                retry_after_s=max(left_s, 0.1),
+                f"expected {self._name} to work, got failures; its circuit breaker is open",
+                retry_after_s=max(left_s, _MIN_RETRY_AFTER_S),
             )
 
-    def settle(self, entered: Pass, outcome: bool | None) -> None:
-        """Note the outcome of a call: True, False, or None for one that says nothing."""
-        if entered is self._probe:
+    def report(self, admission: Admission, outcome: bool | None) -> None:
+        """Count an outcome: True for a success, False for a failure, None for neither."""
+        if admission is self._probe:
             self._probe = None
-            self._settle_probe(outcome)
+            self._report_probe(outcome)
         elif self._state == "closed" and outcome is not None:
             self._outcomes.append(outcome)
             self._failures = 0 if outcome else self._failures + 1
             if self._is_failing():
                 self._open()
 
-    def _settle_probe(self, outcome: bool | None) -> None:
+    def _report_probe(self, outcome: bool | None) -> None:
         if outcome is None:
             return
         if not outcome:
@@ -116,47 +119,47 @@ class CircuitBreaker:
             return
         self._outcomes.clear()
         self._failures = self._failed_probes = 0
-        self._become("closed")
+        self._change_state("closed")
 
     def _is_failing(self) -> bool:
         is_full = len(self._outcomes) == self._outcomes.maxlen
-        many = is_full and self._outcomes.count(False) * 2 >= len(self._outcomes)
-        return many or self._failures >= self._in_a_row
+        is_half = is_full and self._outcomes.count(False) * 2 >= len(self._outcomes)
+        return is_half or self._failures >= self._max_failures
 
     def _open(self) -> None:
         self._open_until = self._clock() + self._backoff.pause_s(self._failed_probes)
-        self._become("open")
+        self._change_state("open")
 
-    def _become(self, state: State) -> None:
+    def _change_state(self, state: State) -> None:
         self._state = state
         self._observer.count("upstream.breaker", provider=self._name, state=state)
 
 
-class Pass:
-    """Leave to make one call; settled once, at the latest when its ``with`` block ends.
+class Admission:
+    """The right to make one call; its first outcome counts.
 
-    An outcome that is not told (the caller was cancelled, say) says nothing of the provider, and
-    frees the place of a probe.
+    A ``with`` block that ends without an outcome (a cancelled call, for example) says nothing
+    about the provider, and lets another probe through.
     """
 
     def __init__(self, breaker: CircuitBreaker) -> None:
-        self._breaker, self._is_settled = breaker, False
+        self._breaker, self._is_reported = breaker, False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._settle(None)
+        self._report(None)
 
     def succeed(self) -> None:
-        """Tell that the provider answered."""
-        self._settle(True)
+        """Report that the provider responded."""
+        self._report(True)
 
     def fail(self) -> None:
-        """Tell that it did not."""
-        self._settle(False)
+        """Report that it did not."""
+        self._report(False)
 
-    def _settle(self, outcome: bool | None) -> None:
-        if not self._is_settled:
-            self._is_settled = True
-            self._breaker.settle(self, outcome)
+    def _report(self, outcome: bool | None) -> None:
+        if not self._is_reported:
+            self._is_reported = True
+            self._breaker.report(self, outcome)

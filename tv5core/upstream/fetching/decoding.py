@@ -1,7 +1,7 @@
-"""JSON bodies into structs, forgiving where providers are loose and exact where they are wrong.
+"""JSON bodies into structs: lenient where providers are loose, exact where they are wrong.
 
-A null is a value left out, as TMDB means it, and a number in quotes is a number. What does not fit
-even so is an error that says where in the document it is.
+A null counts as a missing value, as TMDB means it, and a number in quotes as a number. Any other
+mismatch is an error that names its place in the document.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import msgspec
 
 from tv5core.errors import MalformedResponseError
 
-__all__ = ["converted", "decoded", "without_nulls"]
+__all__ = ["convert", "decode", "drop_nulls"]
 
 T = TypeVar("T")
 _EXCERPT_CHARS = 60
 
 
-def decoded(body: bytes, kind: type[T], what: str) -> T:
+def decode(body: bytes, kind: type[T], label: str) -> T:
     """Decode a body.
 
     Parameters
@@ -27,46 +27,46 @@ def decoded(body: bytes, kind: type[T], what: str) -> T:
     body : bytes
         JSON.
     kind : type
-        What it should be, such as a struct.
-    what : str
-        What was asked for, such as ``movie/603``, for the message; no secrets.
+        Type of the result, such as a struct.
+    label : str
+        Name of the request, such as ``movie/603``, for messages; without keys.
 
     Raises
     ------
     MalformedResponseError
-        The body is not JSON, or a value in it is of another type; the message ends with its
-        place, such as ``$.results[3].id``.
+        The body is not JSON, or a value in it has another type; the message ends with its place,
+        such as ``$.results[3].id``.
     """
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedResponseError(
-            f"{what}: expected JSON, got {_excerpt(body)} ({error})"
+            f"{label}: expected JSON, got {_excerpt(body)} ({error})"
         ) from None
-    return converted(value, kind, what)
+    return convert(value, kind, label)
 
 
-def converted(value: Any, kind: type[T], what: str) -> T:
-    """Convert what is decoded already; see :func:`decoded`."""
+def convert(value: Any, kind: type[T], label: str) -> T:
+    """Convert a decoded value; see :func:`decode`."""
     try:
-        return msgspec.convert(without_nulls(value), kind, strict=False)
+        return msgspec.convert(drop_nulls(value), kind, strict=False)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise MalformedResponseError(f"{what}: {error}", _place(str(error))) from None
+        raise MalformedResponseError(f"{label}: {error}", _place(str(error))) from None
 
 
-def without_nulls(value: Any) -> Any:
-    """Leave nulls out of objects and lists, at any depth."""
+def drop_nulls(value: Any) -> Any:
+    """Remove nulls from objects and lists, at any depth."""
     if isinstance(value, dict):
-        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+        return {key: drop_nulls(each) for key, each in value.items() if each is not None}
     if isinstance(value, list):
-        return [without_nulls(each) for each in value if each is not None]
+        return [drop_nulls(each) for each in value if each is not None]
     return value
 
 
 def _place(message: str) -> str:
     """Return the place at the end of msgspec's messages."""
-    found = re.search(r"`(\$[^`]*)`$", message)
-    return found[1] if found else "$"
+    match = re.search(r"`(\$[^`]*)`$", message)
+    return match[1] if match else "$"
 
 
 def _excerpt(body: bytes) -> str:

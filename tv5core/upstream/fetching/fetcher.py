@@ -1,9 +1,9 @@
-"""Calls to a provider that keep its limits, and end one way or another by their deadline.
+"""Calls to a provider that keep its limits and end by their deadline.
 
-A call waits for its turn with the limiter, unless the circuit breaker is open. What fails is
-retried after a pause where a repetition does no harm, the deadline allows one and the retry
-budget is not spent. Identical calls under way share one response. Keys go to the provider's own
-host only, and appear in no message, counter or log line.
+A call waits for its permit, unless the circuit breaker is open. A call that fails is retried after
+a pause where it is idempotent, the deadline leaves time and the retry budget is not spent.
+Identical calls in flight share one response. Keys go to the provider's own host only, and appear
+in no message, counter or log line.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from tv5core.errors import (
 )
 from tv5core.observing import SILENT, Observer
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
-from tv5core.upstream.fetching.metrics import Watch
-from tv5core.upstream.fetching.request import Call, Response
-from tv5core.upstream.fetching.response_body import chunks
-from tv5core.upstream.fetching.retries import Attempts
+from tv5core.upstream.fetching.metrics import CallMetrics
+from tv5core.upstream.fetching.request import Request, Response
+from tv5core.upstream.fetching.response_body import iter_body
+from tv5core.upstream.fetching.retries import Retrier
 from tv5core.upstream.fetching.retry_bounds import RetryBudget
-from tv5core.upstream.fetching.single_flight import Sharing
-from tv5core.upstream.fetching.transport import FAILURES, Transport, told
+from tv5core.upstream.fetching.single_flight import SingleFlight
+from tv5core.upstream.fetching.transport import TRANSPORT_ERRORS, Transport, to_upstream_error
 from tv5core.upstream.limiting.limiter import Limiter
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.limiting.provider_limiter import limiter_for
 from tv5core.upstream.provider import Provider
 
-__all__ = ["Fetcher", "Response"]
+__all__ = ["Fetcher"]
 
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 8.0
 
 
 class Fetcher:
-    """Asks one provider; used as ``async with Fetcher(provider) as fetcher``.
+    """Calls one provider; used as ``async with Fetcher(provider) as fetcher``.
 
     All fetchers of a provider in a process share its limiter, unless they are given another.
     Counts ``upstream.request`` (by outcome), ``upstream.attempt`` (by status), ``.retry``,
@@ -56,24 +56,26 @@ class Fetcher:
     ----------
     provider : Provider
     limiter : Limiter or None
-        None shares the process's own; see :func:`limiter_for`.
+        None uses the one of the process; see :func:`limiter_for`.
     observer : Observer
     breaker : CircuitBreaker or None
+        None makes one.
     backoff : Backoff or None
-        Pauses before retries; None draws from 1, 2, 4, then 8 seconds with full jitter.
+        Pauses before retries; None uses 1, 2, 4, then 8 seconds with full jitter.
     max_retries : int
         Retries of one call.
-    budget : RetryBudget or None
+    retry_budget : RetryBudget or None
+        Retries of all calls; None makes one.
     connect_timeout_s : float
-        To have a connection, TLS included.
-    answer_timeout_s : float
-        Without a byte of the answer, before an attempt counts as failed.
-    max_packed_bytes, max_bytes : int
-        Of an answer as sent, and unpacked.
+        Seconds to establish a connection, TLS included.
+    read_timeout_s : float
+        Seconds without a byte of the response, before an attempt counts as failed.
+    max_compressed_bytes, max_bytes : int
+        Largest body as sent, and decompressed.
     tls : ssl.SSLContext or None
         None verifies against the system's certificates.
     rng : random.Random or None
-        For jitter.
+        Source of jitter.
     """
 
     def __init__(
@@ -85,38 +87,48 @@ class Fetcher:
         breaker: CircuitBreaker | None = None,
         backoff: Backoff | None = None,
         max_retries: int = 3,
-        budget: RetryBudget | None = None,
+        retry_budget: RetryBudget | None = None,
         connect_timeout_s: float = 3.0,
-        answer_timeout_s: float = 5.0,
-        max_packed_bytes: int = 8 << 20,
+        read_timeout_s: float = 5.0,
+        max_compressed_bytes: int = 8 << 20,
         max_bytes: int = 32 << 20,
         tls: ssl.SSLContext | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.provider, self._limiter = provider, limiter
-        self._watch, self._sharing = Watch(provider.name, observer), Sharing()
+        self._metrics = CallMetrics(provider.name, observer)
+        self._single_flight = SingleFlight()
         self._transport = Transport(
             provider,
             connect_timeout_s=connect_timeout_s,
-            answer_timeout_s=answer_timeout_s,
+            read_timeout_s=read_timeout_s,
             tls=tls,
         )
-        self._attempts = Attempts(
+        self._retrier = Retrier(
             self._transport,
             lambda: self.limiter,
             breaker=breaker or CircuitBreaker(provider.name, rng=rng, observer=observer),
             backoff=backoff or Backoff(_FIRST_PAUSE_S, _MAX_PAUSE_S, rng=rng),
             max_retries=max_retries,
-            budget=budget or RetryBudget(),
-            watch=self._watch,
-            max_packed_bytes=max_packed_bytes,
+            budget=retry_budget or RetryBudget(),
+            metrics=self._metrics,
+            max_compressed_bytes=max_compressed_bytes,
             max_bytes=max_bytes,
         )
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> None:
+        """Open the fetcher on the running event loop; connections are made as needed."""
         if self._limiter is None:
             self._limiter = limiter_for(self.provider)
         self._transport.open()
+
+    async def close(self) -> None:
+        """Cancel all calls, whose callers get a ClosedError, and close the connections."""
+        await self._single_flight.close()
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        self.open()
         return self
 
     async def __aexit__(
@@ -127,14 +139,9 @@ class Fetcher:
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """End all calls, whose callers get a ClosedError, and close the connections."""
-        await self._sharing.close()
-        await self._transport.close()
-
     @property
     def limiter(self) -> Limiter:
-        """Whom it asks for leave.
+        """The limiter of the provider.
 
         Raises
         ------
@@ -145,7 +152,7 @@ class Fetcher:
             raise ClosedError("expected an open fetcher, got one that is not open yet")
         return self._limiter
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- calls ---------------------------------------------------------------------------------
 
     async def get(
         self,
@@ -155,48 +162,49 @@ class Fetcher:
         priority: Priority = Priority.USER,
         deadline_s: float = 10.0,
     ) -> Response:
-        """Ask for what is at a path below the provider's base; identical calls share an answer.
+        """Get a path below the provider's base URL; identical calls in flight share a response.
 
         Parameters
         ----------
         path : str
             Such as ``movie/603``.
         params : mapping of str to str or None
-            Of the query.
+            Query parameters.
         priority : Priority
         deadline_s : float
-            Seconds for all of it: waiting, asking, asking again.
+            Seconds for the whole call: queueing, attempts and pauses.
 
         Returns
         -------
         Response
-            Of any status below 500 but 429.
+            With any status below 500 except 429.
 
         Raises
         ------
         RateLimitedError
-            It would wait longer than its class may, or the provider goes on answering 429.
+            The call would wait longer than its class may, or the provider keeps responding 429.
         DeadlineError
-            No answer came in time.
+            There is no response by the deadline.
         BreakerOpenError
-            The provider is left alone after many failures.
+            The circuit breaker is open after many failures.
         UnreachableError
-            No connection, or one that broke off, after retries.
+            There is no connection, or it broke off, after retries.
         UpstreamStatusError
-            A status from 500, after retries.
+            The status is 500 or more, after retries.
         ResponseTooLargeError
+            The body exceeds its bounds.
         MalformedResponseError
-            The body cannot be unpacked.
+            The body cannot be decompressed.
         ForbiddenTargetError
-            The provider redirects to a host or has an address that may not be asked.
+            The provider redirects to a host or has an address that may not be reached.
         InvalidInputError
-            The path leads elsewhere, or the deadline is no time.
+            The path leaves the base URL, or the deadline is not a positive number of seconds.
         ClosedError
             The fetcher is not open.
         """
         url = self.provider.url(path).with_query(dict(sorted((params or {}).items())))
-        call = self._call("GET", url, None, priority, deadline_s, is_repeatable=True)
-        return await self._answer(("GET", str(url)), call)
+        request = self._request("GET", url, None, priority, deadline_s, is_idempotent=True)
+        return await self._send(("GET", str(url)), request)
 
     async def post(
         self,
@@ -207,7 +215,7 @@ class Fetcher:
         deadline_s: float = 10.0,
         idempotent: bool = False,
     ) -> Response:
-        """Send JSON to a path below the provider's base; parameters and errors as for ``get``.
+        """Post JSON to a path below the provider's base URL; redirects are not followed.
 
         Parameters
         ----------
@@ -216,11 +224,16 @@ class Fetcher:
         priority : Priority
         deadline_s : float
         idempotent : bool
-            Whether it may be sent again when it failed; redirects are not followed.
+            Whether the request may be retried.
+
+        Raises
+        ------
+        UpstreamError
+            As for :meth:`get`.
         """
         url = self.provider.url(path)
-        call = self._call("POST", url, body, priority, deadline_s, is_repeatable=idempotent)
-        return await self._answer(object(), call)
+        request = self._request("POST", url, body, priority, deadline_s, is_idempotent=idempotent)
+        return await self._send(object(), request)
 
     async def stream(
         self,
@@ -230,35 +243,35 @@ class Fetcher:
         priority: Priority = Priority.BULK,
         deadline_s: float = 1800.0,
     ) -> AsyncIterator[bytes]:
-        """Give a file of an allowed host piece by piece; a packed file stays packed.
+        """Yield a file of an allowed host in pieces; a compressed file stays compressed.
 
-        What fails before the first piece is asked again; what breaks off later is not.
+        Failures before the first piece are retried; later ones are not.
 
         Parameters
         ----------
         url : str
         max_bytes : int
-            The most that is accepted.
+            Largest file.
         priority : Priority
         deadline_s : float
 
         Raises
         ------
         UpstreamStatusError
-            A status from 400.
+            The status is 400 or more.
         UpstreamError
-            As for ``get``.
+            As for :meth:`get`.
         """
-        call = self._call("GET", URL(url), None, priority, deadline_s, is_repeatable=True)
+        request = self._request("GET", URL(url), None, priority, deadline_s, is_idempotent=True)
         async with contextlib.AsyncExitStack() as stack:
-            raw = await self._attempts.open_stream(call, stack)
-            pieces = chunks(raw, call.where, max_bytes, max_bytes)
-            while (piece := await _next_piece(call, pieces)) is not None:
+            raw = await self._retrier.open_stream(request, stack)
+            pieces = iter_body(raw, request.label, max_bytes, max_bytes)
+            while (piece := await _next_piece(request, pieces)) is not None:
                 yield piece
 
     # -- one call ------------------------------------------------------------------------------
 
-    def _call(
+    def _request(
         self,
         method: str,
         url: URL,
@@ -266,40 +279,44 @@ class Fetcher:
         priority: Priority,
         deadline_s: float,
         *,
-        is_repeatable: bool,
-    ) -> Call:
+        is_idempotent: bool,
+    ) -> Request:
         if not 0 < deadline_s < float("inf"):
             raise InvalidInputError(f"expected a deadline in seconds, got {deadline_s}")
-        return Call(
+        return Request(
             method=method,
-            url=self._transport.guard.check(url),
-            where=f"{self.provider.name} {url.path.lstrip('/')[:120]}",
+            url=self._transport.check_url(url),
+            label=f"{self.provider.name} {url.path.lstrip('/')[:120]}",
             priority=priority,
             deadline=asyncio.get_running_loop().time() + deadline_s,
-            is_repeatable=is_repeatable,
+            is_idempotent=is_idempotent,
             body=body,
         )
 
-    async def _answer(self, key: object, call: Call) -> Response:
-        """Make a call, or join one, under this caller's deadline."""
-        deadline, where = call.deadline, call.where
-        with self._watch.outcome():
+    async def _send(self, key: object, request: Request) -> Response:
+        """Send a request, or join an identical one, under this caller's own deadline."""
+        # Both before the call: the flight may take over the deadline of a later caller.
+        deadline, label = request.deadline, request.label
+        with self._metrics.measure_call():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    response, joined = await self._sharing.share(key, call, self._attempts.run)
-                    if joined:
-                        self._watch.count("shared")
+                    send = self._retrier.send
+                    response, is_shared = await self._single_flight.do(key, request, send)
+                    if is_shared:
+                        self._metrics.count("shared")
                     return response
-            raise DeadlineError(f"{where}: expected an answer by the deadline, got none")
+            raise DeadlineError(f"{label}: expected a response by the deadline, got none")
 
 
-async def _next_piece(call: Call, pieces: AsyncIterator[bytes]) -> bytes | None:
+async def _next_piece(request: Request, pieces: AsyncIterator[bytes]) -> bytes | None:
     error: UpstreamError
     try:
-        async with asyncio.timeout_at(call.deadline) as timeout:
+        async with asyncio.timeout_at(request.deadline) as timeout:
             return await anext(pieces, None)
-    except (*FAILURES, MalformedResponseError) as failure:
-        error = told(call.where, failure)
+    except (*TRANSPORT_ERRORS, MalformedResponseError) as failure:
+        error = to_upstream_error(request.label, failure)
     if timeout.expired():
-        error = DeadlineError(f"{call.where}: expected the whole file by the deadline, got a part")
+        error = DeadlineError(
+            f"{request.label}: expected the whole file by the deadline, got a part"
+        )
     raise error

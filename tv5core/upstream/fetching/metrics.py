@@ -1,4 +1,4 @@
-"""Counts and timings of a provider's calls."""
+"""Counts and timings of calls to a provider."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tv5core.errors import (
 )
 from tv5core.observing import Observer
 
-__all__ = ["OUTCOMES", "Watch"]
+__all__ = ["OUTCOMES", "CallMetrics"]
 
 OUTCOMES: dict[type[BaseException], str] = {
     RateLimitedError: "rate_limited",
@@ -33,11 +33,11 @@ OUTCOMES: dict[type[BaseException], str] = {
     ClosedError: "closed",
     asyncio.CancelledError: "cancelled",
 }
-"""How each error is counted; ``ok`` is an answer, ``error`` what is not foreseen."""
+"""The outcome that each error is counted as; a response is ``ok``, any other error ``error``."""
 
 
-class Watch:
-    """Tells an observer, under the name of a provider.
+class CallMetrics:
+    """Reports to an observer, with the name of the provider as a label.
 
     Parameters
     ----------
@@ -48,17 +48,17 @@ class Watch:
     def __init__(self, provider: str, observer: Observer) -> None:
         self._provider, self._observer = provider, observer
 
-    def count(self, what: str, **labels: str) -> None:
-        """Count one."""
-        self._observer.count(f"upstream.{what}", 1, provider=self._provider, **labels)
+    def count(self, name: str, **labels: str) -> None:
+        """Add one to the counter ``upstream.NAME``."""
+        self._observer.count(f"upstream.{name}", 1, provider=self._provider, **labels)
 
-    def time(self, what: str, seconds: float, **labels: str) -> None:
-        """Note how long something took."""
-        self._observer.time(f"upstream.{what}", seconds, provider=self._provider, **labels)
+    def time(self, name: str, seconds: float, **labels: str) -> None:
+        """Add a duration to the timer ``upstream.NAME``."""
+        self._observer.time(f"upstream.{name}", seconds, provider=self._provider, **labels)
 
     @contextlib.contextmanager
-    def outcome(self) -> Iterator[None]:
-        """Count and time the end of a call, whatever it is."""
+    def measure_call(self) -> Iterator[None]:
+        """Count and time the call in the block by its outcome."""
         clock = asyncio.get_running_loop().time
         started, outcome = clock(), "ok"
         try:

@@ -1,4 +1,4 @@
-"""A call to a provider and its answer."""
+"""A request to a provider and its response."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from yarl import URL
 from tv5core.upstream.limiting.limiter import Permit
 from tv5core.upstream.limiting.priority import Priority
 
-__all__ = ["Call", "Response"]
+__all__ = ["Request", "Response"]
 
 
 @dataclass(frozen=True)
 class Response:
-    """An answer.
+    """A response whose body is read.
 
     Attributes
     ----------
     status : int
     headers : mapping of str to str
-        Names in any case.
+        Names are case-insensitive.
     body : bytes
-        Unpacked.
+        Decompressed.
     url : str
-        Where it came from, without keys.
+        Address of the request, without keys.
     """
 
     status: int
@@ -36,39 +36,39 @@ class Response:
 
 
 @dataclass(eq=False)
-class Call:
-    """What is asked, how urgent it is, and until when.
+class Request:
+    """What to request, how urgent it is, and by when.
 
     Attributes
     ----------
     method : str
     url : URL
         Without keys.
-    where : str
-        Its name in messages: provider and path.
-    body : bytes or None
+    label : str
+        Provider and path, for messages.
     priority : Priority
     deadline : float
-        On the event loop's clock; of several callers, the latest.
-    is_repeatable : bool
-        Whether asking twice is as good as once.
+        On the event loop's clock; the latest of all callers.
+    is_idempotent : bool
+        Whether the request may be sent twice.
+    body : bytes or None
     permit : Permit or None
-        Of the request that is being made.
+        Of the current attempt.
     """
 
     method: str
     url: URL
-    where: str
+    label: str
     priority: Priority
     deadline: float
-    is_repeatable: bool
+    is_idempotent: bool
     body: bytes | None = field(default=None, repr=False)
     permit: Permit | None = None
 
-    def left_s(self) -> float:
+    def remaining_s(self) -> float:
         """Return the seconds until the deadline, 0 at least."""
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
 
-    def is_under_way(self) -> bool:
-        """Return whether its request has been sent."""
+    def is_sent(self) -> bool:
+        """Return whether the current attempt has been written to a connection."""
         return self.permit is not None and self.permit.sent_at is not None

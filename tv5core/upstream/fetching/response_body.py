@@ -1,4 +1,4 @@
-"""Reading a body without believing its size: bounded as sent and as unpacked."""
+"""Reading a body of unknown size: bounded both as sent and as decompressed."""
 
 from __future__ import annotations
 
@@ -9,108 +9,117 @@ import aiohttp
 
 from tv5core.errors import MalformedResponseError, ResponseTooLargeError
 
-__all__ = ["chunks", "read_body"]
+__all__ = ["iter_body", "read_body"]
 
 _STEP_BYTES = 65_536
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 async def read_body(
-    raw: aiohttp.ClientResponse, where: str, max_packed_bytes: int, max_bytes: int
+    raw: aiohttp.ClientResponse, label: str, max_compressed_bytes: int, max_bytes: int
 ) -> bytes:
-    """Read a body whole.
+    """Read a whole body.
+
+    Parameters
+    ----------
+    raw : aiohttp.ClientResponse
+    label : str
+        Name of the request, for messages.
+    max_compressed_bytes, max_bytes : int
+        Largest size as sent, and decompressed.
 
     Raises
     ------
     ResponseTooLargeError
-        It is larger than it may be, as sent or unpacked; nothing much beyond that was read.
+        The body is larger; hardly anything beyond the bound is read.
     MalformedResponseError
-        It cannot be unpacked, or ends early.
+        The body cannot be decompressed, or ends early.
     """
-    found = bytearray()
-    async for chunk in chunks(raw, where, max_packed_bytes, max_bytes):
-        found += chunk
-    return bytes(found)
+    body = bytearray()
+    async for chunk in iter_body(raw, label, max_compressed_bytes, max_bytes):
+        body += chunk
+    return bytes(body)
 
 
-async def chunks(
-    raw: aiohttp.ClientResponse, where: str, max_packed_bytes: int, max_bytes: int
+async def iter_body(
+    raw: aiohttp.ClientResponse, label: str, max_compressed_bytes: int, max_bytes: int
 ) -> AsyncIterator[bytes]:
-    """Read a body piece by piece, with its Content-Encoding undone; errors as in ``read_body``."""
-    packed, unpacked = _Meter(where, "sent", max_packed_bytes), _Meter(where, "unpacked", max_bytes)
-    packed.look_ahead(raw.headers.get("Content-Length", ""))
-    unpacker = _unpacker(raw.headers.get("Content-Encoding", "identity"), where)
+    """Yield a body in pieces, without its Content-Encoding; errors as for :func:`read_body`."""
+    sent = _ByteLimit(label, "sent", max_compressed_bytes)
+    decompressed = _ByteLimit(label, "decompressed", max_bytes)
+    sent.check_announced(raw.headers.get("Content-Length", ""))
+    decompressor = _decompressor(raw.headers.get("Content-Encoding", "identity"), label)
     async for piece in raw.content.iter_any():
-        packed.add(len(piece))
-        for chunk in unpacker.feed(piece):
-            unpacked.add(len(chunk))
+        sent.add(len(piece))
+        for chunk in decompressor.feed(piece):
+            decompressed.add(len(chunk))
             yield chunk
-    unpacker.finish()
+    decompressor.finish()
 
 
-class _Meter:
-    """Counts bytes up to a limit."""
+class _ByteLimit:
+    """Counts bytes, and raises beyond a limit."""
 
-    def __init__(self, where: str, how: str, limit: int) -> None:
-        self._where, self._how, self._limit, self._count = where, how, limit, 0
+    def __init__(self, label: str, form: str, limit: int) -> None:
+        self._label, self._form, self._limit, self._count = label, form, limit, 0
 
     def add(self, count: int) -> None:
         self._count += count
         if self._count > self._limit:
             raise self._too_large("more")
 
-    def look_ahead(self, length: str) -> None:
-        """Refuse what is announced as too large before any of it is read."""
+    def check_announced(self, length: str) -> None:
+        """Refuse a body by its Content-Length, before any of it is read."""
         if length.isdigit() and int(length[:18]) > self._limit:
             raise self._too_large(length[:18])
 
     def _too_large(self, got: str) -> ResponseTooLargeError:
         return ResponseTooLargeError(
-            f"{self._where}: expected at most {self._limit} bytes {self._how}, got {got}"
+            f"{self._label}: expected at most {self._limit} bytes {self._form}, got {got}"
         )
 
 
-class _Plain:
-    """A body that is not packed."""
+class _Identity:
+    """Passes on a body that is not compressed."""
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         yield piece
 
     def finish(self) -> None:
-        """Nothing was begun, so nothing can be incomplete; HTTP's own length was checked."""
+        """Do nothing: HTTP itself checks the length of the body."""
 
 
 class _Gzip:
-    """Unpacks in small steps, so that a bomb is noticed when it has hardly gone off."""
+    """Decompresses in small steps, so that a decompression bomb is noticed early."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
-        self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         while piece:
-            if self._unpacker.eof:
-                # gzip may consist of several members, one after another.
-                self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+            if self._inner.eof:
+                # A gzip body may consist of several members.
+                self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
             yield self._step(piece)
-            piece = self._unpacker.unconsumed_tail or self._unpacker.unused_data
+            piece = self._inner.unconsumed_tail or self._inner.unused_data
 
     def _step(self, piece: bytes) -> bytes:
         try:
-            return self._unpacker.decompress(piece, _STEP_BYTES)
+            return self._inner.decompress(piece, _STEP_BYTES)
         except zlib.error:
             pass
-        raise MalformedResponseError(f"{self._where}: expected gzip, got other bytes")
+        raise MalformedResponseError(f"{self._label}: expected gzip, got other bytes")
 
     def finish(self) -> None:
-        if not self._unpacker.eof:
-            raise MalformedResponseError(f"{self._where}: expected a whole gzip body, got a part")
+        if not self._inner.eof:
+            raise MalformedResponseError(f"{self._label}: expected a whole gzip body, got a part")
 
 
-def _unpacker(encoding: str, where: str) -> _Plain | _Gzip:
+def _decompressor(encoding: str, label: str) -> _Identity | _Gzip:
     name = encoding.strip().lower()
     if name in ("", "identity"):
-        return _Plain()
+        return _Identity()
     if name in ("gzip", "x-gzip", "deflate"):
-        return _Gzip(where)
-    raise MalformedResponseError(f"{where}: expected gzip or nothing, got encoding {name[:40]!r}")
+        return _Gzip(label)
+    raise MalformedResponseError(f"{label}: expected gzip or nothing, got encoding {name[:40]!r}")

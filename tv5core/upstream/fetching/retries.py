@@ -1,4 +1,4 @@
-"""One call: attempts, redirects, back-off, and what each outcome means to limiter and breaker."""
+"""One call: attempts, redirects and retries, and what each outcome means to limiter and breaker."""
 
 from __future__ import annotations
 
@@ -19,39 +19,48 @@ from tv5core.errors import (
     UpstreamError,
     UpstreamStatusError,
 )
-from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker, Pass
-from tv5core.upstream.fetching.metrics import Watch
-from tv5core.upstream.fetching.request import Call, Response
+from tv5core.upstream.fetching.circuit_breaker import Admission, CircuitBreaker
+from tv5core.upstream.fetching.metrics import CallMetrics
+from tv5core.upstream.fetching.request import Request, Response
 from tv5core.upstream.fetching.response_body import read_body
 from tv5core.upstream.fetching.retry_bounds import RetryBudget, retry_after_s
-from tv5core.upstream.fetching.transport import FAILURES, REDIRECTS, Transport, told
+from tv5core.upstream.fetching.transport import (
+    REDIRECT_STATUSES,
+    TRANSPORT_ERRORS,
+    Transport,
+    to_upstream_error,
+)
 from tv5core.upstream.limiting.limiter import Limiter, Permit
 
-__all__ = ["MAX_HOPS", "Attempts"]
+__all__ = ["MAX_REDIRECTS", "Retrier"]
 
-MAX_HOPS = 5
-"""Redirects that are followed."""
+MAX_REDIRECTS = 5
+"""Redirects that one attempt follows."""
 
-_PATIENCE_S = 1.0
-_TOLD = (*FAILURES, MalformedResponseError, ForbiddenTargetError)
-_REPEATABLE_ERRORS = (UnreachableError, MalformedResponseError)
+_SLOW_S = 1.0  # a cancelled call that got no response for so long counts as a failure
+_FIRST_ERROR_STATUS, _TOO_MANY_REQUESTS, _FIRST_SERVER_ERROR = 400, 429, 500
+_ATTEMPT_ERRORS = (*TRANSPORT_ERRORS, MalformedResponseError, ForbiddenTargetError)
+_RETRYABLE_ERRORS = (UnreachableError, MalformedResponseError)
 
 
-class Attempts:
-    """Makes calls, again where that may help.
+class Retrier:
+    """Sends requests, and sends them again where that may help.
 
     Parameters
     ----------
     transport : Transport
     limiter : callable
-        Returns whom to ask for leave.
+        Returns the limiter of the provider.
     breaker : CircuitBreaker
     backoff : Backoff
+        Pauses before retries.
     max_retries : int
+        Retries of one call.
     budget : RetryBudget
-    watch : Watch
-    max_packed_bytes, max_bytes : int
-        Of an answer as sent, and unpacked.
+        Retries of all calls.
+    metrics : CallMetrics
+    max_compressed_bytes, max_bytes : int
+        Largest body as sent, and decompressed.
     """
 
     def __init__(
@@ -63,175 +72,184 @@ class Attempts:
         backoff: Backoff,
         max_retries: int,
         budget: RetryBudget,
-        watch: Watch,
-        max_packed_bytes: int,
+        metrics: CallMetrics,
+        max_compressed_bytes: int,
         max_bytes: int,
     ) -> None:
         self._transport, self._limiter, self._breaker = transport, limiter, breaker
         self._backoff, self._max_retries = backoff, max_retries
-        self._budget, self._watch = budget, watch
-        self._max_packed_bytes, self._max_bytes = max_packed_bytes, max_bytes
+        self._budget, self._metrics = budget, metrics
+        self._max_compressed_bytes, self._max_bytes = max_compressed_bytes, max_bytes
 
-    async def run(self, call: Call) -> Response:
-        """Ask until there is an answer, or no point in asking again.
+    # -- retries -------------------------------------------------------------------------------
+
+    async def send(self, request: Request) -> Response:
+        """Send a request until it has a response, or another attempt will not help.
 
         Raises
         ------
         UpstreamError
-            What happened last.
+            The outcome of the last attempt.
         """
-        self._budget.pay_in()
+        self._budget.deposit()
         for attempt in count():
-            outcome = await self._attempt(call)
-            if isinstance(outcome, Response) and not _is_failed(outcome.status):
+            outcome = await self._attempt(request)
+            if isinstance(outcome, Response) and not _is_failure(outcome.status):
                 return outcome
-            await self._before_retry(call, attempt, outcome)
+            await self._pause_or_raise(request, attempt, outcome)
         raise AssertionError("unreachable: count() does not end")
 
-    async def _before_retry(
-        self, call: Call, attempt: int, outcome: Response | UpstreamError
-    ) -> None:
-        """Wait until it is time to ask again, or raise what happened."""
-        delay_s = self._delay_s(attempt, outcome)
-        may = call.is_repeatable and attempt < self._max_retries and delay_s < call.left_s()
-        if not may or not _is_repeatable(outcome) or not self._budget.take():
-            raise _error(call, outcome)
-        self._watch.count("retry", reason=_reason(outcome))
-        call.permit = None
-        await asyncio.sleep(delay_s)
-
-    def _delay_s(self, attempt: int, outcome: Response | UpstreamError) -> float:
-        delay_s = self._backoff.pause_s(attempt)
-        if isinstance(outcome, Response):
-            header = outcome.headers.get("Retry-After")
-            if header is not None or outcome.status == 429:
-                return max(delay_s, retry_after_s(header))
-        return delay_s
-
-    async def _attempt(self, call: Call) -> Response | UpstreamError:
-        """Ask once; what went wrong with provider or connection is returned, not raised."""
-        try:
-            async with self._exchange(call) as raw:
-                body = await read_body(raw, call.where, self._max_packed_bytes, self._max_bytes)
-                return Response(raw.status, raw.headers, body, str(call.url))
-        except (*FAILURES, MalformedResponseError, ForbiddenTargetError) as error:
-            return told(call.where, error)
-
-    @contextlib.asynccontextmanager
-    async def _exchange(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Ask, and ask again where it is redirected to; each hop is a request like any other."""
-        url = call.url
-        for _ in range(MAX_HOPS + 1):
-            async with self._hop(call, url) as raw:
-                if raw.status not in REDIRECTS:
-                    yield raw
-                    return
-                url = self._redirected(call, url, raw.headers.get("Location", ""))
-        raise ForbiddenTargetError(f"{call.where}: expected at most {MAX_HOPS} redirects, got more")
-
-    def _redirected(self, call: Call, url: URL, location: str) -> URL:
-        if call.method != "GET":
-            raise ForbiddenTargetError(f"{call.where}: expected an answer, got a redirect")
-        try:
-            target = url.join(URL(location)).without_query_params("api_key")
-        except ValueError:
-            target = URL()
-        return self._transport.guard.check(target)
-
-    @contextlib.asynccontextmanager
-    async def _hop(self, call: Call, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
-        # Once before the queue, to be told at once; once after it, since a provider may have died
-        # in the meantime, and who queued for it should not go on trying.
-        self._breaker.check()
-        async with self._limiter().permit(call.priority, timeout_s=call.left_s()) as permit:
-            self._watch.time("wait", permit.waited_s, priority=call.priority.value)
-            with self._breaker.enter() as passed:
-                call.permit = permit
-                try:
-                    async with self._transport.respond(call, url, permit) as raw:
-                        self._note_status(passed, raw)
-                        yield raw
-                except (*FAILURES, MalformedResponseError):
-                    passed.fail()
-                    self._watch.count("attempt", status="broken")
-                    raise
-                except asyncio.CancelledError:
-                    _blame_slow(passed, permit)
-                    raise
-                passed.succeed()
-
-    def _note_status(self, passed: Pass, raw: aiohttp.ClientResponse) -> None:
-        """Tell limiter and breaker at once: others must not wait until a body is read."""
-        self._watch.count("attempt", status=str(raw.status))
-        if raw.status == 429:
-            self._limiter().pause(retry_after_s(raw.headers.get("Retry-After")))
-        elif raw.status >= 500:
-            passed.fail()
-
-    # -- streams -------------------------------------------------------------------------------
-
     async def open_stream(
-        self, call: Call, stack: contextlib.AsyncExitStack
+        self, request: Request, stack: contextlib.AsyncExitStack
     ) -> aiohttp.ClientResponse:
-        """Return an answer whose body is still to be read; what it holds is on the stack.
+        """Return a response whose body is not read yet; the stack holds its resources.
 
         Raises
         ------
         UpstreamStatusError
-            A status from 400.
+            The status is 400 or more.
         UpstreamError
+            The outcome of the last attempt.
         """
-        self._budget.pay_in()
-        with self._watch.outcome():
+        self._budget.deposit()
+        with self._metrics.measure_call():
             for attempt in count():
-                outcome = await self._try_stream(call, stack)
+                outcome = await self._attempt_stream(request, stack)
                 if not isinstance(outcome, Response | UpstreamError):
                     return outcome
-                await self._before_retry(call, attempt, outcome)
+                await self._pause_or_raise(request, attempt, outcome)
         raise AssertionError("unreachable: count() does not end")
 
-    async def _try_stream(
-        self, call: Call, stack: contextlib.AsyncExitStack
+    async def _pause_or_raise(
+        self, request: Request, attempt: int, outcome: Response | UpstreamError
+    ) -> None:
+        """Pause before the next attempt, or raise the outcome where there is none."""
+        pause_s = self._pause_s(attempt, outcome)
+        is_allowed = attempt < self._max_retries and pause_s < request.remaining_s()
+        may_retry = request.is_idempotent and is_allowed and _is_retryable(outcome)
+        if not may_retry or not self._budget.withdraw():
+            raise _to_error(request, outcome)
+        self._metrics.count("retry", reason=_reason(outcome))
+        request.permit = None
+        await asyncio.sleep(pause_s)
+
+    def _pause_s(self, attempt: int, outcome: Response | UpstreamError) -> float:
+        pause_s = self._backoff.pause_s(attempt)
+        if isinstance(outcome, Response):
+            header = outcome.headers.get("Retry-After")
+            if header is not None or outcome.status == _TOO_MANY_REQUESTS:
+                return max(pause_s, retry_after_s(header))
+        return pause_s
+
+    # -- one attempt ---------------------------------------------------------------------------
+
+    async def _attempt(self, request: Request) -> Response | UpstreamError:
+        """Send a request once; failures of provider and connection are returned, not raised."""
+        try:
+            async with self._follow_redirects(request) as raw:
+                body = await read_body(
+                    raw, request.label, self._max_compressed_bytes, self._max_bytes
+                )
+                return Response(raw.status, raw.headers, body, str(request.url))
+        except _ATTEMPT_ERRORS as error:
+            return to_upstream_error(request.label, error)
+
+    async def _attempt_stream(
+        self, request: Request, stack: contextlib.AsyncExitStack
     ) -> aiohttp.ClientResponse | Response | UpstreamError:
         inner = contextlib.AsyncExitStack()
         try:
-            async with asyncio.timeout_at(call.deadline), inner:
-                raw = await inner.enter_async_context(self._exchange(call))
-                if raw.status < 400:
+            async with asyncio.timeout_at(request.deadline), inner:
+                raw = await inner.enter_async_context(self._follow_redirects(request))
+                if raw.status < _FIRST_ERROR_STATUS:
                     await stack.enter_async_context(inner.pop_all())
                     return raw
-                return Response(raw.status, raw.headers, b"", str(call.url))
-        except (*FAILURES, MalformedResponseError, ForbiddenTargetError) as error:
-            return told(call.where, error)
+                return Response(raw.status, raw.headers, b"", str(request.url))
+        except _ATTEMPT_ERRORS as error:
+            return to_upstream_error(request.label, error)
+
+    @contextlib.asynccontextmanager
+    async def _follow_redirects(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and follow redirects; each hop needs a permit of its own."""
+        url = request.url
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._send_once(request, url) as raw:
+                if raw.status not in REDIRECT_STATUSES:
+                    yield raw
+                    return
+                url = self._redirect_target(request, url, raw.headers.get("Location", ""))
+        raise ForbiddenTargetError(
+            f"{request.label}: expected at most {MAX_REDIRECTS} redirects, got more"
+        )
+
+    def _redirect_target(self, request: Request, url: URL, location: str) -> URL:
+        if request.method != "GET":
+            raise ForbiddenTargetError(f"{request.label}: expected a response, got a redirect")
+        try:
+            target = url.join(URL(location)).without_query_params("api_key")
+        except ValueError:
+            target = URL()
+        return self._transport.check_url(target)
+
+    @contextlib.asynccontextmanager
+    async def _send_once(self, request: Request, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
+        # Checked before the queue to fail at once, and by admit() after it, since the provider may
+        # have died while the request was queued.
+        self._breaker.check()
+        limiter, timeout_s = self._limiter(), request.remaining_s()
+        async with limiter.permit(request.priority, timeout_s=timeout_s) as permit:
+            self._metrics.time("wait", permit.waited_s, priority=request.priority.value)
+            with self._breaker.admit() as admission:
+                request.permit = permit
+                try:
+                    async with self._transport.send(request, url, permit) as raw:
+                        self._report_status(admission, raw)
+                        yield raw
+                except (*TRANSPORT_ERRORS, MalformedResponseError):
+                    admission.fail()
+                    self._metrics.count("attempt", status="broken")
+                    raise
+                except asyncio.CancelledError:
+                    _report_slow(admission, permit)
+                    raise
+                admission.succeed()
+
+    def _report_status(self, admission: Admission, raw: aiohttp.ClientResponse) -> None:
+        """Report a status before the body is read, so that other calls see it at once."""
+        self._metrics.count("attempt", status=str(raw.status))
+        if raw.status == _TOO_MANY_REQUESTS:
+            self._limiter().pause(retry_after_s(raw.headers.get("Retry-After")))
+        elif raw.status >= _FIRST_SERVER_ERROR:
+            admission.fail()
 
 
-def _is_failed(status: int) -> bool:
-    return status == 429 or status >= 500
+def _is_failure(status: int) -> bool:
+    return status == _TOO_MANY_REQUESTS or status >= _FIRST_SERVER_ERROR
 
 
-def _is_repeatable(outcome: Response | UpstreamError) -> bool:
+def _is_retryable(outcome: Response | UpstreamError) -> bool:
     if isinstance(outcome, Response):
-        return _is_failed(outcome.status)
-    return isinstance(outcome, _REPEATABLE_ERRORS)
+        return _is_failure(outcome.status)
+    return isinstance(outcome, _RETRYABLE_ERRORS)
 
 
 def _reason(outcome: Response | UpstreamError) -> str:
     return str(outcome.status) if isinstance(outcome, Response) else "broken"
 
 
-def _error(call: Call, outcome: Response | UpstreamError) -> UpstreamError:
+def _to_error(request: Request, outcome: Response | UpstreamError) -> UpstreamError:
     if not isinstance(outcome, Response):
         return outcome
-    if outcome.status != 429:
-        return UpstreamStatusError(outcome.status, where=call.where)
-    wait_s = retry_after_s(outcome.headers.get("Retry-After"))
+    if outcome.status != _TOO_MANY_REQUESTS:
+        return UpstreamStatusError(outcome.status, where=request.label)
     return RateLimitedError(
-        f"{call.where}: expected an answer, got 429: asked too often", retry_after_s=wait_s
+        f"{request.label}: expected a response, got 429: too many requests",
+        retry_after_s=retry_after_s(outcome.headers.get("Retry-After")),
     )
 
 
-def _blame_slow(passed: Pass, permit: Permit) -> None:
-    """Count a call that was given up as a failure if the provider had time to answer."""
+def _report_slow(admission: Admission, permit: Permit) -> None:
+    """Report a cancelled call as a failure if the provider had enough time to respond."""
     now = asyncio.get_running_loop().time()
-    if permit.sent_at is not None and now - permit.sent_at >= _PATIENCE_S:
-        passed.fail()
+    if permit.sent_at is not None and now - permit.sent_at >= _SLOW_S:
+        admission.fail()

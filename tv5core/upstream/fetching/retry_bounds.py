@@ -9,49 +9,49 @@ from email.utils import parsedate_to_datetime
 __all__ = ["MAX_RETRY_AFTER_S", "RetryBudget", "retry_after_s"]
 
 MAX_RETRY_AFTER_S = 60.0
-"""A longer wait than this is not believed."""
+"""Longer waits than this are shortened to it."""
 
 _DEFAULT_RETRY_AFTER_S = 1.0
 
 
 class RetryBudget:
-    """Retries are a part of the calls, so that they cannot multiply the load on a sick provider.
+    """Limits retries to a part of the calls, so that they never multiply a sick provider's load.
 
-    Every call pays in, every retry takes one out.
+    Every call makes a deposit, every retry a withdrawal (as in Finagle's ``RetryBudget``).
 
     Parameters
     ----------
     ratio : float
         Retries per call in the long run.
     reserve : float
-        Retries that may be saved up, and that there are at first.
+        Initial balance, which is also the largest.
     """
 
     def __init__(self, ratio: float = 0.3, reserve: float = 20.0) -> None:
         self._ratio, self._reserve = ratio, reserve
-        self._left = reserve
+        self._balance = reserve
 
-    def pay_in(self) -> None:
-        """Note a call."""
-        self._left = min(self._reserve, self._left + self._ratio)
+    def deposit(self) -> None:
+        """Count a call."""
+        self._balance = min(self._reserve, self._balance + self._ratio)
 
-    def take(self) -> bool:
-        """Take a retry out; False where none is left."""
-        if self._left < 1:
+    def withdraw(self) -> bool:
+        """Spend a retry; return False where none is left."""
+        if self._balance < 1:
             return False
-        self._left -= 1
+        self._balance -= 1
         return True
 
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float:
-    """Read a Retry-After header: seconds, an HTTP date, or nothing; clamped to 0 to 60 seconds.
+    """Parse a Retry-After header (RFC 9110, section 10.2.3) into 0 to 60 seconds.
 
     Parameters
     ----------
     header : str or None
-        What is absent, or makes no sense, counts as one second.
+        Seconds or an HTTP date; a missing or invalid header counts as one second.
     now : datetime or None
-        For dates.
+        Reference for dates; None uses the current time.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():

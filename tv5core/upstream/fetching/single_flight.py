@@ -1,7 +1,7 @@
-"""Identical calls that come while one is under way share its answer.
+"""Identical calls in flight share one response.
 
-The call runs in a task of its own, so that no caller's end is its end; it is given up when its
-last caller is gone.
+The request runs in a task of its own, so the end of one caller is not the end of the request; it
+is cancelled when its last caller is gone.
 """
 
 from __future__ import annotations
@@ -10,78 +10,76 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
 from tv5core.errors import ClosedError, Tv5Error
-from tv5core.upstream.fetching.request import Call, Response
+from tv5core.upstream.fetching.request import Request, Response
 from tv5core.upstream.limiting.priority import Priority
 
-__all__ = ["Sharing"]
+__all__ = ["SingleFlight"]
 
-Run = Callable[[Call], Awaitable[Response]]
+Send = Callable[[Request], Awaitable[Response]]
 _ORDER = list(Priority)
 
 
 class _Flight:
-    """A call under way, and how many wait for it."""
+    """A request in flight, and the number of its callers."""
 
-    def __init__(self, call: Call, run: Run) -> None:
+    def __init__(self, request: Request, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        self.call, self.callers = call, 0
+        self.request, self.callers = request, 0
         self.future: asyncio.Future[Response | Exception] = loop.create_future()
-        self._run, self._task = run, loop.create_task(self._fly(run))
+        self._send, self._task = send, loop.create_task(self._fly(send))
 
-    async def _fly(self, run: Run) -> None:
+    async def _fly(self, send: Send) -> None:
         outcome: Response | Exception
         try:
-            outcome = await run(self.call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told
+            outcome = await send(self.request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller gets it
             outcome = error
         if not self.future.done():
             self.future.set_result(outcome)
 
-    def join(self, call: Call) -> None:
-        """Take another caller's urgency over, and start anew if that helps."""
-        hurries = _ORDER.index(call.priority) < _ORDER.index(self.call.priority)
-        longer = call.deadline > self.call.deadline
-        if hurries:
-            self.call.priority = call.priority
-        if longer:
-            self.call.deadline = call.deadline
-        if hurries and not self.call.is_under_way():
+    def join(self, request: Request) -> None:
+        """Take over the priority and deadline of another caller; start again if that helps."""
+        is_urgent = _ORDER.index(request.priority) < _ORDER.index(self.request.priority)
+        self.request.deadline = max(self.request.deadline, request.deadline)
+        if is_urgent:
+            self.request.priority = request.priority
+        if is_urgent and not self.request.is_sent():
             self._task.cancel()
-            self._task = asyncio.get_running_loop().create_task(self._fly(self._run))
+            self._task = asyncio.get_running_loop().create_task(self._fly(self._send))
 
-    def end(self) -> None:
-        """Stop the call, with no regard for who waits."""
+    def cancel(self) -> None:
+        """Cancel the request; callers that still wait get a ClosedError."""
         self._task.cancel()
         if not self.future.done():
             self.future.set_result(ClosedError("expected an open fetcher, got a closed one"))
 
-    async def ended(self) -> None:
-        """Wait until its task is over."""
+    async def join_task(self) -> None:
+        """Wait until the task has ended."""
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-class Sharing:
-    """The calls under way."""
+class SingleFlight:
+    """The requests in flight, by key."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight] = {}
 
-    async def share(self, key: Hashable, call: Call, run: Run) -> tuple[Response, bool]:
-        """Return the answer to a call, and whether it was another's that this one joined.
+    async def do(self, key: Hashable, request: Request, send: Send) -> tuple[Response, bool]:
+        """Return the response, and whether it is that of an earlier call.
 
         Parameters
         ----------
         key : hashable
-            Calls of the same key are identical.
-        call : Call
-        run : callable
-            Makes the call.
+            Identical calls have equal keys.
+        request : Request
+        send : callable
+            Sends the request.
         """
-        flight, joined = self._flights.get(key), True
+        flight, is_shared = self._flights.get(key), True
         if flight is None:
-            flight, joined = self._start(key, call, run), False
+            flight, is_shared = self._start(key, request, send), False
         else:
-            flight.join(call)
+            flight.join(request)
         flight.callers += 1
         try:
             outcome = await asyncio.shield(flight.future)
@@ -89,15 +87,15 @@ class Sharing:
             flight.callers -= 1
             if not flight.callers:
                 self._forget(key, flight)
-                flight.end()
+                flight.cancel()
         if isinstance(outcome, Tv5Error):
-            raise _again(outcome)
+            raise _copy(outcome)
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome, joined
+        return outcome, is_shared
 
-    def _start(self, key: Hashable, call: Call, run: Run) -> _Flight:
-        flight = self._flights[key] = _Flight(call, run)
+    def _start(self, key: Hashable, request: Request, send: Send) -> _Flight:
+        flight = self._flights[key] = _Flight(request, send)
         flight.future.add_done_callback(lambda _: self._forget(key, flight))
         return flight
 
@@ -106,18 +104,18 @@ class Sharing:
             del self._flights[key]
 
     async def close(self) -> None:
-        """Stop all calls; their callers get a ClosedError."""
+        """Cancel all requests; their callers get a ClosedError."""
         flights = list(self._flights.values())
         for flight in flights:
-            flight.end()
+            flight.cancel()
         for flight in flights:
-            await flight.ended()
+            await flight.join_task()
 
 
-def _again(error: Tv5Error) -> Tv5Error:
-    """Copy an error for one more caller: raised twice, one would collect all tracebacks.
+def _copy(error: Tv5Error) -> Tv5Error:
+    """Copy an error for one caller: raised twice, one object would collect all tracebacks.
 
-    The copy drops what the error came of, which may hold addresses with keys.
+    The copy drops the cause, which may hold addresses with keys.
     """
     copy = type(error).__new__(type(error))
     copy.args = error.args

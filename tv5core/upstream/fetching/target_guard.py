@@ -1,7 +1,7 @@
-"""Which hosts and addresses may be asked: the configured, public ones.
+"""Which hosts and addresses may be reached: the configured hosts, at public addresses.
 
-A name is checked before a request and after each redirect; the address once more as the socket
-is made, since that is where the bytes go, whatever a name server said before.
+A host is checked before a request and after each redirect. Its address is checked again when the
+socket is made, since that is where the bytes go, whatever a name server answered before.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from yarl import URL
 from tv5core.errors import ForbiddenTargetError
 from tv5core.upstream.provider import Provider
 
-__all__ = ["Guard", "GuardedResolver"]
+__all__ = ["GuardedResolver", "TargetGuard"]
 
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-class Guard:
-    """Checks of one provider.
+class TargetGuard:
+    """Checks the targets of requests to one provider.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Guard:
             if url
         }
 
-    def check(self, url: URL) -> URL:
-        """Return an address that may be asked.
+    def check_url(self, url: URL) -> URL:
+        """Return the URL if it may be requested.
 
         Raises
         ------
@@ -66,23 +66,23 @@ class Guard:
         ForbiddenTargetError
             It is not public (nor private, where that is allowed).
         """
-        if not self.may_connect(address):
+        if not self.allows_address(address):
             raise ForbiddenTargetError(
                 f"{self._name}: expected a public address, got {address[:60]}"
             )
 
-    def may_connect(self, address: str) -> bool:
-        """Return whether an IP address may be connected to."""
+    def allows_address(self, address: str) -> bool:
+        """Return whether connections to an IP address are allowed."""
         try:
-            found = _embedded(ip_address(address.partition("%")[0]))
+            parsed = _embedded_ipv4(ip_address(address.partition("%")[0]))
         except ValueError:
             return False
-        if found.is_multicast or found.is_link_local or found.is_unspecified:
+        if parsed.is_multicast or parsed.is_link_local or parsed.is_unspecified:
             return False
-        return found.is_global or (self._allow_private and found.is_private)
+        return parsed.is_global or (self._allow_private and parsed.is_private)
 
-    def socket_for(self, address_info: Any) -> socket.socket:
-        """Make the socket for an address that was resolved; aiohttp's ``socket_factory``."""
+    def make_socket(self, address_info: Any) -> socket.socket:
+        """Make the socket for a resolved address; aiohttp's ``socket_factory``."""
         family, kind, protocol, _, address = address_info
         self.check_address(str(address[0]))
         return socket.socket(family, kind, protocol)
@@ -91,8 +91,8 @@ class Guard:
         return ForbiddenTargetError(f"{self._name}: expected one of its hosts, got {got[:100]}")
 
 
-def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address that an IPv6 address leads to, if it does."""
+def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 address embeds, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -102,34 +102,34 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names to the addresses among theirs that may be connected to.
+    """Resolves a host to those of its addresses that may be reached.
 
     Parameters
     ----------
-    guard : Guard
+    guard : TargetGuard
     inner : AbstractResolver or None
-        What resolves; the system where None.
+        Resolver to filter; None uses the system's.
     """
 
-    def __init__(self, guard: Guard, inner: AbstractResolver | None = None) -> None:
+    def __init__(self, guard: TargetGuard, inner: AbstractResolver | None = None) -> None:
         self._guard, self._inner = guard, inner or ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of a host that may be connected to.
+        """Return the addresses of a host that may be reached.
 
         Raises
         ------
         ForbiddenTargetError
-            It has none.
+            The host has addresses, but none that may be reached.
         """
-        found = await self._inner.resolve(host, port, family)
-        allowed = [each for each in found if self._guard.may_connect(each["host"])]
-        if found and not allowed:
-            self._guard.check_address(found[0]["host"])
+        results = await self._inner.resolve(host, port, family)
+        allowed = [each for each in results if self._guard.allows_address(each["host"])]
+        if results and not allowed:
+            self._guard.check_address(results[0]["host"])
         return allowed
 
     async def close(self) -> None:
-        """Close what resolves."""
+        """Close the inner resolver."""
         await self._inner.close()

@@ -1,4 +1,4 @@
-"""One request over HTTP: connections, TLS, keys, redirects told but not followed."""
+"""One HTTP request: connections, TLS, keys; redirects are returned, not followed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import aiohttp
 from yarl import URL
 
 from tv5core.errors import ClosedError, UnreachableError, UpstreamError
-from tv5core.upstream.fetching.request import Call
-from tv5core.upstream.fetching.target_guard import Guard, GuardedResolver
+from tv5core.upstream.fetching.request import Request
+from tv5core.upstream.fetching.target_guard import GuardedResolver, TargetGuard
 from tv5core.upstream.limiting.limiter import Permit
 from tv5core.upstream.provider import Provider
 
-__all__ = ["FAILURES", "REDIRECTS", "Transport", "told"]
+__all__ = ["REDIRECT_STATUSES", "TRANSPORT_ERRORS", "Transport", "to_upstream_error"]
 
-FAILURES = (aiohttp.ClientError, OSError, TimeoutError, EOFError, zlib.error)
-"""What it looks like when a provider is not there, or breaks off."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TRANSPORT_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, EOFError, zlib.error)
+"""What a provider that is unreachable, or breaks off a response, raises."""
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 class Transport:
@@ -33,9 +33,9 @@ class Transport:
     ----------
     provider : Provider
     connect_timeout_s : float
-        To have a connection, TLS included.
-    answer_timeout_s : float
-        Without a byte of the answer.
+        Seconds to establish a connection, TLS included.
+    read_timeout_s : float
+        Seconds without a byte of the response.
     tls : ssl.SSLContext or None
         None verifies against the system's certificates.
     """
@@ -45,19 +45,19 @@ class Transport:
         provider: Provider,
         *,
         connect_timeout_s: float,
-        answer_timeout_s: float,
+        read_timeout_s: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._provider, self._tls = provider, tls
-        self.guard = Guard(provider)
+        self._guard = TargetGuard(provider)
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=connect_timeout_s, sock_read=answer_timeout_s
+            total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
         self._origin = URL(provider.base_url).origin()
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
-        """Make the session; connections are made as they are needed."""
+        """Make the session; connections are established as they are needed."""
         if self._session is None:
             self._session = self._make_session()
 
@@ -71,88 +71,105 @@ class Transport:
         connector = aiohttp.TCPConnector(
             limit=self._provider.max_connections,
             limit_per_host=self._provider.max_connections,
-            resolver=GuardedResolver(self.guard),
-            socket_factory=self.guard.socket_for,
+            resolver=GuardedResolver(self._guard),
+            socket_factory=self._guard.make_socket,
             ssl=self._tls or True,
         )
-        # No cookies, no proxies or .netrc of the environment: only what is configured.
+        # No cookies, and no proxies or .netrc of the environment: only what is configured.
         return aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
-            trace_configs=[_departures()],
+            trace_configs=[_send_hooks()],
             headers={
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"tv5core/{version('tv5core')}",
             },
         )
 
-    @contextlib.asynccontextmanager
-    async def respond(
-        self, call: Call, url: URL, permit: Permit
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request, and give its answer, whose body is not read yet.
+    def check_url(self, url: URL) -> URL:
+        """Return the URL if it may be requested.
 
-        The request is written when its permit says so, after the connection stands. Raises one
-        of ``FAILURES``, or a ForbiddenTargetError.
+        Raises
+        ------
+        ForbiddenTargetError
+            It is not one of the provider's.
+        """
+        return self._guard.check_url(url)
+
+    @contextlib.asynccontextmanager
+    async def send(
+        self, request: Request, url: URL, permit: Permit
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request to a URL, and yield its response, whose body is not read yet.
+
+        The connection is established first; then the request waits for its permit.
+
+        Raises
+        ------
+        ForbiddenTargetError
+            The URL may not be requested.
+        ClosedError
+            The transport is not open.
+        aiohttp.ClientError, OSError, EOFError, zlib.error
+            See :data:`TRANSPORT_ERRORS`.
         """
         if self._session is None:
             raise ClosedError("expected an open fetcher, got one that is closed or not open yet")
         async with self._session.request(
-            call.method,
-            self._with_key(self.guard.check(url)),
-            data=call.body,
-            headers=self._headers(call, url),
+            request.method,
+            self._with_key(self.check_url(url)),
+            data=request.body,
+            headers=self._headers(request, url),
             allow_redirects=False,
             trace_request_ctx=permit,
         ) as raw:
             try:
                 yield raw
             except BaseException:
-                # What is left of the body is not worth reading.
+                # Reading the rest of the body costs more than a new connection.
                 raw.close()
                 raise
 
-    def _is_own(self, url: URL) -> bool:
-        """Whether the keys may go there."""
+    def _gets_keys(self, url: URL) -> bool:
         return url.origin() == self._origin
 
     def _with_key(self, url: URL) -> URL:
-        keys = self._provider.credentials.params()
-        return url.update_query(keys) if keys and self._is_own(url) else url
+        params = self._provider.credentials.params()
+        return url.update_query(params) if params and self._gets_keys(url) else url
 
-    def _headers(self, call: Call, url: URL) -> dict[str, str]:
+    def _headers(self, request: Request, url: URL) -> dict[str, str]:
         headers = {"Accept": "application/json"}
-        if call.body is not None:
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
-        return {**headers, **(self._provider.credentials.headers() if self._is_own(url) else {})}
+        return headers | (self._provider.credentials.headers() if self._gets_keys(url) else {})
 
 
-def _departures() -> aiohttp.TraceConfig:
-    """Have every request wait for its permit, between connection and first byte.
+def _send_hooks() -> aiohttp.TraceConfig:
+    """Make every request wait for its permit, between the connection and the first byte.
 
-    Also the ones aiohttp makes of its own accord, when a kept connection turns out to be closed.
+    That includes requests that aiohttp repeats by itself, when a kept-alive connection turns out
+    to be closed.
     """
     config = aiohttp.TraceConfig()
 
-    async def depart(_: Any, context: SimpleNamespace, __: Any) -> None:
+    async def wait_to_send(_: Any, context: SimpleNamespace, __: Any) -> None:
         permit: Permit = context.trace_request_ctx
         await permit.wait_to_send()
 
-    config.on_connection_create_end.append(depart)
-    config.on_connection_reuseconn.append(depart)
+    config.on_connection_create_end.append(wait_to_send)
+    config.on_connection_reuseconn.append(wait_to_send)
     return config
 
 
-def told(where: str, error: BaseException) -> UpstreamError:
-    """Say what happened without saying what was asked: an aiohttp error may hold the address.
+def to_upstream_error(label: str, error: BaseException) -> UpstreamError:
+    """Convert an error of the transport into one that holds no address, and so no key.
 
-    The result is for raising outside of the ``except`` block, so that it does not carry the
-    original along as its context.
+    Raise the result outside of the ``except`` block, so that its context is not the original.
     """
     if isinstance(error, UpstreamError):
         error.__context__ = error.__cause__ = None
         return error
-    return UnreachableError(f"{where}: expected an answer, got {type(error).__name__}")
+    return UnreachableError(f"{label}: expected a response, got {type(error).__name__}")

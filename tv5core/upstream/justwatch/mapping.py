@@ -1,4 +1,4 @@
-"""What JustWatch answers as :class:`Title` and :class:`Offer`."""
+"""JustWatch's responses as :class:`Title` and :class:`Offer`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["offers_from", "title_from"]
 
 _KINDS: dict[str, Kind] = {"MOVIE": "movie", "SHOW": "show"}
 _QUALITIES = {"SD": "sd", "HD": "hd", "_4K": "4k", "4K": "4k"}
-_WAYS = {
+_OFFER_KINDS = {
     "FLATRATE": ("flatrate",),
     "FREE": ("free",),
     "FAST": ("ads",),
@@ -45,22 +45,22 @@ _GENRES = {
 
 
 def title_from(found: JustWatchTitle, *, country: str, checked_at: int = 0) -> Title:
-    """Make a title of a film or series, with its offers in one country.
+    """Convert a film or series, with its offers in one country.
 
-    Its id is TMDB's where JustWatch knows it, else IMDb's, else JustWatch's own.
+    Its id is TMDB's where JustWatch has it, else IMDb's, else JustWatch's.
 
     Parameters
     ----------
     found : JustWatchTitle
     country : str
-        ISO 3166-1 alpha-2 country that was asked about.
+        ISO 3166-1 alpha-2 country of the offers.
     checked_at : int
-        Unix time, in seconds, at which JustWatch said so.
+        Unix time of the response, in seconds.
 
     Raises
     ------
     MalformedResponseError
-        It is neither film nor series, or has no title.
+        It is neither a film nor a series, or has no name.
     """
     kind, content = _KINDS.get(found.object_type), found.content or Content()
     if kind is None:
@@ -80,9 +80,9 @@ def _title(
     day, year = calendar_date(content.original_release_date, notes)
     ids = _external_ids(found.id, content)
     scoring = content.scoring
-    shown = found.offers or ((found.watch_now_offer,) if found.watch_now_offer else ())
+    offers = found.offers or ((found.watch_now_offer,) if found.watch_now_offer else ())
     return Title(
-        id=_own_id(ids, kind),
+        id=_title_id(ids, kind),
         kind=kind,
         title=required_title(content.title),
         original_title=text(content.original_title),
@@ -96,7 +96,7 @@ def _title(
         votes=whole(scoring.imdb_votes) if scoring else 0,
         popularity=max(0.0, scoring.tmdb_popularity) if scoring else 0.0,
         external_ids=ids,
-        offers=offers_from(shown, country, checked_at=checked_at),
+        offers=offers_from(offers, country, checked_at=checked_at),
         source="justwatch",
         updated_at=checked_at,
     )
@@ -112,7 +112,7 @@ def _external_ids(own: str, content: Content) -> dict[str, str]:
     return {scheme: value for scheme, value in found.items() if value}
 
 
-def _own_id(ids: dict[str, str], kind: Kind) -> str:
+def _title_id(ids: dict[str, str], kind: Kind) -> str:
     if "tmdb" in ids:
         return f"tmdb:{'movie' if kind == 'movie' else 'tv'}:{ids['tmdb']}"
     return f"imdb:{ids['imdb']}" if "imdb" in ids else f"justwatch:{ids['justwatch']}"
@@ -121,20 +121,20 @@ def _own_id(ids: dict[str, str], kind: Kind) -> str:
 def offers_from(
     found: Iterable[JustWatchOffer], country: str, *, checked_at: int = 0
 ) -> tuple[Offer, ...]:
-    """Offers in one country, each once; showings in cinemas are none.
+    """Convert offers in one country, without duplicates and without showings in cinemas.
 
-    Of one way to watch in two qualities both are kept.
+    Offers that differ only in quality are both kept.
     """
     kept: dict[tuple[str, str, str], Offer] = {}
     for each in found:
         name = provider(each.package.clear_name) if each.package else ""
         quality = _QUALITIES.get(each.presentation_type.upper(), "")
-        for way in _WAYS.get(each.monetization_type.upper(), ()) if name else ():
+        for kind in _OFFER_KINDS.get(each.monetization_type.upper(), ()) if name else ():
             offer = Offer(
-                name, country, way,
-                price=each.retail_price_value if way in ("rent", "buy") else None,
+                name, country, kind,
+                price=each.retail_price_value if kind in ("rent", "buy") else None,
                 currency=each.currency if each.retail_price_value is not None else "",
                 url=each.standard_web_url, quality=quality, checked_at=checked_at,
             )  # fmt: skip
-            kept.setdefault((name, way, quality), offer)
+            kept.setdefault((name, kind, quality), offer)
     return tuple(kept.values())

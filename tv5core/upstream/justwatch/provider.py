@@ -1,4 +1,4 @@
-"""Where JustWatch is, and what may be asked of it."""
+"""JustWatch as a provider: address and limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tv5core.upstream.provider import Provider
 __all__ = ["JUSTWATCH_URL", "justwatch_provider"]
 
 JUSTWATCH_URL = "https://apis.justwatch.com"
-"""Where the API is; ``TV5_JUSTWATCH_URL`` in the environment overrides it."""
+"""Address of the API; the environment variable ``TV5_JUSTWATCH_URL`` overrides it."""
 
 _CONTRACT, _RATE, _BURST = 10, 8.0, 2
 
@@ -22,24 +22,26 @@ def justwatch_provider(
     burst: int = _BURST,
     contract: int = _CONTRACT,
 ) -> Provider:
-    """Describe JustWatch: 10 requests in any second, no key.
+    """Return JustWatch as a provider: 10 requests in any second, no key.
 
     Parameters
     ----------
     bulk_share : float
         Part of the rate that bulk calls may take over any minute, above 0 and up to 1.
     base_url : str or None
-        None takes ``TV5_JUSTWATCH_URL`` from the environment, else JustWatch's own.
+        None reads ``TV5_JUSTWATCH_URL``, else uses JustWatch's own. Any other base URL may be a
+        private address, without TLS.
     rate, burst, contract : float, int, int
-        Requests a second, at once after a pause, and in any second; rate + burst <= contract.
+        Requests per second in the long run, at once after an idle time, and allowed in any
+        second; ``rate + burst <= contract``.
     """
-    own = base_url or os.environ.get("TV5_JUSTWATCH_URL") or ""
+    custom = base_url or os.environ.get("TV5_JUSTWATCH_URL") or ""
     return Provider(
         name="justwatch",
-        base_url=own or JUSTWATCH_URL,
+        base_url=custom or JUSTWATCH_URL,
         contract=contract,
         rate=rate,
         burst=burst,
         bulk_share=bulk_share,
-        allow_private=bool(own),
+        allow_private=bool(custom),
     )

@@ -1,4 +1,4 @@
-"""The GraphQL that JustWatch is asked."""
+"""The GraphQL queries for JustWatch, as request bodies."""
 
 from __future__ import annotations
 
@@ -65,30 +65,35 @@ query Tv5Offers($id: ID!, $language: Language!) {
 
 
 def search_query(text: str, country: str, language: str, first: int) -> bytes:
-    """Ask for titles by name."""
-    wanted = {"searchQuery": text}
-    asked = {"country": country, "language": language, "first": first, "filter": wanted}
-    return _body("Tv5Titles", _LIST + _WORK + _OFFER, asked)
+    """Return the query for titles by name."""
+    title_filter = {"searchQuery": text}
+    return _list_body(country, language, first, title_filter)
 
 
 def popular_query(
     country: str, language: str, first: int, after: str, kinds: Sequence[str]
 ) -> bytes:
-    """Ask for popular titles, those after a cursor."""
-    wanted = {"objectTypes": list(kinds)} if kinds else {}
-    asked = {"country": country, "language": language, "first": first, "filter": wanted}
-    return _body("Tv5Titles", _LIST + _WORK + _OFFER, {**asked, "after": after})
+    """Return the query for the popular titles after a cursor."""
+    title_filter = {"objectTypes": list(kinds)} if kinds else {}
+    return _list_body(country, language, first, title_filter, after=after)
 
 
 def offers_query(id: str, countries: Sequence[str], language: str) -> bytes:
-    """Ask for the offers of one title in several countries; each is a field named after it.
+    """Return the query for the offers of one title in several countries, each a field of its own.
 
-    ``countries`` goes into the query's text, so it must have been checked to be codes.
+    ``countries`` become part of the query's text, so the caller must have validated them.
     """
     fields = "\n".join(
         f"      {code}: offers(country: {code}, platform: WEB) {{ ...Way }}" for code in countries
     )
     return _body("Tv5Offers", _OFFERS % fields + _OFFER, {"id": id, "language": language})
+
+
+def _list_body(
+    country: str, language: str, first: int, title_filter: dict[str, Any], **variables: str
+) -> bytes:
+    common = {"country": country, "language": language, "first": first, "filter": title_filter}
+    return _body("Tv5Titles", _LIST + _WORK + _OFFER, {**common, **variables})
 
 
 def _body(operation: str, query: str, variables: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""What JustWatch's GraphQL answers, as structs; what is left out or null takes its default."""
+"""The responses of JustWatch's GraphQL as structs; missing and null fields get their defaults."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = [
     "Connection",
     "Content",
     "Edge",
-    "Envelope",
     "GraphqlError",
+    "GraphqlResponse",
     "JustWatchId",
     "JustWatchOffer",
     "JustWatchTitle",
@@ -23,18 +23,18 @@ __all__ = [
 
 
 class Struct(msgspec.Struct, frozen=True, rename="camel"):
-    """Base of all: immutable, with names as GraphQL writes them."""
+    """Base of all: immutable, with names in camel case as in GraphQL."""
 
 
 class GraphqlError(Struct, frozen=True):
-    """Something that could not be answered, and where in the answer it is missing."""
+    """An error, and the path of the field it leaves without a value."""
 
     message: str = ""
     path: tuple[str | int, ...] = ()
 
 
-class Envelope(Struct, frozen=True):
-    """Every answer: data, errors, or some of both."""
+class GraphqlResponse(Struct, frozen=True):
+    """Every response: data, errors, or both."""
 
     data: dict[str, Any] | None = None
     errors: tuple[GraphqlError, ...] = ()
@@ -60,14 +60,14 @@ class JustWatchOffer(Struct, frozen=True):
 
 
 class JustWatchId(Struct, frozen=True):
-    """Ids elsewhere."""
+    """Ids at other sources."""
 
     imdb_id: str = ""
     tmdb_id: str = ""
 
 
 class Scoring(Struct, frozen=True):
-    """Ratings elsewhere."""
+    """Ratings at other sources."""
 
     imdb_score: float | None = None
     imdb_votes: float = 0
@@ -75,13 +75,13 @@ class Scoring(Struct, frozen=True):
 
 
 class GenreCode(Struct, frozen=True):
-    """A genre by its three letters."""
+    """A genre by its three-letter code."""
 
     short_name: str = ""
 
 
 class Content(Struct, frozen=True):
-    """What a title is, in one country and language."""
+    """The description of a title in one country and language."""
 
     title: str = ""
     original_title: str = ""
@@ -115,7 +115,7 @@ class Edge(Struct, frozen=True):
 
 
 class PageInfo(Struct, frozen=True):
-    """Where a page ends."""
+    """The end of a page."""
 
     end_cursor: str = ""
     has_next_page: bool = False

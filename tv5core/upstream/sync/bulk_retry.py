@@ -1,4 +1,4 @@
-"""Asking again where another try may help, and waiting while nobody is answered."""
+"""Retries of calls that have time: they also wait while the provider is unavailable."""
 
 from __future__ import annotations
 
@@ -16,57 +16,60 @@ from tv5core.errors import (
     UpstreamError,
 )
 
-__all__ = ["HOPELESS", "Patience"]
+__all__ = ["FATAL_ERRORS", "BulkRetry"]
 
 T = TypeVar("T")
 
-HOPELESS = (CredentialsError, SourceDisabledError, BreakerOpenError, RateLimitedError)
-"""What ends a sync: no other call will fare better."""
+FATAL_ERRORS = (CredentialsError, SourceDisabledError, BreakerOpenError, RateLimitedError)
+"""Errors that end a sync, because every other call would get them too."""
 
 _ATTEMPTS = 3
-_SHORTEST_REST_S = 0.05
-_LONGEST_REST_S = 30.0
+_MIN_PAUSE_S = 0.05
+_MAX_PAUSE_S = 30.0
 
 
-class Patience:
-    """Makes calls for work that has time.
+class BulkRetry:
+    """Retries the calls of a sync.
+
+    The fetcher already backs off from single failures; this pauses for as long as limiter or
+    circuit breaker say.
 
     Parameters
     ----------
-    longest_s : float
-        How long the provider may be out of reach, in seconds, before that is an error.
+    max_outage_s : float
+        Seconds without a response, from any call, before an unavailable provider is an error.
     """
 
-    def __init__(self, longest_s: float) -> None:
-        self._longest_s = longest_s
-        self._answered = time.monotonic()
+    def __init__(self, max_outage_s: float) -> None:
+        self._max_outage_s = max_outage_s
+        self._responded_at = time.monotonic()
 
-    async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call, a few times where it fails; wait while the provider is left alone.
+    async def call(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Call a function until it succeeds, three times at most; outages do not count.
 
         Raises
         ------
         UpstreamError
-            The last one, or one that no further try will change.
+            The last error, or one that no retry can change.
         """
-        attempt = 0
+        failures = 0
         while True:
             try:
-                found = await call()
+                result = await function()
             except (BreakerOpenError, RateLimitedError) as error:
-                # It is so for everyone, and says nothing about this call.
-                await self._rest(error, error.retry_after_s)
+                # These say nothing about this call: every other call gets them too.
+                await self._pause(error, error.retry_after_s)
             except (CredentialsError, SourceDisabledError, TitleNotFoundError):
                 raise
             except UpstreamError:
-                attempt += 1
-                if attempt >= _ATTEMPTS:
+                failures += 1
+                if failures >= _ATTEMPTS:
                     raise
             else:
-                self._answered = time.monotonic()
-                return found
+                self._responded_at = time.monotonic()
+                return result
 
-    async def _rest(self, error: UpstreamError, rest_s: float) -> None:
-        if time.monotonic() - self._answered > self._longest_s:
+    async def _pause(self, error: UpstreamError, pause_s: float) -> None:
+        if time.monotonic() - self._responded_at > self._max_outage_s:
             raise error
-        await asyncio.sleep(min(max(rest_s, _SHORTEST_REST_S), _LONGEST_REST_S))
+        await asyncio.sleep(min(max(pause_s, _MIN_PAUSE_S), _MAX_PAUSE_S))

@@ -1,4 +1,4 @@
-"""How far a sync has come, as it is kept in the catalogue."""
+"""The progress of a sync, as it is stored in the catalogue."""
 
 from __future__ import annotations
 
@@ -8,73 +8,77 @@ import msgspec
 
 from tv5core.upstream.sync.report import Failure
 
-__all__ = ["Mark", "decoded_mark"]
+__all__ = ["Checkpoint", "decode_checkpoint"]
 
 
-class Mark(msgspec.Struct):
-    """A checkpoint: stored with each batch of titles, in one transaction.
+class Checkpoint(msgspec.Struct):
+    """The progress of a sync; stored in one transaction with each batch of titles.
 
-    Titles are fetched side by side and come as they come, so what is settled is everything
-    before a place and some beyond it.
+    Titles are fetched concurrently and arrive in any order. So the settled positions of a plan,
+    whose titles are stored or have failed, are all before a watermark and some after it. Fields
+    keep their stored names through ``msgspec.field(name=...)``.
 
     Attributes
     ----------
     plan : bytes
-        The digest of the plan that the places belong to.
+        Digest of the plan that the positions belong to.
     day : str
-        Of the exports; empty for files.
+        Day of the exports; empty for files.
     started : str
-        The day on which the first run began: what changed since is not in it.
-    below : int
-        Every place before this one is settled.
+        Day on which the first run began; later changes are not included.
+    watermark : int
+        All positions before this one are settled.
     ahead : set of int
-        Settled places beyond.
+        Settled positions after the watermark.
     failures : dict of int to Failure
-        Settled places whose titles could not be had.
-    recent : list of str
-        Ids of the last batch, whose invalidation a crash may have cut off.
+        Settled positions whose titles could not be fetched.
+    last_batch : list of str
+        Ids of the last batch, whose invalidation a crash may have prevented.
     finished : bool
-        Nothing is left of what was asked for.
+        Whether all requested positions are settled.
     """
 
     plan: bytes = b""
     day: str = ""
     started: str = ""
-    below: int = 0
+    watermark: int = msgspec.field(default=0, name="below")
     ahead: set[int] = msgspec.field(default_factory=set)
     failures: dict[int, Failure] = msgspec.field(default_factory=dict)
-    recent: list[str] = []
+    last_batch: list[str] = msgspec.field(default_factory=list, name="recent")
     finished: bool = False
 
-    def settle(self, places: Iterable[int]) -> None:
-        """Note that titles are stored or given up."""
-        self.ahead.update(place for place in places if place >= self.below)
-        while self.below in self.ahead:
-            self.ahead.remove(self.below)
-            self.below += 1
+    def settle(self, positions: Iterable[int]) -> None:
+        """Mark positions as settled."""
+        self.ahead.update(each for each in positions if each >= self.watermark)
+        while self.watermark in self.ahead:
+            self.ahead.remove(self.watermark)
+            self.watermark += 1
 
-    def is_settled(self, place: int) -> bool:
-        """Tell whether a place needs nothing more."""
-        return place < self.below or place in self.ahead
+    def is_settled(self, position: int) -> bool:
+        """Return whether a position is settled."""
+        return position < self.watermark or position in self.ahead
 
-    def count(self, reach: int) -> int:
-        """Count settled places before ``reach``."""
-        return min(self.below, reach) + sum(place < reach for place in self.ahead)
+    def count(self, end: int) -> int:
+        """Return the number of settled positions before ``end``."""
+        return min(self.watermark, end) + sum(position < end for position in self.ahead)
 
-    def left(self, reach: int) -> Iterator[int]:
-        """Yield the places to fetch: first those worth another try, then the rest in order."""
-        again = [place for place, f in self.failures.items() if not f.lasting and place < reach]
-        yield from sorted(again)
-        yield from (p for p in range(self.below, reach) if p not in self.ahead)
+    def remaining(self, end: int) -> Iterator[int]:
+        """Yield the positions to fetch before ``end``: transient failures, then open ones."""
+        yield from self.transient_failures(end)
+        yield from (p for p in range(self.watermark, end) if p not in self.ahead)
 
-    def encoded(self) -> bytes:
-        """Return the mark as it is stored."""
+    def transient_failures(self, end: int) -> list[int]:
+        """Return the failed positions before ``end`` that are worth another attempt, in order."""
+        return sorted(p for p, f in self.failures.items() if not f.permanent and p < end)
+
+    def encode(self) -> bytes:
+        """Return the checkpoint as it is stored."""
         return msgspec.msgpack.encode(self)
 
 
-def decoded_mark(raw: bytes | None) -> Mark | None:
-    """Read a mark; None where there is none, or none that is understood."""
+def decode_checkpoint(raw: bytes | None) -> Checkpoint | None:
+    """Decode a checkpoint; None where there is none, or it is not readable."""
     try:
-        return None if raw is None else msgspec.msgpack.decode(raw, type=Mark)
+        return None if raw is None else msgspec.msgpack.decode(raw, type=Checkpoint)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None

@@ -1,52 +1,82 @@
-"""What callers may say about how a sync goes about it."""
+"""The options of a sync, as callers give them and with their defaults."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TypedDict
+
+import msgspec
 
 from tv5core.errors import InvalidInputError
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.sync.report import SyncProgress
-from tv5core.upstream.sync.run import Invalidate, Options
 
-__all__ = ["SyncOptions", "options_from"]
+__all__ = ["Invalidate", "SyncOptions", "SyncSettings", "settings_from", "validated_media"]
+
+Invalidate = Callable[[Sequence[str]], None]
+"""Takes the ids of stored titles, on the storing thread."""
 
 
 class SyncOptions(TypedDict, total=False):
-    """How a sync goes about it.
+    """Options of a sync.
 
     Attributes
     ----------
     priority : Priority
         Class of the requests; BULK by default.
     concurrency : int
-        Titles on their way at a time; 32 by default.
-    patience_s : float
-        How long the provider may be out of reach before the sync gives up; 300 s by default.
+        Titles that are fetched at a time; 32 by default.
+    max_outage_s : float
+        Seconds that the provider may be unavailable before the sync fails; 300 by default.
     progress : callable
-        Told of every title, on the event loop.
+        Takes the report after every title, on the event loop.
     invalidate : callable
-        Told, on the storing thread and after each batch, which ids of the catalogue were stored
-        anew; after a crash it may be told some again. An error it raises ends the sync.
+        Takes the ids under which the catalogue stored titles, on the storing thread and after
+        each batch; after a crash it may get some again. An error it raises ends the sync.
     """
 
     priority: Priority
     concurrency: int
-    patience_s: float
+    max_outage_s: float
     progress: SyncProgress | None
     invalidate: Invalidate | None
 
 
-def options_from(given: SyncOptions) -> Options:
-    """Check options and give the rest their defaults.
+class SyncSettings(msgspec.Struct, frozen=True):
+    """The options of a sync, with defaults; see :class:`SyncOptions`."""
+
+    priority: Priority = Priority.BULK
+    concurrency: int = 32
+    max_outage_s: float = 300.0
+    progress: SyncProgress | None = None
+    invalidate: Invalidate | None = None
+
+
+def settings_from(options: SyncOptions) -> SyncSettings:
+    """Validate options, and add defaults.
 
     Raises
     ------
     InvalidInputError
+        A value is out of range.
     """
-    options = Options(**given)
-    if options.concurrency < 1:
-        raise InvalidInputError(f"expected 1 or more at a time, got {options.concurrency}")
-    if not options.patience_s >= 0:
-        raise InvalidInputError(f"expected a patience of 0 s or more, got {options.patience_s}")
-    return options
+    settings = SyncSettings(**options)
+    if settings.concurrency < 1:
+        raise InvalidInputError(f"expected a concurrency from 1, got {settings.concurrency}")
+    if not settings.max_outage_s >= 0:
+        raise InvalidInputError(f"expected max_outage_s from 0, got {settings.max_outage_s}")
+    return settings
+
+
+def validated_media(media: Sequence[str]) -> list[str]:
+    """Return ``movie``, ``tv`` or both, sorted and without duplicates.
+
+    Raises
+    ------
+    InvalidInputError
+        There is none, or another one.
+    """
+    unique = list(dict.fromkeys(media))
+    if not unique or not {*unique} <= {"movie", "tv"}:
+        raise InvalidInputError(f"expected movie, tv or both, got {', '.join(media) or 'none'}")
+    return sorted(unique)

@@ -1,4 +1,4 @@
-"""Which titles a sync fetches, and in which order: the most popular first."""
+"""The titles that a sync fetches, in order: the most popular first."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from array import array
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.upstream.tmdb.exports import BadLine, ExportedId, read_export_file
-
-if TYPE_CHECKING:
-    from tv5core.upstream.tmdb.client import Tmdb
+from tv5core.upstream.tmdb.client import Tmdb
+from tv5core.upstream.tmdb.exports import ExportedId, MalformedLine, read_export_file
 
 __all__ = ["Plan", "PlanBuilder", "plan_from_files", "plan_from_ids", "plan_from_tmdb"]
 
@@ -24,14 +21,14 @@ _MEDIA = ("movie", "tv")
 
 
 class Plan:
-    """Ids in the order in which they are fetched.
+    """Ids in the order they are fetched.
 
     Attributes
     ----------
     digest : bytes
-        Of all ids in their order, whatever is cut off: a checkpoint belongs to one digest.
+        Of all ids in order, whatever the limit; a checkpoint belongs to one digest.
     adult, malformed : int
-        Lines of the exports that are left out.
+        Lines of the exports that were skipped.
     """
 
     def __init__(
@@ -52,37 +49,37 @@ class Plan:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def __getitem__(self, place: int) -> str:
-        return f"tmdb:{_MEDIA[self._media[place]]}:{self._ids[place]}"
+    def __getitem__(self, position: int) -> str:
+        return f"tmdb:{_MEDIA[self._media[position]]}:{self._ids[position]}"
 
-    def reach(self, limit: int | None, min_popularity: float) -> int:
-        """Count the places that a limit and a least popularity leave: the first so many."""
-        # Popularity falls, so this is where it goes below.
+    def end(self, limit: int | None, min_popularity: float) -> int:
+        """Return the end of the positions within a limit and a minimum popularity."""
+        # Popularity descends, so those with enough of it are a prefix.
         popular = int(np.searchsorted(-self._popularity, -min_popularity, side="right"))
         return popular if limit is None else min(limit, popular)
 
 
 class PlanBuilder:
-    """Takes the lines of exports and puts them in order.
+    """Collects the lines of exports, and sorts them into a plan.
 
     Parameters
     ----------
     media : collection of str
-        ``movie``, ``tv`` or both; lines of others are passed over.
+        ``movie``, ``tv`` or both; lines of the other are ignored.
     """
 
     def __init__(self, media: Collection[str]) -> None:
-        self._wanted = frozenset(media)
+        self._included = frozenset(media)
         self._media, self._ids, self._popularity = array("b"), array("q"), array("d")
         self._adult = self._malformed = 0
 
-    def add(self, line: ExportedId | BadLine, media: str = "") -> None:
-        """Take one line; ``media`` tells the kind where the line does not."""
-        if isinstance(line, BadLine) or not 0 < line.id < 10**12:
+    def add(self, line: ExportedId | MalformedLine, media: str = "") -> None:
+        """Add a line; ``media`` is its kind where the line does not have one."""
+        if isinstance(line, MalformedLine) or not 0 < line.id < 10**12:
             self._malformed += 1
             return
         kind = line.media or media
-        if kind not in self._wanted:
+        if kind not in self._included:
             self._malformed += not kind
         elif line.adult:
             self._adult += 1
@@ -92,7 +89,7 @@ class PlanBuilder:
             self._popularity.append(line.popularity)
 
     def plan(self) -> Plan:
-        """Order what was taken: by popularity, then by number; each title once."""
+        """Return the plan: by popularity, then by id, without duplicates."""
         media = np.array(self._media, np.int8)
         ids = np.array(self._ids, np.int64)
         popularity = np.nan_to_num(np.array(self._popularity, np.float64))
@@ -106,7 +103,7 @@ class PlanBuilder:
 
 
 async def plan_from_tmdb(client: Tmdb, media: Sequence[str], day: date) -> Plan:
-    """Read the exports of a day as they come; see ``Tmdb.export`` for what it raises."""
+    """Stream the exports of a day; raises as :meth:`Tmdb.export` does."""
     builder = PlanBuilder(media)
     for kind in media:
         async for line in client.export("movie" if kind == "movie" else "tv", day):
@@ -115,13 +112,14 @@ async def plan_from_tmdb(client: Tmdb, media: Sequence[str], day: date) -> Plan:
 
 
 async def plan_from_files(paths: Iterable[Path], media: Sequence[str]) -> Plan:
-    """Read exports that were downloaded before.
+    """Read downloaded exports.
 
     Raises
     ------
     ImportFormatError
         A file is damaged.
     OSError
+        A file cannot be read.
     """
     return await asyncio.to_thread(_read_files, list(paths), media)
 
@@ -129,15 +127,21 @@ async def plan_from_files(paths: Iterable[Path], media: Sequence[str]) -> Plan:
 def _read_files(paths: Sequence[Path], media: Sequence[str]) -> Plan:
     builder = PlanBuilder(media)
     for path in paths:
-        named = "tv" if path.name.startswith("tv_") else "movie" if "movie" in path.name else ""
+        media_of_file = _media_of_file(path.name)
         for line in read_export_file(path):
-            builder.add(line, named)
+            builder.add(line, media_of_file)
     return builder.plan()
 
 
+def _media_of_file(name: str) -> str:
+    if name.startswith("tv_"):
+        return "tv"
+    return "movie" if "movie" in name else ""
+
+
 def plan_from_ids(ids: Iterable[tuple[str, int]]) -> Plan:
-    """Make a plan of kinds and numbers, in the order of their numbers."""
-    some = sorted(ids)
-    media = np.array([_MEDIA.index(kind) for kind, _ in some], np.int8)
-    numbers = np.array([number for _, number in some], np.int64)
-    return Plan(media, numbers, np.zeros(len(some)))
+    """Return a plan of kinds and ids, sorted by both."""
+    pairs = sorted(ids)
+    media = np.array([_MEDIA.index(kind) for kind, _ in pairs], np.int8)
+    numbers = np.array([number for _, number in pairs], np.int64)
+    return Plan(media, numbers, np.zeros(len(pairs)))

@@ -1,4 +1,4 @@
-"""What a sync did, and what it could not do."""
+"""The result of a sync: counts, and the titles that failed."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ from tv5core.errors import (
 
 __all__ = ["Failure", "SyncProgress", "SyncReport", "failure_of"]
 
-_MAX_MESSAGE = 300
+_MAX_MESSAGE_CHARS = 300
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A title that could not be had.
+    """A title that could not be fetched.
 
     Attributes
     ----------
     id : str
         Such as ``tmdb:movie:603``.
     kind : str
-        A short phrase to count by, such as ``not found``.
+        Short name of the error, such as ``not found``.
     message : str
-    lasting : bool
-        Whether asking again is of no use.
+    permanent : bool
+        Whether another attempt is useless; stored as ``lasting``.
     """
 
     id: str
     kind: str
     message: str = ""
-    lasting: bool = False
+    permanent: bool = msgspec.field(default=False, name="lasting")
 
 
 class SyncReport(msgspec.Struct):
-    """What a sync did; grows while it runs.
+    """The result of a sync; it is updated while the sync runs.
 
     Attributes
     ----------
     planned : int
-        Titles to have in the end.
+        Titles to fetch in all, by this run and earlier ones.
     earlier : int
-        Titles of these that earlier runs had settled.
+        Titles of these that earlier runs settled.
     fetched : int
         Titles fetched in this run.
     added, updated, unchanged : int
-        What storing them did.
+        Titles by what storing them changed.
     failures : dict of str to Failure
-        Titles that could not be had, by id; those of earlier runs included.
+        Titles that could not be fetched, by id, including those of earlier runs.
     adult, malformed : int
-        Lines of the exports that were left out.
+        Lines of the exports that were skipped.
     passed_over : int
         Changed titles that the catalogue does not hold.
     seconds : float
-        Time taken in this run.
+        Duration of this run.
     """
 
     planned: int = 0
@@ -82,17 +82,17 @@ class SyncReport(msgspec.Struct):
 
     @property
     def settled(self) -> int:
-        """Titles that are stored or given up, of those planned."""
+        """Planned titles that are stored or have failed."""
         return self.earlier + self.fetched + len(self.failures)
 
     @property
     def errors(self) -> Counter[str]:
-        """Titles that could not be had, counted by kind of error."""
+        """Titles that could not be fetched, counted by kind of error."""
         return Counter(failure.kind for failure in self.failures.values())
 
 
 SyncProgress = Callable[[SyncReport], None]
-"""Told of every title, on the event loop; must return at once."""
+"""Takes the report after every title, on the event loop; must not block."""
 
 
 _KINDS: dict[type[UpstreamError], str] = {
@@ -108,9 +108,9 @@ _KINDS: dict[type[UpstreamError], str] = {
 
 
 def failure_of(id: str, error: UpstreamError) -> Failure:
-    """Put an error into words for the report."""
-    lasting = isinstance(error, TitleNotFoundError)
-    return Failure(id, _kind(error), str(error)[:_MAX_MESSAGE], lasting)
+    """Return the entry of the report for an error."""
+    permanent = isinstance(error, TitleNotFoundError)
+    return Failure(id, _kind(error), str(error)[:_MAX_MESSAGE_CHARS], permanent)
 
 
 def _kind(error: UpstreamError) -> str:

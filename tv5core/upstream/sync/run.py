@@ -1,8 +1,8 @@
-"""Fetching what a plan lists and storing it, batch by batch, so that it can be cut off anywhere.
+"""Fetches and stores the titles of a plan, batch by batch, so that it can stop at any moment.
 
-Workers fetch side by side; a batch of titles is stored with the mark that says so in one
-transaction, on a thread of its own, while the next is fetched. Where storing is slower the
-workers wait for it.
+Workers fetch concurrently. Each batch of titles is stored in one transaction with the checkpoint
+that counts it, on a thread of its own, while the next batch is fetched. Where storing is slower,
+the workers wait for it.
 """
 
 from __future__ import annotations
@@ -13,30 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-import msgspec
-
 from tv5core.errors import UpstreamError
 from tv5core.types import Title
-from tv5core.upstream.fetching.call_options import Limits
+from tv5core.upstream.fetching.call_options import CallOptions
 from tv5core.upstream.limiting.priority import Priority
-from tv5core.upstream.sync.bulk_retry import HOPELESS, Patience
-from tv5core.upstream.sync.checkpoint import Mark
+from tv5core.upstream.sync.bulk_retry import FATAL_ERRORS, BulkRetry
+from tv5core.upstream.sync.checkpoint import Checkpoint
+from tv5core.upstream.sync.options import SyncSettings
 from tv5core.upstream.sync.plan import Plan
-from tv5core.upstream.sync.report import Failure, SyncProgress, SyncReport, failure_of
+from tv5core.upstream.sync.report import Failure, SyncReport, failure_of
 
-__all__ = ["BATCH_TITLES", "Invalidate", "Options", "Sink", "TitleSource", "run_plan"]
+__all__ = ["BATCH_TITLES", "Sink", "TitleSource", "run_plan"]
 
 BATCH_TITLES = 100
-"""Titles stored at a time; a crash costs at most these and those on their way."""
+"""Titles per batch; a crash loses at most one batch and the titles being fetched."""
 _BATCH_S = 2.0
 _DEADLINE_S = 120.0
 
-Invalidate = Callable[[Sequence[str]], None]
-"""Told, on the storing thread, which ids of the catalogue were stored anew."""
 
-
-class Added(Protocol):
-    """What an addition did."""
+class AddCounts(Protocol):
+    """Titles by what an addition changed."""
 
     added: int
     updated: int
@@ -44,12 +40,12 @@ class Added(Protocol):
 
 
 class Sink(Protocol):
-    """What a sync needs of a catalogue; called from one thread at a time, and may block."""
+    """What a sync needs of a catalogue; used by one thread at a time, and may block."""
 
     def add(
         self, titles: Sequence[Title], /, *, embed: bool, checkpoint: tuple[str, bytes] | None
     ) -> Any:
-        """Store titles and a checkpoint in one transaction; tell :class:`Added`."""
+        """Store titles and a checkpoint in one transaction; return :class:`AddCounts`."""
         ...
 
     def checkpoint(self, key: str) -> bytes | None:
@@ -57,7 +53,7 @@ class Sink(Protocol):
         ...
 
     def find(self, alias: str) -> tuple[str, ...]:
-        """Ids of the titles that carry an alias such as ``tmdb:movie:603``."""
+        """Return the ids of the titles with an alias such as ``tmdb:movie:603``."""
         ...
 
 
@@ -69,42 +65,36 @@ class TitleSource(Protocol):
         ...
 
 
-class Options(msgspec.Struct, frozen=True):
-    """How a sync goes about it.
-
-    Attributes
-    ----------
-    priority : Priority
-        Class of the requests.
-    concurrency : int
-        Titles on their way at a time.
-    patience_s : float
-        How long the provider may be out of reach before the sync gives up, in seconds.
-    progress : callable or None
-        Told of every title.
-    invalidate : callable or None
-        Told which ids of the catalogue were stored anew, after each batch.
-    """
-
-    priority: Priority = Priority.BULK
-    concurrency: int = 32
-    patience_s: float = 300.0
-    progress: SyncProgress | None = None
-    invalidate: Invalidate | None = None
-
-
 async def run_plan(
-    source: TitleSource, sink: Sink, plan: Plan, reach: int, mark: Mark, key: str, options: Options
+    source: TitleSource,
+    sink: Sink,
+    plan: Plan,
+    end: int,
+    checkpoint: Checkpoint,
+    key: str,
+    settings: SyncSettings,
 ) -> SyncReport:
-    """Fetch and store the first ``reach`` titles of a plan, but for those the mark has settled.
+    """Fetch and store the titles of a plan before position ``end`` that are not settled.
 
-    What stops it (a wrong key, a full disk, being cancelled) stops it after what was fetched is
-    stored.
+    Whatever ends it (a wrong key, a full disk, a cancellation), the titles fetched so far are
+    stored first.
+
+    Parameters
+    ----------
+    source : TitleSource
+    sink : Sink
+    plan : Plan
+    end : int
+    checkpoint : Checkpoint
+        Progress of earlier runs of this plan.
+    key : str
+        Key of the checkpoint in the sink.
+    settings : SyncSettings
     """
-    run = _Run(source, sink, plan, reach, mark, key, options)
+    run = _Run(source, sink, plan, end, checkpoint, key, settings)
     started = time.monotonic()
     try:
-        await run.all()
+        await run.run()
     finally:
         run.close()
         run.report.seconds = time.monotonic() - started
@@ -117,148 +107,147 @@ class _Run:
         source: TitleSource,
         sink: Sink,
         plan: Plan,
-        reach: int,
-        mark: Mark,
+        end: int,
+        checkpoint: Checkpoint,
         key: str,
-        options: Options,
+        settings: SyncSettings,
     ) -> None:
-        self._source, self._sink, self._plan, self._key = source, sink, plan, key
-        self._mark, self._options = mark, options
-        self._places: Iterator[int] = iter(())
-        self._reach = reach
+        self._source, self._sink, self._plan, self._end = source, sink, plan, end
+        self._checkpoint, self._key, self._settings = checkpoint, key, settings
+        self._positions: Iterator[int] = iter(())
         self._thread = ThreadPoolExecutor(1, "tv5-sync")
         self._storing = asyncio.Lock()
         self._batch: list[tuple[int, Title | Failure]] = []
-        # What the mark says is stored but is not yet.
+        # Titles that the checkpoint already counts but the sink does not hold yet.
         self._unstored: tuple[list[Title], bytes] | None = None
-        self._broken = False
-        self._batch_began = time.monotonic()
-        self._patience = Patience(options.patience_s)
-        known = {plan[place]: f for place, f in mark.failures.items() if place < reach}
+        self._is_broken = False
+        self._batch_started = time.monotonic()
+        self._retry = BulkRetry(settings.max_outage_s)
+        failures = {plan[p]: failure for p, failure in checkpoint.failures.items() if p < end}
         self.report = SyncReport(
-            planned=reach,
-            earlier=mark.count(reach) - len(known),
-            failures=known,
+            planned=end,
+            earlier=checkpoint.count(end) - len(failures),
+            failures=failures,
             adult=plan.adult,
             malformed=plan.malformed,
         )
 
-    async def all(self) -> None:
-        """Fetch what is left; then once more what failed for the moment."""
-        if self._options.invalidate and self._mark.recent:
-            # A crash may have come between the last batch and telling of it.
-            await self._in_thread(self._tell, self._mark.recent)
-        self._mark.finished = False
-        await self._pass(self._mark.left(self._reach))
-        failed = [p for p, f in self._mark.failures.items() if not f.lasting and p < self._reach]
-        await self._pass(iter(sorted(failed)))
-        self._mark.finished, self._mark.recent = True, []
-        self._unstored = [], self._mark.encoded()
-        await self._in_thread(self._put)
+    async def run(self) -> None:
+        """Fetch the remaining titles, then once more those with transient failures."""
+        checkpoint = self._checkpoint
+        if self._settings.invalidate and checkpoint.last_batch:
+            # A crash may have come between the last batch and its invalidation.
+            await self._in_thread(self._invalidate, checkpoint.last_batch)
+        checkpoint.finished = False
+        await self._fetch_all(checkpoint.remaining(self._end))
+        await self._fetch_all(iter(checkpoint.transient_failures(self._end)))
+        checkpoint.finished, checkpoint.last_batch = True, []
+        self._unstored = [], checkpoint.encode()
+        await self._in_thread(self._store)
 
-    async def _pass(self, places: Iterator[int]) -> None:
-        self._places = places
+    def close(self) -> None:
+        """Store the titles fetched so far, whatever ended the run."""
+        self._thread.shutdown(wait=True)
+        if self._is_broken:
+            return
+        if self._unstored is not None:
+            self._store()
+        if self._batch:
+            self._unstored = self._count_batch(self._batch)
+            self._batch = []
+            self._store()
+
+    # -- fetching -----------------------------------------------------------------------------
+
+    async def _fetch_all(self, positions: Iterator[int]) -> None:
+        self._positions = positions
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._options.concurrency):
+                for _ in range(self._settings.concurrency):
                     group.create_task(self._work())
         except BaseExceptionGroup as several:
             raise _first(several) from None
         await self._commit()
 
-    def close(self) -> None:
-        """Store what was fetched, whatever ended the run."""
-        self._thread.shutdown(wait=True)
-        if self._broken:
-            return
-        if self._unstored is not None:
-            self._put()
-        if self._batch:
-            self._unstored = self._taken(self._batch)
-            self._batch = []
-            self._put()
-
     async def _work(self) -> None:
-        for place in self._places:
-            outcome = await self._fetch(self._plan[place])
-            self._batch.append((place, outcome))
-            self._count(outcome)
+        for position in self._positions:
+            outcome = await self._fetch(self._plan[position])
+            self._batch.append((position, outcome))
+            self._report(outcome)
             if len(self._batch) >= BATCH_TITLES or self._is_due():
                 await self._commit()
 
     def _is_due(self) -> bool:
-        return time.monotonic() - self._batch_began >= _BATCH_S and not self._storing.locked()
+        return time.monotonic() - self._batch_started >= _BATCH_S and not self._storing.locked()
 
-    def _count(self, outcome: Title | Failure) -> None:
+    async def _fetch(self, id: str) -> Title | Failure:
+        """Fetch a title, with retries."""
+        options: CallOptions = {"priority": self._settings.priority, "deadline_s": _DEADLINE_S}
+        try:
+            return await self._retry.call(lambda: self._source.title(id, **options))
+        except FATAL_ERRORS:
+            raise
+        except UpstreamError as error:
+            return failure_of(id, error)
+
+    def _report(self, outcome: Title | Failure) -> None:
         if isinstance(outcome, Failure):
             self.report.failures[outcome.id] = outcome
         else:
             self.report.fetched += 1
             self.report.failures.pop(outcome.id, None)
-        if self._options.progress:
-            self._options.progress(self.report)
-
-    # -- fetching -----------------------------------------------------------------------------
-
-    async def _fetch(self, id: str) -> Title | Failure:
-        """Fetch a title, a few times where another try may help."""
-        limits: Limits = {"priority": self._options.priority, "deadline_s": _DEADLINE_S}
-        try:
-            return await self._patience.ask(lambda: self._source.title(id, **limits))
-        except HOPELESS:
-            raise
-        except UpstreamError as error:
-            return failure_of(id, error)
+        if self._settings.progress:
+            self._settings.progress(self.report)
 
     # -- storing ------------------------------------------------------------------------------
 
     async def _commit(self) -> None:
         async with self._storing:
             batch, self._batch = self._batch, []
-            self._batch_began = time.monotonic()
+            self._batch_started = time.monotonic()
             if batch:
-                self._unstored = self._taken(batch)
-                await self._in_thread(self._put)
+                self._unstored = self._count_batch(batch)
+                await self._in_thread(self._store)
 
-    def _taken(self, batch: list[tuple[int, Title | Failure]]) -> tuple[list[Title], bytes]:
-        """Return the titles of a batch, and the mark that says they are stored."""
-        mark, titles = self._mark, dict[str, Title]()
-        for place, outcome in batch:
+    def _count_batch(self, batch: list[tuple[int, Title | Failure]]) -> tuple[list[Title], bytes]:
+        """Return the titles of a batch, and the checkpoint that counts them as stored."""
+        checkpoint, titles = self._checkpoint, dict[str, Title]()
+        for position, outcome in batch:
             if isinstance(outcome, Failure):
-                mark.failures[place] = outcome
+                checkpoint.failures[position] = outcome
             else:
-                mark.failures.pop(place, None)
+                checkpoint.failures.pop(position, None)
                 titles[outcome.id] = outcome
-        mark.settle(place for place, _ in batch)
-        mark.recent = list(titles) if self._options.invalidate else []
-        return list(titles.values()), mark.encoded()
+        checkpoint.settle(position for position, _ in batch)
+        checkpoint.last_batch = list(titles) if self._settings.invalidate else []
+        return list(titles.values()), checkpoint.encode()
 
-    def _put(self) -> None:
-        """Store what is to be stored; runs on the storing thread."""
-        titles, mark = self._unstored or ([], b"")
-        self._broken = True
-        done: Added = self._sink.add(titles, embed=False, checkpoint=(self._key, mark))
-        self._unstored, self._broken = None, False
-        self.report.added += done.added
-        self.report.updated += done.updated
-        self.report.unchanged += done.unchanged
-        self._tell([title.id for title in titles])
+    def _store(self) -> None:
+        """Store the unstored titles; runs on the storing thread."""
+        titles, checkpoint = self._unstored or ([], b"")
+        self._is_broken = True
+        counts: AddCounts = self._sink.add(titles, embed=False, checkpoint=(self._key, checkpoint))
+        self._unstored, self._is_broken = None, False
+        self.report.added += counts.added
+        self.report.updated += counts.updated
+        self.report.unchanged += counts.unchanged
+        self._invalidate([title.id for title in titles])
 
-    def _tell(self, ids: Sequence[str]) -> None:
-        if self._options.invalidate and ids:
-            self._options.invalidate(stored_ids(self._sink, ids))
+    def _invalidate(self, ids: Sequence[str]) -> None:
+        if self._settings.invalidate and ids:
+            self._settings.invalidate(_stored_ids(self._sink, ids))
 
     async def _in_thread(self, call: Callable[..., None], *arguments: Any) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
 
-def stored_ids(sink: Sink, ids: Sequence[str]) -> list[str]:
-    """Ids under which a catalogue has titles: those it had before may have another."""
-    found = (sink.find(name) or (name,) for name in ids)
-    return list(dict.fromkeys(name for some in found for name in some))
+def _stored_ids(sink: Sink, ids: Sequence[str]) -> list[str]:
+    """Return the ids under which a catalogue holds titles; it may know them by another id."""
+    ids_of_each = (sink.find(each) or (each,) for each in ids)
+    return list(dict.fromkeys(stored for several in ids_of_each for stored in several))
 
 
 def _first(several: BaseExceptionGroup[Any]) -> BaseException:
     """Return the error that ended a run, out of those of all workers."""
-    found = several.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    error = several.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

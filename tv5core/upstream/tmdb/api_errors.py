@@ -1,4 +1,4 @@
-"""TMDB's own errors, told apart by their numbers."""
+"""TMDB's errors as exceptions, by HTTP status and TMDB's own error code."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from tv5core.errors import (
     UpstreamError,
     UpstreamStatusError,
 )
-from tv5core.upstream.fetching.decoding import decoded
-from tv5core.upstream.fetching.fetcher import Response
+from tv5core.upstream.fetching.decoding import decode
+from tv5core.upstream.fetching.request import Response
 from tv5core.upstream.tmdb.types import ErrorBody
 
-__all__ = ["BAD_REQUEST", "error_body", "refusal", "refusal_in"]
+__all__ = ["FIRST_ERROR_STATUS", "error_from_response", "error_from_status"]
 
 # https://developer.themoviedb.org/docs/errors
 _KEY_CODES = {3, 7, 10, 14, 16, 30, 31, 32, 33, 35, 45}
 _NOT_FOUND_CODES = {6, 21, 34, 37}
-BAD_REQUEST = 400
-"""From here on a status is an error."""
+FIRST_ERROR_STATUS = 400
+"""Statuses from here on are errors."""
 _UNAUTHORISED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
 
-def error_body(body: bytes) -> ErrorBody:
-    """Read what is said in an error's body; empty where nothing can be read."""
+def error_from_response(response: Response, path: str) -> UpstreamError:
+    """Return the error that a response with a status of 400 or more stands for."""
+    body = _error_body(response.body)
+    message = body.status_message or "; ".join(body.errors)
+    return error_from_status(response.status, body.status_code, message, path)
+
+
+def error_from_status(status: int, code: int, message: str, path: str) -> UpstreamError:
+    """Return the error that a status, and TMDB's own code and message, stand for."""
+    shown = message or f"status {status}"
+    if status in (_UNAUTHORISED, _FORBIDDEN) or code in _KEY_CODES:
+        return CredentialsError(f"tmdb {path}: expected a key that TMDB accepts, got: {shown}")
+    if status == _NOT_FOUND or code in _NOT_FOUND_CODES:
+        return TitleNotFoundError(f"tmdb {path}: {shown}")
+    return UpstreamStatusError(status, code, message, where=f"tmdb {path}")
+
+
+def _error_body(body: bytes) -> ErrorBody:
+    """Decode the body of an error; empty where it is not TMDB's."""
     try:
-        return decoded(body, ErrorBody, "error")
+        return decode(body, ErrorBody, "error")
     except MalformedResponseError:
         return ErrorBody()
-
-
-def refusal_in(response: Response, path: str) -> UpstreamError:
-    """Return the error that an answer with a status of 400 or more stands for."""
-    said = error_body(response.body)
-    message = said.status_message or "; ".join(said.errors)
-    return refusal(response.status, said.status_code, message, path)
-
-
-def refusal(status: int, code: int, message: str, path: str) -> UpstreamError:
-    """Return the error that a status, and TMDB's own number and words, stand for."""
-    said = message or f"status {status}"
-    if status in (_UNAUTHORISED, _FORBIDDEN) or code in _KEY_CODES:
-        return CredentialsError(f"tmdb {path}: expected a key that TMDB accepts, got: {said}")
-    if status == _NOT_FOUND or code in _NOT_FOUND_CODES:
-        return TitleNotFoundError(f"tmdb {path}: {said}")
-    return UpstreamStatusError(status, code, message, where=f"tmdb {path}")

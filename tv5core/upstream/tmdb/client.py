@@ -6,8 +6,8 @@
         title = await tmdb.title("tmdb:movie:603")
         page = await tmdb.search_movie("the matrix", year=1999)
 
-Every call takes ``priority`` (a :class:`Priority`; USER by default) and ``deadline_s`` (seconds,
-waiting included). What fails raises an :class:`UpstreamError`.
+Every method takes ``priority`` (a :class:`Priority`; USER by default) and ``deadline_s`` (seconds
+for the whole call), and raises an :class:`UpstreamError` where it fails.
 """
 
 from __future__ import annotations
@@ -16,26 +16,32 @@ import re
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import date
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
+from functools import partial
+from typing import Any, Literal, TypeVar, Unpack
 
 from tv5core.errors import InvalidInputError, TitleNotFoundError, UpstreamStatusError
 from tv5core.types import Title
-from tv5core.upstream.fetching.call_options import Limits
-from tv5core.upstream.fetching.decoding import decoded
+from tv5core.upstream.fetching.call_options import CallOptions
+from tv5core.upstream.fetching.client import ProviderClient
+from tv5core.upstream.fetching.decoding import decode
 from tv5core.upstream.fetching.fetcher import Fetcher
-from tv5core.upstream.tmdb.api_errors import BAD_REQUEST, refusal, refusal_in
-from tv5core.upstream.tmdb.changes import changed_ids, day, window
+from tv5core.upstream.tmdb.api_errors import (
+    FIRST_ERROR_STATUS,
+    error_from_response,
+    error_from_status,
+)
+from tv5core.upstream.tmdb.changes import changed_ids, validated_day, window_params
 from tv5core.upstream.tmdb.details import MovieDetails, TvDetails, WatchProviders
-from tv5core.upstream.tmdb.exports import BadLine, ExportedId, export_path, read_export
+from tv5core.upstream.tmdb.exports import ExportedId, MalformedLine, export_path, stream_export
 from tv5core.upstream.tmdb.mapping import title_from
 from tv5core.upstream.tmdb.provider import tmdb_provider
 from tv5core.upstream.tmdb.types import (
     ChangedId,
     Configuration,
-    Found,
+    FindResults,
     Genre,
     Genres,
+    Media,
     MovieResult,
     MultiResult,
     Page,
@@ -46,18 +52,17 @@ from tv5core.upstream.tmdb.types import (
     TvResult,
 )
 
-__all__ = ["MOVIE_PARTS", "TV_PARTS", "Media", "Tmdb"]
+__all__ = ["MOVIE_PARTS", "TV_PARTS", "Tmdb"]
 
-Media = Literal["movie", "tv"]
 T = TypeVar("T")
 
 _COMMON = ("credits", "keywords", "external_ids", "watch/providers", "similar")
 MOVIE_PARTS = (*_COMMON, "release_dates")
-"""What is asked for along with a film's details."""
+"""What is appended to the details of a film."""
 TV_PARTS = (*_COMMON, "content_ratings")
-"""What is asked for along with a series' details."""
+"""What is appended to the details of a series."""
 
-MAX_PAGE = 500
+_MAX_PAGE = 500
 _MAX_PARTS = 20
 _MEDIA: tuple[str, ...] = ("movie", "tv")
 _TITLE_ID = re.compile(r"tmdb:(movie|tv):([1-9]\d{0,11})")
@@ -66,22 +71,22 @@ _SOURCES = ("imdb_id", "tvdb_id", "wikidata_id", "facebook_id", "instagram_id", 
 _MAX_QUERY_CHARS = 500
 
 
-class Tmdb:
-    """Client of TMDB over one :class:`Fetcher`.
+class Tmdb(ProviderClient):
+    """Client of TMDB; used as ``async with``.
 
     Parameters
     ----------
     fetcher : Fetcher
-        Of :func:`tmdb_provider`; closed with the client.
+        Of :func:`tmdb_provider`; it opens and closes with the client.
     language : str
-        Of titles and texts, such as ``en-US``.
+        Language of titles and texts, such as ``en-US``.
     region : str
         ISO 3166-1 alpha-2 country of age ratings.
     """
 
     def __init__(self, fetcher: Fetcher, *, language: str = "en-US", region: str = "US") -> None:
-        self.fetcher = fetcher
-        self.language, self.region = language, region
+        super().__init__(fetcher, language=language)
+        self.region = region
 
     @classmethod
     def open(
@@ -98,9 +103,9 @@ class Tmdb:
         ----------
         language, region : str
         bulk_share : float
-            What part of the rate calls in the bulk class may take, over a minute.
+            Part of the rate that calls in the bulk class may take over any minute.
         **fetching
-            For :class:`Fetcher`, such as ``observer``.
+            Options of :class:`Fetcher`, such as ``observer``.
 
         Raises
         ------
@@ -110,116 +115,103 @@ class Tmdb:
         fetcher = Fetcher(tmdb_provider(bulk_share=bulk_share), **fetching)
         return cls(fetcher, language=language, region=region)
 
-    async def __aenter__(self) -> Self:
-        await self.fetcher.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.fetcher.close()
-
     # -- one title ----------------------------------------------------------------------------
 
     async def movie(
-        self, id: int, *, append: Collection[str] = MOVIE_PARTS, **limits: Unpack[Limits]
+        self, id: int, *, append: Collection[str] = MOVIE_PARTS, **options: Unpack[CallOptions]
     ) -> MovieDetails:
-        """Fetch the details of a film, with what is to be appended (20 parts at most).
+        """Fetch the details of a film, with at most 20 appended parts.
 
         Raises
         ------
         TitleNotFoundError
             TMDB has no such film.
         """
-        return await self._get(f"movie/{_id(id)}", MovieDetails, _appended(append), **limits)
+        return await self._get(f"movie/{_id(id)}", MovieDetails, _appended(append), **options)
 
     async def tv(
-        self, id: int, *, append: Collection[str] = TV_PARTS, **limits: Unpack[Limits]
+        self, id: int, *, append: Collection[str] = TV_PARTS, **options: Unpack[CallOptions]
     ) -> TvDetails:
-        """Fetch the details of a series, with what is to be appended (20 parts at most).
+        """Fetch the details of a series, with at most 20 appended parts.
 
         Raises
         ------
         TitleNotFoundError
             TMDB has no such series.
         """
-        return await self._get(f"tv/{_id(id)}", TvDetails, _appended(append), **limits)
+        return await self._get(f"tv/{_id(id)}", TvDetails, _appended(append), **options)
 
-    async def title(self, id: str, **limits: Unpack[Limits]) -> Title:
+    async def title(self, id: str, **options: Unpack[CallOptions]) -> Title:
         """Fetch one title by ``tmdb:movie:603``, ``tmdb:tv:1399`` or ``imdb:tt0133093``.
 
         Raises
         ------
         InvalidInputError
-            The id is none of these.
+            The id has none of these forms.
         TitleNotFoundError
+            TMDB has no such title.
         """
-        media, number = await self._resolved(id, **limits)
+        media, number = await self._resolve(id, **options)
         details = (
-            await self.movie(number, **limits)
+            await self.movie(number, **options)
             if media == "movie"
-            else await self.tv(number, **limits)
+            else await self.tv(number, **options)
         )
         return title_from(details, region=self.region, checked_at=int(time.time()))
 
-    async def _resolved(self, id: str, **limits: Unpack[Limits]) -> tuple[str, int]:
+    async def _resolve(self, id: str, **options: Unpack[CallOptions]) -> tuple[str, int]:
         if known := _TITLE_ID.fullmatch(id):
             return known[1], int(known[2])
-        if not (elsewhere := _IMDB_ID.fullmatch(id)):
+        if not (imdb := _IMDB_ID.fullmatch(id)):
             raise InvalidInputError(
                 f"expected tmdb:movie:603, tmdb:tv:1399 or imdb:tt0133093, got {id[:80]!r}"
             )
-        found = await self.find(elsewhere[1], **limits)
+        found = await self.find(imdb[1], **options)
         for media, results in (("movie", found.movie_results), ("tv", found.tv_results)):
             if results:
                 return media, results[0].id
         raise TitleNotFoundError(f"expected a title that TMDB knows, got {id}")
 
-    async def find(self, id: str, source: str = "imdb_id", **limits: Unpack[Limits]) -> Found:
-        """Find what carries an id elsewhere: ``tt0133093`` of ``imdb_id``, and so on."""
+    async def find(
+        self, id: str, source: str = "imdb_id", **options: Unpack[CallOptions]
+    ) -> FindResults:
+        """Find the titles with an external id, such as ``tt0133093`` of ``imdb_id``."""
         if source not in _SOURCES:
             raise InvalidInputError(f"expected one of {', '.join(_SOURCES)}, got {source!r}")
         if not re.fullmatch(r"[\w.-]{1,100}", id, re.ASCII):
             raise InvalidInputError(f"expected an id of letters and digits, got {id[:80]!r}")
-        return await self._get(f"find/{id}", Found, {"external_source": source}, **limits)
+        return await self._get(f"find/{id}", FindResults, {"external_source": source}, **options)
 
     async def watch_providers(
-        self, media: Media, id: int, **limits: Unpack[Limits]
+        self, media: Media, id: int, **options: Unpack[CallOptions]
     ) -> WatchProviders:
-        """Ask where a title can be watched. ``WATCH_ATTRIBUTION`` must be named beside it."""
+        """Fetch where a title can be watched; show ``WATCH_ATTRIBUTION`` beside it."""
         return await self._get(
-            f"{_media(media)}/{_id(id)}/watch/providers", WatchProviders, **limits
+            f"{_media(media)}/{_id(id)}/watch/providers", WatchProviders, **options
         )
 
     # -- lists --------------------------------------------------------------------------------
 
     async def search_movie(
-        self, query: str, *, page: int = 1, year: int | None = None, **limits: Unpack[Limits]
+        self, query: str, *, page: int = 1, year: int | None = None, **options: Unpack[CallOptions]
     ) -> Page[MovieResult]:
-        """Find films by name."""
-        asked = {**_query(query), **_page(page), "year": year}
-        return await self._get("search/movie", Page[MovieResult], asked, **limits)
+        """Search films by name."""
+        params = {**_query(query), **_page(page), "year": year}
+        return await self._get("search/movie", Page[MovieResult], params, **options)
 
     async def search_tv(
-        self, query: str, *, page: int = 1, year: int | None = None, **limits: Unpack[Limits]
+        self, query: str, *, page: int = 1, year: int | None = None, **options: Unpack[CallOptions]
     ) -> Page[TvResult]:
-        """Find series by name; ``year`` is that of the first broadcast."""
-        asked = {**_query(query), **_page(page), "first_air_date_year": year}
-        return await self._get("search/tv", Page[TvResult], asked, **limits)
+        """Search series by name; ``year`` is that of the first broadcast."""
+        params = {**_query(query), **_page(page), "first_air_date_year": year}
+        return await self._get("search/tv", Page[TvResult], params, **options)
 
     async def search_multi(
-        self, query: str, *, page: int = 1, **limits: Unpack[Limits]
+        self, query: str, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[MultiResult]:
-        """Find films, series and people by name; ``media_type`` tells them apart."""
-        asked = {**_query(query), **_page(page)}
-        return await self._get("search/multi", Page[MultiResult], asked, **limits)
+        """Search films, series and people by name; ``media_type`` says which a result is."""
+        params = {**_query(query), **_page(page)}
+        return await self._get("search/multi", Page[MultiResult], params, **options)
 
     async def trending(
         self,
@@ -227,33 +219,33 @@ class Tmdb:
         window: Literal["day", "week"] = "day",
         *,
         page: int = 1,
-        **limits: Unpack[Limits],
+        **options: Unpack[CallOptions],
     ) -> Page[MultiResult]:
-        """List what is looked at most, of this day or week."""
+        """List the most viewed titles of the day or week."""
         if window not in ("day", "week"):
             raise InvalidInputError(f"expected day or week, got {window!r}")
         if media != "all":
             _media(media)
         return await self._get(
-            f"trending/{media}/{window}", Page[MultiResult], _page(page), **limits
+            f"trending/{media}/{window}", Page[MultiResult], _page(page), **options
         )
 
     async def popular(
-        self, media: Media, *, page: int = 1, **limits: Unpack[Limits]
+        self, media: Media, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[MovieResult | TvResult]:
         """List the most popular films or series."""
-        return await self._list(media, "popular", page, **limits)
+        return await self._list(media, "popular", page, **options)
 
     async def top_rated(
-        self, media: Media, *, page: int = 1, **limits: Unpack[Limits]
+        self, media: Media, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[MovieResult | TvResult]:
         """List the best rated films or series."""
-        return await self._list(media, "top_rated", page, **limits)
+        return await self._list(media, "top_rated", page, **options)
 
     async def _list(
-        self, media: Media, name: str, page: int, **limits: Unpack[Limits]
+        self, media: Media, name: str, page: int, **options: Unpack[CallOptions]
     ) -> Page[MovieResult | TvResult]:
-        return await self._get(f"{_media(media)}/{name}", _pages(media), _page(page), **limits)
+        return await self._get(f"{_media(media)}/{name}", _pages(media), _page(page), **options)
 
     async def discover(
         self,
@@ -261,59 +253,64 @@ class Tmdb:
         filters: Mapping[str, str | int | float | bool] | None = None,
         *,
         page: int = 1,
-        **limits: Unpack[Limits],
+        **options: Unpack[CallOptions],
     ) -> Page[MovieResult | TvResult]:
-        """List films or series by TMDB's own filters, such as ``{"with_genres": "18"}``."""
-        asked = {**(filters or {}), **_page(page)}
-        return await self._get(f"discover/{_media(media)}", _pages(media), asked, **limits)
+        """List films or series that match TMDB's filters, such as ``{"with_genres": "18"}``."""
+        params = {**(filters or {}), **_page(page)}
+        return await self._get(f"discover/{_media(media)}", _pages(media), params, **options)
 
-    # -- what things are called ---------------------------------------------------------------
+    # -- reference data -----------------------------------------------------------------------
 
-    async def genres(self, media: Media, **limits: Unpack[Limits]) -> tuple[Genre, ...]:
+    async def genres(self, media: Media, **options: Unpack[CallOptions]) -> tuple[Genre, ...]:
         """List the genres of films or series."""
-        found = await self._get(f"genre/{_media(media)}/list", Genres, **limits)
+        found = await self._get(f"genre/{_media(media)}/list", Genres, **options)
         return found.genres
 
-    async def configuration(self, **limits: Unpack[Limits]) -> Configuration:
-        """Tell where images are, and in what sizes."""
-        return await self._get("configuration", Configuration, **limits)
+    async def configuration(self, **options: Unpack[CallOptions]) -> Configuration:
+        """Fetch the addresses and sizes of images."""
+        return await self._get("configuration", Configuration, **options)
 
     async def services(
-        self, media: Media, region: str | None = None, **limits: Unpack[Limits]
+        self, media: Media, region: str | None = None, **options: Unpack[CallOptions]
     ) -> tuple[ServiceListing, ...]:
-        """List the services on which films or series can be watched, in one country or all."""
-        asked = {"watch_region": region}
+        """List the watch services for films or series, in one country or all."""
+        params = {"watch_region": region}
         path = f"watch/providers/{_media(media)}"
-        return (await self._get(path, Services[ServiceListing], asked, **limits)).results
+        return (await self._get(path, Services[ServiceListing], params, **options)).results
 
-    async def regions(self, **limits: Unpack[Limits]) -> tuple[Region, ...]:
-        """List the countries of which TMDB knows where to watch."""
-        return (await self._get("watch/providers/regions", Services[Region], **limits)).results
+    async def regions(self, **options: Unpack[CallOptions]) -> tuple[Region, ...]:
+        """List the countries for which TMDB has watch services."""
+        return (await self._get("watch/providers/regions", Services[Region], **options)).results
 
-    # -- what changed -------------------------------------------------------------------------
+    # -- changes and exports ------------------------------------------------------------------
 
     async def changes(
-        self, media: Media, start: date, end: date, *, page: int = 1, **limits: Unpack[Limits]
+        self, media: Media, start: date, end: date, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[ChangedId]:
-        """List titles that changed from one day to another, 14 days apart at most; one page."""
-        asked = {**window(start, end), **_page(page)}
-        return await self._get(f"{_media(media)}/changes", Page[ChangedId], asked, **limits)
+        """List a page of the titles that changed within at most 14 days."""
+        params = {**window_params(start, end), **_page(page)}
+        return await self._get(f"{_media(media)}/changes", Page[ChangedId], params, **options)
 
     async def changed_ids(
-        self, media: Media, since: date, until: date, **limits: Unpack[Limits]
+        self, media: Media, since: date, until: date, **options: Unpack[CallOptions]
     ) -> list[int]:
-        """List the numbers of all titles that changed between two days, however far apart."""
-        return await changed_ids(self, media, since, until, **limits)
+        """List the ids of all titles that changed between two days, however far apart."""
+        return await changed_ids(partial(self._changes_page, media, **options), since, until)
+
+    async def _changes_page(
+        self, media: Media, start: date, end: date, page: int, **options: Unpack[CallOptions]
+    ) -> Page[ChangedId]:
+        return await self.changes(media, start, end, page=page, **options)
 
     async def title_changes(
-        self, media: Media, id: int, start: date, end: date, **limits: Unpack[Limits]
+        self, media: Media, id: int, start: date, end: date, **options: Unpack[CallOptions]
     ) -> TitleChanges:
-        """Tell what changed of one title, field by field, 14 days at most."""
+        """List the changes of one title, field by field, within at most 14 days."""
         path = f"{_media(media)}/{_id(id)}/changes"
-        return await self._get(path, TitleChanges, window(start, end), **limits)
+        return await self._get(path, TitleChanges, window_params(start, end), **options)
 
-    def export(self, media: Media, of: date) -> AsyncIterator[ExportedId | BadLine]:
-        """Stream all ids of films or series as of a day, with their popularity.
+    def export(self, media: Media, day: date) -> AsyncIterator[ExportedId | MalformedLine]:
+        """Stream the ids of all films or series as of a day, with their popularity.
 
         TMDB writes the day's file by 08:00 UTC and keeps it for three months; see
         :func:`latest_export_day`.
@@ -323,31 +320,31 @@ class Tmdb:
         TitleNotFoundError
             There is no file of that day.
         MalformedResponseError
-            The file is damaged, or larger than any that is believed.
+            The file is damaged, or larger than its bounds.
         """
-        return read_export(self.fetcher, export_path(_media(media), day(of)))
+        return stream_export(self.fetcher, export_path(_media(media), validated_day(day)))
 
-    # -- asking -------------------------------------------------------------------------------
+    # -- requests -----------------------------------------------------------------------------
 
     async def _get(
         self,
         path: str,
         kind: type[T],
         params: Mapping[str, Any] | None = None,
-        **limits: Unpack[Limits],
+        **options: Unpack[CallOptions],
     ) -> T:
-        asked = {"language": self.language, **(params or {})}
+        query = _to_text({"language": self.language, **(params or {})})
         try:
-            response = await self.fetcher.get(path, _written(asked), **limits)
+            response = await self.fetcher.get(path, query, **options)
         except UpstreamStatusError as error:
-            raise refusal(error.status, error.code, error.message, path) from None
-        if response.status >= BAD_REQUEST:
-            raise refusal_in(response, path)
-        return decoded(response.body, kind, f"tmdb {path}")
+            raise error_from_status(error.status, error.code, error.message, path) from None
+        if response.status >= FIRST_ERROR_STATUS:
+            raise error_from_response(response, path)
+        return decode(response.body, kind, f"tmdb {path}")
 
 
-def _written(params: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters as text, those without a value left out."""
+def _to_text(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as text, without those that are None."""
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in params.items()
@@ -356,13 +353,13 @@ def _written(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _pages(media: Media) -> type[Page[MovieResult | TvResult]]:
-    """Return the page of films or of series: a body of the other kind must not pass."""
+    """Return the page type of films or of series, so that a body of the other is refused."""
     return Page[MovieResult] if media == "movie" else Page[TvResult]
 
 
 def _id(id: int) -> int:
     if isinstance(id, bool) or not isinstance(id, int) or not 0 < id < 10**12:
-        raise InvalidInputError(f"expected a number of TMDB's, got {id!r}")
+        raise InvalidInputError(f"expected an id of TMDB, a positive integer, got {id!r}")
     return id
 
 
@@ -373,8 +370,8 @@ def _media(media: str) -> str:
 
 
 def _page(page: int) -> dict[str, int]:
-    if not 1 <= page <= MAX_PAGE:
-        raise InvalidInputError(f"expected a page from 1 to {MAX_PAGE}, got {page}")
+    if not 1 <= page <= _MAX_PAGE:
+        raise InvalidInputError(f"expected a page from 1 to {_MAX_PAGE}, got {page}")
     return {"page": page}
 
 

@@ -1,4 +1,4 @@
-"""What TMDB tells of one film or series, with what may be appended to it."""
+"""The details of one film or series, with the parts that may be appended to them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Job(Struct, frozen=True):
 
 
 class CastMember(Struct, frozen=True):
-    """Someone in the cast."""
+    """A member of the cast."""
 
     id: int = 0
     name: str = ""
@@ -62,7 +62,7 @@ class CastMember(Struct, frozen=True):
 
 
 class CrewMember(Struct, frozen=True):
-    """Someone behind the camera."""
+    """A member of the crew."""
 
     id: int = 0
     name: str = ""
@@ -86,7 +86,7 @@ class Keywords(Struct, frozen=True):
 
 
 class ExternalIds(Struct, frozen=True):
-    """Ids elsewhere."""
+    """Ids at other sources."""
 
     imdb_id: str = ""
     wikidata_id: str = ""
@@ -128,7 +128,7 @@ class ContentRatings(Struct, frozen=True):
 
 
 class RegionOffers(Struct, frozen=True):
-    """Where to watch a title in one country; ``link`` leads to TMDB's own page about it."""
+    """Where to watch a title in one country; ``link`` is TMDB's page about that."""
 
     link: str = ""
     flatrate: tuple[Service, ...] = ()
@@ -139,13 +139,13 @@ class RegionOffers(Struct, frozen=True):
 
 
 class WatchProviders(Struct, frozen=True):
-    """Where to watch a title, by country. The data is JustWatch's and must be credited to it."""
+    """Where to watch a title, by country; the data is JustWatch's and must be attributed to it."""
 
     results: dict[str, RegionOffers] = msgspec.field(default_factory=dict)
 
 
 class _Details(Result, frozen=True, kw_only=True):
-    """What the details of films and series have in common."""
+    """The common fields of the details of films and series."""
 
     genres: tuple[Genre, ...] = ()
     homepage: str = ""
@@ -161,7 +161,7 @@ class _Details(Result, frozen=True, kw_only=True):
 
 
 class MovieDetails(_Details, frozen=True, kw_only=True):
-    """``movie/ID``, with what was appended to it."""
+    """``movie/ID``, with its appended parts."""
 
     title: str = ""
     original_title: str = ""
@@ -175,11 +175,11 @@ class MovieDetails(_Details, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.title and not self.original_title:
-            raise ValueError("expected a title, got a film without")
+            raise ValueError("expected a title, got a film without one")
 
 
 class TvDetails(_Details, frozen=True, kw_only=True):
-    """``tv/ID``, with what was appended to it."""
+    """``tv/ID``, with its appended parts."""
 
     name: str = ""
     original_name: str = ""
@@ -198,4 +198,4 @@ class TvDetails(_Details, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.name and not self.original_name:
-            raise ValueError("expected a name, got a series without")
+            raise ValueError("expected a name, got a series without one")

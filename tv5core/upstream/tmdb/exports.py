@@ -1,7 +1,7 @@
-"""TMDB's daily exports: all ids of films or series, one JSON object a line, in gzip.
+"""TMDB's daily exports: the ids of all films or series, one JSON object per line, in gzip.
 
-They are read as they come, with a bound on everything, so that a damaged or hostile file costs
-neither memory nor disk.
+They are parsed as they arrive, with a bound on everything, so that a damaged or hostile file
+costs neither memory nor disk.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from tv5core.errors import (
     UpstreamStatusError,
 )
 from tv5core.upstream.fetching.fetcher import Fetcher
-from tv5core.upstream.tmdb.api_errors import refusal
+from tv5core.upstream.tmdb.api_errors import error_from_status
 
 __all__ = [
-    "BadLine",
+    "ExportParser",
     "ExportedId",
-    "LineReader",
+    "MalformedLine",
     "export_path",
     "latest_export_day",
-    "read_export",
     "read_export_file",
+    "stream_export",
 ]
 
 _NAMES = {"movie": "movie_ids", "tv": "tv_series_ids"}
 _READY_AT_HOUR = 8
-_MAX_PACKED_BYTES = 512 << 20
+_MAX_COMPRESSED_BYTES = 512 << 20
 _MAX_BYTES = 4 << 30
 _MAX_LINE_BYTES = 64 << 10
 _STEP_BYTES = 256 << 10
-# Stores of files hide what is not there behind a refusal.
-_MISSING = (403, 404)
+# Object stores respond 403 for a missing file.
+_MISSING_STATUSES = (403, 404)
 _GZIP = b"\x1f\x8b"
 
 
@@ -49,11 +49,11 @@ class ExportedId(msgspec.Struct, frozen=True, gc=False):
     Attributes
     ----------
     id : int
-        TMDB's number.
+        TMDB's id.
     popularity : float
     adult : bool
     original_title, original_name : str
-        The name of a film or of a series: which of the two is there tells the kind.
+        Name of a film or of a series; only one is present, which tells the kind.
     """
 
     id: int
@@ -64,14 +64,14 @@ class ExportedId(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def media(self) -> str:
-        """``movie``, ``tv``, or empty where the line does not tell."""
+        """``movie``, ``tv``, or empty where neither name is present."""
         if self.original_title is not None:
             return "movie"
         return "tv" if self.original_name is not None else ""
 
 
-class BadLine(msgspec.Struct, frozen=True):
-    """A line that is no id, by its number from 1."""
+class MalformedLine(msgspec.Struct, frozen=True):
+    """A line that cannot be decoded, by its number from 1."""
 
     line: int
     problem: str
@@ -81,119 +81,121 @@ _DECODER = msgspec.json.Decoder(ExportedId, strict=False)
 
 
 def latest_export_day(now: datetime | None = None) -> date:
-    """Return the day of the newest export that is sure to be there: ready by 08:00 UTC."""
+    """Return the day of the newest export that is certainly available: by 08:00 UTC."""
     now = datetime.now(UTC) if now is None else now.astimezone(UTC)
     return now.date() - timedelta(days=0 if now.hour >= _READY_AT_HOUR else 1)
 
 
 def export_path(media: str, day: date) -> str:
-    """Return the path of a day's export at TMDB."""
+    """Return the path of the export of a day."""
     return f"p/exports/{_NAMES[media]}_{day:%m_%d_%Y}.json.gz"
 
 
-async def read_export(fetcher: Fetcher, path: str) -> AsyncIterator[ExportedId | BadLine]:
+async def stream_export(fetcher: Fetcher, path: str) -> AsyncIterator[ExportedId | MalformedLine]:
     """Stream an export; see ``Tmdb.export``."""
-    reader = LineReader(path)
+    parser = ExportParser(path)
     url = fetcher.provider.files_url(path)
     try:
-        async for chunk in fetcher.stream(url, max_bytes=_MAX_PACKED_BYTES):
-            for each in reader.feed(chunk):
+        async for chunk in fetcher.stream(url, max_bytes=_MAX_COMPRESSED_BYTES):
+            for each in parser.feed(chunk):
                 yield each
     except UpstreamStatusError as error:
-        if error.status in _MISSING:
+        if error.status in _MISSING_STATUSES:
             raise TitleNotFoundError(f"tmdb: expected an export {path}, got none") from None
-        raise refusal(error.status, error.code, error.message, path) from None
-    for each in reader.finish():
+        raise error_from_status(error.status, error.code, error.message, path) from None
+    for each in parser.finish():
         yield each
 
 
-def read_export_file(path: Path) -> Iterator[ExportedId | BadLine]:
-    """Read an export that was downloaded before, packed or not.
+def read_export_file(path: Path) -> Iterator[ExportedId | MalformedLine]:
+    """Read a downloaded export, compressed or not.
 
     Raises
     ------
     ImportFormatError
-        The file is damaged or is no export.
+        The file is damaged or not an export.
     OSError
-        It cannot be read.
+        The file cannot be read.
     """
-    reader = LineReader(path.name)
+    parser = ExportParser(path.name)
     try:
         with path.open("rb") as file:
             while chunk := file.read(_STEP_BYTES):
-                yield from reader.feed(chunk)
-        yield from reader.finish()
+                yield from parser.feed(chunk)
+        yield from parser.finish()
     except MalformedResponseError as error:
         raise ImportFormatError(str(error)) from None
 
 
-class LineReader:
-    """Turns the bytes of an export, packed or not, into its lines.
+class ExportParser:
+    """Parses the bytes of an export, compressed or not, into lines.
 
     Parameters
     ----------
     name : str
-        Of the file, for messages.
+        Name of the file, for messages.
     max_bytes : int
-        Most that is unpacked.
+        Largest size, decompressed.
     """
 
     def __init__(self, name: str, *, max_bytes: int = _MAX_BYTES) -> None:
         self._name, self._max_bytes = name, max_bytes
-        self._unpack: zlib._Decompress | None = None
-        self._begun = self._whole = False
+        self._decompressor: zlib._Decompress | None = None
+        self._is_started = False
         self._rest, self._lines, self._bytes = b"", 0, 0
 
-    def feed(self, chunk: bytes) -> Iterator[ExportedId | BadLine]:
-        """Take the next bytes; yield what they complete.
+    def feed(self, chunk: bytes) -> Iterator[ExportedId | MalformedLine]:
+        """Parse the next bytes; yield the lines they complete.
 
         Raises
         ------
         MalformedResponseError
+            The bytes are not gzip, or a bound is exceeded.
         """
-        if not self._begun:
-            self._begun = True
+        if not self._is_started:
+            self._is_started = True
             if chunk[:2] == _GZIP:
-                self._unpack = _gunzip()
-        for part in self._unpacked(chunk):
+                self._decompressor = _gunzip()
+        for part in self._decompress(chunk):
             self._bytes += len(part)
             if self._bytes > self._max_bytes:
                 raise MalformedResponseError(
-                    f"{self._name}: expected at most {self._max_bytes:,} bytes unpacked, got more"
+                    f"{self._name}: expected at most {self._max_bytes:,} bytes decompressed, "
+                    "got more"
                 )
             yield from self._split(part)
 
-    def finish(self) -> Iterator[ExportedId | BadLine]:
-        """Yield the last line.
+    def finish(self) -> Iterator[ExportedId | MalformedLine]:
+        """Yield the last line, which may lack its line feed.
 
         Raises
         ------
         MalformedResponseError
-            The file ends before its end.
+            The file is truncated.
         """
-        if self._unpack is not None and not self._unpack.eof:
+        if self._decompressor is not None and not self._decompressor.eof:
             raise MalformedResponseError(f"{self._name}: expected a whole gzip file, got a part")
         if self._rest.strip():
             yield self._line(self._rest)
         self._rest = b""
 
-    def _unpacked(self, chunk: bytes) -> Iterator[bytes]:
-        if self._unpack is None:
+    def _decompress(self, chunk: bytes) -> Iterator[bytes]:
+        if self._decompressor is None:
             yield chunk
             return
         while chunk:
             try:
-                yield self._unpack.decompress(chunk, _STEP_BYTES)
+                yield self._decompressor.decompress(chunk, _STEP_BYTES)
             except zlib.error as error:
                 raise MalformedResponseError(
                     f"{self._name}: expected a gzip file, got a damaged one ({error})"
                 ) from None
-            chunk = self._unpack.unconsumed_tail
-            # A gzip file may be several, one behind the other, and end in padding.
-            if self._unpack.eof and (chunk := self._unpack.unused_data.lstrip(b"\0")):
-                self._unpack = _gunzip()
+            chunk = self._decompressor.unconsumed_tail
+            # A gzip file may have several members, and end in padding.
+            if self._decompressor.eof and (chunk := self._decompressor.unused_data.lstrip(b"\0")):
+                self._decompressor = _gunzip()
 
-    def _split(self, part: bytes) -> Iterator[ExportedId | BadLine]:
+    def _split(self, part: bytes) -> Iterator[ExportedId | MalformedLine]:
         *whole, self._rest = (self._rest + part).split(b"\n")
         for line in whole:
             if line.strip():
@@ -206,12 +208,12 @@ class LineReader:
                 f"one after line {self._lines:,}"
             )
 
-    def _line(self, line: bytes) -> ExportedId | BadLine:
+    def _line(self, line: bytes) -> ExportedId | MalformedLine:
         self._lines += 1
         try:
             return _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return BadLine(self._lines, str(error))
+            return MalformedLine(self._lines, str(error))
 
 
 def _gunzip() -> zlib._Decompress:

@@ -1,6 +1,6 @@
-"""What TMDB answers as :class:`Title` and :class:`Offer`.
+"""TMDB's responses as :class:`Title` and :class:`Offer`.
 
-What becomes of each field is told in :mod:`tv5core.sources.tmdb`, which also reads TMDB's files.
+:mod:`tv5core.sources.tmdb`, which also reads TMDB's files, maps each field.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ from tv5core.upstream.tmdb.types import MovieResult, MultiResult, TvResult
 __all__ = ["WATCH_ATTRIBUTION", "offers_from", "title_from"]
 
 WATCH_ATTRIBUTION = "JustWatch"
-"""Whom to name wherever ``watch/providers`` is shown: TMDB has that data on this condition."""
+"""Attribution that TMDB requires wherever ``watch/providers`` is shown."""
 
 _MEDIA = {MovieDetails: "movie", MovieResult: "movie", TvDetails: "tv", TvResult: "tv"}
 
 
 def title_from(
-    found: MovieDetails | TvDetails | MovieResult | TvResult | MultiResult,
+    response: MovieDetails | TvDetails | MovieResult | TvResult | MultiResult,
     *,
     region: str = "US",
     checked_at: int = 0,
 ) -> Title:
-    """Make a title of details, or a thin one of a result in a list.
+    """Convert details, or a result in a list, which gives a title with fewer fields.
 
     Parameters
     ----------
-    found : MovieDetails, TvDetails, MovieResult, TvResult or MultiResult
+    response : MovieDetails, TvDetails, MovieResult, TvResult or MultiResult
     region : str
         ISO 3166-1 alpha-2 country whose age rating is taken.
     checked_at : int
-        Unix time, in seconds, at which TMDB said so; goes into the offers and ``updated_at``.
+        Unix time of the response, in seconds; stored in the offers and ``updated_at``.
 
     Raises
     ------
     MalformedResponseError
-        There is no usable title in it, or it is a person.
+        It has no usable name, or is a person.
     """
-    media = _MEDIA.get(type(found), found.media_type)
-    record: dict[str, Any] = {**_as_json(found), "media_type": media}
+    media = _MEDIA.get(type(response), response.media_type)
+    fields: dict[str, Any] = {**_as_json(response), "media_type": media}
     try:
-        title = title_of(record, Remarks(), region)
+        title = title_of(fields, Remarks(), region)
     except RowError as error:
-        raise MalformedResponseError(f"{media or 'title'}/{found.id}: {error.detail}") from None
+        raise MalformedResponseError(f"{media or 'title'}/{response.id}: {error.detail}") from None
     return msgspec.structs.replace(
         title,
-        id=f"tmdb:{'movie' if title.kind == 'movie' else 'tv'}:{found.id}",
+        id=f"tmdb:{'movie' if title.kind == 'movie' else 'tv'}:{response.id}",
         offers=_checked(title.offers, checked_at),
         updated_at=checked_at,
     )
@@ -63,22 +63,22 @@ def title_from(
 def offers_from(
     providers: WatchProviders, regions: Collection[str] = (), *, checked_at: int = 0
 ) -> tuple[Offer, ...]:
-    """Offers by country; :data:`WATCH_ATTRIBUTION` must be named beside them.
+    """Convert offers; show :data:`WATCH_ATTRIBUTION` beside them.
 
     Parameters
     ----------
     providers : WatchProviders
     regions : collection of str
-        ISO 3166-1 alpha-2 countries; none means all.
+        ISO 3166-1 alpha-2 countries; empty for all.
     checked_at : int
-        Unix time, in seconds, at which TMDB said so.
+        Unix time of the response, in seconds.
     """
     found = offers_of(_as_json(providers))
     return _checked((o for o in found if not regions or o.region in regions), checked_at)
 
 
 def _as_json(value: msgspec.Struct) -> Any:
-    """Return a struct as TMDB wrote it, without what was null."""
+    """Return a struct as TMDB's JSON, without fields that were null."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 

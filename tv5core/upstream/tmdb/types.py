@@ -1,12 +1,12 @@
-"""What TMDB's API answers, version 3, as structs.
+"""The responses of TMDB's API, version 3, as structs.
 
-Only what identifies a thing is required of it. Everything else takes its default where TMDB leaves
-it out or says null, and fields not named here are passed over.
+Only ids and names that identify a thing are required. Every other field has a default for where
+TMDB omits it or sends null, and fields not listed here are ignored.
 """
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -17,11 +17,12 @@ __all__ = [
     "Configuration",
     "Country",
     "ErrorBody",
-    "Found",
+    "FindResults",
     "Genre",
     "Genres",
     "Images",
     "Language",
+    "Media",
     "MovieResult",
     "MultiResult",
     "Named",
@@ -36,15 +37,18 @@ __all__ = [
     "TvResult",
 ]
 
+Media = Literal["movie", "tv"]
+"""TMDB's two kinds of titles: films and series."""
+
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Base of all: immutable, and written without what was not there."""
+    """Base of all: immutable, and encoded without fields that have their defaults."""
 
 
 class Named(Struct, frozen=True):
-    """Something with a number and a name: a genre, a keyword, a company."""
+    """Something with an id and a name: a genre, a keyword, a company."""
 
     name: str = ""
     id: int = 0
@@ -76,7 +80,7 @@ class Country(Struct, frozen=True):
 
 
 class Region(Struct, frozen=True):
-    """A country of which TMDB knows where to watch."""
+    """A country for which TMDB has watch services."""
 
     iso_3166_1: str
     english_name: str = ""
@@ -87,7 +91,7 @@ class Region(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """What films and series in lists have in common."""
+    """The common fields of films and series in lists."""
 
     id: int
     media_type: str = ""
@@ -113,7 +117,7 @@ class MovieResult(Result, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.title and not self.original_title:
-            raise ValueError("expected a title, got a film without")
+            raise ValueError("expected a title, got a film without one")
 
 
 class TvResult(Result, frozen=True, kw_only=True):
@@ -125,11 +129,11 @@ class TvResult(Result, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.name and not self.original_name:
-            raise ValueError("expected a name, got a series without")
+            raise ValueError("expected a name, got a series without one")
 
 
 class MultiResult(Result, frozen=True, kw_only=True):
-    """A film, a series, a person or a collection; ``media_type`` tells."""
+    """A film, a series, a person or a collection, as ``media_type`` says."""
 
     title: str = ""
     original_title: str = ""
@@ -149,7 +153,7 @@ class Page(Struct, Generic[T_co], frozen=True):
         From 1.
     results : tuple
     total_pages, total_results : int
-        Of the whole list, as TMDB counts; pages after the 500th cannot be had.
+        Of the whole list, as TMDB counts; pages after the 500th are not served.
     """
 
     results: tuple[T_co, ...]
@@ -158,18 +162,18 @@ class Page(Struct, Generic[T_co], frozen=True):
     total_results: int = 0
 
 
-class Found(Struct, frozen=True):
-    """``find/ID``: what carries an id elsewhere."""
+class FindResults(Struct, frozen=True):
+    """``find/ID``: the titles with an external id."""
 
     movie_results: tuple[MovieResult, ...] = ()
     tv_results: tuple[TvResult, ...] = ()
 
 
-# -- the rest ---------------------------------------------------------------------------------
+# -- reference data, changes, errors ----------------------------------------------------------
 
 
 class Images(Struct, frozen=True):
-    """Where images are, and in what sizes."""
+    """Addresses and sizes of images."""
 
     secure_base_url: str = ""
     base_url: str = ""
@@ -194,7 +198,7 @@ class Service(Struct, frozen=True):
 
 
 class ServiceListing(Service, frozen=True):
-    """A service in the list of all, with its place in each country's list."""
+    """A service in the list of all, with its rank in each country's list."""
 
     display_priorities: dict[str, int] = {}
 
@@ -206,14 +210,14 @@ class Services(Struct, Generic[T_co], frozen=True):
 
 
 class ChangedId(Struct, frozen=True):
-    """A title that changed; TMDB now and then lists one without a number."""
+    """A title that changed; TMDB sometimes lists one without an id."""
 
     id: int = 0
     adult: bool = False
 
 
 class ChangeItem(Struct, frozen=True):
-    """One change: what was done, and when."""
+    """One change: the action and its time."""
 
     id: str = ""
     action: str = ""
@@ -235,7 +239,7 @@ class TitleChanges(Struct, frozen=True):
 
 
 class ErrorBody(Struct, frozen=True):
-    """What TMDB says when it refuses; older services say ``errors`` instead."""
+    """The body of an error; older endpoints send ``errors`` instead."""
 
     status_code: int = 0
     status_message: str = ""

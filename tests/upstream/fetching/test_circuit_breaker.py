@@ -26,11 +26,11 @@ def make() -> tuple[CircuitBreaker, Clock, Tally]:
 
 
 def call(breaker: CircuitBreaker, works: bool) -> None:
-    with breaker.enter() as passed:
+    with breaker.admit() as admission:
         if works:
-            passed.succeed()
+            admission.succeed()
         else:
-            passed.fail()
+            admission.fail()
 
 
 def broken() -> tuple[CircuitBreaker, Clock, Tally]:
@@ -51,7 +51,7 @@ def test_ten_failures_in_a_row_open_it() -> None:
     call(breaker, works=False)
     assert breaker.state == "open"
     with pytest.raises(BreakerOpenError, match="expected tmdb to work") as caught:
-        breaker.enter()
+        breaker.admit()
     assert 4 <= caught.value.retry_after_s <= 5
     assert tally.counted("upstream.breaker", state="open") == 1
 
@@ -75,11 +75,11 @@ def test_a_fifth_of_failures_does_not() -> None:
 def test_one_probe_decides() -> None:
     breaker, clock, tally = broken()
     clock.now += 5.01
-    probe = breaker.enter()
+    probe = breaker.admit()
     assert breaker.state == "half_open"
     for _ in range(3):
         with pytest.raises(BreakerOpenError):
-            breaker.enter()
+            breaker.admit()
     probe.succeed()
     assert breaker.state == "closed"
     call(breaker, works=False)
@@ -92,7 +92,7 @@ def test_a_probe_that_fails_doubles_the_wait_up_to_a_bound() -> None:
     waits = []
     for _ in range(6):
         with pytest.raises(BreakerOpenError) as caught:
-            breaker.enter()
+            breaker.admit()
         waits.append(caught.value.retry_after_s)
         clock.now += waits[-1] + 0.01
         call(breaker, works=False)
@@ -103,16 +103,16 @@ def test_a_probe_that_fails_doubles_the_wait_up_to_a_bound() -> None:
 def test_a_probe_that_is_given_up_makes_room_for_another() -> None:
     breaker, clock, _ = broken()
     clock.now += 5.01
-    with breaker.enter():
+    with breaker.admit():
         pass
-    with breaker.enter() as passed:
-        passed.succeed()
+    with breaker.admit() as admission:
+        admission.succeed()
     assert breaker.state == "closed"
 
 
 def test_what_was_under_way_when_it_opened_counts_no_more() -> None:
     breaker, clock, _ = make()
-    late = breaker.enter()
+    late = breaker.admit()
     for _ in range(10):
         call(breaker, works=False)
     late.succeed()
@@ -125,8 +125,8 @@ def test_what_was_under_way_when_it_opened_counts_no_more() -> None:
 def test_outcomes_count_once() -> None:
     breaker, _, _ = make()
     for _ in range(6):
-        passed = breaker.enter()
-        passed.fail()
-        passed.fail()
-        passed.succeed()
+        admission = breaker.admit()
+        admission.fail()
+        admission.fail()
+        admission.succeed()
     assert breaker.state == "closed"

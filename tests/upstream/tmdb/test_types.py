@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.upstream.recorded import FILM, LIST, SERIES, as_body
+from tests.upstream.tmdb.recorded import FILM, LIST, SERIES, as_body
 from tv5core.errors import MalformedResponseError
 from tv5core.types import Offer, Person
-from tv5core.upstream.fetching.decoding import decoded, without_nulls
-from tv5core.upstream.justwatch.types import Envelope, Popular
+from tv5core.upstream.fetching.decoding import decode, drop_nulls
+from tv5core.upstream.justwatch.types import GraphqlResponse, Popular
 from tv5core.upstream.tmdb.details import (
     Credits,
     ExternalIds,
@@ -28,7 +28,7 @@ from tv5core.upstream.tmdb.types import (
     Configuration,
     Country,
     ErrorBody,
-    Found,
+    FindResults,
     Genres,
     Language,
     MovieResult,
@@ -40,11 +40,11 @@ from tv5core.upstream.tmdb.types import (
     TvResult,
 )
 
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "tmdb_responses"
+RECORDED = Path(__file__).parents[4] / "shared" / "data" / "tmdb_responses"
 
 
 def film(**changes: Any) -> MovieDetails:
-    return decoded(as_body(FILM | changes), MovieDetails, "tmdb movie/7001")
+    return decode(as_body(FILM | changes), MovieDetails, "tmdb movie/7001")
 
 
 def test_a_film_with_what_was_appended() -> None:
@@ -73,7 +73,7 @@ def test_a_film_with_what_was_appended() -> None:
 
 
 def test_a_series() -> None:
-    details = decoded(as_body(SERIES), TvDetails, "tmdb tv/8002")
+    details = decode(as_body(SERIES), TvDetails, "tmdb tv/8002")
     title = title_from(details)
     assert (title.id, title.kind, title.seasons) == ("tmdb:tv:8002", "show", 3)
     assert title.genres == ("Science Fiction", "Fantasy")
@@ -92,7 +92,7 @@ def test_any_field_may_be_null_or_missing(name: str) -> None:
         return
     without = {key: value for key, value in FILM.items() if key != name}
     assert title_from(film(**{name: None})) == title_from(
-        decoded(as_body(without), MovieDetails, "film")
+        decode(as_body(without), MovieDetails, "film")
     )
 
 
@@ -129,18 +129,18 @@ def test_what_is_wrong_is_told_with_its_place(changes: dict[str, Any], place: st
 )
 def test_what_is_no_body_at_all(body: bytes, said: str) -> None:
     with pytest.raises(MalformedResponseError, match="tmdb film") as caught:
-        decoded(body, MovieDetails, "tmdb film")
+        decode(body, MovieDetails, "tmdb film")
     assert said in str(caught.value)
     assert len(str(caught.value)) < 400
 
 
 def test_nulls_go_at_any_depth_and_nothing_else() -> None:
     given = {"a": None, "b": [None, {"c": None, "d": 0}], "e": "", "f": False}
-    assert without_nulls(given) == {"b": [{"d": 0}], "e": "", "f": False}
+    assert drop_nulls(given) == {"b": [{"d": 0}], "e": "", "f": False}
 
 
 def test_a_mixed_list() -> None:
-    page = decoded(as_body(LIST), Page[MultiResult], "tmdb search/multi")
+    page = decode(as_body(LIST), Page[MultiResult], "tmdb search/multi")
     assert (page.page, page.total_pages, page.total_results) == (1, 500, 10_000)
     one, two, three = page.results
     assert title_from(one).id == "tmdb:movie:1"
@@ -153,13 +153,13 @@ def test_a_mixed_list() -> None:
 
 def test_films_are_no_series() -> None:
     films = as_body({"page": 1, "results": [{"id": 4, "title": "Four"}]})
-    assert decoded(films, Page[MovieResult], "x").results[0].title == "Four"
+    assert decode(films, Page[MovieResult], "x").results[0].title == "Four"
     with pytest.raises(MalformedResponseError, match=r"expected a name.*\$\.results\[0\]"):
-        decoded(films, Page[TvResult], "tmdb search/tv")
+        decode(films, Page[TvResult], "tmdb search/tv")
 
 
 def test_offers_of_some_countries() -> None:
-    providers = decoded(as_body(FILM["watch/providers"]), WatchProviders, "x")
+    providers = decode(as_body(FILM["watch/providers"]), WatchProviders, "x")
     assert {offer.region for offer in offers_from(providers)} == {"US", "FR"}
     assert [o.region for o in offers_from(providers, ["FR"], checked_at=3)] == ["FR"]
     assert offers_from(providers, ["FR"], checked_at=3)[0].checked_at == 3
@@ -177,7 +177,7 @@ _KINDS: list[tuple[str, Any]] = [
     ("configuration-countries", list[Country]),
     ("configuration-languages", list[Language]),
     ("error-|invalid-api-key|resource-not-found|validation-error", ErrorBody),
-    ("find-results", Found),
+    ("find-results", FindResults),
     ("genre", Genres),
     ("all-changes|changes__movies", Page[ChangedId]),
     ("watch-provider-regions", Services[Region]),
@@ -211,13 +211,13 @@ def test_every_recorded_body_decodes() -> None:
         body = path.read_bytes()
         kind = _kind_of(path.name)
         if path.name.startswith("justwatch"):
-            envelope = decoded(body, Envelope, path.name)
-            decoded(json.dumps(envelope.data).encode(), Popular, path.name)
+            envelope = decode(body, GraphqlResponse, path.name)
+            decode(json.dumps(envelope.data).encode(), Popular, path.name)
         elif kind is None:
             # Seasons, people, images and the like: nothing here asks for them.
-            assert decoded(body, dict[str, Any], path.name)
+            assert decode(body, dict[str, Any], path.name)
         else:
-            found = decoded(body, kind, path.name)
+            found = decode(body, kind, path.name)
             typed += 1
             if isinstance(found, MovieDetails | TvDetails):
                 assert title_from(found).title
@@ -230,4 +230,4 @@ def test_every_recorded_body_decodes() -> None:
 def test_the_body_that_is_wrong_on_purpose_says_where() -> None:
     body = (RECORDED / "jdrouet__tv-search-decoding-error.json").read_bytes()
     with pytest.raises(MalformedResponseError, match=r"expected a name.*`?\$\.results\[0\]"):
-        decoded(body, Page[TvResult], "tmdb search/tv")
+        decode(body, Page[TvResult], "tmdb search/tv")

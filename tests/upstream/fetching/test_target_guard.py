@@ -20,7 +20,7 @@ from tests.upstream.standin.core import FAULTS, Faults, Standin
 from tv5core.errors import ForbiddenTargetError, InvalidInputError, UnreachableError
 from tv5core.observing import Tally
 from tv5core.upstream import Backoff, Credentials, Fetcher, Provider, Secret
-from tv5core.upstream.fetching.target_guard import Guard
+from tv5core.upstream.fetching.target_guard import TargetGuard
 
 CANARY = "canary0123456789abcdef"
 
@@ -61,21 +61,21 @@ def standin(**options: Any) -> Standin:
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
-    guard = Guard(provider("https://api.test/3", allow_private=False))
-    assert not guard.may_connect(address)
+    guard = TargetGuard(provider("https://api.test/3", allow_private=False))
+    assert not guard.allows_address(address)
     with pytest.raises(ForbiddenTargetError):
         guard.check_address(address)
 
 
 def test_public_and_allowed_addresses() -> None:
-    public = Guard(provider("https://api.test/3", allow_private=False))
-    private = Guard(provider("http://api.test/3"))
+    public = TargetGuard(provider("https://api.test/3", allow_private=False))
+    private = TargetGuard(provider("http://api.test/3"))
     for address in ("1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"):
-        assert public.may_connect(address)
-        assert private.may_connect(address)
-    assert private.may_connect("127.0.0.1")
+        assert public.allows_address(address)
+        assert private.allows_address(address)
+    assert private.allows_address("127.0.0.1")
     for address in ("169.254.169.254", "fe80::1", "224.0.0.1", "0.0.0.0"):
-        assert not private.may_connect(address), "no metadata service, ever"
+        assert not private.allows_address(address), "no metadata service, ever"
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_public_and_allowed_addresses() -> None:
     ],
 )  # fmt: skip
 def test_urls_that_may_not_be_asked(url: str) -> None:
-    guard = Guard(provider("https://api.test/3", allow_private=False, hosts=("img.test",)))
+    guard = TargetGuard(provider("https://api.test/3", allow_private=False, hosts=("img.test",)))
     with pytest.raises(ForbiddenTargetError):
-        guard.check(URL(url))
+        guard.check_url(URL(url))
 
 
 def test_urls_that_may() -> None:
-    guard = Guard(provider("https://api.test/3", allow_private=False, hosts=("img.test",)))
+    guard = TargetGuard(provider("https://api.test/3", allow_private=False, hosts=("img.test",)))
     for url in ("https://api.test/3/x", "https://API.test/y", "https://img.test/z"):
-        assert guard.check(URL(url))
+        assert guard.check_url(URL(url))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_redirects_are_checked(to: str) -> None:
 async def test_what_is_posted_is_sent_nowhere_else() -> None:
     faults = Faults(shares={"redirect_private": 1.0})
     async with standin(faults=faults) as server, Fetcher(provider(server.url + "/3")) as fetcher:
-        with pytest.raises(ForbiddenTargetError, match="expected an answer, got a redirect"):
+        with pytest.raises(ForbiddenTargetError, match="expected a response, got a redirect"):
             await fetcher.post("redirect", b"{}", idempotent=True)
         assert len(server.arrivals) == 1
 
@@ -213,7 +213,7 @@ async def test_no_key_in_any_message(
         if fault == "nobody":
             await server.stop()
         options: dict[str, Any] = {"backoff": Backoff(0.001, 0.001), "max_bytes": 1 << 20}
-        async with Fetcher(made, observer=tally, answer_timeout_s=0.1, **options) as fetcher:
+        async with Fetcher(made, observer=tally, read_timeout_s=0.1, **options) as fetcher:
             try:
                 found = await fetcher.get("movie/1", {"language": "de"}, deadline_s=1)
             except Exception as error:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from tests.upstream.clients import tmdb_client, tmdb_server
 from tests.upstream.standin.core import Faults, Standin
 from tests.upstream.standin.serve import add_tmdb
 from tests.upstream.standin.tmdb import TmdbContent
@@ -18,15 +19,12 @@ from tv5core.errors import (
     TitleNotFoundError,
     UpstreamStatusError,
 )
-from tv5core.upstream.fetching.fetcher import Fetcher
-from tv5core.upstream.provider import Credentials
-from tv5core.upstream.tmdb.changes import windows
+from tv5core.upstream.tmdb.changes import split_into_windows
 from tv5core.upstream.tmdb.client import Tmdb
 from tv5core.upstream.tmdb.exports import ExportedId, latest_export_day
 from tv5core.upstream.tmdb.mapping import title_from
 from tv5core.upstream.tmdb.provider import TMDB_FILES_URL, TMDB_URL, tmdb_provider
 
-KEY = "a-key-for-tests"
 DAY = date(2026, 3, 10)
 
 
@@ -37,30 +35,14 @@ def content() -> TmdbContent:
 
 @pytest.fixture
 async def server(content: TmdbContent) -> AsyncIterator[Standin]:
-    server = Standin(bearer=KEY, contract=10_000)
-    add_tmdb(server, content)
-    async with server:
+    async with tmdb_server(content) as server:
         yield server
 
 
 @pytest.fixture
 async def tmdb(server: Standin) -> AsyncIterator[Tmdb]:
-    async with client(server) as opened:
+    async with tmdb_client(server) as opened:
         yield opened
-
-
-def client(server: Standin, key: str = KEY) -> Tmdb:
-    keys = Credentials.of(bearer=key)
-    # As fast as the tests like: how calls are paced is tested with the limiter.
-    provider = tmdb_provider(
-        credentials=keys,
-        base_url=f"{server.url}/3",
-        rate=900.0,
-        burst=100,
-        contract=1_000,
-        bulk_share=1.0,
-    )
-    return Tmdb(Fetcher(provider))
 
 
 async def test_a_film_comes_whole_in_one_request(server: Standin, tmdb: Tmdb) -> None:
@@ -143,12 +125,12 @@ async def test_changes_over_any_time(content: TmdbContent, tmdb: Tmdb) -> None:
 
 
 def test_windows_share_their_ends_and_leave_no_gap() -> None:
-    cut = list(windows(DAY, DAY + timedelta(days=30)))
+    cut = list(split_into_windows(DAY, DAY + timedelta(days=30)))
     assert cut[0][0] == DAY
     assert cut[-1][1] == DAY + timedelta(days=30)
     assert all(a[1] == b[0] for a, b in itertools.pairwise(cut))
     assert all((end - start).days <= 14 for start, end in cut)
-    assert list(windows(DAY, DAY)) == [(DAY, DAY)]
+    assert list(split_into_windows(DAY, DAY)) == [(DAY, DAY)]
 
 
 async def test_the_export_of_a_day(content: TmdbContent, tmdb: Tmdb) -> None:
@@ -184,7 +166,7 @@ async def test_a_title_that_is_not_there(tmdb: Tmdb) -> None:
 
 
 async def test_a_wrong_key(server: Standin) -> None:
-    async with client(server, "another-key") as wrong:
+    async with tmdb_client(server, "another-key") as wrong:
         with pytest.raises(CredentialsError, match="Invalid API key") as caught:
             await wrong.title("tmdb:movie:603")
     assert "another-key" not in str(caught.value)
@@ -206,7 +188,7 @@ async def test_an_error_of_tmdbs_own(content: TmdbContent, tmdb: Tmdb) -> None:
 async def test_wrong_types_are_told_with_their_place(content: TmdbContent) -> None:
     server = Standin(faults=Faults({"wrong_types": 1.0}))
     add_tmdb(server, content)
-    async with server, client(server) as tmdb:
+    async with server, tmdb_client(server) as tmdb:
         with pytest.raises(MalformedResponseError, match=r"tmdb movie/603: .*\$\.") as caught:
             await tmdb.movie(603)
         assert caught.value.where.startswith("$.")

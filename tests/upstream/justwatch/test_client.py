@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.upstream.clients import justwatch_client
 from tests.upstream.standin.core import Standin
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch
@@ -20,14 +21,18 @@ from tv5core.errors import (
 )
 from tv5core.sources.vocabulary import provider
 from tv5core.types import Title
-from tv5core.upstream.fetching.decoding import decoded
-from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.decoding import decode
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.justwatch.mapping import offers_from, title_from
 from tv5core.upstream.justwatch.provider import JUSTWATCH_URL, justwatch_provider
-from tv5core.upstream.justwatch.types import Envelope, JustWatchOffer, JustWatchTitle, Popular
+from tv5core.upstream.justwatch.types import (
+    GraphqlResponse,
+    JustWatchOffer,
+    JustWatchTitle,
+    Popular,
+)
 
-RECORDED = Path(__file__).parents[3] / "shared/data/tmdb_responses"
+RECORDED = Path(__file__).parents[4] / "shared/data/tmdb_responses"
 
 
 @pytest.fixture
@@ -43,14 +48,9 @@ async def server(content: JustWatchContent) -> AsyncIterator[Standin]:
         yield server
 
 
-def client(server: Standin, *, enabled: bool | None = True) -> JustWatch:
-    quick = justwatch_provider(base_url=server.url, rate=900.0, burst=100, contract=1_000)
-    return JustWatch(Fetcher(quick), enabled=enabled)
-
-
 @pytest.fixture
 async def justwatch(server: Standin) -> AsyncIterator[JustWatch]:
-    async with client(server) as opened:
+    async with justwatch_client(server) as opened:
         yield opened
 
 
@@ -58,14 +58,14 @@ async def test_it_is_off_until_it_is_switched_on(
     server: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TV5_JUSTWATCH", raising=False)
-    async with client(server, enabled=None) as off:
+    async with justwatch_client(server, enabled=None) as off:
         for call in (off.search("x"), off.popular(), off.offers("tm603", ["US"])):
             with pytest.raises(SourceDisabledError, match=r"enabled=True, or set TV5_JUSTWATCH=1"):
                 await call
     assert not server.arrivals
     monkeypatch.setenv("TV5_JUSTWATCH", "1")
-    assert client(server, enabled=None).enabled
-    assert not client(server, enabled=False).enabled
+    assert justwatch_client(server, enabled=None).enabled
+    assert not justwatch_client(server, enabled=False).enabled
 
 
 async def test_search_gives_titles_with_offers(justwatch: JustWatch) -> None:
@@ -128,15 +128,15 @@ async def test_a_title_it_does_not_know(justwatch: JustWatch) -> None:
         await justwatch.offers("tm1", ["US"])
     stranger = Title("tmdb:movie:1", "movie", "The Matrix", external_ids={"imdb": "tt0000001"})
     with pytest.raises(TitleNotFoundError, match="got no match"):
-        await justwatch.id_of(stranger)
+        await justwatch.find_id(stranger)
 
 
 async def test_an_id_is_known_or_told_by_another(server: Standin, justwatch: JustWatch) -> None:
     known = Title("x", "movie", "Anything", external_ids={"justwatch": "tm42"})
-    assert await justwatch.id_of(known) == "tm42"
+    assert await justwatch.find_id(known) == "tm42"
     assert not server.arrivals
     matrix = Title("x", "movie", "The Matrix", external_ids={"imdb": "tt0133093"})
-    assert await justwatch.id_of(matrix) == "tm603"
+    assert await justwatch.find_id(matrix) == "tm603"
 
 
 async def test_arguments_are_checked_before_anything_is_asked(
@@ -176,7 +176,7 @@ def offer(way: str, quality: str = "HD", price: float | None = None) -> JustWatc
         "currency": "EUR",
         "package": {"clearName": "Disney+"},
     }
-    return decoded(msgspec.json.encode(given), JustWatchOffer, "x")
+    return decode(msgspec.json.encode(given), JustWatchOffer, "x")
 
 
 def test_ways_to_watch() -> None:
@@ -199,7 +199,7 @@ def test_ways_to_watch() -> None:
 
 def test_a_title_without_ids_elsewhere_keeps_its_own() -> None:
     body = b'{"id": "ts9", "objectType": "SHOW", "content": {"title": "Nine", "scoring": null}}'
-    title = title_from(decoded(body, JustWatchTitle, "x"), country="KR")
+    title = title_from(decode(body, JustWatchTitle, "x"), country="KR")
     assert (title.id, title.kind, title.external_ids) == (
         "justwatch:ts9", "show", {"justwatch": "ts9"},
     )  # fmt: skip
@@ -214,14 +214,14 @@ def test_a_title_without_ids_elsewhere_keeps_its_own() -> None:
 )
 def test_what_is_no_title(body: bytes, said: str) -> None:
     with pytest.raises(MalformedResponseError, match=said):
-        title_from(decoded(body, JustWatchTitle, "x"), country="US")
+        title_from(decode(body, JustWatchTitle, "x"), country="US")
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded bodies beside the checkout")
 def test_the_recorded_page() -> None:
     body = (RECORDED / "justwatch__GetPopularTitles-kr.json").read_bytes()
-    data = decoded(body, Envelope, "x").data
-    found = decoded(msgspec.json.encode(data), Popular, "x").popular_titles
+    data = decode(body, GraphqlResponse, "x").data
+    found = decode(msgspec.json.encode(data), Popular, "x").popular_titles
     assert (found.total_count, found.page_info.has_next_page) == (1997, True)
     titles = [title_from(edge.node, country="KR", checked_at=5) for edge in found.edges]
     assert [title.kind for title in titles] == ["show", "movie"]

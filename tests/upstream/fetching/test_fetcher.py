@@ -194,7 +194,7 @@ async def test_what_fails_is_asked_again_and_then_told(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["gzip_bomb", "endless"])
 async def test_floods_are_cut_off(fault: str) -> None:
-    async with serving({fault: 1.0}, max_bytes=1 << 20, max_packed_bytes=1 << 20) as at:
+    async with serving({fault: 1.0}, max_bytes=1 << 20, max_compressed_bytes=1 << 20) as at:
         started = time.monotonic()
         with pytest.raises(ResponseTooLargeError, match="expected at most 1048576 bytes"):
             await at.fetcher.get("movie/1")
@@ -207,7 +207,7 @@ async def test_faults_now_and_then_are_overcome() -> None:
     shares = {"status_500": 0.05, "reset": 0.05, "truncated": 0.05, "broken_gzip": 0.05}
     async with serving(
         shares,
-        budget=RetryBudget(ratio=1.0, reserve=99),
+        retry_budget=RetryBudget(ratio=1.0, reserve=99),
         backoff=Backoff(0.01, 0.05),
         max_retries=9,
     ) as at:
@@ -221,8 +221,8 @@ async def test_faults_now_and_then_are_overcome() -> None:
 
 async def test_the_budget_bounds_retries() -> None:
     budget = RetryBudget(ratio=0.0, reserve=5)
-    breaker = CircuitBreaker("tmdb", in_a_row=1_000)
-    async with serving({"status_500": 1.0}, budget=budget, breaker=breaker) as at:
+    breaker = CircuitBreaker("tmdb", consecutive_failures=1_000)
+    async with serving({"status_500": 1.0}, retry_budget=budget, breaker=breaker) as at:
         for number in range(10):
             with pytest.raises(UpstreamStatusError):
                 await at.fetcher.get(f"movie/{number}", priority=Priority.BULK)
@@ -235,7 +235,7 @@ async def test_the_budget_bounds_retries() -> None:
 @pytest.mark.parametrize("form", ["seconds", "date", "absent"])
 async def test_429_pauses_everybody_and_opens_no_breaker(form: str) -> None:
     server = {"contract": 2, "retry_after": (form,)}
-    breaker = CircuitBreaker("tmdb", in_a_row=1)
+    breaker = CircuitBreaker("tmdb", consecutive_failures=1)
     async with serving(server=server, breaker=breaker) as at:
         found = await asyncio.gather(*(at.fetcher.get(f"movie/{number}") for number in range(3)))
         assert [each.status for each in found] == [200] * 3
@@ -272,7 +272,7 @@ async def test_what_would_wait_too_long_is_refused_by_the_own_limiter() -> None:
 async def test_a_deadline_ends_what_hangs() -> None:
     async with serving({"hang": 1.0}) as at:
         started = time.monotonic()
-        with pytest.raises(DeadlineError, match=r"tmdb 3/movie/1: expected an answer by"):
+        with pytest.raises(DeadlineError, match=r"tmdb 3/movie/1: expected a response by"):
             await at.fetcher.get("movie/1", deadline_s=0.4)
         assert 0.3 < time.monotonic() - started < 1.5
         assert at.outcome("deadline") == 1
@@ -281,7 +281,7 @@ async def test_a_deadline_ends_what_hangs() -> None:
 
 
 async def test_an_answer_that_does_not_begin_is_asked_for_again() -> None:
-    async with serving({"hang": 1.0}, answer_timeout_s=0.1) as at:
+    async with serving({"hang": 1.0}, read_timeout_s=0.1) as at:
         with pytest.raises(UnreachableError, match="SocketTimeoutError"):
             await at.fetcher.get("movie/1")
         assert len(at.server.arrivals) == 4

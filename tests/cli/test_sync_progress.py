@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tv5core.cli import watching
+from tv5core.cli import sync_progress
 from tv5core.upstream.sync.report import Failure, SyncReport
 
 
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(watching.time, "monotonic", clock)
+    monkeypatch.setattr(sync_progress.time, "monotonic", clock)
     return clock
 
 
@@ -32,7 +32,7 @@ def test_a_line_now_and_then_with_rate_time_left_and_errors(
 ) -> None:
     lines: list[str] = []
     report = SyncReport(planned=5_000, earlier=1_000)
-    with watching.watching() as watch:
+    with sync_progress.sync_progress() as watch:
         watch(report)
         for _ in range(40):
             clock.now += 1.0
@@ -48,7 +48,7 @@ def test_what_earlier_runs_did_is_no_speed(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = SyncReport(planned=1_000_000, earlier=900_000)
-    with watching.watching() as watch:
+    with sync_progress.sync_progress() as watch:
         watch(report)
         clock.now += 100.0
         report.fetched = 900
@@ -57,7 +57,7 @@ def test_what_earlier_runs_did_is_no_speed(
 
 
 def test_quiet_says_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    with watching.watching(quiet=True) as watch:
+    with sync_progress.sync_progress(quiet=True) as watch:
         for _ in range(3):
             clock.now += 100.0
             watch(SyncReport(planned=5, fetched=2))

@@ -47,12 +47,12 @@ def test_any_retry_after_is_clamped(header: str) -> None:
 
 def test_retries_are_a_part_of_the_calls() -> None:
     budget = RetryBudget(ratio=0.25, reserve=10)
-    assert sum(budget.take() for _ in range(100)) == 10
+    assert sum(budget.withdraw() for _ in range(100)) == 10
     taken = 0
     for _ in range(100):
-        budget.pay_in()
-        taken += budget.take()
+        budget.deposit()
+        taken += budget.withdraw()
     assert taken == 25
     for _ in range(1_000):
-        budget.pay_in()
-    assert sum(budget.take() for _ in range(100)) == 10, "no more is saved than the reserve"
+        budget.deposit()
+    assert sum(budget.withdraw() for _ in range(100)) == 10, "no more is saved than the reserve"

@@ -14,6 +14,7 @@ __all__ = [
     "from_rows",
     "full",
     "intersect",
+    "resized",
     "rows",
     "test",
 ]
@@ -50,6 +51,16 @@ def extended(bitmap: Bitmap, start: int, stop: int) -> Bitmap:
     mask = np.ones(stop, bool)
     mask[:start] = np.unpackbits(bitmap, count=start, bitorder="little")
     return from_mask(mask)
+
+
+def resized(bitmap: Bitmap, n: int) -> Bitmap:
+    """Return a bitmap of ``n`` rows: those past the end of a shorter one are clear."""
+    if 8 * len(bitmap) < n:
+        return np.pad(bitmap, (0, -(-n // 8) - len(bitmap)))
+    cut = bitmap[: -(-n // 8)].copy()
+    if n % 8:
+        cut[-1] &= (1 << n % 8) - 1
+    return cut
 
 
 def test(bitmap: Bitmap, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:

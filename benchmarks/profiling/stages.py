@@ -16,7 +16,7 @@ from tv5core import Catalog, kernels
 from tv5core.kernels import Prepared
 from tv5core.vectors import SearchSettings, recall_at_k
 from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["Asked", "Stage", "best_seconds", "catalogue_stage", "quantized_stages"]
 
@@ -140,7 +140,7 @@ def _preparing(sealed: SealedGraph, asked: Asked) -> list[Stage]:
 def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared) -> Stage:
     pool, margin = asked.pool, asked.settings.error_margin
     pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.effective_k, margin)
-    record, degree = sealed.records.shape[1], sealed.links.shape[1]
+    record, degree = sealed.codes.shape[1], sealed.links.shape[1]
     read = float(visited.mean())
     # At least: every row left in the pool, and within the margin, had its links read.
     linked = (4.0 * degree + degree) * _found(pooled)

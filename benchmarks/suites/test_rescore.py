@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from benchmarks.suites.same import assert_same
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.stored_rows import StoredRows
 
 F32 = npt.NDArray[np.float32]
 

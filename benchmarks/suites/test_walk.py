@@ -33,7 +33,7 @@ def test_walk(
 ) -> None:
     """Walk for all queries; rows and scores equal the twin's to the bit."""
     lists, probes = (sealed.centroids, sealed.lists), probes_of(len(sealed.centroids))
-    parts = (sealed.records, sealed.links, *lists, probes, sealed.quantizer.bits)
+    parts = (sealed.codes, sealed.links, *lists, probes, sealed.quantizer.bits)
     prepared = sealed.quantizer.prepare(queries)
     benchmark.group = f"walk: pool of {pool}"
     graph = path.graph(*parts)

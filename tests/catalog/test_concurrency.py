@@ -165,7 +165,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "KEPT_ENTRIES", 10)
     monkeypatch.setattr(keeping, "HEAD_ROWS", 300)
     monkeypatch.setattr(keeping, "COLLECT_ROWS", 100)
-    monkeypatch.setattr("tv5core.vectors.segments._DEAD_ROWS", 50)
+    monkeypatch.setattr("tv5core.vectors.live_rows._MAX_DELETED", 50)
 
 
 class Owner:

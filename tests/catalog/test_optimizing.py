@@ -189,7 +189,7 @@ def test_the_head_drops_what_was_replaced() -> None:
     keys = np.arange(500)
     for version in range(60):
         index.add(np.stack([vector(i, version) for i in range(500)]), keys)
-        assert index.head_count <= 500 + 4_096 + 500
+        assert index.live_count <= 500 + 4_096 + 500
     assert len(index) == 500
     for i in range(0, 500, 50):
         found = index.search(vector(i, 59), 1)

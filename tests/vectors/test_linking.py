@@ -10,11 +10,12 @@ import pytest
 
 from tv5core.kernels import NONE
 from tv5core.vectors import VectorIndex, recall_at_k
-from tv5core.vectors.builder import Links, build_links
-from tv5core.vectors.entry_points import Source, _side_by_side, choose_entries
+from tv5core.vectors.builder import BuiltGraph, build_graph
+from tv5core.vectors.entry_points import Source, _order_by_similarity, choose_entry_points
 from tv5core.vectors.linking import Workers, breadth_first, connect
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.sealed_segment import SealedSegment
+from tv5core.vectors.stored_rows import StoredRows
 
 F32 = npt.NDArray[np.float32]
 
@@ -28,33 +29,33 @@ def grouped(n: int, dim: int = 64, groups: int = 40, seed: int = 5) -> F32:
     return unit
 
 
-def built(vectors: F32, **options: Any) -> Links:
+def built(vectors: F32, **options: Any) -> BuiltGraph:
     quantizer = Quantizer.create(vectors.mean(axis=0))
     frame = quantizer if quantizer.bits == quantizer.dim else None
     source = Source(quantizer, StoredRows.encode(vectors, "int8", frame))
     options = {"connectivity": 8, "expansion_add": 32, **options}
-    return build_links(quantizer.encode(vectors), source, **options)
+    return build_graph(quantizer.encode(vectors), source, **options)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 255, 256, 257, 5_000])
 def test_every_row_can_be_reached(n: int) -> None:
-    links = built(grouped(n))
-    entries = int(links.offsets[-1])
+    graph = built(grouped(n))
+    entries = int(graph.offsets[-1])
     assert entries == max(min(n, 256), n // 16)
-    assert sorted(links.order.tolist()) == list(range(n))
-    assert len(breadth_first(links.base, np.arange(entries))) == n
-    there = links.base[links.base != NONE]
+    assert sorted(graph.order.tolist()) == list(range(n))
+    assert len(breadth_first(graph.links, np.arange(entries))) == n
+    there = graph.links[graph.links != NONE]
     assert (there < n).all()
-    assert (links.base != np.arange(n, dtype=np.uint32)[:, None]).all()
+    assert (graph.links != np.arange(n, dtype=np.uint32)[:, None]).all()
 
 
 def test_rows_are_linked_to_the_nearest() -> None:
     vectors = grouped(3_000)
-    links = built(vectors)
-    similar = vectors[links.order] @ vectors[links.order].T
+    graph = built(vectors)
+    similar = vectors[graph.order] @ vectors[graph.order].T
     np.fill_diagonal(similar, -1)
     nearest = similar.argmax(axis=1)
-    assert (links.base == nearest[:, None]).any(axis=1).mean() > 0.95
+    assert (graph.links == nearest[:, None]).any(axis=1).mean() > 0.95
 
 
 def test_short_rows_are_linked_by_direction() -> None:
@@ -62,8 +63,9 @@ def test_short_rows_are_linked_by_direction() -> None:
     directions = grouped(8_000, groups=300)
     lengths = np.random.default_rng(3).uniform(0.3, 3, (8_000, 1)).astype(np.float32)
     index = VectorIndex.build(directions * lengths, metric="ip")
-    sealed = index._rows.snapshot.sealed
-    assert sealed is not None
+    (segment,) = index.snapshot.segments
+    assert isinstance(segment, SealedSegment)
+    sealed = segment.graph
     near = directions[sealed.keys]
     short = np.flatnonzero(lengths[sealed.keys, 0] < 1)
     similar = near[short] @ near.T
@@ -83,9 +85,9 @@ def test_rows_whose_rotation_pads_are_built_alike() -> None:
 
 def test_equal_rows_do_not_make_long_lists() -> None:
     vectors = np.repeat(grouped(4), 5_000, axis=0)  # 312 entries of each
-    links = built(vectors)
-    assert np.diff(links.offsets.astype(np.int64)).max() <= 192
-    assert len(breadth_first(links.base, np.arange(int(links.offsets[-1])))) == 20_000
+    graph = built(vectors)
+    assert np.diff(graph.offsets.astype(np.int64)).max() <= 192
+    assert len(breadth_first(graph.links, np.arange(int(graph.offsets[-1])))) == 20_000
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -93,7 +95,7 @@ def test_threads_do_not_matter(threads: int) -> None:
     vectors = grouped(9_000)
     one, other = built(vectors, threads=2), built(vectors, threads=threads)
     assert np.array_equal(one.order, other.order)
-    assert np.array_equal(one.base, other.base)
+    assert np.array_equal(one.links, other.links)
     assert np.array_equal(one.centroids, other.centroids)
     assert np.array_equal(one.offsets, other.offsets)
 
@@ -117,7 +119,7 @@ def test_lists_hold_what_is_near_their_centroids() -> None:
     quantizer = Quantizer.create(vectors.mean(axis=0))
     source = Source(quantizer, StoredRows.encode(vectors, "int8", quantizer))
     with Workers(2) as run:
-        entries = choose_entries(source, run, seed=3)
+        entries = choose_entry_points(source, run, seed=3)
     rows = source.centred(entries.order[: entries.count])
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     of = np.repeat(np.arange(len(entries.centroids)), np.diff(entries.offsets.astype(np.int64)))
@@ -176,7 +178,7 @@ def test_near_lists_are_numbered_one_after_the_other() -> None:
     codes ^= (1 << rng.integers(0, 8, codes.shape)).astype(np.uint8) & rng.integers(
         0, 256, codes.shape, np.uint8
     )
-    order = _side_by_side(codes)
+    order = _order_by_similarity(codes)
     assert sorted(order.tolist()) == list(range(32))
     assert np.count_nonzero(np.diff(group[order])) == 3
-    assert _side_by_side(codes[:2]).tolist() == [0, 1]
+    assert _order_by_similarity(codes[:2]).tolist() == [0, 1]

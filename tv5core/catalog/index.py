@@ -240,7 +240,7 @@ class IndexKeeper:
         with self._store.maintenance:
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
             index = self.serve().index
-            if index is None or not (index.head_count or index.removed_count):
+            if index is None or not (index.live_count or index.removed_count):
                 return
             if not len(index):
                 self._serve_nothing()
@@ -325,7 +325,7 @@ class IndexKeeper:
             return
         if self._store.environment.failure:
             return
-        long = index.head_count > max(HEAD_ROWS, index.sealed_count // 4)
+        long = index.live_count > max(HEAD_ROWS, index.sealed_count // 4)
         garbage = index.removed_sealed_count
         if long or garbage > max(COLLECT_ROWS, COLLECT_SHARE * index.sealed_count):
             self._background.start("seal", self._seal_quietly)
@@ -365,7 +365,7 @@ class IndexKeeper:
 
 
 def _changes(index: VectorIndex) -> int:
-    return index.head_count + index.removed_sealed_count
+    return index.live_count + index.removed_sealed_count
 
 
 def _empty(meta: Meta) -> VectorIndex | None:

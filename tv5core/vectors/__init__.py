@@ -1,14 +1,35 @@
-"""Vector search: binary quantization, a sealed graph walked in place, exact rescoring."""
+"""Vector search: one-bit codes walked in a sealed graph, then exact scores.
+
+Read in this order:
+
+- ``index``: :class:`VectorIndex`, which builds, opens, changes and seals; ``reader``: its reading
+  side, from a call's keywords to a search; ``matches``: what a search returns.
+- ``settings`` (how hard to look), ``options`` (everything a call asks for), ``filters`` (which rows
+  may be returned), ``metric`` (what a score is).
+- ``segment``: what is searched: a snapshot is a tuple of segments, each with row numbers and
+  deletions of its own; ``keyed_rows``: what a filter knows of one; ``parallel``: batches over
+  threads.
+- ``sealed_segment`` (exact scan, scan of codes or walk, chosen by ``planner``) and ``live_segment``
+  (rows added since, scanned), with ``live_rows`` behind it; ``segment_set``: who changes them.
+- ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``graph`` (both in mapped files).
+- ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
+  ``linking``; ``folder``: an index's files and manifest.
+- ``recall`` (calibration), ``audit`` (is the index that of its vectors?), ``memory``,
+  ``validation``.
+"""
 
 from __future__ import annotations
 
 from tv5core.vectors.filters import Filter
-from tv5core.vectors.index import Matches, VectorIndex
+from tv5core.vectors.index import VectorIndex
+from tv5core.vectors.keyed_rows import SegmentId
+from tv5core.vectors.matches import Matches
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.recall import recall_at_k
 from tv5core.vectors.sealing import build_files
+from tv5core.vectors.segment import Segment, Snapshot
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import check_vectors
 
@@ -19,6 +40,9 @@ __all__ = [
     "Quantizer",
     "SearchOptions",
     "SearchSettings",
+    "Segment",
+    "SegmentId",
+    "Snapshot",
     "VectorIndex",
     "build_files",
     "check_vectors",

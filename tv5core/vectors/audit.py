@@ -1,8 +1,8 @@
-"""Compare an index with the vectors it was made from, and its graph with what a graph is.
+"""IndexAudit: compare an index with the vectors it was made from, and check its graph.
 
-Checksums tell that a file holds what was written; this tells that what was written is right.
+A checksum shows that a file holds what was written; an audit shows that what was written is right.
 Codes and stored rows are computed again and must be equal, but for what the last bit of a vector's
-length may do: that is summed by the processor's linear algebra, in an order of its own.
+length may change: the processor's linear algebra sums it in an order of its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tv5core.kernels import NONE
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.linking import breadth_first
 from tv5core.vectors.metric import Metric
-from tv5core.vectors.planner import Part, Snapshot
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.rescore import StoredRows
-from tv5core.vectors.segments import live_rows
+from tv5core.vectors.sealed_segment import SealedSegment
+from tv5core.vectors.segment import Segment, Snapshot, alive_rows
+from tv5core.vectors.stored_rows import StoredRows
 from tv5core.vectors.validation import Rescoring
 
 __all__ = ["IndexAudit"]
@@ -33,17 +33,17 @@ Mask = npt.NDArray[np.bool_]
 
 _BLOCK_ROWS = 8_192
 _NEAR_ZERO = 1e-4
-"""Of the largest coordinate: below it, a sign may turn with the last bit of a length."""
+"""Of the largest coordinate: below it, a sign may change with the last bit of a length."""
 _CLOSE = 1e-4
 _REACHABLE = 0.5
 """Vectors that are all alike leave parts of a sound graph unreached; an emptied one, all of it."""
 
 
 @dataclass(frozen=True)
-class _Side:
-    """One part of the index by ascending key."""
+class _Audited:
+    """One segment's rows that are not deleted, by ascending key."""
 
-    part: Part
+    segment: Segment
     keys: I64
     rows: I64
     seen: Mask
@@ -61,7 +61,7 @@ class IndexAudit:
 
     def __init__(self, snapshot: Snapshot, metric: Metric, rescoring: Rescoring) -> None:
         self._snapshot, self._metric, self._rescoring = snapshot, metric, rescoring
-        self._sides = [_side(part) for part in snapshot.parts]
+        self._audited = [_audited(segment) for segment in snapshot.segments]
 
     # -- against the vectors --------------------------------------------------------------
 
@@ -77,35 +77,35 @@ class IndexAudit:
         Returns
         -------
         dict
-            What is wrong, by key; empty where all is well.
+            Problems by key; empty where there is none.
         """
         wrong: dict[int, str] = {}
         found = np.zeros(len(keys), bool)
-        for side in self._sides:
-            at = np.minimum(np.searchsorted(side.keys, keys), max(0, len(side.keys) - 1))
-            here = side.keys[at] == keys if len(side.keys) else np.zeros(len(keys), bool)
+        for part in self._audited:
+            at = np.minimum(np.searchsorted(part.keys, keys), max(0, len(part.keys) - 1))
+            here = part.keys[at] == keys if len(part.keys) else np.zeros(len(keys), bool)
             found |= here
-            side.seen[at[here]] = True
-            wrong |= self._differing(side, at[here], keys[here], vectors[here])
+            part.seen[at[here]] = True
+            wrong |= self._differing(part, at[here], keys[here], vectors[here])
         wrong |= dict.fromkeys(keys[~found].tolist(), "expected in the index, but is not")
         return wrong
 
     def unseen(self) -> I64:
-        """Return the keys in the index that no comparison named so far."""
-        some = [side.keys[~side.seen] for side in self._sides]
+        """Return the keys in the index that no comparison has named so far."""
+        some = [part.keys[~part.seen] for part in self._audited]
         return np.concatenate(some) if some else np.empty(0, np.int64)
 
-    def _differing(self, side: _Side, at: I64, keys: I64, vectors: F32) -> dict[int, str]:
-        quantizer = self._snapshot.quantizer
-        if not len(keys) or quantizer is None:
+    def _differing(self, part: _Audited, at: I64, keys: I64, vectors: F32) -> dict[int, str]:
+        quantizer = part.segment.quantizer
+        if not len(keys):
             return {}
         try:
             ready = self._metric.validate(vectors, quantizer.dim)
         except InvalidInputError as error:
             return {int(key): str(error) for key in keys}
-        rows = side.rows[at]
-        codes = _differing_records(quantizer, ready, side.part.records[rows])
-        have = side.part.rows
+        rows = part.rows[at]
+        codes = _differing_codes(quantizer, ready, part.segment.codes[rows])
+        have = part.segment.rows
         want = StoredRows.encode(ready, self._rescoring, have.frame)
         stored = _differing_rows(have, rows, want)
         return {
@@ -117,26 +117,29 @@ class IndexAudit:
     # -- the graph itself -----------------------------------------------------------------
 
     def structure(self) -> list[str]:
-        """Return what is wrong with the sealed graph itself, in sentences."""
-        sealed = self._snapshot.sealed
-        if sealed is None:
-            return []
-        wrong = [*_keys(sealed), *_links(sealed)]
-        share = reachable(sealed)
-        if not wrong and share < _REACHABLE:
-            wrong.append(f"expected a connected graph, got one of which {share:.1%} is reached")
-        return wrong
+        """Return the problems of the sealed graphs themselves, in sentences."""
+        segments = [part.segment for part in self._audited]
+        sealed = [segment for segment in segments if isinstance(segment, SealedSegment)]
+        return [problem for segment in sealed for problem in _structure(segment.graph)]
 
 
-def _side(part: Part) -> _Side:
-    rows = live_rows(part)
-    keys = np.asarray(part.keys)[rows]
+def _structure(graph: SealedGraph) -> list[str]:
+    wrong = [*_keys(graph), *_links(graph)]
+    share = reachable(graph)
+    if not wrong and share < _REACHABLE:
+        wrong.append(f"expected a connected graph, got one of which {share:.1%} is reached")
+    return wrong
+
+
+def _audited(segment: Segment) -> _Audited:
+    rows = alive_rows(segment)
+    keys = np.asarray(segment.keys)[rows]
     order = np.argsort(keys)
-    return _Side(part, keys[order], rows[order], np.zeros(len(rows), bool))
+    return _Audited(segment, keys[order], rows[order], np.zeros(len(rows), bool))
 
 
-def _differing_records(quantizer: Quantizer, ready: F32, have: U8) -> Mask:
-    want, have = quantizer.encode(ready), have[:, : quantizer.record_size]
+def _differing_codes(quantizer: Quantizer, ready: F32, have: U8) -> Mask:
+    want, have = quantizer.encode(ready), have[:, : quantizer.layout.size]
     differ: Mask = (want != have).any(axis=1)
     some = np.flatnonzero(differ)
     if len(some):
@@ -145,22 +148,19 @@ def _differing_records(quantizer: Quantizer, ready: F32, have: U8) -> Mask:
 
 
 def _nearly_equal(quantizer: Quantizer, ready: F32, want: U8, have: U8) -> Mask:
-    """Tell of each record whether only the last bits of the vector can have made it differ."""
-    width = quantizer.bits // 8
+    """Tell of each code whether only the last bits of the vector can have made it differ."""
+    layout = quantizer.layout
     rotated = kernels.rotate(ready, quantizer.center, quantizer.signs)
-    turned = np.unpackbits(want[:, :width] ^ have[:, :width], axis=1, bitorder="little") != 0
+    turned = np.unpackbits(layout.signs(want) ^ layout.signs(have), axis=1, bitorder="little") != 0
     largest = np.abs(rotated).max(axis=1, keepdims=True)
     bits = ~(turned & (np.abs(rotated) > _NEAR_ZERO * largest)).any(axis=1)
     lengths = np.linalg.norm(ready, axis=1, keepdims=True) + np.linalg.norm(quantizer.center)
-    room = _CLOSE * np.maximum(lengths**2, np.abs(_factors(want, width)))
+    factors = layout.factors(want)
+    room = _CLOSE * np.maximum(lengths**2, np.abs(factors))
     with np.errstate(invalid="ignore"):
-        factors = np.abs(_factors(want, width) - _factors(have, width)) <= room
-    close: Mask = bits & factors.all(axis=1)
+        near = np.abs(factors - layout.factors(have)) <= room
+    close: Mask = bits & near.all(axis=1)
     return close
-
-
-def _factors(records: U8, width: int) -> F32:
-    return np.ascontiguousarray(records[:, width:]).view("<f4").astype(np.float32)
 
 
 def _differing_rows(stored: StoredRows, rows: I64, want: StoredRows) -> Mask:
@@ -189,10 +189,10 @@ def _links(sealed: SealedGraph) -> list[str]:
         block = np.asarray(sealed.links[at : at + _BLOCK_ROWS])
         beyond += int(((block >= n) & (block != NONE)).sum())
         loops += int((block == np.arange(at, at + len(block), dtype=np.uint32)[:, None]).sum())
-    return _told(n, beyond, loops)
+    return _link_problems(n, beyond, loops)
 
 
-def _told(size: int, beyond: int, loops: int) -> list[str]:
+def _link_problems(size: int, beyond: int, loops: int) -> list[str]:
     wrong = []
     if beyond:
         wrong.append(f"expected links below {size}, got {beyond} beyond")
@@ -202,9 +202,10 @@ def _told(size: int, beyond: int, loops: int) -> list[str]:
 
 
 def reachable(sealed: SealedGraph) -> float:
-    """Return the share of rows that walks can reach from the entries.
+    """Return the share of rows that walks can reach from the entry points.
 
-    An entry without links, where there are other rows, counts as not reached: no row is built so.
+    An entry point without links, where there are other rows, counts as not reached:
+    no build makes one.
     """
     first = np.asarray(sealed.links[: int(sealed.lists[-1]), 0])
     leading = np.flatnonzero((first < len(sealed)) | (len(sealed) == 1))

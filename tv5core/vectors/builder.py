@@ -1,4 +1,4 @@
-"""Build the graph: choose entries, grow links, number rows so that near ones lie near in memory."""
+"""Build a graph: choose entry points, grow links, then number near rows next to each other."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import numpy.typing as npt
 
 from tv5core.kernels import NONE
 from tv5core.types import Progress
-from tv5core.vectors.entry_points import Source, choose_entries
+from tv5core.vectors.entry_points import Source, choose_entry_points
 from tv5core.vectors.linking import Workers, breadth_first, grow, room_for
-from tv5core.vectors.quantizer import record_stride
+from tv5core.vectors.quantizer import Quantizer
 
-__all__ = ["Links", "build_links"]
+__all__ = ["BuiltGraph", "build_graph"]
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
-_LINE = 64  # bytes of a cache line
 _CHUNK = 65_536
 _BY_DIRECTION = np.array([0, 1], np.float32).view(np.uint8)
 """Factors by which estimates tell directions from the centre only: of unit vectors, ``f_rescale``
@@ -27,29 +26,29 @@ is ``1 / sum_i |x'_i|``, nearly the same for all that are rotated."""
 
 
 @dataclass(frozen=True)
-class Links:
-    """A graph in the sealed order: entries first, list by list, then breadth-first from them.
+class BuiltGraph:
+    """A graph in the sealed order: entry points list by list, then breadth-first from them.
 
     Attributes
     ----------
     order : int64[n]
-        ``order[new row]`` is the row's place in the records the graph was built from.
-    base : uint32[n, 3 * connectivity / 2]
+        ``order[new row]`` is the row's place in the codes the graph was built from.
+    links : uint32[n, 3 * connectivity / 2]
         Neighbours, padded with NONE.
     centroids : uint8[lists, stride]
-        Code records of the entries' lists.
+        Codes of the lists' centroids.
     offsets : uint32[lists + 1]
         List ``l`` is rows ``offsets[l]`` to ``offsets[l + 1] - 1``.
     """
 
     order: I64
-    base: U32
+    links: U32
     centroids: U8
     offsets: U32
 
 
-def build_links(
-    records: U8,
+def build_graph(
+    codes: U8,
     source: Source,
     *,
     by_direction: bool = False,
@@ -58,14 +57,14 @@ def build_links(
     threads: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Links:
+) -> BuiltGraph:
     """Build a graph over codes, its links chosen by the rows' distances.
 
     Parameters
     ----------
-    records : uint8[n, record_size]
+    codes : uint8[n, layout.size]
     source : Source
-        The rows the records were made of, in their order.
+        The rows the codes were made of, in their order.
     by_direction : bool
         Look for neighbours among directions from the centre, not among inner products: where
         lengths differ, the longest rows would be everyone's neighbours.
@@ -81,8 +80,8 @@ def build_links(
         An exception it raises stops the build.
     """
     with Workers(threads) as run:
-        entries = choose_entries(source, run, seed, progress)
-        ready = _ordered(records, entries.order, source.quantizer.bits // 8, by_direction)
+        entries = choose_entry_points(source, run, seed, progress)
+        ready = _ordered(codes, entries.order, source.quantizer, by_direction)
         links = grow(
             ready,
             source,
@@ -99,19 +98,17 @@ def build_links(
     rank = np.full(len(order) + 1, NONE, np.uint32)
     rank[order] = np.arange(len(order), dtype=np.uint32)
     # NONE, clipped to the last place of the ranks, stays NONE.
-    base = rank[np.minimum(links[order], len(order))]
-    return Links(entries.order[order], base, entries.centroids, entries.offsets)
+    renumbered = rank[np.minimum(links[order], len(order))]
+    return BuiltGraph(entries.order[order], renumbered, entries.centroids, entries.offsets)
 
 
-def _ordered(records: U8, order: I64, width: int, by_direction: bool) -> U8:
-    """Copy records into build order, on cache lines as a sealed file has them."""
-    stride = record_stride(records.shape[1])
-    memory = np.zeros(len(order) * stride + _LINE, np.uint8)
-    aligned = memory[-memory.ctypes.data % _LINE :][: len(order) * stride]
-    ready = aligned.reshape(len(order), stride)
-    for at in range(0, len(order), _CHUNK):
-        some = records[order[at : at + _CHUNK]]
+def _ordered(codes: U8, order: I64, quantizer: Quantizer, by_direction: bool) -> U8:
+    """Copy codes into build order, on cache lines as a sealed file has them."""
+    layout = quantizer.layout
+    ready = layout.aligned(len(order))
+    for start in range(0, len(order), _CHUNK):
+        some = codes[order[start : start + _CHUNK]]
         if by_direction:
-            some[:, width:] = _BY_DIRECTION
-        ready[at : at + _CHUNK, : some.shape[1]] = some
+            some[:, layout.sign_bytes :] = _BY_DIRECTION
+        ready[start : start + _CHUNK, : layout.size] = some
     return ready

@@ -1,11 +1,11 @@
-"""Where walks begin: a random sample of the rows, grouped into lists around centroids.
+"""Entry points of walks: a random sample of the rows, grouped into lists around centroids.
 
-A walk that has to find its way from one row goes astray the more often the more rows there are:
-at a million, one in twenty ends among the wrong titles. A sample's rows nearest the query, found
-by scanning the lists whose centroids are nearest, lie within a few links of the answers instead.
+A walk from one fixed row ends among the wrong titles the more often the more rows there are: one in
+twenty at a million. The sampled rows nearest the query, found by scanning the lists whose centroids
+are nearest, lie within a few links of the answers instead.
 
 The lists are found by spherical k-means (Dhillon and Modha, Machine Learning 42, 2001) over
-estimates from codes, the same by which a walk chooses among lists later.
+estimates from codes, the same estimates by which a walk later chooses lists.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.kernels import Prepared
 from tv5core.types import Progress
-from tv5core.vectors.quantizer import Quantizer, record_stride
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.stored_rows import StoredRows
 
-__all__ = ["Entries", "Source", "choose_entries", "probes_of", "probes_while_building"]
+__all__ = ["EntryPoints", "Source", "choose_entry_points", "probes_of", "probes_while_building"]
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
-_ONE_IN = 16  # rows an entry
+_ONE_IN = 16  # rows an entry point
 _LEAST = 256  # entries, where there are as many rows
 _ROWS_A_LIST = 48
 _LONGEST = 4 * _ROWS_A_LIST  # rows a list may have; what is more becomes a list of its own
@@ -74,15 +74,15 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Entries:
-    """Rows in the order they are built in, those where walks begin first.
+class EntryPoints:
+    """Rows in the order they are built in, entry points first.
 
     Attributes
     ----------
     order : int64[n]
-        Place of each row; the entries list by list, then all others, shuffled.
+        Place of each row; the entry points list by list, then all others, shuffled.
     centroids : uint8[lists, stride]
-        Code records, padded as sealed ones are.
+        Codes, padded as sealed ones are.
     offsets : uint32[lists + 1]
         Where each list's rows begin.
     """
@@ -93,7 +93,7 @@ class Entries:
 
     @property
     def count(self) -> int:
-        """How many rows are entries."""
+        """Number of entry points."""
         return int(self.offsets[-1])
 
 
@@ -111,10 +111,10 @@ def probes_while_building(lists: int) -> int:
     return min(lists, max(8, lists // 32))
 
 
-def choose_entries(
+def choose_entry_points(
     source: Source, run: Run, seed: int = 0, progress: Progress | None = None
-) -> Entries:
-    """Draw the entries and group them.
+) -> EntryPoints:
+    """Draw the entry points and group them.
 
     Parameters
     ----------
@@ -135,11 +135,11 @@ def choose_entries(
             progress(done * count, _ROUNDS * count, "grouping entries")
         list_of = _assigned(source, sample, centroids, run)
         centroids = _means(source, sample, list_of, centroids)
-    centroids = centroids[_side_by_side(kernels.encode(centroids)[0])]
+    centroids = centroids[_order_by_similarity(kernels.encode(centroids)[0])]
     list_of = _assigned(source, sample, centroids, run)
     order[:count] = sample[np.argsort(list_of, kind="stable")]
     which, offsets = _cut(np.bincount(list_of, minlength=lists))
-    return Entries(order, _records(centroids[which]), offsets)
+    return EntryPoints(order, _codes(source, centroids[which]), offsets)
 
 
 def _directions(vectors: F32) -> F32:
@@ -149,21 +149,17 @@ def _directions(vectors: F32) -> F32:
     return scaled
 
 
-def _records(directions: F32) -> U8:
-    """Encode vectors that are centred and rotated already, and of unit length."""
-    codes, absolute, square = kernels.encode(directions)
-    rescale = np.divide(square, absolute, out=np.zeros_like(square), where=absolute > 0)
-    factors = np.stack([np.zeros_like(rescale), rescale], axis=1)
-    records = np.hstack([codes, factors.view(np.uint8)])
-    size = records.shape[1]
-    return np.pad(records, ((0, 0), (0, record_stride(size) - size)))
+def _codes(source: Source, directions: F32) -> U8:
+    """Encode centroids: vectors that are centred and rotated already, and of unit length."""
+    quantizer = source.quantizer
+    return quantizer.layout.pad(quantizer.encode_directions(directions))
 
 
-def _side_by_side(codes: U8) -> I64:
+def _order_by_similarity(codes: U8) -> I64:
     """Order lists so that near ones are numbered one after the other: leaves of a dendrogram.
 
-    Rows are numbered from the entries on, so what is near lies near in memory. Of more lists than
-    a table of all their distances has room for, the order is left.
+    Rows are numbered from the entry points on, so rows that are near lie near in memory. Where
+    there are more lists than a table of all their distances has room for, the order stays.
     """
     if not 2 < len(codes) <= _MOST_ORDERED:
         return np.arange(len(codes))
@@ -177,11 +173,11 @@ def _side_by_side(codes: U8) -> I64:
 
 def _assigned(source: Source, sample: I64, centroids: F32, run: Run) -> I64:
     """Return the list of each row: the one whose centroid is nearest, by its code."""
-    records = _records(centroids)
+    codes = _codes(source, centroids)
 
     def one(start: int) -> U32:
         ready = source.prepared(sample[start : start + _CHUNK])
-        return kernels.scan_codes(records, ready, 1)[0][:, 0]
+        return kernels.scan_codes(codes, ready, 1)[0][:, 0]
 
     parts = run(one, range(0, len(sample), _CHUNK))
     return np.concatenate(parts).astype(np.int64)

@@ -1,9 +1,10 @@
-"""Restrict a search to some keys, given as keys or as a mask over them."""
+"""Filter: restrict a search to some rows, given by keys, by a mask or bitmap, or by segment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -11,29 +12,75 @@ import numpy.typing as npt
 from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.errors import InvalidInputError
-from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.planner import Snapshot
+from tv5core.vectors.keyed_rows import KeyedRows, SegmentId
 
 __all__ = ["Filter"]
 
 I64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
-@dataclass
+class _Rule(Protocol):
+    """Which rows a filter allows."""
+
+    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
+        """Return the allowed rows in the segment's own numbers."""
+
+
+class _Keys:
+    """Rows with some keys."""
+
+    def __init__(self, keys: I64) -> None:
+        self._keys = np.unique(keys)
+
+    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
+        return segment.rows_with_keys(self._keys)
+
+
+class _Mask:
+    """Rows with a key ``i`` where ``mask[i]``; keys past its end are not allowed."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+
+    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
+        keys = segment.keys
+        inside = keys < len(self._mask)
+        allowed = inside.copy()
+        allowed[inside] = self._mask[keys[inside]]
+        return bitmap.from_mask(allowed)
+
+
+class _Segments:
+    """Rows of each segment by their numbers."""
+
+    def __init__(self, bitmaps: Mapping[SegmentId, Bitmap]) -> None:
+        self._bitmaps = dict(bitmaps)
+
+    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
+        allowed = self._bitmaps.get(segment.id)
+        if allowed is None:
+            raise InvalidInputError(
+                f"expected a bitmap for each segment, got none for one of {len(segment)} rows: "
+                "search the snapshot that the filter was made for"
+            )
+        return bitmap.resized(allowed, len(segment))
+
+
 class Filter:
-    """Keys a search may return, with the bitmap of the sealed rows kept for the next search.
+    """Rows a search may return; safe to share between threads.
 
-    Make one with :meth:`VectorIndex.filter` and use it for any number of searches: only the first
-    pays for finding the rows.
+    Make one with :meth:`VectorIndex.filter` or one of the constructors and use it for any number of
+    searches: the bitmap of a segment is computed once, and again when rows were added to it.
     """
 
-    keys: I64 | None
-    mask: npt.NDArray[np.bool_] | None
-    _sealed: tuple[SealedGraph, Bitmap] | None = None
+    def __init__(self, rule: _Rule) -> None:
+        self._rule = rule
+        self._cached: WeakKeyDictionary[SegmentId, tuple[int, Bitmap]] = WeakKeyDictionary()
 
     @classmethod
     def of(cls, allow: Any) -> Filter:
-        """Take keys, a boolean mask (key ``i`` is allowed where ``mask[i]``), or a filter.
+        """Make a filter of keys, of a boolean mask over keys, or of a filter.
 
         Raises
         ------
@@ -44,40 +91,61 @@ class Filter:
             return allow
         given = np.asarray(allow)
         if given.ndim == 1 and given.dtype == np.bool_:
-            return cls(None, given)
+            return cls(_Mask(given))
         if given.ndim == 1 and (given.dtype.kind in "iu" or given.size == 0):
-            return cls(np.unique(given.astype(np.int64)), None)
+            return cls(_Keys(given.astype(np.int64)))
         raise InvalidInputError(
             "expected allow to be keys or a boolean mask in one dimension, "
             f"got {given.dtype} of shape {given.shape}"
         )
 
-    def bitmaps(self, snapshot: Snapshot) -> list[Bitmap]:
-        """Return the allowed rows of each part of a snapshot."""
-        return [
-            self._of_sealed(snapshot.sealed)
-            if part.graph is not None and snapshot.sealed is not None
-            else bitmap.from_mask(self._holds(part.keys))
-            for part in snapshot.parts
-        ]
+    @classmethod
+    def from_bitmap(cls, allowed: Bitmap) -> Filter:
+        """Make a filter of a bitmap over keys.
 
-    def _of_sealed(self, sealed: SealedGraph) -> Bitmap:
-        kept = self._sealed
-        if kept is None or kept[0] is not sealed:
-            kept = self._sealed = (sealed, self._find(sealed))
-        return kept[1]
+        Parameters
+        ----------
+        allowed : uint8[...]
+            As :mod:`tv5core.bitmap` packs bits: key ``i`` is allowed where bit ``i`` is set; keys
+            past the end are not.
 
-    def _find(self, sealed: SealedGraph) -> Bitmap:
-        if self.keys is None or 8 * len(self.keys) > len(sealed):
-            return bitmap.from_mask(self._holds(sealed.keys))
-        rows = sealed.find(self.keys)
-        return bitmap.from_rows(rows[rows >= 0], len(sealed))
+        Raises
+        ------
+        InvalidInputError
+            Another type or shape.
+        """
+        _check_bitmap(allowed)
+        return cls(_Mask(np.unpackbits(allowed, bitorder="little").view(np.bool_)))
 
-    def _holds(self, keys: I64) -> npt.NDArray[np.bool_]:
-        if self.keys is not None:
-            return np.isin(keys, self.keys)
-        mask = self.mask if self.mask is not None else np.zeros(0, bool)
-        inside = keys < len(mask)
-        held: npt.NDArray[np.bool_] = inside.copy()
-        held[inside] = mask[keys[inside]]
-        return held
+    @classmethod
+    def from_segment_bitmaps(cls, bitmaps: Mapping[SegmentId, Bitmap]) -> Filter:
+        """Make a filter of bitmaps over the rows of each segment, by its id.
+
+        For callers that compute what is allowed from data of their own beside each segment. Rows
+        past the end of a bitmap, which were added since, are not allowed. A search that meets a
+        segment without a bitmap raises InvalidInputError.
+
+        Raises
+        ------
+        InvalidInputError
+            Another type or shape.
+        """
+        for allowed in bitmaps.values():
+            _check_bitmap(allowed)
+        return cls(_Segments(bitmaps))
+
+    def bitmaps(self, segments: Iterable[KeyedRows]) -> list[Bitmap]:
+        """Return the allowed rows of each segment, in its own row numbers."""
+        return [self._bitmap_of(segment) for segment in segments]
+
+    def _bitmap_of(self, segment: KeyedRows) -> Bitmap:
+        size, allowed = self._cached.get(segment.id, (-1, None))
+        if allowed is None or size != len(segment):
+            allowed = self._rule.bitmap_of(segment)
+            self._cached[segment.id] = len(segment), allowed
+        return allowed
+
+
+def _check_bitmap(allowed: Bitmap) -> None:
+    if not isinstance(allowed, np.ndarray) or allowed.dtype != np.uint8 or allowed.ndim != 1:
+        raise InvalidInputError(f"expected a bitmap of uint8 in one dimension, got {allowed!r}")

@@ -1,21 +1,28 @@
-"""The sealed graph: one immutable file, mapped and walked in place; and its file of stored rows.
+"""SealedGraph: two immutable files of one sealing, mapped; the graph is walked in place.
 
-``graph`` file (kind ``GRPH``): ``records`` uint8[n, stride] (a code of bits / 8
-bytes, two float32 factors, padding), ``links`` uint32[n, degree], ``centroids`` uint8[lists,
-stride] (records, too), ``lists`` uint32[lists + 1] (where each list's rows begin; walks begin
-there), ``keys`` int64[n] by row, ``by_key`` uint32[n] (rows in ascending order of key), ``center``
-float32[dim], ``signs`` int8[rounds, bits]; its metadata holds ``metric`` and ``pair``. Up to
-version 2 there were ``upper`` uint32[m, connectivity] and, in the metadata, ``level_sizes``
-instead, the upper levels of an HNSW graph; the rows of one of them are now scanned as one list.
-``rows`` file (kind ``ROWS``): ``values`` and, for int8,
-``scales``; metadata ``pair`` and, from version 2 on, ``frame``: ``rotated`` where the rows are
-rotated by ``signs`` (not centred), ``raw`` where they are not, as all of version 1. ``pair`` is a
-random number that ties the two files of one sealing.
+The ``graph`` file (kind ``GRPH``) has these sections:
+
+- ``records`` uint8[n, stride]: codes, as :class:`tv5core.kernels.code_layout.CodeLayout` says;
+- ``links`` uint32[n, degree]: neighbours, padded with NONE;
+- ``centroids`` uint8[lists, stride] (codes, too) and ``lists`` uint32[lists + 1]: entry points,
+  list by list, and where the rows of each list begin;
+- ``keys`` int64[n] by row, and ``by_key`` uint32[n]: rows in ascending order of key;
+- ``center`` float32[dim] and ``signs`` int8[rounds, bits]: the rotation.
+
+Its metadata holds ``metric`` and ``pair``. Up to version 2 there were ``upper`` uint32[m,
+connectivity] and, in the metadata, ``level_sizes`` instead of lists, the upper levels of an HNSW
+graph; the rows of one level are now scanned as one list.
+
+The ``rows`` file (kind ``ROWS``) has ``values`` and, for int8, ``scales``. Its metadata holds
+``pair`` and, from version 2 on, ``frame``: ``rotated`` where rows are rotated by ``signs`` (not
+centred), ``raw`` where they are not, as in all of version 1.
+
+``pair`` is a random number that ties the two files together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -26,9 +33,10 @@ from tv5core import kernels
 from tv5core.errors import CorruptFileError
 from tv5core.files import SectionFile
 from tv5core.vectors.entry_points import probes_of
+from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.metric import Metric
-from tv5core.vectors.quantizer import Quantizer, record_stride
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["GRAPH_KIND", "GRAPH_VERSION", "ROWS_KIND", "ROWS_VERSION", "SealedGraph"]
 
@@ -77,14 +85,14 @@ def _frame(name: object, quantizer: Quantizer) -> Quantizer | None:
 
 
 def _lists(
-    graph: SectionFile, records: npt.NDArray[np.uint8]
+    graph: SectionFile, codes: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
     """Return the centroids of the lists where walks begin, and where their rows begin."""
     if "centroids" in graph:
         return graph.section("centroids"), graph.section("lists")
     levels = [int(size) for size in graph.meta["level_sizes"]]
     entries = next((size for size in levels if size <= _SCANNED_LEVEL), min(levels, default=1))
-    return np.zeros((1, records.shape[1]), np.uint8), np.array([0, entries], np.uint32)
+    return np.zeros((1, codes.shape[1]), np.uint8), np.array([0, entries], np.uint32)
 
 
 @dataclass(frozen=True)
@@ -99,26 +107,29 @@ class SealedGraph:
         By row.
     by_key : uint32[n]
         Rows in ascending order of key.
-    records : uint8[n, >= record_size]
+    codes : uint8[n, >= size]
+        As :class:`CodeLayout` says; ``records`` in the file.
     links, centroids, lists
         As the walker takes them.
     rows : StoredRows
     walker : kernels.Graph
     checksums : tuple of int
-        Of the two files, as in their records.
+        Of the two files, as their FileRecords have them.
+    id : SegmentId
     """
 
     quantizer: Quantizer
     metric: Metric
     keys: I64
     by_key: npt.NDArray[np.uint32]
-    records: npt.NDArray[np.uint8]
+    codes: npt.NDArray[np.uint8]
     links: npt.NDArray[np.uint32]
     centroids: npt.NDArray[np.uint8]
     lists: npt.NDArray[np.uint32]
     rows: StoredRows
     walker: kernels.Graph
     checksums: tuple[int, int]
+    id: SegmentId = field(default_factory=SegmentId)
 
     @cached_property
     def searcher(self) -> kernels.Searcher:
@@ -164,8 +175,8 @@ class SealedGraph:
             )
         _check_kinds(graph, _GRAPH_SECTIONS)
         _check_kinds(rows, _ROWS_SECTIONS)
-        records, links = graph.section("records"), graph.section("links")
-        centroids, lists = _lists(graph, records)
+        codes, links = graph.section("records"), graph.section("links")
+        centroids, lists = _lists(graph, codes)
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
         quantizer = Quantizer(np.array(graph.section("center")), signs)
         scales = rows.section("scales") if "scales" in rows else None
@@ -176,13 +187,13 @@ class SealedGraph:
             Metric.named(str(graph.meta["metric"])),
             graph.section("keys"),
             graph.section("by_key"),
-            records,
+            codes,
             links,
             centroids,
             lists,
             stored,
             kernels.graph(
-                records, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
+                codes, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
             ),
             (graph.checksum, rows.checksum),
         )
@@ -208,9 +219,9 @@ class SealedGraph:
             raise CorruptFileError("expected rotated rows only of int8 and without padding")
         if got != want or n == 0 or (scales is not None and scales.shape != (n,)):
             raise CorruptFileError(f"expected sections of {want}, got {got}")
-        size, shape = self.quantizer.record_size, self.records.shape
-        if shape[0] != n or not size <= shape[1] <= record_stride(size):
-            raise CorruptFileError(f"expected {n} records of {size} bytes, got {shape}")
+        layout, shape = self.quantizer.layout, self.codes.shape
+        if shape[0] != n or not layout.size <= shape[1] <= layout.stride:
+            raise CorruptFileError(f"expected {n} codes of {layout.size} bytes, got {shape}")
         if int(self.by_key.max()) >= n:
             raise CorruptFileError(f"expected rows below {n}, got {int(self.by_key.max())}")
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
-from tv5core.vectors.entry_points import Entries, Source, probes_while_building
-from tv5core.vectors.rescore import StoredRows
+from tv5core.vectors.entry_points import EntryPoints, Source, probes_while_building
+from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["Workers", "breadth_first", "connect", "grow", "room_for"]
 
@@ -79,8 +79,8 @@ class Workers:
 class _Growing:
     """A graph in the making, by row in build order."""
 
-    records: U8
-    entries: Entries
+    codes: U8
+    entries: EntryPoints
     source: Source
     room: int
     width: int
@@ -92,12 +92,12 @@ class _Growing:
 
     def __post_init__(self) -> None:
         # Twice the room: most lists then go through the rule once in many links, not at each.
-        self.links = np.full((len(self.records), 2 * self.room), NONE, np.uint32)
+        self.links = np.full((len(self.codes), 2 * self.room), NONE, np.uint32)
         self.rows = _link_rows(self.source.rows, self.entries.order.astype(np.uint32))
         self.linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
         # Both see the links as they grow.
         self.walker = kernels.graph(
-            self.records,
+            self.codes,
             self.links,
             self.entries.centroids,
             self.entries.offsets,
@@ -147,9 +147,9 @@ class _Growing:
 
 
 def grow(
-    records: U8,
+    codes: U8,
     source: Source,
-    entries: Entries,
+    entries: EntryPoints,
     *,
     room: int,
     width: int,
@@ -160,10 +160,10 @@ def grow(
 
     Parameters
     ----------
-    records : uint8[n, stride]
+    codes : uint8[n, stride]
         In build order.
     source : Source
-    entries : Entries
+    entries : EntryPoints
     room : int
         Links a row.
     width : int
@@ -177,18 +177,18 @@ def grow(
     uint32[n, room]
         By row in build order, padded with NONE. Every row can be reached from the entries.
     """
-    growing = _Growing(records, entries, source, room, width, run)
-    n, done = len(records), 0
+    growing = _Growing(codes, entries, source, room, width, run)
+    n, done = len(codes), 0
     total = _PASSES * n
 
-    def told(rows: int) -> None:
+    def advance(rows: int) -> None:
         nonlocal done
         done += rows
         if progress is not None:
             progress(done, total, "building graph")
 
     for start, stop in _batches(entries.count, n):
-        growing.add(start, stop, told)
+        growing.add(start, stop, advance)
     links = growing.trimmed()
     connect(links, entries.count)
     return links

@@ -1,42 +1,36 @@
-"""Rows added since the last seal: an append-only tail, scanned instead of walked."""
+"""LiveRows: the growing arrays behind the live segment.
+
+A store of live rows has one writer. :meth:`LiveRows.put` and :meth:`LiveRows.delete` change it and
+:meth:`LiveRows.segment` gives readers a view that no later change touches. Anything with these
+methods, such as a graph that grows, can stand in its place.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tv5core import bitmap
+from tv5core.bitmap import Bitmap
+from tv5core.vectors.keyed_rows import SegmentId
+from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.rescore import StoredRows, frame_of
+from tv5core.vectors.stored_rows import StoredRows, frame_of
 from tv5core.vectors.validation import Rescoring
 
-__all__ = ["Head", "HeadView"]
+__all__ = ["LiveRows"]
 
-_FIRST_ROOM = 1024
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class HeadView:
-    """What a reader sees of the head: arrays that no later append touches."""
-
-    keys: npt.NDArray[np.int64]
-    records: npt.NDArray[np.uint8]
-    rows: StoredRows
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held by the rows in use."""
-        scales = 0 if self.rows.scales is None else self.rows.scales.nbytes
-        return self.keys.nbytes + self.records.nbytes + self.rows.values.nbytes + scales
+_FIRST_CAPACITY = 1_024
+_MAX_DELETED = 4_096  # deleted rows that are kept beside as many as are alive
 
 
-class Head:
-    """Grow arrays by doubling; one writer appends while readers hold views.
+class LiveRows:
+    """Rows by key in arrays that grow by doubling.
 
     Appending writes only past the rows of every view given out before, and growing copies to new
     arrays, so a view never changes.
@@ -45,46 +39,86 @@ class Head:
     def __init__(self, quantizer: Quantizer, rescoring: Rescoring) -> None:
         self._quantizer, self._rescoring = quantizer, rescoring
         self._frame = frame_of(quantizer, rescoring)
+        self._id = SegmentId()
         self._count = 0
-        self._arrays: list[npt.NDArray[Any]] = self._columns(
+        self._arrays: list[npt.NDArray[Any]] = self._encode(
             np.empty((0, quantizer.dim), np.float32), np.empty(0, np.int64)
         )
+        self._row_of: dict[int, int] = {}
+        self._alive: Bitmap | None = None
 
-    def _columns(
-        self, vectors: npt.NDArray[np.float32], keys: npt.NDArray[np.int64]
-    ) -> list[npt.NDArray[Any]]:
+    def __len__(self) -> int:
+        """Return the number of rows, deleted ones included."""
+        return self._count
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._row_of
+
+    def put(self, vectors: F32, keys: I64) -> None:
+        """Add rows, in place of those with the same keys."""
+        start, stop = self._count, self._count + len(keys)
+        self._append(vectors, keys)  # may fail, and has then changed nothing
+        self.delete(keys)
+        self._row_of.update(zip(keys.tolist(), range(start, stop), strict=True))
+        if self._alive is not None:
+            self._alive = bitmap.extended(self._alive, start, stop)
+        self._count = stop
+        self.compact()
+
+    def delete(self, keys: I64) -> None:
+        """Delete the rows with these keys, if any."""
+        rows = [self._row_of.pop(key) for key in keys.tolist() if key in self._row_of]
+        if rows:
+            alive = bitmap.full(self._count) if self._alive is None else self._alive
+            self._alive = bitmap.cleared(alive, np.asarray(rows))
+
+    def vectors(self, keys: list[int]) -> F32:
+        """Restore the rows of some keys, as exactly as they are stored."""
+        rows = np.asarray([self._row_of[key] for key in keys], np.int64)
+        return self._stored(self._count).decode(rows)
+
+    def segment(self) -> LiveSegment:
+        """Return the present state."""
+        n = self._count
+        keys, codes = self._arrays[0][:n], self._arrays[1][:n]
+        alive_count = len(self._row_of)
+        return LiveSegment(
+            self._id, keys, codes, self._stored(n), self._quantizer, self._alive, alive_count
+        )
+
+    def compact(self) -> None:
+        """Drop deleted rows once they outnumber the others.
+
+        So replacing the same rows for ever takes bounded memory, also where nobody seals.
+        """
+        alive = len(self._row_of)
+        if self._count - alive <= max(alive, _MAX_DELETED):
+            return
+        rows = np.fromiter(self._row_of.values(), np.int64, alive)
+        self._arrays = [array[rows] for array in self._arrays]
+        self._row_of = dict(zip(self._row_of, range(alive), strict=True))
+        self._id, self._count, self._alive = SegmentId(), alive, None
+
+    def _stored(self, count: int) -> StoredRows:
+        values, *scales = (array[:count] for array in self._arrays[2:])
+        return StoredRows(values, scales[0] if scales else None, self._frame)
+
+    def _encode(self, vectors: F32, keys: I64) -> list[npt.NDArray[Any]]:
         rows = StoredRows.encode(vectors, self._rescoring, self._frame)
         scales = [] if rows.scales is None else [rows.scales]
         return [keys, self._quantizer.encode(vectors), rows.values, *scales]
 
-    def __len__(self) -> int:
-        return self._count
-
-    def append(self, vectors: npt.NDArray[np.float32], keys: npt.NDArray[np.int64]) -> None:
-        """Add rows at the end."""
-        fresh = self._columns(vectors, keys)
+    def _append(self, vectors: F32, keys: I64) -> None:
+        """Write rows past the last one; they count once ``_count`` says so."""
+        encoded = self._encode(vectors, keys)
         start, stop = self._count, self._count + len(keys)
         if stop > len(self._arrays[0]):
-            self._arrays = [self._grown(a, stop) for a in self._arrays]
-        for array, part in zip(self._arrays, fresh, strict=True):
-            array[start:stop] = part
-        self._count = stop
+            self._arrays = [self._grown(array, stop) for array in self._arrays]
+        for array, some in zip(self._arrays, encoded, strict=True):
+            array[start:stop] = some
 
     def _grown(self, array: npt.NDArray[Any], need: int) -> npt.NDArray[Any]:
-        room = max(need, 2 * len(array), _FIRST_ROOM)
-        grown = np.empty((room, *array.shape[1:]), array.dtype)
+        capacity = max(need, 2 * len(array), _FIRST_CAPACITY)
+        grown = np.empty((capacity, *array.shape[1:]), array.dtype)
         grown[: self._count] = array[: self._count]
         return grown
-
-    def taken(self, rows: npt.NDArray[np.int64]) -> Head:
-        """Return a head of some of the rows, in their order; this one stays as it is."""
-        head = Head(self._quantizer, self._rescoring)
-        head._arrays = [array[rows] for array in self._arrays]
-        head._count = len(rows)
-        return head
-
-    def view(self) -> HeadView:
-        """Return the rows so far."""
-        keys, records, values, *scales = (a[: self._count] for a in self._arrays)
-        rows = StoredRows(values, scales[0] if scales else None, self._frame)
-        return HeadView(keys, records, rows)

@@ -1,68 +1,71 @@
-"""How many bytes an index takes, and how many of the mapped ones are resident."""
+"""Memory of an index by what it is for: bytes in all, and resident bytes of mapped arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.live_rows import HeadView
+from tv5core.vectors.segment import Segment
 
-__all__ = ["measure"]
+__all__ = ["memory_usage"]
 
-
-def measure(sealed: SealedGraph | None, head: HeadView | None) -> dict[str, dict[str, int]]:
-    """Return total and resident bytes by part."""
-    arrays: dict[str, list[npt.NDArray[Any]]] = {
-        name: [] for name in ("graph", "codes", "keys", "rescoring")
-    }
-    marks = 0
-    if sealed is not None:
-        arrays["graph"] = [sealed.links, sealed.centroids, sealed.lists]
-        arrays["codes"] = [sealed.records]
-        arrays["keys"] = [sealed.keys, sealed.by_key]
-        scales = sealed.rows.scales
-        arrays["rescoring"] = [sealed.rows.values, *([] if scales is None else [scales])]
-        marks = sealed.walker.scratch_bytes
-    mappings = _resident_mappings()
-    parts = {name: _sizes(some, mappings) for name, some in arrays.items()}
-    own = 0 if head is None else head.nbytes
-    parts["head"] = {"total": own, "resident": own}
-    parts["marks"] = {"total": marks, "resident": marks}
-    return parts
+_MAPPED = "graph", "codes", "keys", "rescoring"
 
 
-def _sizes(arrays: list[npt.NDArray[Any]], mappings: list[tuple[int, int, int]]) -> dict[str, int]:
+class _Mapping(NamedTuple):
+    """A mapping of this process."""
+
+    start: int
+    stop: int
+    resident_bytes: int
+
+
+def memory_usage(segments: Sequence[Segment]) -> dict[str, dict[str, int]]:
+    """Return total and resident bytes by what they are for; see :meth:`VectorIndex.memory`."""
+    mappings = _read_mappings()
+    usage = {name: _usage(_buffers(segments, name), mappings) for name in _MAPPED}
+    live = sum(array.nbytes for array in _buffers(segments, "live"))
+    scratch = sum(segment.scratch_bytes for segment in segments)
+    usage["live"] = {"total": live, "resident": live}
+    usage["scratch"] = {"total": scratch, "resident": scratch}
+    return usage
+
+
+def _buffers(segments: Sequence[Segment], name: str) -> list[npt.NDArray[Any]]:
+    return [array for segment in segments for array in segment.buffers().get(name, [])]
+
+
+def _usage(arrays: list[npt.NDArray[Any]], mappings: list[_Mapping]) -> dict[str, int]:
     total = sum(array.nbytes for array in arrays)
-    return {"total": total, "resident": sum(_resident(array, mappings) for array in arrays)}
+    return {"total": total, "resident": sum(_resident_bytes(array, mappings) for array in arrays)}
 
 
-def _resident_mappings() -> list[tuple[int, int, int]]:
-    """Read (start, stop, resident bytes) of this process's mappings; empty where not Linux."""
-    found: list[tuple[int, int, int]] = []
+def _read_mappings() -> list[_Mapping]:
+    """Read the mappings of this process; none where this is not Linux."""
+    found: list[_Mapping] = []
     try:
         with Path("/proc/self/smaps").open(encoding="ascii", errors="replace") as file:
             for line in file:
-                head = line.split(maxsplit=1)[0]
-                if head == "Rss:":
-                    start, stop, _ = found[-1]
-                    found[-1] = (start, stop, int(line.split()[1]) * 1024)
-                elif not head.endswith(":"):
-                    start, stop = (int(part, 16) for part in head.split("-"))
-                    found.append((start, stop, 0))
+                first = line.split(maxsplit=1)[0]
+                if first == "Rss:":
+                    found[-1] = found[-1]._replace(resident_bytes=int(line.split()[1]) * 1024)
+                elif not first.endswith(":"):
+                    start, stop = (int(end, 16) for end in first.split("-"))
+                    found.append(_Mapping(start, stop, 0))
     except OSError:
         return []
     return found
 
 
-def _resident(array: npt.NDArray[Any], mappings: list[tuple[int, int, int]]) -> int:
-    """Share a mapping's resident bytes out by length: the kernel does not tell them by page."""
+def _resident_bytes(array: npt.NDArray[Any], mappings: list[_Mapping]) -> int:
+    """Share a mapping's resident bytes by length: the kernel does not give them by page."""
     if not array.nbytes:
         return 0
-    at = array.__array_interface__["data"][0]
+    address = array.__array_interface__["data"][0]
     for start, stop, resident in mappings:
-        if start <= at < stop:
+        if start <= address < stop:
             return int(resident * min(1.0, array.nbytes / (stop - start)))
     return array.nbytes

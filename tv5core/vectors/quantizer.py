@@ -1,4 +1,4 @@
-"""Binary quantization: one sign bit a dimension and two factors that unbias the estimate.
+"""Quantizer: one sign bit a dimension, and two factors that make the estimate unbiased.
 
 With ``c`` the centre, ``P`` a random orthonormal rotation and ``x' = P(x - c)``, the code of ``x``
 is the sign bits of ``x'`` and (RaBitQ; Gao and Long, SIGMOD 2024)::
@@ -17,27 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import kernels
+from tv5core.kernels.code_layout import CodeLayout
 
-__all__ = ["Quantizer", "record_stride"]
+__all__ = ["Quantizer"]
 
 F32 = npt.NDArray[np.float32]
 _ROUNDS = 4
 """Two rounds do for sentence embeddings, but where variance lies along the axes, as after a
 truncated SVD, they cost 3 to 4 points of recall at 40 candidates; four equal a dense rotation."""
-
-
-_LINE = 64  # bytes of a cache line
-
-
-def record_stride(size: int) -> int:
-    """Return how far apart sealed records of so many bytes lie.
-
-    A record that begins with a cache line costs a walk fewer of them: at 768 dimensions 104 bytes
-    lie in 2 lines instead of 2.6 on average. Records are padded to whole lines where that adds no
-    more than a quarter.
-    """
-    padded = -(-size // _LINE) * _LINE
-    return padded if 4 * padded <= 5 * size else size
 
 
 @dataclass(frozen=True)
@@ -72,9 +59,9 @@ class Quantizer:
         return int(self.signs.shape[1])
 
     @property
-    def record_size(self) -> int:
-        """Bytes of one record: the code and two float32 factors."""
-        return self.bits // 8 + 8
+    def layout(self) -> CodeLayout:
+        """Where the parts of a code lie."""
+        return CodeLayout(self.bits)
 
     @cached_property
     def shift(self) -> F32:
@@ -104,14 +91,25 @@ class Quantizer:
         return turned
 
     def encode(self, vectors: F32) -> npt.NDArray[np.uint8]:
-        """Turn vectors into code records: float32[n, dim] -> uint8[n, record_size]."""
-        rotated = kernels.rotate(vectors, self.center, self.signs)
-        codes, absolute, square = kernels.encode(rotated)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rescale = np.where(absolute > 0, square / absolute, 0).astype(np.float32)
+        """Turn vectors into codes: float32[n, dim] -> uint8[n, layout.size]."""
+        signs, rescale = self._signs(kernels.rotate(vectors, self.center, self.signs))
         add = kernels.dot(vectors, self.center) - kernels.dot(self.center[None], self.center)[0]
-        factors = np.stack([add.astype(np.float32), rescale], axis=1)
-        return np.hstack([codes, factors.view(np.uint8)])
+        return self.layout.join(signs, add.astype(np.float32), rescale)
+
+    def encode_directions(self, rotated: F32) -> npt.NDArray[np.uint8]:
+        """Turn centred, rotated vectors into codes: float32[n, bits] -> uint8[n, layout.size].
+
+        The estimates of such codes leave the centre out.
+        """
+        signs, rescale = self._signs(rotated)
+        return self.layout.join(signs, np.zeros_like(rescale), rescale)
+
+    def _signs(self, rotated: F32) -> tuple[npt.NDArray[np.uint8], F32]:
+        """Return the packed signs of rotated vectors, and ``f_rescale``."""
+        signs, absolute, square = kernels.encode(rotated)
+        with np.errstate(invalid="ignore"):
+            rescale = np.divide(square, absolute, out=np.zeros_like(square), where=absolute > 0)
+        return signs, rescale
 
     def prepare(self, queries: F32) -> kernels.Prepared:
         """Rotate and quantize queries for the estimator: float32[n, dim] -> Prepared."""

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.kernels import NONE
-from tv5core.vectors.planner import Part, pool_for, scan, walk
-from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.planner import pool_size
+from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.settings import WIDEST_POOL, SearchSettings
 
 __all__ = ["cheapest_settings", "recall_at_k"]
@@ -23,23 +23,13 @@ I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 
 _POOLS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-_MARGINS = (
-    *(step / 10 for step in range(5, 61)),
-    7.0,
-    8.0,
-    10.0,
-    13.0,
-    17.0,
-    25.0,
-    50.0,
-    1_000.0,
-)
-"""Steps of one in ten are about 0.003 of recall; where lengths differ more is needed, up to all."""
+_MARGINS = (*(step / 10 for step in range(5, 61)), 7.0, 8.0, 10.0, 13.0, 17.0, 25.0, 50.0, 1_000.0)
+"""Steps of 0.1 are about 0.003 of recall; where lengths differ, margins up to all are needed."""
 _SCANNED = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 """Candidates an answer, tried where all codes are scanned."""
 _RESCORE_COST = 5.0
-"""An exact look at a stored row, which lies anywhere in memory, against one record read in the
-walk, fetched ahead: 0.2 us against 0.04."""
+"""Cost of rescoring a row, relative to a code read by a walk: a stored row lies anywhere in memory
+and takes 0.2 us, a code is fetched ahead and takes 0.04."""
 
 
 def recall_at_k(found: I64, truth: I64) -> float:
@@ -58,45 +48,31 @@ def recall_at_k(found: I64, truth: I64) -> float:
 
 
 def cheapest_settings(
-    quantizer: Quantizer, part: Part, queries: F32, truth: I64, target: float
+    segment: SealedSegment, queries: F32, k: int, target: float
 ) -> SearchSettings:
-    """Find the cheapest pool and error margin that give a recall on a walked part.
+    """Find the cheapest pool and error margin that give a recall on a segment.
 
     Where no walk does, all codes are scanned: queries unlike the rows, such as short texts against
     long ones, have neighbours that lie far apart in the graph.
 
-    Cost is counted, not timed: records read by the walk, plus rows rescored at their own price;
-    so the choice is the same on a noisy machine. Where the target is out of reach a
-    RuntimeWarning says so, and the settings with the highest recall are returned.
+    Cost is counted, not timed (codes read by the walk, and rows rescored at their own price), so
+    the choice is the same on a noisy machine. Where the target is out of reach a RuntimeWarning
+    says so, and the settings with the highest recall are returned.
 
     Parameters
     ----------
-    quantizer : Quantizer
-    part : Part
-        With a graph.
+    segment : SealedSegment
     queries : float32[n, dim]
-    truth : int64[n, k]
-        Rows of the part, best first, from exact search.
+    k : int
     target : float
-        Recall wanted, 0 to 1.
+        Recall@k to reach, 0 to 1.
     """
-    k = truth.shape[1]
-    trial = _Trial(quantizer, part, queries, truth)
-    pools = [pool for pool in _POOLS if k <= pool <= 2 * len(part.keys)] or [max(k, _POOLS[0])]
-    tried = []
-    for pool in pools:
-        # Recall grows with the margin, so bisect for the smallest that is enough.
-        enough = bisect_left(_MARGINS, target, key=partial(trial.recall, pool))
-        margin = _MARGINS[min(enough, len(_MARGINS) - 1)]
-        recall = trial.recall(pool, margin)
-        missing = max(0.0, target - recall)
-        cost = 0.0 if missing else trial.cost(pool, margin)
-        tried.append((missing, cost, trial.settings(pool, margin, recall)))
-    missing, _, best = min(tried, key=itemgetter(0, 1))
+    trial = _Trial(segment, queries, k)
+    missing, best = _cheapest_walk(trial, target)
     if missing:
         scanned = trial.scanned(target)
-        found = max(0.0, target - (scanned.recall or 0.0))
-        missing, best = min((found, scanned), (missing, best), key=itemgetter(0))
+        short = max(0.0, target - (scanned.recall or 0.0))
+        missing, best = min((short, scanned), (missing, best), key=itemgetter(0))
     if missing:
         warnings.warn(
             f"no settings reach recall {target} on these queries; "
@@ -107,44 +83,66 @@ def cheapest_settings(
     return best
 
 
-class _Trial:
-    """Searches with settings that are tried."""
+def _cheapest_walk(trial: _Trial, target: float) -> tuple[float, SearchSettings]:
+    """Return what is missing of the target, and the settings that cost least of those nearest."""
+    tried = []
+    for pool in trial.pools():
+        # Recall grows with the margin, so bisect for the smallest that is enough.
+        enough = bisect_left(_MARGINS, target, key=partial(trial.recall, pool))
+        margin = _MARGINS[min(enough, len(_MARGINS) - 1)]
+        recall = trial.recall(pool, margin)
+        missing = max(0.0, target - recall)
+        cost = 0.0 if missing else trial.cost(pool, margin)
+        tried.append((missing, cost, trial.settings(pool, margin, recall)))
+    missing, _, best = min(tried, key=itemgetter(0, 1))
+    return missing, best
 
-    def __init__(self, quantizer: Quantizer, part: Part, queries: F32, truth: I64) -> None:
-        self._quantizer, self._part = quantizer, part
-        self._queries, self._truth = queries, truth
-        self._k = truth.shape[1]
-        self._prepared = quantizer.prepare(queries)
+
+class _Trial:
+    """Searches of one segment with settings that are tried."""
+
+    def __init__(self, segment: SealedSegment, queries: F32, k: int) -> None:
+        self._segment, self._queries, self._k = segment, queries, k
+        self._truth = _as_keys(segment.rows.scan(queries, k, segment.alive)[0])
+        self._prepared = segment.quantizer.prepare(queries)
+
+    def pools(self) -> list[int]:
+        """Return the pools to try."""
+        most = 2 * len(self._segment)
+        return [pool for pool in _POOLS if self._k <= pool <= most] or [max(self._k, _POOLS[0])]
 
     def settings(self, pool: int, margin: float, recall: float | None = None) -> SearchSettings:
-        """Return the settings of a pool whose rows within the margin are all rescored."""
+        """Return the settings of a pool of which all rows within the margin are rescored."""
         return SearchSettings(pool, max(1.0, pool / self._k), recall, margin, self._k)
 
     def recall(self, pool: int, margin: float) -> float:
-        """Search as any search does."""
-        rows, _ = walk(
-            self._quantizer, self._part, self._queries, self._k, self.settings(pool, margin)
-        )
+        """Walk as any search does."""
+        rows, _ = self._segment.walk(self._queries, self._k, self.settings(pool, margin))
         return self._recall_of(rows)
 
     def _recall_of(self, rows: U32) -> float:
-        return recall_at_k(np.where(rows == NONE, -1, rows.astype(np.int64)), self._truth)
+        return recall_at_k(_as_keys(rows), self._truth)
 
     def scanned(self, target: float) -> SearchSettings:
         """Return the settings of a scan with as few candidates as give the recall, or with all."""
         for oversampling in _SCANNED:
             settings = SearchSettings(WIDEST_POOL, oversampling, min_k=self._k)
-            rows, _ = scan(self._quantizer, self._part, self._queries, self._k, settings)
+            rows, _ = self._segment.scan(self._queries, self._k, settings)
             recall = self._recall_of(rows)
             if recall >= target:
                 break
         return msgspec.structs.replace(settings, recall=recall)
 
     def cost(self, pool: int, margin: float) -> float:
-        """Count what a search reads."""
-        part = self._part
-        if part.graph is None:
-            raise TypeError("expected a part with a graph")
-        widened = pool_for(part, self._k, self.settings(pool, margin))
-        found, _, read = part.graph.walk(self._prepared, widened, pool, part.allow, self._k, margin)
-        return float(read.mean()) + _RESCORE_COST * float((found != NONE).sum(axis=1).mean())
+        """Count what a search reads, in codes read by a walk."""
+        segment, k = self._segment, self._k
+        widened = pool_size(len(segment), segment.alive_count, k, self.settings(pool, margin))
+        found, _, visited = segment.graph.walker.walk(
+            self._prepared, widened, pool, segment.alive, k, margin
+        )
+        rescored = (found != NONE).sum(axis=1).mean()
+        return float(visited.mean()) + _RESCORE_COST * float(rescored)
+
+
+def _as_keys(rows: U32) -> I64:
+    return np.where(rows == NONE, np.int64(-1), rows.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Stored rows for the exact look at the best candidates.
+"""StoredRows: rows kept for exact scores of the best candidates.
 
 One scale a row suits int8 badly where a few axes carry much of a row's length, so int8 rows are
 stored rotated like the codes, which spreads the length evenly: ``q(P x)`` scored with ``P q``. The

@@ -14,8 +14,8 @@ from tv5core.files import SectionFile, write_sections
 from tv5core.vectors import VectorIndex, graph
 from tv5core.vectors.graph import ROWS_KIND, ROWS_VERSION, SealedGraph
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.rescore import StoredRows, frame_of
 from tv5core.vectors.sealing import build_files
+from tv5core.vectors.stored_rows import StoredRows, frame_of
 
 F32 = npt.NDArray[np.float32]
 
@@ -114,10 +114,10 @@ def test_sealing_again_keeps_the_rows(tmp_path: Path) -> None:
 
 
 def by_key(index: VectorIndex) -> dict[str, npt.NDArray[np.generic]]:
-    parts = index._rows.snapshot.parts
-    order = np.argsort(np.concatenate([part.keys for part in parts]))
-    values = np.concatenate([part.rows.values for part in parts])
-    scales = np.concatenate([np.asarray(part.rows.scales) for part in parts])
+    segments = index.snapshot.segments
+    order = np.argsort(np.concatenate([segment.keys for segment in segments]))
+    values = np.concatenate([segment.rows.values for segment in segments])
+    scales = np.concatenate([np.asarray(segment.rows.scales) for segment in segments])
     return {"values": values[order][:3_000], "scales": scales[order][:3_000]}
 
 
@@ -166,8 +166,8 @@ def test_rows_of_version_1_are_searched_beside_rotated_ones(files: tuple[Path, P
     rewrite(files[1], 1, None, StoredRows.encode(rows[keys], "int8"))
     index = VectorIndex.open_files(*files)
     index.add(fresh, np.arange(300, 350))
-    sealed, head = index._rows.snapshot.parts
-    assert (sealed.rows.frame, head.rows.frame is None) == (None, False)
+    sealed, live = index.snapshot.segments
+    assert (sealed.rows.frame, live.rows.frame is None) == (None, False)
     assert not index.audit().compare(np.arange(350), np.vstack([rows, fresh]))
     for _ in range(2):
         found = index.search(queries, 350, exact=True)
@@ -176,7 +176,7 @@ def test_rows_of_version_1_are_searched_beside_rotated_ones(files: tuple[Path, P
             found.scores, np.take_along_axis(scores, found.keys, 1), atol=0.01
         )
         index.seal()  # now all are rotated
-    assert all(part.rows.frame is not None for part in index._rows.snapshot.parts)
+    assert all(segment.rows.frame is not None for segment in index.snapshot.segments)
 
 
 @pytest.mark.parametrize("frame", ["centred", 1, None, [], "rotated"])

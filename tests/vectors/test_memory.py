@@ -1,0 +1,22 @@
+"""Memory by what it is for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.vectors.conftest import F32
+from tv5core.vectors import VectorIndex
+
+
+@pytest.fixture(scope="module")
+def index(vectors: F32) -> VectorIndex:
+    return VectorIndex.build(vectors)
+
+
+def test_memory_adds_up(index: VectorIndex, vectors: F32) -> None:
+    parts = index.memory()
+    n = len(vectors)
+    assert parts["codes"]["total"] == n * (128 // 8 + 8)
+    assert n * 24 * 4 <= parts["graph"]["total"] <= n * 24 * 4 * 1.1
+    assert parts["rescoring"]["total"] == n * (96 + 4)
+    assert all(part["resident"] <= part["total"] * 1.1 + 1e6 for part in parts.values())

@@ -1,0 +1,246 @@
+"""IndexReader: the reading side of a vector index: searches, settings for them, facts."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.errors import ClosedError, InvalidInputError
+from tv5core.vectors.audit import IndexAudit
+from tv5core.vectors.filters import Filter
+from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.matches import Matches
+from tv5core.vectors.memory import memory_usage
+from tv5core.vectors.metric import Metric
+from tv5core.vectors.options import SearchOptions
+from tv5core.vectors.recall import cheapest_settings, recall_at_k
+from tv5core.vectors.sealed_segment import SealedSegment
+from tv5core.vectors.segment import Snapshot, alive_rows
+from tv5core.vectors.segment_set import SegmentSet
+from tv5core.vectors.settings import SearchSettings
+from tv5core.vectors.validation import check_dim, check_rescoring
+
+__all__ = ["IndexReader"]
+
+I64 = npt.NDArray[np.int64]
+
+
+class IndexReader:
+    """What a vector index answers; :class:`VectorIndex` adds what changes it.
+
+    Any number of threads may read at once, also while another changes the index.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        metric: Metric,
+        rescoring: str,
+        settings: SearchSettings | None = None,
+        graph: SealedGraph | None = None,
+    ) -> None:
+        self._metric, self._rescoring = metric, check_rescoring(rescoring)
+        self._dim = check_dim(dim)
+        self._settings = settings or metric.default_settings()
+        self._segments = SegmentSet(dim, self._rescoring, graph)
+        self._lock = threading.RLock()  # one change at a time
+        self._closed = False
+
+    # -- facts ----------------------------------------------------------------------------
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        return self._dim
+
+    @property
+    def metric(self) -> str:
+        """``cosine`` or ``ip``."""
+        return self._metric.name
+
+    @property
+    def rescoring(self) -> str:
+        """Type of the stored rows."""
+        return self._rescoring
+
+    @property
+    def settings(self) -> SearchSettings:
+        """What :meth:`search` uses where a call does not say otherwise."""
+        return self._settings
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The present state, which no later change touches."""
+        snapshot = self._segments.snapshot
+        self._check_open()  # after the read: a closed index has no rows, which is no answer
+        return snapshot
+
+    @property
+    def sealed_count(self) -> int:
+        """Sealed rows, removed ones included."""
+        return sum(len(segment) for segment in self._segments.snapshot.segments if segment.sealed)
+
+    @property
+    def live_count(self) -> int:
+        """Rows added since the last sealing, removed ones included."""
+        segments = self._segments.snapshot.segments
+        return sum(len(segment) for segment in segments if not segment.sealed)
+
+    @property
+    def removed_count(self) -> int:
+        """Rows that are still stored but not found any more."""
+        segments = self._segments.snapshot.segments
+        return sum(len(segment) - segment.alive_count for segment in segments)
+
+    @property
+    def removed_sealed_count(self) -> int:
+        """Sealed rows that are not found any more: walks still pass through them."""
+        sealed = [one for one in self._segments.snapshot.segments if one.sealed]
+        return sum(len(segment) - segment.alive_count for segment in sealed)
+
+    def __len__(self) -> int:
+        return self._segments.snapshot.alive_count
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, (int, np.integer)) or not 0 <= int(key) < 2**63:
+            return False
+        with self._lock:
+            return int(key) in self._segments
+
+    def keys(self) -> I64:
+        """Return the keys of all rows that are not removed, in no particular order."""
+        segments = self._segments.snapshot.segments
+        some = [np.asarray(segment.keys)[alive_rows(segment)] for segment in segments]
+        return np.concatenate(some) if some else np.empty(0, np.int64)
+
+    def audit(self) -> IndexAudit:
+        """Return the present state, to be compared with the vectors it was made from."""
+        return IndexAudit(self._segments.snapshot, self._metric, self._rescoring)
+
+    def memory(self) -> dict[str, dict[str, int]]:
+        """Return bytes by what they are for.
+
+        Returns
+        -------
+        dict
+            ``graph`` (links), ``codes``, ``keys`` and ``rescoring`` (stored rows) of sealed rows,
+            ``live`` (all of the live rows) and ``scratch`` (of walking threads), each with
+            ``total`` and ``resident``: of mapped arrays, the bytes now in this process's memory.
+        """
+        return memory_usage(self._segments.snapshot.segments)
+
+    # -- searching ------------------------------------------------------------------------
+
+    def filter(self, allow: npt.ArrayLike | Filter) -> Filter:
+        """Prepare a filter for any number of searches.
+
+        Parameters
+        ----------
+        allow : array_like
+            Keys (unknown ones are ignored), or a boolean mask: key ``i`` is allowed where
+            ``allow[i]``; keys past its end are not.
+        """
+        return Filter.of(allow)
+
+    def search(
+        self,
+        queries: npt.ArrayLike,
+        k: int = 10,
+        *,
+        expansion_search: int | None = None,
+        oversampling: float | None = None,
+        error_margin: float | None = None,
+        min_k: int | None = None,
+        allow: npt.ArrayLike | Filter | None = None,
+        exact: bool = False,
+        threads: int = 1,
+    ) -> Matches:
+        """Find the k nearest rows of each query.
+
+        Parameters
+        ----------
+        queries : array_like [dim] or [n, dim]
+        k : int
+            At least 1.
+        expansion_search : int, optional
+            Size of the walk's pool (``ef`` of HNSW). Recall and time both grow with it.
+        oversampling : float, optional
+            Candidates rescored exactly for each answer, at most. More find what the one-bit
+            estimate ranks too low; each costs a read of a stored row.
+        error_margin : float, optional
+            Neither expand nor rescore rows whose estimates lie more standard deviations of the
+            estimate's error behind that of the last answer. A wide pool with a margin of 2 to 3
+            finds as much as a narrow pool without one, in two thirds of the time, because easy
+            queries end early. No margin where it is left out beside another of these settings.
+        min_k : int, optional
+            Look as far as a search for so many answers where ``k`` is smaller: answers for a small
+            ``k`` improve, at the cost of the larger search. ``k`` where it is left out beside
+            another of these settings.
+        allow : array_like or Filter, optional
+            Keys or boolean mask as in :meth:`filter`.
+        exact : bool
+            Score every (allowed) stored row instead of walking.
+        threads : int
+            Threads to split the queries over; 0 for all cores.
+
+        Returns
+        -------
+        Matches
+            Scores are inner products with the stored rows, of unit vectors for cosine.
+
+        Raises
+        ------
+        DimensionError, NonFiniteVectorError, ZeroVectorError, InvalidInputError, ClosedError
+        """
+        settings = self._settings.override(
+            _checked_k(k),
+            expansion_search=expansion_search,
+            oversampling=oversampling,
+            error_margin=error_margin,
+            min_k=min_k,
+        )
+        chosen = None if allow is None else Filter.of(allow)
+        return self.search_with(queries, k, SearchOptions(settings, exact, chosen, threads))
+
+    def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
+        """Search as :meth:`search` does, with options that are made already."""
+        self._check_open()
+        given = np.asarray(queries)
+        one = given.ndim == 1
+        vectors = self._metric.validate(given[None] if one else given, self._dim)
+        keys, scores = self.snapshot.search(vectors, _checked_k(k), options)
+        return Matches(keys[0], scores[0]) if one else Matches(keys, scores)
+
+    def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
+        """Measure recall@k of :meth:`search` against exact search over the stored rows."""
+        matrix = np.atleast_2d(np.asarray(queries))
+        truth = self.search(matrix, k, exact=True, threads=0)
+        return recall_at_k(self.search(matrix, k, threads=0).keys, truth.keys)
+
+    def settings_for(
+        self, queries: npt.ArrayLike, target_recall: float = 0.95, k: int = 10
+    ) -> SearchSettings:
+        """Choose settings as :meth:`VectorIndex.calibrate` does, without keeping them."""
+        self._check_open()
+        vectors = self._metric.validate(np.asarray(queries), self._dim)
+        if not 0 < target_recall <= 1 or not len(vectors) or k < 1:
+            raise InvalidInputError(
+                f"expected queries, 0 < target_recall <= 1 and k >= 1, got {len(vectors)} queries, "
+                f"{target_recall} and {k}"
+            )
+        for segment in self.snapshot.segments:
+            if isinstance(segment, SealedSegment) and segment.alive_count:
+                return cheapest_settings(segment, vectors, k, target_recall)
+        return SearchSettings(recall=1.0)  # what is scanned needs no pool
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("expected an open index, got one after close()")
+
+
+def _checked_k(k: int) -> int:
+    if not isinstance(k, (int, np.integer)) or k < 1:
+        raise InvalidInputError(f"expected k >= 1, got {k!r}")
+    return int(k)

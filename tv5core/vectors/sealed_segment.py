@@ -1,0 +1,146 @@
+"""SealedSegment: rows in mapped files, with a graph to walk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import bitmap, kernels
+from tv5core.bitmap import Bitmap
+from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.keyed_rows import SegmentId
+from tv5core.vectors.options import SearchOptions
+from tv5core.vectors.planner import Plan, choose_plan, pool_size
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.segment import Allowed, SegmentHits, scan_codes, scan_rows
+from tv5core.vectors.settings import SearchSettings
+from tv5core.vectors.stored_rows import StoredRows
+
+__all__ = ["SealedSegment"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+
+_LOOKED_UP_ONE_IN = 8  # rows a key: of fewer keys, each is looked up; of more, all rows are read
+
+
+@dataclass(frozen=True)
+class SealedSegment:
+    """A sealed graph and which of its rows are not deleted; see :class:`Segment`."""
+
+    graph: SealedGraph
+    alive: Bitmap | None
+    alive_count: int
+
+    @classmethod
+    def of(cls, graph: SealedGraph, alive: Bitmap | None = None) -> SealedSegment:
+        """Count the rows that are not deleted."""
+        return cls(graph, alive, len(graph) if alive is None else bitmap.count(alive))
+
+    def __len__(self) -> int:
+        return len(self.graph)
+
+    @property
+    def id(self) -> SegmentId:
+        """Of the graph: deletions leave it."""
+        return self.graph.id
+
+    @property
+    def sealed(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def keys(self) -> I64:
+        """int64[n]."""
+        return self.graph.keys
+
+    @property
+    def quantizer(self) -> Quantizer:
+        """Centre and rotation of the codes."""
+        return self.graph.quantizer
+
+    @property
+    def codes(self) -> U8:
+        """uint8[n, stride]."""
+        return self.graph.codes
+
+    @property
+    def rows(self) -> StoredRows:
+        """Rows for exact scores."""
+        return self.graph.rows
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes that walking threads keep."""
+        return self.graph.walker.scratch_bytes
+
+    def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
+        """Return the mapped arrays: ``graph``, ``codes``, ``keys`` and ``rescoring``."""
+        graph, scales = self.graph, self.rows.scales
+        return {
+            "graph": [graph.links, graph.centroids, graph.lists],
+            "codes": [graph.codes],
+            "keys": [graph.keys, graph.by_key],
+            "rescoring": [self.rows.values, *([] if scales is None else [scales])],
+        }
+
+    def rows_with_keys(self, keys: I64) -> Bitmap:
+        """Look few keys up; compare many with the key of every row."""
+        if _LOOKED_UP_ONE_IN * len(keys) > len(self):
+            return bitmap.from_mask(np.isin(self.keys, keys))
+        rows = self.graph.find(keys)
+        return bitmap.from_rows(rows[rows >= 0], len(self))
+
+    def search(
+        self, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None = None
+    ) -> SegmentHits:
+        """Scan exactly, scan codes or walk, whichever is cheapest."""
+        which = Allowed.of(self, allowed)
+        plan = choose_plan(len(self), which.row_count, k, options, walkable=True)
+        if plan is Plan.WALK:
+            return self.walk(queries, k, options.settings, which)
+        if plan is Plan.SCAN:
+            return self.scan(queries, k, options.settings, which)
+        return scan_rows(self, queries, k, which)
+
+    def scan(
+        self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None
+    ) -> SegmentHits:
+        """Find the k best rows by reading all codes."""
+        which = allowed or Allowed.of(self)
+        return scan_codes(self, queries, k, settings.candidates(k), which)
+
+    def walk(
+        self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None
+    ) -> SegmentHits:
+        """Find the k best rows by walking the graph."""
+        which = allowed or Allowed.of(self)
+        effective_k = settings.effective_k(k)
+        rows, scores = self.graph.searcher.search(
+            queries,
+            pool_size(len(self), which.row_count, k, settings),
+            settings.candidates(k),
+            effective_k,
+            which.bitmap,
+            settings.error_margin,
+        )
+        if effective_k > k:
+            rows, scores = np.ascontiguousarray(rows[:, :k]), np.ascontiguousarray(scores[:, :k])
+        if not _complete(rows):
+            # The walk met too few allowed rows for some query, though k exist: scan for those.
+            short = np.flatnonzero(rows[:, -1] == kernels.NONE)
+            some = np.ascontiguousarray(queries[short])
+            rows[short], scores[short] = self.scan(some, k, settings, which)
+        return SegmentHits(rows, scores)
+
+
+def _complete(rows: npt.NDArray[np.uint32]) -> bool:
+    """Tell whether every query has k rows: NONE comes last, so the last column tells."""
+    if len(rows) == 1:  # one query a call is the common case, and this is several times faster
+        return rows.item(-1) != kernels.NONE
+    return not len(rows) or bool(rows[:, -1].max() != kernels.NONE)

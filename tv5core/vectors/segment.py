@@ -1,0 +1,188 @@
+"""Segment: rows that are searched as one; and Snapshot: the segments an index has at one moment.
+
+A search asks every segment for its k best rows, each by the plan that suits it, and merges them.
+Row numbers and bitmaps are always those of one segment; keys join segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import bitmap, kernels
+from tv5core.bitmap import Bitmap
+from tv5core.vectors.keyed_rows import KeyedRows
+from tv5core.vectors.options import SearchOptions
+from tv5core.vectors.parallel import split_queries
+from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.stored_rows import StoredRows
+
+__all__ = ["Allowed", "Segment", "SegmentHits", "Snapshot", "alive_blocks", "alive_rows"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+
+_BLOCK_ROWS = 8_192
+
+
+class SegmentHits(NamedTuple):
+    """Best rows of one segment for each query, best first."""
+
+    rows: U32
+    """uint32[queries, k]: row numbers of the segment; NONE where fewer than k exist."""
+    scores: F32
+    """float32[queries, k]: exact inner products with the stored rows; -inf beside NONE."""
+
+
+class Segment(KeyedRows, Protocol):
+    """Rows with numbers and deletions of their own; immutable, so readers need no lock."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the rows are in files that never change."""
+
+    @property
+    def alive(self) -> Bitmap | None:
+        """Rows that are not deleted; None where none is."""
+
+    @property
+    def alive_count(self) -> int:
+        """Number of rows that are not deleted."""
+
+    @property
+    def quantizer(self) -> Quantizer:
+        """Centre and rotation of the codes."""
+
+    @property
+    def codes(self) -> U8:
+        """uint8[n, >= size]: codes as :class:`CodeLayout` says."""
+
+    @property
+    def rows(self) -> StoredRows:
+        """Rows for exact scores."""
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes that searching threads keep."""
+
+    def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
+        """Return the arrays held, by what they are for."""
+
+    def search(
+        self, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None = None
+    ) -> SegmentHits:
+        """Find the k best rows that are not deleted.
+
+        Parameters
+        ----------
+        queries : float32[n, dim]
+            Validated by the metric.
+        k : int
+        options : SearchOptions
+            Its settings and ``exact``; a filter has become ``allowed``.
+        allowed : Bitmap, optional
+            Rows that may be returned, one bit a row of this segment; None for all.
+        """
+
+
+class Allowed(NamedTuple):
+    """Rows a search may return: not deleted, and allowed by its filter."""
+
+    bitmap: Bitmap | None
+    """None for all rows."""
+    row_count: int
+
+    @classmethod
+    def of(cls, segment: Segment, allowed: Bitmap | None = None) -> Allowed:
+        """Intersect what a filter allows with the rows that are not deleted."""
+        if allowed is None:
+            return cls(segment.alive, segment.alive_count)
+        both = allowed if segment.alive is None else allowed & segment.alive
+        return cls(both, bitmap.count(both))
+
+
+def scan_rows(segment: Segment, queries: F32, k: int, allowed: Allowed) -> SegmentHits:
+    """Score every allowed stored row."""
+    return SegmentHits(*segment.rows.scan(queries, k, allowed.bitmap))
+
+
+def scan_codes(
+    segment: Segment, queries: F32, k: int, candidates: int, allowed: Allowed
+) -> SegmentHits:
+    """Estimate every allowed row by its code and rescore the best candidates."""
+    prepared = segment.quantizer.prepare(queries)
+    found, _ = kernels.scan_codes(segment.codes, prepared, candidates, allowed.bitmap)
+    return SegmentHits(*segment.rows.rescore(queries, found, k))
+
+
+def alive_rows(segment: Segment) -> I64:
+    """Return the numbers of the rows that are not deleted."""
+    return bitmap.rows(segment.alive, len(segment))
+
+
+def alive_blocks(segments: Sequence[Segment]) -> Iterator[tuple[I64, F32]]:
+    """Yield keys and vectors of all rows that are not deleted, as exactly as they are stored."""
+    for segment in segments:
+        alive = alive_rows(segment)
+        for start in range(0, len(alive), _BLOCK_ROWS):
+            some = alive[start : start + _BLOCK_ROWS]
+            yield np.asarray(segment.keys[some]), segment.rows.decode(some)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One consistent state of an index; it never changes, so readers need no lock."""
+
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def alive_count(self) -> int:
+        """Rows that can be found."""
+        return sum(segment.alive_count for segment in self.segments)
+
+    def search(self, queries: F32, k: int, options: SearchOptions) -> tuple[I64, F32]:
+        """Find the k best rows of all segments for each query.
+
+        Returns
+        -------
+        keys : int64[queries, k]
+            -1 where fewer than k exist.
+        scores : float32[queries, k]
+            Exact inner products with the stored rows, descending.
+        """
+        segments = [segment for segment in self.segments if segment.alive_count]
+        chosen = options.filter
+        bitmaps = [None] * len(segments) if chosen is None else chosen.bitmaps(segments)
+        search = partial(_search, segments, bitmaps, k, options)
+        return split_queries(search, queries, options.threads)
+
+
+def _search(
+    segments: list[Segment],
+    bitmaps: Sequence[Bitmap | None],
+    k: int,
+    options: SearchOptions,
+    queries: F32,
+) -> tuple[I64, F32]:
+    found = []
+    for segment, allowed in zip(segments, bitmaps, strict=True):
+        rows, scores = segment.search(queries, k, options, allowed)
+        found.append((kernels.gather(segment.keys, rows), scores))
+    return found[0] if len(found) == 1 else _merge(found, len(queries), k)
+
+
+def _merge(found: list[tuple[I64, F32]], queries: int, k: int) -> tuple[I64, F32]:
+    if not found:
+        shape = queries, k
+        return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
+    keys = np.concatenate([some for some, _ in found], axis=1)
+    scores = np.concatenate([some for _, some in found], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(keys, order, axis=1), np.take_along_axis(scores, order, axis=1)

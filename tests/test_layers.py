@@ -99,14 +99,12 @@ KNOWN_WITHOUT_MAP = {
     "tv5core.upstream.limiting",
     "tv5core.upstream.sync",
     "tv5core.upstream.tmdb",
-    "tv5core.vectors",
 }
 KNOWN_LONG = {
     "tv5core/cache/disk/environment.py",
     "tv5core/cache/redis/tier.py",
     "tv5core/cache/tiered.py",
     "tv5core/cached.py",
-    "tv5core/vectors/index.py",
 }
 
 

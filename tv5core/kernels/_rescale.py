@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tv5core.kernels._types import U8
+from tv5core.kernels.code_layout import CodeLayout
 
 __all__ = ["mean_rescale"]
 
@@ -20,10 +21,10 @@ def mean_rescale(codes: U8, bits: int) -> float:
 
     Parameters
     ----------
-    codes : uint8[n, >= bits / 8 + 8]
-        Sign bits, ``f_add`` and ``f_rescale`` of each row.
+    codes : uint8[n, >= size]
+        As :class:`CodeLayout` says.
     bits : int
     """
     sample = np.linspace(0, len(codes) - 1, min(_SAMPLE, len(codes))).astype(np.int64)
-    factors = np.ascontiguousarray(codes[sample, bits // 8 + 4 : bits // 8 + 8])
-    return float(factors.view(np.float32).mean(dtype=np.float64))
+    rescale = CodeLayout(bits).factors(codes[sample])[:, 1]
+    return float(np.ascontiguousarray(rescale).mean(dtype=np.float64))

@@ -13,6 +13,7 @@ from tv5core.kernels._numpy.rows import rotate
 from tv5core.kernels._numpy.selection import add_base, rescore, stack, top_k
 from tv5core.kernels._rescale import mean_rescale
 from tv5core.kernels._types import F32, I32, NONE, U8, U32, Prepared, Rows
+from tv5core.kernels.code_layout import CodeLayout
 
 __all__ = ["NumpyGraph", "NumpySearcher", "graph"]
 
@@ -61,7 +62,7 @@ class NumpyGraph:
     def __init__(
         self, codes: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
     ) -> None:
-        width = bits // 8 + 8
+        width = CodeLayout(bits).size
         self._codes, self._links = codes[:, :width], links
         self._centroids, self._offsets, self._probes = centroids[:, :width], offsets, probes
         self._mean_rescale = np.float32(mean_rescale(codes, bits))

@@ -220,13 +220,14 @@ def test_a_queue_that_is_full_drops_and_counts(
     tier: DiskTier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MAX_BYTES", 10_000)
-    environment = tier._maintenance.environment
-    assert environment is not None
-    with environment._writes:  # the writer's thread waits here
-        for number in range(100):
-            put(tier, str(number), b"x" * 1_000)
-        assert tier.stats()["dropped"]["queue"] >= 80
-        assert tier._maintenance.writer._state.size <= 10_000
+    begun, go_on = threading.Event(), threading.Event()
+    tier._maintenance.writer.submit(lambda _: begun.set() or go_on.wait(30))  # the writer waits
+    assert begun.wait(30)
+    for number in range(100):
+        put(tier, str(number), b"x" * 1_000)
+    assert tier.stats()["dropped"]["queue"] >= 80
+    assert tier._maintenance.writer._state.size <= 10_000
+    go_on.set()
     put(tier, "later")
     assert value(tier, "later") == b"v"
 

@@ -16,7 +16,8 @@ import pytest
 from tv5core import errors
 from tv5core.store import environment as module
 from tv5core.store import meta as records
-from tv5core.store.environment import Environment, Txn
+from tv5core.store.environment import Environment
+from tv5core.store.transaction import Txn
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tv5core import errors
-from tv5core.lmdb_env.read_gate import Gate
+from tv5core.lmdb_env import registry
 from tv5core.store import databases
 from tv5core.store import environment as module
 from tv5core.store import meta as records
@@ -116,13 +115,13 @@ def test_another_process_lets_the_map_grow_while_we_open(
         env.write(lambda txn: meta.set_checkpoint(txn, "big", b"x" * (1 << 28)))
         env.release()
     """
-    check_size = databases._check_size
+    check_length = databases._check_length
 
     def grow_first(*arguments: object) -> None:
         subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=WAIT_S)
-        check_size(*arguments)  # type: ignore[arg-type]
+        check_length(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(databases, "_check_size", grow_first)
+    monkeypatch.setattr(databases, "_check_length", grow_first)
     reader = Environment.acquire(tmp_path, writable=False)
     try:
         assert get(reader, "big") == b"x" * (1 << 28)
@@ -191,30 +190,4 @@ def test_a_failed_opening_for_writing_leaves_readers_alone(
         Environment.acquire(tmp_path, writable=True)
     assert get(reader, "a") is None
     reader.release()
-    assert os.path.realpath(tmp_path) not in module._REGISTRY
-
-
-def test_the_gate_lets_others_pass_until_early_ones_are_gone() -> None:
-    gate = Gate()
-    early = start(lambda: None)
-    early.join(WAIT_S)
-    ticket = gate.enter()
-    gate._inside[ticket] = -1  # as if another thread's
-    shutting = start(gate.shut)
-    while not gate._awaited:
-        assert shutting.is_alive()
-    late = gate.enter()  # passes although someone waits to be alone
-    gate._inside[late] = -1
-    gate.leave(ticket)
-    while not gate._shut:
-        assert shutting.is_alive()
-    passed: list[int] = []
-    third = start(lambda: passed.append(gate.enter()))
-    third.join(0.05)
-    assert not passed
-    gate.leave(late)
-    shutting.join(WAIT_S)
-    assert not passed
-    gate.open()
-    third.join(WAIT_S)
-    assert passed
+    assert not registry.is_open(Environment.key(tmp_path))

@@ -20,8 +20,8 @@ from tv5core.catalog.refit import checked_embedding, put_or_delete, refit, with_
 from tv5core.embedding import Embedder, LsaEmbedder, resolve_embedder
 from tv5core.errors import CorruptFileError, EmbedderMismatchError
 from tv5core.store import Store, generations, journal, titles
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 
 __all__ = ["EXTERNAL", "EmbedderSpec", "TextSide"]

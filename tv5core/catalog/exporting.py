@@ -32,9 +32,9 @@ from tv5core.errors import CorruptFileError
 from tv5core.files import disk_errors, replace_durably
 from tv5core.store import Store, embeddings, titles
 from tv5core.store import meta as records
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
 from tv5core.store.staging import staged
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 
 __all__ = [

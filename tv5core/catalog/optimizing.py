@@ -15,8 +15,8 @@ from tv5core.catalog.index import IndexKeeper
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.databases import used_bytes
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress
 
 __all__ = ["OptimizeReport", "optimize", "reusable_bytes"]

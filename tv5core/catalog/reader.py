@@ -17,7 +17,7 @@ from tv5core.catalog.versions import Changes, Follower, Version, VersionedTitle
 from tv5core.errors import CatalogError, ClosedError, InvalidInputError, UnknownIdError
 from tv5core.store import Store, embeddings, titles
 from tv5core.store import meta as records
-from tv5core.store.environment import Txn
+from tv5core.store.transaction import Txn
 from tv5core.types import Hit, Title
 from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
 

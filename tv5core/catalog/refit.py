@@ -15,8 +15,8 @@ from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
 from tv5core.files import FileRecord
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal, titles
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Generation, Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import VectorIndex
 

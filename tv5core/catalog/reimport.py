@@ -25,9 +25,9 @@ from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import FileRecord, SectionFile
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store import meta as records
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
 from tv5core.store.staging import kept_bytes, staged
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 
 __all__ = ["is_export", "restore_export"]

@@ -9,9 +9,9 @@ from tv5core.catalog.index import IndexKeeper
 from tv5core.embedding import lsa_model
 from tv5core.store import Store, embeddings, journal, verification
 from tv5core.store.embeddings import Gathered, is_sound
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
 from tv5core.store.report import Findings
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION

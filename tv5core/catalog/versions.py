@@ -14,8 +14,8 @@ import numpy.typing as npt
 from tv5core.errors import CatalogError
 from tv5core.store import Store, journal, titles
 from tv5core.store import meta as records
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Title
 
 __all__ = ["Changes", "Follower", "RowChanges", "Version", "VersionedTitle"]

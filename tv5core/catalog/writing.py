@@ -22,8 +22,8 @@ from tv5core.errors import (
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, journal, titles
 from tv5core.store import meta as records
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import check_vectors
 

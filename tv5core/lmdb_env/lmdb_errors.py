@@ -1,4 +1,4 @@
-"""LMDB's errors in tv5core's terms."""
+"""LMDB's errors as errors of tv5core, for a catalogue's folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tv5core.errors import (
 )
 from tv5core.files import FAILURE_CODES, FULL_CODES
 
-__all__ = ["lmdb_errors", "translated"]
+__all__ = ["lmdb_errors", "typed_error"]
 
 _LITTLE_ROOM_BYTES = 1 << 26
 _PROBE_BYTES = 1 << 22
@@ -36,14 +36,14 @@ _DAMAGE = (
 
 @contextmanager
 def lmdb_errors(folder: Path) -> Iterator[None]:
-    """Raise our own errors for LMDB's."""
+    """Raise errors of tv5core in place of LMDB's."""
     try:
         yield
     except lmdb.Error as error:
-        raise translated(error, folder) from error
+        raise typed_error(error, folder) from error
 
 
-def translated(error: lmdb.Error, folder: Path) -> Tv5Error:
+def typed_error(error: lmdb.Error, folder: Path) -> Tv5Error:
     """Return the error to raise for one of LMDB's in a catalogue's folder."""
     code = getattr(error, "code", 0)
     if code in FULL_CODES or (code == errno.EIO and _is_short_of_room(folder)):

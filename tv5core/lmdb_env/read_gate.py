@@ -1,4 +1,4 @@
-"""Shared and exclusive passage, with nothing to wait for in the shared case."""
+"""A shared and exclusive lock whose shared side takes no lock."""
 
 from __future__ import annotations
 
@@ -9,90 +9,94 @@ from contextlib import contextmanager
 
 from tv5core.errors import CatalogError
 
-__all__ = ["Gate"]
+__all__ = ["ReadGate"]
 
 
-class Gate:
-    """Many pass at a time, or one alone; whoever waits to be alone goes first.
+class ReadGate:
+    """Many hold it shared, or one holds it exclusively; whoever waits to do so goes first.
 
-    Passing takes no lock, since under one, busy readers starve a writer for seconds. It
-    relies on the order of two steps instead: who enters first signs in, then looks whether
-    the gate is shut; who shuts it first shuts, then looks who is in.
+    Shared holders take no lock: under one, busy readers starve a writer for seconds. The
+    order of two steps takes its place. A shared holder registers, then checks whether the gate
+    is closed; an exclusive one closes the gate, then checks who is registered.
     """
 
     def __init__(self) -> None:
         self._tickets = itertools.count()
-        self._inside: dict[int, int] = {}  # ticket -> thread
-        self._awaited = self._shut = False
+        self._holders: dict[int, int] = {}  # ticket -> thread
+        self._awaited = self._closed = False
         self._changed = threading.Condition()
-        self._one = threading.Lock()
+        self._exclusive = threading.Lock()
 
-    def enter(self) -> int:
-        """Pass, after waiting where the gate is shut; return the ticket to leave with."""
+    # -- shared ---------------------------------------------------------------------------
+
+    def acquire_shared(self) -> int:
+        """Wait while the gate is closed, then hold it; return the ticket to release."""
         ticket, thread = next(self._tickets), threading.get_ident()
-        self._inside[ticket] = thread
-        while self._shut:
-            self.leave(ticket)
+        self._holders[ticket] = thread
+        while self._closed:
+            self.release_shared(ticket)
             with self._changed:
-                while self._shut:
+                while self._closed:
                     self._changed.wait()
-            self._inside[ticket] = thread
+            self._holders[ticket] = thread
         return ticket
 
-    def leave(self, ticket: int) -> None:
-        """Say that one who passed is done."""
-        del self._inside[ticket]
+    def release_shared(self, ticket: int) -> None:
+        """Give back what :meth:`acquire_shared` returned."""
+        del self._holders[ticket]
         if self._awaited:
             with self._changed:
                 self._changed.notify_all()
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Enter, and leave at the end."""
-        ticket = self.enter()
+    def shared(self) -> Iterator[None]:
+        """Hold the gate shared."""
+        ticket = self.acquire_shared()
         try:
             yield
         finally:
-            self.leave(ticket)
+            self.release_shared(ticket)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Shut the gate, and open it at the end."""
-        self.shut()
-        try:
-            yield
-        finally:
-            self.open()
+    # -- exclusive ------------------------------------------------------------------------
 
-    def shut(self) -> None:
-        """Let nobody more pass, and return once all who did are done.
+    def acquire_exclusive(self) -> None:
+        """Close the gate, and return once nobody holds it shared.
 
-        Those inside at first are waited for while others still pass, because some of them may
-        take long (a check of everything, a backup); only then is the gate shut, briefly.
+        Present holders are waited for while others may still acquire it, because some of them
+        take long (a check of everything, a backup). Only then is the gate closed, briefly.
 
         Raises
         ------
         CatalogError
-            This thread is inside itself, and would wait for ever.
+            This thread holds the gate shared, and would wait for itself.
         """
-        if threading.get_ident() in list(self._inside.values()):
+        if threading.get_ident() in list(self._holders.values()):
             raise CatalogError(
                 "expected no change to a catalogue from within a report of progress on it, got one "
                 "that needs more room: make it from another thread, or afterwards"
             )
-        self._one.acquire()
+        self._exclusive.acquire()
         self._awaited = True
         with self._changed:
-            early = list(self._inside)
-            while any(ticket in self._inside for ticket in early):
+            early = list(self._holders)
+            while any(ticket in self._holders for ticket in early):
                 self._changed.wait()
-            self._shut = True
-            while self._inside:
+            self._closed = True
+            while self._holders:
                 self._changed.wait()
 
-    def open(self) -> None:
-        """End what :meth:`shut` began."""
-        self._awaited = self._shut = False
-        self._one.release()
+    def release_exclusive(self) -> None:
+        """Open the gate again."""
+        self._awaited = self._closed = False
+        self._exclusive.release()
         with self._changed:
             self._changed.notify_all()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the gate exclusively."""
+        self.acquire_exclusive()
+        try:
+            yield
+        finally:
+            self.release_exclusive()

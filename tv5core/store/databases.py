@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import lmdb
 
 from tv5core.errors import CorruptFileError, NotACatalogError
+from tv5core.lmdb_env.opening import (
+    LIB_VERSION,
+    MAX_READERS,
+    SPARE_TXNS,
+    find_truncation,
+    tree_bytes,
+)
+from tv5core.lmdb_env.transaction import Buffers
 from tv5core.store.derived import DERIVED
+from tv5core.store.transaction import Databases, Txn
 
-__all__ = ["Buffers", "Databases", "Txn", "open_lmdb", "used_bytes"]
-
-_MAX_READERS = 1024  # transactions at once, over all processes
-_SPARE_TXNS = 8
-
-Buffers: TypeAlias = "lmdb.Transaction[memoryview]"
-
-
-class Databases(NamedTuple):
-    """Handles of the sub-databases, valid within one transaction."""
-
-    meta: lmdb._Database
-    titles: lmdb._Database
-    vectors: lmdb._Database
-    pending: lmdb._Database
-    journal: lmdb._Database
-    derived: Mapping[str, lmdb._Database]
-    """Sub-databases of the members of ``derived.DERIVED``, by name."""
-
+__all__ = ["open_lmdb", "used_bytes"]
 
 _CORE = tuple(name for name in Databases._fields if name != "derived")
 _DERIVED = {name: several for member in DERIVED for name, several in member.databases.items()}
-
-
-class Txn(NamedTuple):
-    """A transaction and the databases it may touch.
-
-    Values are views of the map: they must be copied or decoded before it ends.
-    """
-
-    raw: Buffers
-    dbs: Databases
 
 
 # LMDB's first page: a page head, then magic, version, address, size of the map, two descriptions
@@ -79,12 +58,12 @@ def open_lmdb(
         readonly=not writable,
         create=writable,
         max_dbs=len(_CORE) + len(_DERIVED),
-        max_readers=_MAX_READERS,
-        max_spare_txns=_SPARE_TXNS,
-        lib_version=0,  # the 0.9 file format, which every LMDB reads
+        max_readers=MAX_READERS,
+        max_spare_txns=SPARE_TXNS,
+        lib_version=LIB_VERSION,
     )
     try:
-        _check_size(raw, folder)
+        _check_length(raw, folder / "data.mdb")
         while True:
             try:
                 return raw, _open_databases(raw, folder, writable=writable)
@@ -112,12 +91,9 @@ def _remove_unborn(path: Path) -> None:
             path.unlink()
 
 
-def _check_size(raw: lmdb.Environment, folder: Path) -> None:
-    """Refuse a file that was cut short: reading a page past its end kills the process."""
-    want = (raw.info()["last_pgno"] + 1) * raw.stat()["psize"]
-    size = (folder / "data.mdb").stat().st_size
-    if 0 < size < want:
-        raise CorruptFileError(f"{folder}/data.mdb: expected {want} bytes, got {size}")
+def _check_length(raw: lmdb.Environment, path: Path) -> None:
+    if truncation := find_truncation(raw, path):
+        raise CorruptFileError(f"{path}: {truncation}")
 
 
 def _open_databases(raw: lmdb.Environment, folder: Path, *, writable: bool) -> Databases:
@@ -160,16 +136,9 @@ def _open_database(
 
 
 def used_bytes(txn: Txn) -> int:
-    """Count the bytes of ``data.mdb`` that hold something.
+    """Return the bytes of ``data.mdb`` that hold something.
 
     The rest is free and written to before the file grows; LMDB never makes a file smaller.
     """
-    used = 0
-    for stat in (txn.raw.stat(), *(txn.raw.stat(database) for database in _all(txn.dbs))):
-        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
-        used += stat["psize"] * pages
-    return used
-
-
-def _all(dbs: Databases) -> list[lmdb._Database]:
-    return [*dbs[:-1], *dbs.derived.values()]
+    *core, derived = txn.dbs
+    return tree_bytes(txn.raw, (None, *core, *derived.values()))

@@ -17,16 +17,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+import lmdb
 
 from tv5core.errors import CorruptFileError
 from tv5core.store.aliases import aliases
+from tv5core.store.transaction import Txn
 from tv5core.types import Title
-
-if TYPE_CHECKING:
-    import lmdb
-
-    from tv5core.store.environment import Txn
 
 __all__ = ["DERIVED", "MAX_KEY_BYTES", "Derived", "Entry", "Lookup", "RowIndex", "key_of"]
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError
-from tv5core.store.environment import Environment, Txn
+from tv5core.store.environment import Environment
+from tv5core.store.transaction import Txn
 
 __all__ = [
     "Gathered",

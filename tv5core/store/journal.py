@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError
-from tv5core.store.environment import Environment, Txn
+from tv5core.store.environment import Environment
 from tv5core.store.meta import Meta
+from tv5core.store.transaction import Txn
 
 __all__ = ["append", "begin", "count", "first_seq", "fold", "last_seq", "rows_after", "trim"]
 

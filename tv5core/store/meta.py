@@ -11,7 +11,7 @@ import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import FileRecord
-from tv5core.store.environment import Txn
+from tv5core.store.transaction import Txn
 
 __all__ = [
     "FORMAT",

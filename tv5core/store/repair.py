@@ -17,9 +17,9 @@ import msgspec
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import disk_errors, fsync_folder
 from tv5core.store import embeddings, journal, titles
-from tv5core.store.environment import Txn
 from tv5core.store.meta import Meta
 from tv5core.store.store import Store
+from tv5core.store.transaction import Txn
 from tv5core.store.upkeep import row_blocks
 
 __all__ = [

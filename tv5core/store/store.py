@@ -14,11 +14,13 @@ import msgspec
 from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Error
 from tv5core.files import fsync_folder
 from tv5core.files.failpoints import failpoint
+from tv5core.lmdb_env.environment import ReadTransaction
 from tv5core.store import generations, journal, titles, upkeep
 from tv5core.store import meta as records
-from tv5core.store.environment import Environment, ReadTransaction, Txn
+from tv5core.store.environment import Environment
 from tv5core.store.locking import LOCK_NAME, WriterLock
 from tv5core.store.meta import FORMAT, Meta
+from tv5core.store.transaction import Databases, Txn
 
 __all__ = ["Store"]
 
@@ -127,7 +129,7 @@ class Store:
 
     # -- transactions ---------------------------------------------------------------------
 
-    def read(self) -> ReadTransaction:
+    def read(self) -> ReadTransaction[Databases]:
         """Begin a short read transaction."""
         return self.environment.read()
 
@@ -192,7 +194,7 @@ class Store:
                 f"{self.folder}: expected a catalogue opened for writing, "
                 "got one opened with read_only=True"
             )
-        self.environment.check_sound()
+        self.environment.check_failure()
 
     def change_meta(self, **changes: object) -> None:
         """Replace fields of the record in a transaction of its own."""

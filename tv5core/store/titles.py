@@ -18,7 +18,7 @@ import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.store.derived import DERIVED, MAX_KEY_BYTES, key_of
-from tv5core.store.environment import Txn
+from tv5core.store.transaction import Txn
 from tv5core.types import Title
 
 __all__ = [

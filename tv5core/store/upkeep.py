@@ -13,8 +13,9 @@ import msgspec
 from tv5core.store import meta as records
 from tv5core.store import titles
 from tv5core.store.derived import DERIVED, Derived, Entry
-from tv5core.store.environment import Environment, Txn
+from tv5core.store.environment import Environment
 from tv5core.store.meta import FORMAT, Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress
 
 __all__ = ["bring_up_to_date", "converge", "row_blocks"]

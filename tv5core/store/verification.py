@@ -20,9 +20,10 @@ from tv5core.files import FileRecord, SectionFile
 from tv5core.store import embeddings, generations, journal, titles
 from tv5core.store import meta as records
 from tv5core.store.derived import DERIVED, Derived, Entry
-from tv5core.store.environment import Environment, Txn
+from tv5core.store.environment import Environment
 from tv5core.store.meta import Meta
 from tv5core.store.report import Findings
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress
 
 __all__ = ["Compare", "Kinds", "check_files", "check_store", "check_versions"]

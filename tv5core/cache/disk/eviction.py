@@ -66,6 +66,7 @@ class Evictor:
     def _remove(self, reason: str, before_ms: int | None) -> int:
         batch = _BATCH
         while True:
+            self._environment.wait_for_readers()
             try:
                 removed = self._environment.write(partial(_remove, batch, before_ms))
             except lmdb.MapFullError:  # removing takes pages, too

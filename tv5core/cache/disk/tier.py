@@ -91,13 +91,13 @@ class DiskTier:
         if environment is not None and not maintenance.reads_disabled:
             # Spelled out rather than through a context manager: this is what has to be fast.
             try:
-                raw, dbs = environment.begin_read()
+                raw, dbs, ticket = environment.begin_read()
                 try:
                     data = raw.get(records.entry_key(kind, key), db=dbs.entries)
                     if data is not None:
                         entry = records.decode(data, environment.epoch, maintenance.now_ms)
                 finally:
-                    environment.end_read(raw)
+                    environment.end_read(raw, ticket)
             except UnicodeEncodeError:
                 pass  # such a key is not stored either
             except _ERRORS as error:

@@ -55,7 +55,7 @@ def _module_of(name: str, files: Mapping[str, Path]) -> str:
 def siblings(graph: Graph) -> dict[str, dict[str, set[str]]]:
     """Return, for every package, which of its direct members imports which other.
 
-    An import of ``tv5core.store.titles`` by ``tv5core.catalog.index`` is one of ``store`` by
+    An import of ``tv5core.store.titles`` by ``tv5core.catalog.reader`` is one of ``store`` by
     ``catalog``, both members of ``tv5core``.
     """
     found: dict[str, dict[str, set[str]]] = {}

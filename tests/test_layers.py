@@ -85,7 +85,6 @@ KNOWN_WITHOUT_MAP = {
     "tv5core.cache.memory",
     "tv5core.cache.redis",
     "tv5core.cache.warming",
-    "tv5core.catalog",
     "tv5core.cli",
     "tv5core.embedding",
     "tv5core.files",
@@ -142,7 +141,7 @@ def test_every_part_has_a_layer() -> None:
 def test_the_rule_of_layers_itself() -> None:
     assert may("tv5core.vectors.index", "tv5core.files.SectionFile")
     assert may("tv5core.importers.merge", "tv5core.store.aliases.aliases")
-    assert may("tv5core.catalog.index", "tv5core.vectors.VectorIndex")
+    assert may("tv5core.catalog.index.manager", "tv5core.vectors.VectorIndex")
     assert may("tv5core.cli.app", "tv5core.catalog.Catalog")
     assert may("tv5core", "tv5core.catalog.Catalog")
     assert not may("tv5core.importers.runner", "tv5core.store.Store")

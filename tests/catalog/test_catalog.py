@@ -203,14 +203,14 @@ def test_searches_and_additions_go_on_while_sealing(catalog: Catalog) -> None:
 
 
 def test_sealing_starts_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tv5core.catalog.index.HEAD_ROWS", 100)
+    monkeypatch.setattr("tv5core.catalog.index.manager.HEAD_ROWS", 100)
     with Catalog.open(tmp_path / "a") as catalog:
         catalog.add(films(0, 200), vectors(0, 200))
-        catalog._keeper.wait()
+        catalog._manager.wait()
         assert (catalog.info()["sealed"], catalog.info()["head"]) == (200, 0)
     with Catalog.open(tmp_path / "b", auto_seal=False) as catalog:
         catalog.add(films(0, 200), vectors(0, 200))
-        catalog._keeper.wait()
+        catalog._manager.wait()
         assert catalog.info()["sealed"] == 0
 
 
@@ -279,7 +279,7 @@ def test_metrics_and_rescoring_are_kept(tmp_path: Path, metric: str, rescoring: 
 def test_large_calls_are_several_transactions(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tv5core.catalog.writing.CHUNK_BYTES", 2_000)
+    monkeypatch.setattr("tv5core.catalog.writer.CHUNK_BYTES", 2_000)
     stages: list[tuple[int, int, str]] = []
     some = films(0, 30, "word " * 100)
     catalog.add(some, vectors(0, 30), progress=lambda *args: stages.append(args))

@@ -47,7 +47,7 @@ def stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
         fill(catalog, 0, 200)
         catalog.seal()
         fill(catalog, 200, 300)
-        monkeypatch.setattr(catalog._keeper, "apply", lambda *_: None)
+        monkeypatch.setattr(catalog._manager, "apply", lambda *_: None)
         yield catalog
 
 

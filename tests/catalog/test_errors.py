@@ -244,7 +244,7 @@ def test_full_disk_while_adding(catalog: Catalog, monkeypatch: pytest.MonkeyPatc
             raise errors.DiskFullError("expected room, got none")
         return real(work)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("tv5core.catalog.writing.CHUNK_TITLES", 10)
+    monkeypatch.setattr("tv5core.catalog.writer.CHUNK_TITLES", 10)
     monkeypatch.setattr(catalog._store.environment, "write", write)
     with pytest.raises(errors.DiskFullError, match="the first 10 of 30 titles are stored"):
         catalog.add(films(100, 130), vectors(100, 130))
@@ -258,7 +258,7 @@ def test_full_disk_while_sealing(catalog: Catalog, monkeypatch: pytest.MonkeyPat
     def fail(*_: object, **__: object) -> None:
         raise errors.DiskFullError("expected room, got none")
 
-    monkeypatch.setattr("tv5core.catalog.sealing.build_files", fail)
+    monkeypatch.setattr("tv5core.catalog.index.generation_files.build_files", fail)
     with pytest.raises(errors.DiskFullError):
         catalog.seal()
     monkeypatch.undo()

@@ -173,7 +173,7 @@ def test_one_moment_while_others_write(folder: Path, tmp_path: Path) -> None:
 
         added = False
         monkey = pytest.MonkeyPatch()
-        monkey.setattr("tv5core.catalog.exporting._STEP", 10)
+        monkey.setattr("tv5core.catalog.copies.export._STEP", 10)
         reader.export(tmp_path / "export", progress=meddle)
         monkey.undo()
         assert added

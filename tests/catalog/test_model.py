@@ -69,7 +69,7 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.versions)
     @rule()
     def seal(self) -> None:
-        self.catalog._keeper.seal()
+        self.catalog._manager.seal()
 
     @rule(damage=st.booleans())
     def reopen(self, damage: bool) -> None:

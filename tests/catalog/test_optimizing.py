@@ -159,14 +159,14 @@ def test_much_removed_is_collected_in_the_background(
         fill(catalog, 0, 500)
         catalog.seal()
         catalog.delete(f"id{i}" for i in range(100))
-        catalog._keeper.wait()
+        catalog._manager.wait()
         assert catalog.info()["generation"] == 1  # a fifth, and not more
         catalog.delete("id100")
-        catalog._keeper.wait()
+        catalog._manager.wait()
         info = catalog.info()
         assert (info["generation"], info["sealed"], info["removed"]) == (2, 399, 0)
         fill(catalog, 101, 200, version=1)  # replaced is removed, too
-        catalog._keeper.wait()
+        catalog._manager.wait()
         info = catalog.info()
         assert (info["generation"], info["sealed"], info["removed"]) == (3, 399, 0)
         check(catalog, dict.fromkeys(range(101, 200), 1) | dict.fromkeys(range(200, 500), 0))
@@ -180,7 +180,7 @@ def test_nothing_is_collected_without_auto_seal(
         fill(catalog, 0, 500)
         catalog.seal()
         catalog.delete(f"id{i}" for i in range(400))
-        catalog._keeper.wait()
+        catalog._manager.wait()
         assert catalog.info()["removed"] == 400
 
 

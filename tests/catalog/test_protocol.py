@@ -253,7 +253,7 @@ def test_vectors_of_an_abandoned_space_are_removed(sealed: Path) -> None:
 def test_a_change_that_was_committed_but_not_indexed(sealed: Path) -> None:
     """As when an exception comes between the commit and the index: the next search mends it."""
     with Catalog.open(sealed) as catalog:
-        index = catalog._keeper.served.index
+        index = catalog._manager.served.index
         assert index is not None
         real = index.add
         index.add = None  # type: ignore[assignment, method-assign]
@@ -271,7 +271,7 @@ def test_an_interrupt_between_commit_and_index(
         def interrupt(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(catalog._keeper, "apply", interrupt)
+        monkeypatch.setattr(catalog._manager, "apply", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fill(catalog, 90, 95)
         monkeypatch.undo()
@@ -291,7 +291,7 @@ with Catalog.open(sys.argv[1], read_only=True) as catalog:
         i = int(line)
         vector = np.random.default_rng(i).standard_normal(16).astype(np.float32)
         hits = catalog.search(vector, 1)
-        catalog._keeper.wait()
+        catalog._manager.wait()
         info = catalog.info()
         found = hits[0].id if hits else "-"
         print(found, catalog.count(), info["generation"], info["recovered"], flush=True)
@@ -344,7 +344,7 @@ def test_a_reader_in_the_writers_process(sealed: Path) -> None:
         catalog.seal()
         for reader in (early, late):
             assert reader.search(vector(93), 1)[0].id == "id93"
-            reader._keeper.wait()
+            reader._manager.wait()
             assert reader.info()["generation"] == 3
     assert early._closed
 

@@ -409,7 +409,7 @@ def test_another_member_joins_by_joining_the_tuple(
     members = (*DERIVED, decades)
     for module in ("derived", "titles", "upkeep", "verification"):
         monkeypatch.setattr(f"tv5core.store.{module}.DERIVED", members)
-    monkeypatch.setattr("tv5core.catalog.repairing.DERIVED", members)
+    monkeypatch.setattr("tv5core.catalog.maintenance.repair.DERIVED", members)
     monkeypatch.setitem(_names(), "aliases2", True)
 
     def rows(catalog: Catalog, key: bytes) -> set[int]:

@@ -193,7 +193,7 @@ def check_derived(contents: Contents, found: Findings) -> None:
 def check_embedded(catalog: Catalog, contents: Contents, found: Findings) -> None:
     """Compare the vectors a catalogue made with those its embedder makes now."""
     done = [(r, t) for r, t in contents.by_row.items() if r not in contents.pending]
-    embedder = catalog._text.embedder(catalog._keeper.serve())
+    embedder = catalog._text.embedder(catalog._manager.current())
     if embedder is None:
         found.expect(not done, f"{len(done)} titles count as embedded before there is an embedder")
         return
@@ -312,7 +312,7 @@ def check(
     with open_catalog(folder, kind) as catalog:
         found.facts["open_s"] = time.perf_counter() - start
         contents = _check_contents(catalog, kind, candidates, found)
-        reported = list(catalog._keeper.recovered)
+        reported = list(catalog._manager.recovered)
         needed = generations.file_names(contents.meta)
         problems = _check_verified(catalog, bad, found)
         # Where an older file was damaged and what replaced it came at once, nobody needs to know.

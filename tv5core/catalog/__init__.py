@@ -1,17 +1,33 @@
-"""The catalogue: what joins the store, the vectors and the text behind one facade.
+"""Titles with vectors in one folder: what joins the store, the index and the embedder.
 
-:class:`Catalog` (``facade``) adds to ``reading`` what it says of itself (``inspecting``) and what
-changes things (``writing``). ``index`` keeps the vector index in step with the store, ``sealing``
-builds its files, ``background`` runs what nobody waits for, ``embedding`` knows which embedder is
-in charge, and ``refit`` replaces one embedding space by another. ``verifying`` and ``repairing``
-check and mend; ``popularity`` ranks titles; ``safekeeping`` adds backups and exports to the facade.
+Read in this order:
+
+``catalog``
+    :class:`Catalog`: opens, changes and closes. ``open_catalogs`` closes it with its process.
+``reader``
+    ``CatalogReader``, its base: searches, look-ups, versions, copies.
+``searcher``
+    From a query to titles. ``calibration`` chooses how hard searches look, and ``popularity``
+    ranks all titles.
+``writer``
+    Additions and deletions, a transaction each.
+``versions``
+    Whether an answer may have changed, for layers that keep answers.
+``index``
+    The vector index in step with the store, and its sealed files.
+``spaces``
+    Which embedder makes the vectors, and how another takes over.
+``maintenance``
+    Statistics, verification, repair, optimization.
+``copies``
+    Backups, exports, and catalogues made of either.
 """
 
 from __future__ import annotations
 
-from tv5core.catalog.backup import BackupReport
 from tv5core.catalog.catalog import AddResult, Catalog, OptimizeReport, VerifyReport
-from tv5core.catalog.exporting import ExportReport
+from tv5core.catalog.copies.backup import BackupReport
+from tv5core.catalog.copies.export import ExportReport
 
 __all__ = [
     "AddResult",

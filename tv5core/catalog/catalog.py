@@ -16,30 +16,30 @@ returns and found by the next search, in every process. The mechanism is in ``tv
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
-import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 import numpy.typing as npt
 
-from tv5core.catalog import tuning
-from tv5core.catalog.embedding import EmbedderSpec, TextSide
-from tv5core.catalog.index import IndexKeeper
-from tv5core.catalog.optimizing import OptimizeReport, optimize
-from tv5core.catalog.reader import are_texts
-from tv5core.catalog.safekeeping import CatalogSafekeeper
-from tv5core.catalog.verifying import KINDS
-from tv5core.catalog.writing import AddResult, Checkpoint, Writer
-from tv5core.errors import CatalogError, DiskFullError
-from tv5core.store import Store, VerifyReport, embeddings
-from tv5core.store import meta as records
+from tv5core.catalog import calibration, open_catalogs
+from tv5core.catalog.copies.backup import BackupReport
+from tv5core.catalog.copies.restore import restore
+from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
+from tv5core.catalog.maintenance.repair import check_and_repair
+from tv5core.catalog.maintenance.verification import KINDS, check
+from tv5core.catalog.reader import CatalogReader
+from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
+from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
+from tv5core.catalog.writer import AddResult, Checkpoint, Writer
+from tv5core.errors import DiskFullError
+from tv5core.store import Store, VerifyReport
+from tv5core.store.meta import clear_checkpoints
 from tv5core.store.verification import check_versions
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
@@ -47,7 +47,7 @@ from tv5core.vectors import SearchSettings, VectorIndex
 __all__ = ["AddResult", "Catalog", "OptimizeReport", "VerifyReport"]
 
 
-class Catalog(CatalogSafekeeper):
+class Catalog(CatalogReader):
     """A folder of titles; made by :meth:`open`.
 
     All methods may be called from any number of threads. Searches never wait for additions,
@@ -55,24 +55,21 @@ class Catalog(CatalogSafekeeper):
     """
 
     def __init__(self, store: Store, *, embedder: EmbedderSpec, auto_seal: bool) -> None:
-        keeper = IndexKeeper(store, auto_seal=auto_seal)
-        super().__init__(store, keeper, TextSide(store, keeper, embedder))
-        self._writer = Writer(store, keeper, self._text)
+        manager = IndexManager(store, auto_seal=auto_seal)
+        super().__init__(store, manager, TextEmbedding(store, manager, embedder))
+        self._writer = Writer(store, manager, self._text)
         self._closing = threading.Lock()
         if store.writable:
             self._tidy()
-        _OPEN.add(self)
+        open_catalogs.remember(self)
 
     def _tidy(self) -> None:
-        """Remove what a crash left, and mend what can be mended."""
+        """Remove what a crash left, and rebuild what can be rebuilt."""
         with suppress(DiskFullError):  # a writer must get in there: deleting makes room
             self._store.tidy()
-            with self._store.read() as txn:
-                left = embeddings.has_other_spaces(txn, self._store.meta.space)
-            if left:
-                embeddings.drop_spaces(self._store.environment, self._store.meta.space)
-        self._text.recover()
-        self._keeper.seal_if_due()
+            drop_abandoned_spaces(self._store)
+        self._text.recover_model()
+        self._manager.seal_if_due()
 
     @classmethod
     def open(
@@ -232,10 +229,10 @@ class Catalog(CatalogSafekeeper):
         """
         self._check_writable()
         if not wait:
-            self._keeper.seal_in_background()
+            self._manager.seal_in_background()
             return
         self._text.embed_pending(progress)
-        self._keeper.seal(progress)
+        self._manager.seal(progress)
         self._calibrate_on_own_text()
 
     def optimize(self, progress: Progress | None = None) -> OptimizeReport:
@@ -262,21 +259,14 @@ class Catalog(CatalogSafekeeper):
             What is served stays.
         """
         self._check_writable()
-        return optimize(self._store, self._keeper, progress)
+        return optimize(self._store, self._manager, progress)
 
     def _calibrate_on_own_text(self) -> None:
-        served, settings = self._serve(), self._store.meta.text_settings
-        if served.index is None or not served.index.sealed_count or not self._text.fits(served):
-            return
-        if settings is not None and not settings.get("own_text"):
-            return
-        sample = tuning.spread(list(self.ids()), tuning.SAMPLE)
-        matrix = self._vectors_of(served, tuning.text_queries(self.get_many(sample)))
-        matrix = matrix[matrix.any(axis=1)]
-        if len(matrix):
-            chosen = served.index.settings_for(matrix)
-            kept = {**msgspec.to_builtins(chosen), "own_text": True}
-            self._store.change_meta(text_settings=kept)
+        served = self._current()
+        if served.index is not None and served.index.sealed_count and self._text.fits(served):
+            sample = calibration.spread(list(self.ids()), calibration.SAMPLE)
+            some = self.get_many(sample)
+            calibration.calibrate_on_own_text(self._store, self._searcher, served, some)
 
     def calibrate(
         self, queries: Sequence[str] | npt.ArrayLike, target_recall: float = 0.95, k: int = 10
@@ -293,23 +283,80 @@ class Catalog(CatalogSafekeeper):
         k : int
         """
         self._check_writable()
-        served = self._serve()
-        if served.index is None:
-            raise CatalogError("expected a catalogue with vectors, got one without")
-        matrix = self._vectors_of(served, queries)
-        matrix = matrix[matrix.any(axis=1)]
-        if are_texts(queries):
-            chosen = served.index.settings_for(matrix, target_recall, k)
-            self._store.change_meta(text_settings=msgspec.to_builtins(chosen))
-        else:
-            chosen = served.index.calibrate(matrix, target_recall, k)
-            self._store.change_meta(settings=msgspec.to_builtins(chosen))
-        return chosen
+        served = self._current()
+        return calibration.calibrate(self._store, self._searcher, served, queries, target_recall, k)
+
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        repair: bool = False,
+        quarantine: str | os.PathLike[str] | None = None,
+    ) -> VerifyReport:
+        """Check every file, title, vector and reference, and the graph against the vectors.
+
+        Searches and changes go on meanwhile. Every byte of every file is read and every code
+        computed again, so it takes about as long as building the graph anew.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            An exception it raises ends the check.
+        repair : bool
+            Rebuild what can be rebuilt from the titles and vectors, which are not touched where
+            they are sound; then check again.
+        quarantine : path-like, optional
+            When repairing, move titles that cannot be decoded to this file of JSON Lines.
+
+        Returns
+        -------
+        VerifyReport
+            ``repaired`` also tells what opening the catalogue recovered.
+
+        Raises
+        ------
+        ReadOnlyError
+            A repair through a read-only handle.
+        """
+        self._current()
+        if not repair:
+            return check(self._store, self._manager, progress).report()
+        self._check_writable()
+        aside = None if quarantine is None else Path(quarantine)
+        return check_and_repair(self._store, self._manager, self._text, progress, aside)
 
     def clear_checkpoints(self, prefix: str) -> int:
         """Forget the checkpoints whose keys start so; return how many there were."""
         self._check_writable()
-        return self._store.write(lambda txn, m: (m, records.clear_checkpoints(txn, prefix)))
+        return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))
+
+    @staticmethod
+    def restore(
+        source: str | os.PathLike[str],
+        dest: str | os.PathLike[str],
+        progress: Progress | None = None,
+    ) -> BackupReport:
+        """Make a catalogue of a backup or an export, after checking all of it.
+
+        Of an export it is equal in titles, vectors, what is pending, checkpoints and settings;
+        the graph is built anew.
+
+        Parameters
+        ----------
+        source : path-like
+            What :meth:`backup` or :meth:`export` made: a folder.
+        dest : path-like
+            A new or an empty folder; nothing is ever overwritten.
+        progress : callable, optional
+            As for :meth:`backup`.
+
+        Raises
+        ------
+        NotACatalogError
+            There is neither at ``source``.
+        InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError
+        """
+        return restore(Path(source), Path(dest), progress)
 
     # -- closing --------------------------------------------------------------------------
 
@@ -319,8 +366,8 @@ class Catalog(CatalogSafekeeper):
             if self._closed:
                 return
             self._closed = True
-        _OPEN.discard(self)
-        self._keeper.close()
+        open_catalogs.forget(self)
+        self._manager.close()
         with self._store.lock:
             self._store.close()
 
@@ -345,27 +392,8 @@ class Catalog(CatalogSafekeeper):
         self._store.check_writable()
 
     def after_fork(self) -> None:
-        """Start afresh as a reader; leave a writer to the parent, who holds the lock."""
+        """Start afresh as a reader; a writer stays with the parent, which holds the lock."""
         self._store.lock, self._store.maintenance = threading.RLock(), threading.Lock()
         self._closing = threading.Lock()
         self._foreign = self._store.writable
-        self._keeper.after_fork()
-
-
-_OPEN: weakref.WeakSet[Catalog] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    # Work in the background must end before the interpreter's state goes away.
-    for catalog in list(_OPEN):
-        with suppress(Exception):
-            catalog.close()
-
-
-def _after_fork_in_child() -> None:
-    for catalog in list(_OPEN):
-        catalog.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
+        self._manager.after_fork()

@@ -1,27 +1,31 @@
-"""The reading side of a catalogue: searches and look-ups."""
+"""The reading side of a catalogue: searches, look-ups, versions, copies."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.embedding import TextSide
-from tv5core.catalog.index import IndexKeeper, Served
+from tv5core.catalog.copies.backup import BackupReport, backup
+from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
+from tv5core.catalog.index.manager import IndexManager, ServedIndex
+from tv5core.catalog.maintenance.statistics import describe
 from tv5core.catalog.popularity import most_popular
-from tv5core.catalog.versions import Changes, Follower, Version, VersionedTitle
-from tv5core.errors import CatalogError, ClosedError, InvalidInputError, UnknownIdError
-from tv5core.store import Store, embeddings, titles
-from tv5core.store import meta as records
+from tv5core.catalog.searcher import Searcher
+from tv5core.catalog.spaces.text_embedding import TextEmbedding
+from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
+from tv5core.errors import CatalogError, ClosedError, UnknownIdError
+from tv5core.store import Store, titles
+from tv5core.store.meta import checkpoint
 from tv5core.store.transaction import Txn
-from tv5core.types import Hit, Title
-from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
+from tv5core.types import Hit, Progress, Title
 
-__all__ = ["CatalogReader", "are_texts"]
+__all__ = ["CatalogReader"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -34,13 +38,13 @@ class CatalogReader:
     Parameters
     ----------
     store : Store
-    keeper : IndexKeeper
-    text : TextSide
+    manager : IndexManager
+    text : TextEmbedding
     """
 
-    def __init__(self, store: Store, keeper: IndexKeeper, text: TextSide) -> None:
-        self._store, self._keeper, self._text = store, keeper, text
-        self._follower = Follower(store)
+    def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
+        self._store, self._manager, self._text = store, manager, text
+        self._searcher, self._versions = Searcher(store, text), VersionReader(store)
         self._closed = self._foreign = False
 
     # -- searching ------------------------------------------------------------------------
@@ -81,20 +85,7 @@ class CatalogReader:
         EmbedderMismatchError
             A text, and the catalogue has no embedder.
         """
-        served = self._serve()
-        vector: npt.ArrayLike = query
-        if isinstance(query, str):
-            vector = embedded = self._text.embed_queries(served, [query])[0]
-            if not embedded.any():
-                return []
-        index = served.index
-        if index is None:
-            return []
-        options = self._options(index, allow, exact, text=isinstance(query, str))
-        matches = index.search_with(vector, k, options)
-        if matches.keys.ndim != 1:
-            raise InvalidInputError("expected one query, got several: use search_many")
-        return self._hits(matches, k, partial(_search, index, vector, options))
+        return self._searcher.search(self._current(), query, k, allow, exact=exact)
 
     def search_many(
         self,
@@ -106,35 +97,9 @@ class CatalogReader:
         threads: int = 1,
     ) -> list[list[Hit]]:
         """Search several texts, or the rows of a matrix, at once; see :meth:`search`."""
-        served = self._serve()
-        matrix = self._vectors_of(served, queries)
-        hits: list[list[Hit]] = [[] for _ in matrix]
-        # A text of which no word is known has a zero vector; a given one of zeros is an error.
-        known = np.any(matrix, axis=1) if are_texts(queries) else np.ones(len(matrix), bool)
-        if served.index is None or not known.any():
-            return hits
-        options = self._options(served.index, allow, exact, threads, text=are_texts(queries))
-        found = served.index.search_with(matrix[known], k, options)
-        places = np.flatnonzero(known).tolist()
-        for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
-            more = partial(_search, served.index, matrix[place], options)
-            hits[place] = self._hits(Matches(keys, scores), k, more)
-        return hits
-
-    def _options(
-        self,
-        index: VectorIndex,
-        allow: Iterable[str] | None,
-        exact: bool,
-        threads: int = 1,
-        *,
-        text: bool,
-    ) -> SearchOptions:
-        """Return a search's options: by text, with the settings calibrated for texts, if any."""
-        stored = self._store.meta.text_settings if text else None
-        settings = index.settings if stored is None else msgspec.convert(stored, SearchSettings)
-        allowed = None if allow is None else Filter.of(self._rows(allow))
-        return SearchOptions(settings, exact, allowed, threads)
+        return self._searcher.search_many(
+            self._current(), queries, k, allow, exact=exact, threads=threads
+        )
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most like one of the catalogue, itself left out.
@@ -148,62 +113,14 @@ class CatalogReader:
         ------
         UnknownIdError
         """
-        served = self._serve()
+        served = self._current()
         with self._store.read() as txn:
             row = self._row(txn, id)
-            vector = embeddings.get(txn, served.space, row)
-            title = titles.by_row(txn, row)
-        own = id if title is None else title.id
-        if vector is None or served.index is None:
-            return []
-        search = partial(served.index.search, vector)
-        hits = self._hits(search(k + 1), k + 1, search)
-        return [hit for hit in hits if hit.id != own][:k]
+        return self._searcher.similar(served, row, k)
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Return the vectors :meth:`search` would use: float32[n, dim], zero where unknown."""
-        return self._text.embed_queries(self._serve(), list(texts))
-
-    def _vectors_of(self, served: Served, queries: Sequence[str] | npt.ArrayLike) -> F32:
-        if are_texts(queries):
-            return self._text.embed_queries(served, list(queries))  # type: ignore[arg-type]
-        matrix = np.asarray(queries)
-        if matrix.ndim != 2:
-            raise InvalidInputError(f"expected texts or a matrix, got shape {matrix.shape}")
-        return matrix
-
-    def _rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
-        wanted = list(ids)
-        with self._store.read() as txn:
-            rows = [row for name in wanted if (row := titles.find(txn, name)) is not None]
-        return np.asarray(rows, np.int64)
-
-    def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
-        """Decode the k best titles.
-
-        Where some were deleted since the index was asked, look further, so that the answer is
-        shorter only where there are no more.
-        """
-        hits, wanted = self._decoded(matches), k
-        while len(hits) < k and matches.keys[-1] >= 0:
-            wanted += max(1, wanted - len(hits))
-            matches = search(wanted)
-            hits = self._decoded(matches)
-        return hits[:k]
-
-    def _decoded(self, matches: Matches) -> list[Hit]:
-        """Decode the titles that are still there, in one short transaction."""
-        hits: list[Hit] = []
-        pack, decode = titles.row_key, titles.decode
-        with self._store.read() as txn:
-            get, database = txn.raw.get, txn.dbs.titles
-            for key, score in zip(matches.keys.tolist(), matches.scores.tolist(), strict=True):
-                # -1 ends a short answer; a title may have been deleted since the search.
-                data = get(pack(key), db=database) if key >= 0 else None
-                if data is not None:
-                    title = decode(data)
-                    hits.append(Hit(title.id, score, title))
-        return hits
+        return self._text.embed_queries(self._current(), list(texts))
 
     # -- looking up -----------------------------------------------------------------------
 
@@ -306,24 +223,24 @@ class CatalogReader:
         """Return the value last stored under a checkpoint's key."""
         self._check_open()
         with self._store.read() as txn:
-            return records.checkpoint(txn, key)
+            return checkpoint(txn, key)
 
-    # -- following ------------------------------------------------------------------------
+    # -- versions -------------------------------------------------------------------------
 
     def identity(self) -> str:
         """Return what tells this catalogue from every other, one later in its place too."""
         self._check_open()
-        return self._follower.identity()
+        return self._versions.identity()
 
     def version(self) -> Version:
         """Return the version of what is stored; every change, by any process, moves it on."""
         self._check_open()
-        return self._follower.version()
+        return self._versions.version()
 
     def changes(self, seq: int) -> Changes:
         """Return which rows changed after a version's ``seq``."""
         self._check_open()
-        return self._follower.changes(seq)
+        return self._versions.changes(seq)
 
     def get_versioned(self, id: str) -> VersionedTitle:
         """Return a title with its row and the version it was read at; see :meth:`get`.
@@ -334,14 +251,97 @@ class CatalogReader:
         """
         self._check_open()
         with self._store.read() as txn:
-            stored = self._follower.stored(self._row(txn, id), txn)
+            stored = self._versions.stored(self._row(txn, id), txn)
         if stored is None:
             raise UnknownIdError(f"expected a known id, got {id!r}")
         return stored
 
-    def _serve(self) -> Served:
+    # -- the catalogue itself -------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """Describe the catalogue: counts, settings, files and what opening recovered."""
+        return describe(self._store, self._manager, self._current())
+
+    def backup(
+        self,
+        dest: str | os.PathLike[str],
+        *,
+        compact: bool = False,
+        check: bool = True,
+        progress: Progress | None = None,
+    ) -> BackupReport:
+        """Copy the catalogue as it is at one moment, while others go on reading and writing.
+
+        The copy is a catalogue by itself. It shares no bytes with this one, and appears under its
+        name when all of it is on disk and checked. Until then it is in ``DEST.partial``, in
+        bounded memory. While the store itself is copied, free pages are not reused, so a writer
+        at work makes the store grow by about what it writes; in a process that only reads, a
+        growing map can make searches wait for that part.
+
+        Parameters
+        ----------
+        dest : path-like
+            A new or an empty folder, outside the catalogue's.
+        compact : bool
+            Leave out free pages of the store.
+        check : bool
+            Verify the copy, every byte of it and every row. False copies a damaged catalogue too,
+            and takes a fraction of the time.
+        progress : callable, optional
+            Called with (done, total, stage); an exception it raises ends the work, and nothing of
+            the copy is left.
+
+        Raises
+        ------
+        InvalidInputError
+            There is something at ``dest``.
+        CorruptFileError
+            The copy is not sound, because the catalogue is not: repair it first.
+        DiskFullError, DiskFailureError, CatalogLockedError
+        """
         self._check_open()
-        return self._keeper.serve()
+        report = self._manager.cancellable(progress)
+        return backup(self._store, Path(dest), compact=compact, check=check, report=report)
+
+    def export(
+        self, dest: str | os.PathLike[str], progress: Progress | None = None
+    ) -> ExportReport:
+        """Write the catalogue as it is at one moment in formats that anything can read.
+
+        Parameters
+        ----------
+        dest : path-like
+            A new or an empty folder for ``titles.jsonl``, ``vectors.npy`` (float32), ``ids.txt``
+            and what else :meth:`restore` needs to make an equal catalogue of it; or a file
+            ending in ``.jsonl`` for the titles alone, which is replaced. Either appears whole or
+            not at all.
+        progress : callable, optional
+            As for :meth:`backup`.
+
+        Raises
+        ------
+        InvalidInputError
+            The folder is not empty.
+        CorruptFileError
+            A title cannot be decoded.
+        DiskFullError, DiskFailureError
+        """
+        self._check_open()
+        report = self._manager.cancellable(progress)
+        if Path(dest).suffix == ".jsonl":
+            return export_titles(self._store, Path(dest), report)
+        return export_folder(self._store, Path(dest), report)
+
+    def export_lines(
+        self, write: Callable[[bytes], object], progress: Progress | None = None
+    ) -> int:
+        """Hand every title, as a line of JSON, to a function; return how many."""
+        self._check_open()
+        return export_lines(self._store, write, self._manager.cancellable(progress))
+
+    def _current(self) -> ServedIndex:
+        self._check_open()
+        return self._manager.current()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -351,12 +351,3 @@ class CatalogReader:
                 f"{self._store.folder}: expected the process that opened it for writing, got a "
                 "child of it: open it again there, with read_only=True"
             )
-
-
-def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:
-    return index.search_with(vector, k, options)
-
-
-def are_texts(queries: object) -> bool:
-    """Tell whether queries are texts rather than vectors."""
-    return isinstance(queries, Sequence) and all(isinstance(q, str) for q in queries)

@@ -1,4 +1,4 @@
-"""What tells whether an answer may have changed: for layers that keep answers.
+"""Whether an answer may have changed: for layers that keep answers.
 
 A catalogue has a name that no other has, and a version that every change moves on. An answer
 to a search is current while the version is; a title is, until the journal names its row.
@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from tv5core.errors import CatalogError
 from tv5core.store import Store, journal, titles
-from tv5core.store import meta as records
-from tv5core.store.meta import Meta
+from tv5core.store.meta import Meta, read
 from tv5core.store.transaction import Txn
 from tv5core.types import Title
 
-__all__ = ["Changes", "Follower", "RowChanges", "Version", "VersionedTitle"]
+__all__ = ["Changes", "RowChanges", "Version", "VersionReader", "VersionedTitle"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -63,8 +62,8 @@ class Changes(NamedTuple):
     rows: I64 | None
 
 
-class Follower:
-    """Watch a store's version; cheap enough to be asked before every answer."""
+class VersionReader:
+    """Read a store's version; cheap enough to be called before every answer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -73,7 +72,7 @@ class Follower:
     def identity(self) -> str:
         """Return what tells this catalogue from every other, one later in its place too."""
         with self._store.read() as txn:
-            uid = _record(self._store, txn).uid
+            uid = _read_meta(self._store, txn).uid
         folder = self._store.folder.resolve()
         if not uid:  # made before catalogues had one
             status = (folder / "data.mdb").stat()
@@ -89,7 +88,7 @@ class Follower:
         seen = self._seen
         if last != seen[0]:
             with self._store.read() as txn:
-                meta = _record(self._store, txn)
+                meta = _read_meta(self._store, txn)
             # The transaction read may be a later one; then the next call only looks again.
             seen = self._seen = (last, Version(meta.space, meta.last_seq))
         return seen[1]
@@ -97,27 +96,27 @@ class Follower:
     def stored(self, row: int, txn: Txn) -> VersionedTitle | None:
         """Return a row's title together with the version it was read at."""
         title = titles.by_row(txn, row)
-        seq = _record(self._store, txn).last_seq
+        seq = _read_meta(self._store, txn).last_seq
         return None if title is None else VersionedTitle(title, row, seq)
 
     def changes(self, seq: int) -> Changes:
         """Return the rows changed after a version."""
         with self._store.read() as txn:
-            meta = _record(self._store, txn)
+            meta = _read_meta(self._store, txn)
             if seq > meta.last_seq:  # an older copy of the catalogue was put back
                 return Changes(meta.last_seq, None)
             return Changes(meta.last_seq, journal.rows_after(txn, seq, meta, titles=True))
 
 
-def _record(store: Store, txn: Txn) -> Meta:
-    meta = records.read(txn)
+def _read_meta(store: Store, txn: Txn) -> Meta:
+    meta = read(txn)
     if meta is None:
         raise CatalogError(f"{store.folder}: expected a catalogue, got none any more")
     return meta
 
 
-class Followed(Protocol):
-    """What :class:`RowChanges` asks; a catalogue is one."""
+class Versioned(Protocol):
+    """What :class:`RowChanges` needs of a catalogue."""
 
     def version(self) -> Version:
         """Return the present version."""
@@ -127,23 +126,23 @@ class Followed(Protocol):
 
 
 class RowChanges:
-    """Tell whether what was read of a row is still what the catalogue has.
+    """Whether what was read of a row is still what the catalogue has.
 
     Keeps, of each row changed since a version (the base), the version by which it had; what
     was read before the base is judged by reading more of the journal, once.
 
     Parameters
     ----------
-    catalog : Followed
+    catalog : Versioned
     """
 
-    def __init__(self, catalog: Followed) -> None:
+    def __init__(self, catalog: Versioned) -> None:
         self._catalog = catalog
         self._base = self._seen = catalog.version().seq
         self._changed: dict[int, int] = {}
 
     def current(self, row: int, seq: int, *, exactly: bool = False) -> bool:
-        """Say whether a row is as it was at a version.
+        """Return whether a row is as it was at a version.
 
         Parameters
         ----------
@@ -155,12 +154,12 @@ class RowChanges:
         if seq == now or exactly:
             return seq == now
         if now != self._seen:
-            self._follow()
+            self._read_changes()
         if seq > self._seen or (seq < self._base and not self._extend(seq)):
             return False
         return self._changed.get(row, 0) <= seq
 
-    def _follow(self) -> None:
+    def _read_changes(self) -> None:
         changes = self._catalog.changes(self._seen)
         if changes.rows is None or len(self._changed) + len(changes.rows) > _ROWS_KEPT:
             self._base, self._changed = changes.seq, {}

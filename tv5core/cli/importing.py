@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tv5core.catalog import Catalog
-from tv5core.catalog.exporting import EXPORT
+from tv5core.catalog.copies.export import EXPORT
 from tv5core.cli.browse import DEFAULT_CATALOG
 from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
 from tv5core.errors import InvalidInputError

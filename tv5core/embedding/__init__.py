@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from tv5core.embedding.documents import document
-from tv5core.embedding.embedder import CallableEmbedder, Embedder, resolve_embedder
+from tv5core.embedding.embedder import (
+    CallableEmbedder,
+    Embedder,
+    checked_embedding,
+    resolve_embedder,
+)
 from tv5core.embedding.lsa import LsaEmbedder
 from tv5core.embedding.transformer import SentenceTransformerEmbedder
 
@@ -12,6 +17,7 @@ __all__ = [
     "Embedder",
     "LsaEmbedder",
     "SentenceTransformerEmbedder",
+    "checked_embedding",
     "document",
     "resolve_embedder",
 ]

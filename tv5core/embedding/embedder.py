@@ -13,7 +13,14 @@ from tv5core.embedding.lsa import LsaEmbedder
 from tv5core.errors import DimensionError, InvalidInputError, NonFiniteVectorError
 from tv5core.types import Title
 
-__all__ = ["CallableEmbedder", "Embedder", "EncodeFunction", "resolve_embedder", "unit_rows"]
+__all__ = [
+    "CallableEmbedder",
+    "Embedder",
+    "EncodeFunction",
+    "checked_embedding",
+    "resolve_embedder",
+    "unit_rows",
+]
 
 F32 = npt.NDArray[np.float32]
 EncodeFunction: TypeAlias = Callable[[list[str]], npt.ArrayLike]
@@ -142,6 +149,23 @@ def unit_rows(rows: F32) -> F32:
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     scaled: F32 = (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return scaled
+
+
+def checked_embedding(vectors: npt.ArrayLike, count: int, dim: int) -> F32:
+    """Return what an embedder made, or say what is wrong: it is about to become durable.
+
+    Raises
+    ------
+    DimensionError, NonFiniteVectorError
+    """
+    made = np.ascontiguousarray(vectors, np.float32)
+    if made.ndim != 2 or len(made) != count or (dim and made.shape[1] != dim):
+        raise DimensionError(
+            f"expected an embedding of shape ({count}, {dim or 'any'}), got {made.shape}"
+        )
+    if not np.isfinite(made).all():
+        raise NonFiniteVectorError("expected finite values from the embedder, got NaN or inf")
+    return made
 
 
 def resolve_embedder(spec: str | Embedder | EncodeFunction | None) -> Embedder | None:

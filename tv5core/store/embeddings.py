@@ -28,6 +28,7 @@ __all__ = [
     "is_sound",
     "put",
     "put_bytes",
+    "put_or_delete",
     "rows",
 ]
 
@@ -70,6 +71,14 @@ def put_bytes(txn: Txn, space: int, row: int, data: bytes) -> None:
 def delete(txn: Txn, space: int, row: int) -> bool:
     """Remove one vector; say whether there was one."""
     return txn.raw.delete(key(space, row), db=txn.dbs.vectors)
+
+
+def put_or_delete(txn: Txn, space: int, row: int, vector: F32 | None) -> None:
+    """Store a row's vector, or remove it where it has none."""
+    if vector is None:
+        delete(txn, space, row)
+    else:
+        put(txn, space, row, vector)
 
 
 def get(txn: Txn, space: int, row: int) -> F32 | None:

@@ -22,6 +22,7 @@ __all__ = [
     "clear_checkpoints",
     "read",
     "set_checkpoint",
+    "with_entry",
     "write",
 ]
 
@@ -200,6 +201,16 @@ def write(txn: Txn, meta: Meta) -> None:
     """Replace the record."""
     data = msgspec.msgpack.encode(msgspec.structs.replace(meta, check=_ROOM))[:-4]
     txn.raw.put(_KEY, data + _CHECKSUM.pack(zlib.crc32(data)), db=txn.dbs.meta)
+
+
+def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:
+    """Return the record after one more journal entry, whose vectors ``embedder`` made."""
+    return msgspec.structs.replace(
+        meta,
+        next_seq=meta.next_seq + 1,
+        dim=meta.dim or dim,
+        embedder=embedder or meta.embedder,
+    )
 
 
 def checkpoint(txn: Txn, key: str) -> bytes | None:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from tv5core.errors import ClosedError
 from tv5core.types import Progress
 
-__all__ = ["Background", "StoppedError"]
+__all__ = ["BackgroundWorker", "StoppedError"]
 
 
 class StoppedError(ClosedError):
     """Long work was called off because the catalogue closes."""
 
 
-class Background:
+class BackgroundWorker:
     """Run at most one piece of work beside the callers.
 
     Parameters
@@ -43,7 +43,7 @@ class Background:
         """Whether this thread is the one in the background."""
         return threading.current_thread() is self._thread
 
-    def checked(self, progress: Progress | None) -> Progress:
+    def cancellable(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
 
         def report(done: int, total: int, stage: str) -> None:

@@ -15,16 +15,16 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.index import IndexKeeper, Served
-from tv5core.catalog.refit import checked_embedding, put_or_delete, refit, with_entry
-from tv5core.embedding import Embedder, LsaEmbedder, resolve_embedder
+from tv5core.catalog.index.manager import IndexManager, ServedIndex
+from tv5core.catalog.spaces.new_space import embed_into_new_space
+from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding, resolve_embedder
 from tv5core.errors import CorruptFileError, EmbedderMismatchError
-from tv5core.store import Store, generations, journal, titles
-from tv5core.store.meta import Meta
+from tv5core.store import Store, embeddings, generations, journal, titles
+from tv5core.store.meta import Meta, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 
-__all__ = ["EXTERNAL", "EmbedderSpec", "TextSide"]
+__all__ = ["EXTERNAL", "EmbedderSpec", "TextEmbedding"]
 
 F32 = npt.NDArray[np.float32]
 EmbedderSpec: TypeAlias = "str | Embedder | Callable[[list[str]], npt.ArrayLike] | None"
@@ -40,13 +40,13 @@ CHEAP_TITLES = 2_000
 _BLOCK = 1_000
 
 
-class TextSide:
+class TextEmbedding:
     """Turn text into vectors of the space that is served.
 
     Parameters
     ----------
     store : Store
-    keeper : IndexKeeper
+    manager : IndexManager
     spec
         What ``Catalog.open`` was given as ``embedder``.
 
@@ -56,8 +56,8 @@ class TextSide:
         The catalogue was built with another embedder.
     """
 
-    def __init__(self, store: Store, keeper: IndexKeeper, spec: EmbedderSpec) -> None:
-        self._store, self._keeper = store, keeper
+    def __init__(self, store: Store, manager: IndexManager, spec: EmbedderSpec) -> None:
+        self._store, self._manager = store, manager
         resolved = resolve_embedder(spec)
         self._fits = resolved is None or isinstance(resolved, LsaEmbedder)
         self._given = None if self._fits else resolved
@@ -75,7 +75,7 @@ class TextSide:
 
     # -- which embedder -------------------------------------------------------------------
 
-    def name_for_given_vectors(self) -> str:
+    def fingerprint_of_given_vectors(self) -> str:
         """Return the fingerprint under which ready vectors are stored.
 
         Raises
@@ -97,11 +97,11 @@ class TextSide:
         if self._given is None and recorded and not _is_fitted(recorded):
             raise EmbedderMismatchError(_no_embedder(self._store, recorded))
 
-    def fits(self, served: Served) -> bool:
+    def fits(self, served: ServedIndex) -> bool:
         """Tell whether the catalogue made this space itself, from its own text."""
         return self._given is None and _is_fitted(served.fingerprint)
 
-    def embedder(self, served: Served) -> Embedder | None:
+    def embedder(self, served: ServedIndex) -> Embedder | None:
         """Return the embedder of a space; None where it is still to be fitted.
 
         Raises
@@ -121,7 +121,7 @@ class TextSide:
             served.embedder = self._load(served)
         return served.embedder
 
-    def _load(self, served: Served) -> Embedder:
+    def _load(self, served: ServedIndex) -> Embedder:
         if served.model is None:
             raise CorruptFileError(f"{self._store.folder}: expected a fitted embedder, got none")
         path = self._store.folder / served.model.name
@@ -139,7 +139,7 @@ class TextSide:
             )
         return model
 
-    def embed_queries(self, served: Served, texts: Sequence[str]) -> F32:
+    def embed_queries(self, served: ServedIndex, texts: Sequence[str]) -> F32:
         """Embed queries: float32[n, dim]; a zero row where nothing of a text is known."""
         embedder = self.embedder(served)
         if embedder is None:
@@ -179,7 +179,7 @@ class TextSide:
             return total
         if not total or self._is_without_embedder():
             return 0
-        report = self._keeper.checked(progress)
+        report = self._manager.cancellable(progress)
         done, last = 0, -1
         while True:
             with self._store.lock:
@@ -188,7 +188,7 @@ class TextSide:
                 return done
             done, last = done + len(rows), rows[-1]
             report(min(done, total), total, "embedding")
-            self._keeper.seal_if_due()
+            self._manager.seal_if_due()
 
     def _is_without_embedder(self) -> bool:
         recorded = self._store.meta.embedder
@@ -199,7 +199,7 @@ class TextSide:
         with self._store.read() as txn:
             rows = titles.pending_rows(txn, last, _BLOCK)
             read = [(row, titles.readable(txn, row)) for row in rows]
-        embedder = self.embedder(self._keeper.served)
+        embedder = self.embedder(self._manager.served)
         if not rows or embedder is None:
             return []
         some = [(row, title) for row, title in read if title is not None]
@@ -214,38 +214,38 @@ class TextSide:
         def work(txn: Txn, meta: Meta) -> tuple[Meta, None]:
             for row, vector, found in zip(rows, vectors, has.tolist(), strict=True):
                 titles.set_pending(txn, row, pending=False)
-                put_or_delete(txn, meta.space, row, vector if found else None)
+                embeddings.put_or_delete(txn, meta.space, row, vector if found else None)
             journal.append(txn, meta.next_seq, rows, ())
-            return with_entry(meta, vectors.shape[1], self.name_for_own_vectors()), None
+            return with_entry(meta, vectors.shape[1], self.fingerprint_of_own_vectors()), None
 
         self._store.write(work)
         given = np.asarray(rows, np.int64)
-        self._keeper.apply(given[has], vectors[has], given[~has])
+        self._manager.apply(given[has], vectors[has], given[~has])
 
-    def name_for_own_vectors(self) -> str:
+    def fingerprint_of_own_vectors(self) -> str:
         """Return the fingerprint under which vectors made here are stored."""
         return self._store.meta.embedder if self._given is None else self._given.fingerprint
 
-    def recover(self) -> None:
+    def recover_model(self) -> None:
         """Fit anew where the fitted embedder's file is damaged or gone; for the writer."""
-        served = self._keeper.served
+        served = self._manager.served
         if self._given is not None or not _is_fitted(served.fingerprint):
             return
         try:
             self.embedder(served)
         except CorruptFileError as error:
             message = f"the fitted embedder was lost and is fitted anew: {error}"
-            self._keeper.recovered.append(message)
+            self._manager.recovered.append(message)
             log.warning("%s: %s", self._store.folder, message)
             self.refit()
 
     def _refit_if_due(self, progress: Progress | None) -> None:
-        refit(self._store, self._keeper, None, progress, due=self.is_due)
+        embed_into_new_space(self._store, self._manager, None, progress, due=self.is_due)
 
     def refit(self, progress: Progress | None = None) -> None:
         """Embed all titles anew; see ``Catalog.refit``."""
         self.check_can_embed()
-        refit(self._store, self._keeper, self._given, progress)
+        embed_into_new_space(self._store, self._manager, self._given, progress)
 
 
 def _is_fitted(fingerprint: str) -> bool:

@@ -17,20 +17,19 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.backup import BackupReport, checked_copy
-from tv5core.catalog.exporting import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
-from tv5core.catalog.index import IndexKeeper
+from tv5core.catalog.copies.backup import BackupReport, checked_copy, restore_backup
+from tv5core.catalog.copies.export import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
+from tv5core.catalog.index.manager import IndexManager
 from tv5core.embedding import lsa_model
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import FileRecord, SectionFile
 from tv5core.store import Store, embeddings, generations, journal, titles
-from tv5core.store import meta as records
-from tv5core.store.meta import Meta
+from tv5core.store.meta import Meta, set_checkpoint
 from tv5core.store.staging import kept_bytes, staged
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 
-__all__ = ["is_export", "restore_export"]
+__all__ = ["restore"]
 
 _BLOCK = 1_000
 _decoder = msgspec.json.Decoder(Title)
@@ -47,6 +46,16 @@ class _Item(NamedTuple):
     pending: bool
 
 
+def restore(source: Path, dest: Path, progress: Progress | None) -> BackupReport:
+    """Make a catalogue of a backup or an export; see ``Catalog.restore``."""
+    make = restore_export if is_export(source) else restore_backup
+    return make(source, dest, progress or _ignore)
+
+
+def _ignore(_done: int, _total: int, _stage: str) -> None:
+    """Ignore a report of progress."""
+
+
 def is_export(folder: Path) -> bool:
     """Say whether a folder is an export."""
     return (folder / EXPORT).is_file()
@@ -61,9 +70,9 @@ def restore_export(source: Path, dest: Path, report: Progress) -> BackupReport:
         store = Store.open(folder, create=True, read_only=False, **kinds)
         try:
             _fill(store, source, manifest, report)
-            keeper = IndexKeeper(store, auto_seal=False)
-            keeper.seal(report)
-            keeper.close()
+            manager = IndexManager(store, auto_seal=False)
+            manager.seal(report)
+            manager.close()
         finally:
             store.close()
         checked = checked_copy(folder, report)
@@ -204,7 +213,7 @@ def _store(some: list[_Item], manifest: Manifest, txn: Txn, meta: Meta) -> tuple
 
 def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: FileRecord | None) -> Meta:
     for name, value in manifest.checkpoints.items():
-        records.set_checkpoint(txn, name, base64.b64decode(value))
+        set_checkpoint(txn, name, base64.b64decode(value))
     same = ("dim", "embedder", "space", "fitted_on", "settings", "text_settings")
     kept = {name: getattr(manifest, name) for name in same}
     return msgspec.structs.replace(meta, model=model, **kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.index import IndexKeeper
+from tv5core.catalog.index.manager import IndexManager
 from tv5core.embedding import lsa_model
 from tv5core.store import Store, embeddings, journal, verification
 from tv5core.store.embeddings import Gathered, is_sound
@@ -16,7 +16,7 @@ from tv5core.types import Progress
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
-__all__ = ["KINDS", "check_all"]
+__all__ = ["KINDS", "check"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -32,12 +32,12 @@ _BLOCK = 4_096
 _TRIES = 50
 
 
-def check_all(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Findings:
+def check(store: Store, manager: IndexManager, progress: Progress | None) -> Findings:
     """Check everything; others may search and change the catalogue meanwhile."""
     findings = Findings()
-    report = keeper.checked(progress)
+    report = manager.cancellable(progress)
     _check_files(store, findings, report)
-    rows = _Rows(store, keeper)
+    rows = _Rows(store, manager)
     verification.check_store(store.environment, findings, report, rows.compare)
     _check_spaces(store, findings)
     report(0, 1, "checking graph")
@@ -83,9 +83,9 @@ class _Rows:
     the end, when the index is known to contain exactly what a transaction sees.
     """
 
-    def __init__(self, store: Store, keeper: IndexKeeper) -> None:
-        self._store, self._keeper = store, keeper
-        index = keeper.serve().index
+    def __init__(self, store: Store, manager: IndexManager) -> None:
+        self._store, self._manager = store, manager
+        index = manager.current().index
         self._audit = None if index is None else index.audit()
         self._suspects: list[I64] = []
 
@@ -125,7 +125,7 @@ class _Rows:
 
     def _at_one_moment(self, rows: I64) -> tuple[IndexAudit | None, Gathered | None, I64]:
         """Return the index, what is stored of rows it is in step with, and the other rows."""
-        served = self._keeper.serve()
+        served = self._manager.current()
         with self._store.read() as txn:
             meta = self._store.refresh(txn)
             changed = journal.rows_after(txn, served.applied, meta)

@@ -31,8 +31,7 @@ import numpy as np
 from tv5core.errors import CorruptFileError
 from tv5core.files import disk_errors, replace_durably
 from tv5core.store import Store, embeddings, titles
-from tv5core.store import meta as records
-from tv5core.store.meta import Meta
+from tv5core.store.meta import Meta, checkpoints
 from tv5core.store.staging import staged
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
@@ -284,7 +283,7 @@ def checksum_of(path: Path) -> tuple[int, int]:
 def _manifest(
     txn: Txn, meta: Meta, counts: tuple[int, int, int], files: dict[str, tuple[int, int]]
 ) -> Manifest:
-    kept = {k: base64.b64encode(v).decode("ascii") for k, v in records.checkpoints(txn)}
+    kept = {k: base64.b64encode(v).decode("ascii") for k, v in checkpoints(txn)}
     return Manifest(
         tv5_export=EXPORT_VERSION,
         titles=counts[0],

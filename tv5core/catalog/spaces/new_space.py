@@ -9,18 +9,18 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.index import HEAD_ROWS, IndexKeeper, Served
-from tv5core.embedding import Embedder, LsaEmbedder
-from tv5core.errors import DimensionError, NonFiniteVectorError, Tv5Error
+from tv5core.catalog.index.manager import HEAD_ROWS, IndexManager, ServedIndex
+from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
+from tv5core.errors import Tv5Error
 from tv5core.files import FileRecord
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal, titles
-from tv5core.store.meta import Generation, Meta
+from tv5core.store.meta import Generation, Meta, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import VectorIndex
 
-__all__ = ["checked_embedding", "put_or_delete", "refit", "with_entry"]
+__all__ = ["drop_abandoned_spaces", "embed_into_new_space"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -29,9 +29,9 @@ _BLOCK = 1_000
 _FEW = 256  # rows left to catch up with before the store's lock is taken
 
 
-def refit(
+def embed_into_new_space(
     store: Store,
-    keeper: IndexKeeper,
+    manager: IndexManager,
     given: Embedder | None,
     progress: Progress | None,
     *,
@@ -52,11 +52,8 @@ def refit(
     with store.maintenance:
         if due is not None and not due():
             return
-        with store.read() as txn:
-            left = embeddings.has_other_spaces(txn, store.meta.space)
-        if left:
-            embeddings.drop_spaces(store.environment, store.meta.space)
-        work = _Refit(store, keeper, keeper.checked(progress))
+        drop_abandoned_spaces(store)
+        work = _NewSpace(store, manager, manager.cancellable(progress))
         try:
             work.run(given)
         except BaseException:
@@ -64,9 +61,17 @@ def refit(
             raise
 
 
-class _Refit:
-    def __init__(self, store: Store, keeper: IndexKeeper, report: Progress) -> None:
-        self._store, self._keeper, self._report = store, keeper, report
+def drop_abandoned_spaces(store: Store) -> None:
+    """Delete the vectors of spaces that a crash left half filled."""
+    with store.read() as txn:
+        found = embeddings.has_other_spaces(txn, store.meta.space)
+    if found:
+        embeddings.drop_spaces(store.environment, store.meta.space)
+
+
+class _NewSpace:
+    def __init__(self, store: Store, manager: IndexManager, report: Progress) -> None:
+        self._store, self._manager, self._report = store, manager, report
         self._space = store.meta.space + 1
         self._dim = 0
 
@@ -151,7 +156,7 @@ class _Refit:
 
         def work(txn: Txn) -> None:
             for row in rows:
-                put_or_delete(txn, self._space, row, by_row.get(row))
+                embeddings.put_or_delete(txn, self._space, row, by_row.get(row))
 
         self._store.environment.write(work)
 
@@ -176,34 +181,34 @@ class _Refit:
         for start in range(0, len(rows), _BLOCK):
             self._embed(embedder, rows[start : start + _BLOCK].tolist())
 
-    def _index(self, applied: int) -> tuple[Served, Generation | None]:
+    def _index(self, applied: int) -> tuple[ServedIndex, Generation | None]:
         """Index the new space: in files where it is large, else in memory."""
         with self._store.read() as txn:
             rows = embeddings.rows(txn, self._space)
         if len(rows) > HEAD_ROWS:
-            return self._keeper.build(
+            return self._manager.build(
                 self._space, self._dim, applied=applied, progress=self._report
             )
         meta = self._store.meta
         index = VectorIndex.empty(self._dim, metric=meta.metric, rescoring=meta.rescoring)
-        served = Served(self._space, index, applied=applied)
-        self._keeper.converge(served, rows)
+        served = ServedIndex(self._space, index, applied=applied)
+        self._manager.reload_rows(served, rows)
         return served, None
 
     def _take_over(
-        self, embedder: Embedder, served: Served, mark: int, changes: dict[str, object]
+        self, embedder: Embedder, served: ServedIndex, mark: int, changes: dict[str, object]
     ) -> None:
         with self._store.lock:  # from here on there are no more changes to catch up with
             late, _ = self._touched(mark)
             self._embed_all(embedder, late)
-            self._keeper.converge(served, late)
+            self._manager.reload_rows(served, late)
             self._record(changes, late)
             failpoint("refit: recorded")
             meta = self._store.meta
             served.applied, served.fingerprint = meta.last_seq, meta.embedder
             served.model = meta.model
             served.embedder = embedder if meta.model is not None else None
-            self._keeper.served = served
+            self._manager.served = served
 
     def _record(self, changes: dict[str, object], late: I64) -> None:
         newest = bool(changes["generations"])
@@ -218,38 +223,3 @@ class _Refit:
             return msgspec.structs.replace(meta, **changes), None
 
         self._store.write(work)
-
-
-def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:
-    """Return the record after one more journal entry, whose vectors ``embedder`` made."""
-    return msgspec.structs.replace(
-        meta,
-        next_seq=meta.next_seq + 1,
-        dim=meta.dim or dim,
-        embedder=embedder or meta.embedder,
-    )
-
-
-def put_or_delete(txn: Txn, space: int, row: int, vector: F32 | None) -> None:
-    """Store a row's vector, or remove it where it has none."""
-    if vector is None:
-        embeddings.delete(txn, space, row)
-    else:
-        embeddings.put(txn, space, row, vector)
-
-
-def checked_embedding(vectors: npt.ArrayLike, count: int, dim: int) -> F32:
-    """Return what an embedder made, or say what is wrong: it is about to become durable.
-
-    Raises
-    ------
-    DimensionError, NonFiniteVectorError
-    """
-    made = np.ascontiguousarray(vectors, np.float32)
-    if made.ndim != 2 or len(made) != count or (dim and made.shape[1] != dim):
-        raise DimensionError(
-            f"expected an embedding of shape ({count}, {dim or 'any'}), got {made.shape}"
-        )
-    if not np.isfinite(made).all():
-        raise NonFiniteVectorError("expected finite values from the embedder, got NaN or inf")
-    return made

@@ -18,8 +18,13 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.background import Background, StoppedError
-from tv5core.catalog.sealing import Served, build_generation, open_generation, served_of
+from tv5core.catalog.index.background import BackgroundWorker, StoppedError
+from tv5core.catalog.index.generation_files import (
+    ServedIndex,
+    build_generation,
+    open_generation,
+    served_of,
+)
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal
@@ -27,7 +32,7 @@ from tv5core.store.meta import Generation, Meta
 from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
 
-__all__ = ["HEAD_ROWS", "IndexKeeper", "Served"]
+__all__ = ["HEAD_ROWS", "IndexManager", "ServedIndex"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -47,12 +52,12 @@ COLLECT_ROWS = 1_000
 _BLOCK_ROWS = 4_096
 
 
-class IndexKeeper:
+class IndexManager:
     """Keep an index in step with a store.
 
     Attributes
     ----------
-    served : Served
+    served : ServedIndex
         What searches use; replaced, never mixed.
     recovered : list of str
         What opening found damaged and what was done about it.
@@ -61,7 +66,7 @@ class IndexKeeper:
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
         self._store = store
         self._auto_seal = auto_seal and store.writable
-        self._background = Background(store.lock)
+        self._background = BackgroundWorker(store.lock)
         self._refused: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._retry_from = 0  # changed rows from which to try again after a sealing failed
@@ -73,7 +78,7 @@ class IndexKeeper:
 
     # -- opening --------------------------------------------------------------------------
 
-    def _open(self) -> Served:
+    def _open(self) -> ServedIndex:
         while True:
             with self._store.read() as txn:
                 meta = self._store.refresh(txn)
@@ -83,16 +88,16 @@ class IndexKeeper:
                     if self._store.refresh(txn).generations != meta.generations:
                         continue  # the writer sealed anew, and removed what we looked for
             served = served or self._rebuild(meta)
-            if self.catch_up(served):
+            if self.replay(served):
                 self._forget_refused()
                 return served
 
-    def _open_sealed(self, meta: Meta) -> Served | None:
+    def _open_sealed(self, meta: Meta) -> ServedIndex | None:
         for place, generation in enumerate(meta.generations):
             try:
                 served = self._open_generation(meta, generation)
                 # An older one is of use only where the journal reaches back that far.
-                if not place or self.catch_up(served):
+                if not place or self.replay(served):
                     return served
             except CorruptFileError as error:
                 self._refused.add(generation.number)
@@ -101,7 +106,7 @@ class IndexKeeper:
                 self._tell(f"generation {generation.number} cannot be opened now: {error}")
         return None
 
-    def _open_generation(self, meta: Meta, generation: Generation) -> Served:
+    def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
         unknown = generation.number not in self._verified
         served = open_generation(self._store.folder, meta, generation, verify=unknown)
         self._verified.add(generation.number)
@@ -115,14 +120,14 @@ class IndexKeeper:
             with suppress(DiskFullError):  # they are passed over next time as well
                 self._store.change_meta(generations=kept)
 
-    def _rebuild(self, meta: Meta) -> Served:
+    def _rebuild(self, meta: Meta) -> ServedIndex:
         """Index all stored vectors in memory."""
         if meta.generations:
             self._tell("the index was rebuilt from the stored vectors")
         served = served_of(meta, _empty(meta))
         with self._store.read() as txn:
             rows = embeddings.rows(txn, meta.space)
-        self.converge(served, rows)
+        self.reload_rows(served, rows)
         served.applied = meta.last_seq
         return served
 
@@ -132,7 +137,7 @@ class IndexKeeper:
 
     # -- following the store --------------------------------------------------------------
 
-    def serve(self) -> Served:
+    def current(self) -> ServedIndex:
         """Return what to search, in step with every committed change."""
         if self._store.writable:
             if self._behind or self._doubts != self._store.doubts:
@@ -146,19 +151,19 @@ class IndexKeeper:
 
     def after_fork(self) -> None:
         """Start afresh in a child: another thread may have been changing the index."""
-        self._background = Background(self._store.lock)
-        self.served = Served(-1)
+        self._background = BackgroundWorker(self._store.lock)
+        self.served = ServedIndex(-1)
         self._behind = True
 
-    def follow(self) -> None:
+    def refresh(self) -> None:
         """Bring the index in step with changes that were made beside it."""
         self._behind = True
-        self.serve()
+        self.current()
 
     def _follow(self) -> None:
         with self._store.lock:
             self._doubts = self._store.doubts
-            if not self.catch_up(self.served):
+            if not self.replay(self.served):
                 self.served = self._open()
             self._behind = False
             newest = self._store.meta.generations[:1]
@@ -177,11 +182,11 @@ class IndexKeeper:
             log.info("%s: generation %d: %s", self._store.folder, generation.number, error)
             return
         with self._store.lock:
-            if served.space == self.served.space and self.catch_up(served):
+            if served.space == self.served.space and self.replay(served):
                 served.embedder = self.served.embedder
                 self.served = served
 
-    def catch_up(self, served: Served) -> bool:
+    def replay(self, served: ServedIndex) -> bool:
         """Replay the journal onto an index.
 
         Returns
@@ -198,11 +203,11 @@ class IndexKeeper:
         if rows is None:
             return False
         _prepare(served, meta)
-        self.converge(served, rows)
+        self.reload_rows(served, rows)
         served.applied = meta.last_seq
         return True
 
-    def converge(self, served: Served, rows: I64) -> None:
+    def reload_rows(self, served: ServedIndex, rows: I64) -> None:
         """Bring rows to their present values: the vector stored, or none."""
         index = served.index
         if index is None:
@@ -222,7 +227,7 @@ class IndexKeeper:
         """
         served, meta = self.served, self._store.meta
         if served.applied != meta.last_seq - 1:
-            self.catch_up(served)
+            self.replay(served)
             return
         _prepare(served, meta)
         try:
@@ -239,7 +244,7 @@ class IndexKeeper:
         """Build files over all vectors and serve them."""
         with self._store.maintenance:
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
-            index = self.serve().index
+            index = self.current().index
             if index is None or not (index.live_count or index.removed_count):
                 return
             if not len(index):
@@ -250,7 +255,7 @@ class IndexKeeper:
     def rebuild(self, progress: Progress | None = None) -> None:
         """Build files over all stored vectors and serve them, keeping no earlier ones."""
         with self._store.maintenance:
-            self.follow()
+            self.refresh()
             meta = self._store.meta
             with self._store.read() as txn:
                 some = len(embeddings.rows(txn, meta.space)) > 0
@@ -270,9 +275,9 @@ class IndexKeeper:
             self.served.applied = meta.last_seq
         self._store.tidy()
 
-    def _adopt(self, served: Served, newest: Generation) -> None:
+    def _adopt(self, served: ServedIndex, newest: Generation) -> None:
         try:
-            self.catch_up(served)  # most of it, while others may still write
+            self.replay(served)  # most of it, while others may still write
             failpoint("seal: caught up")
             self._record(served, newest)
         except BaseException:
@@ -282,9 +287,9 @@ class IndexKeeper:
         failpoint("seal: served")
         self._store.tidy()
 
-    def _record(self, served: Served, newest: Generation) -> None:
+    def _record(self, served: ServedIndex, newest: Generation) -> None:
         with self._store.lock:
-            if not self.catch_up(served):
+            if not self.replay(served):
                 raise CatalogError(f"expected the journal after entry {newest.seq}, got less")
             self._store.change_meta(
                 generations=generations.with_newest(self._store.meta, newest),
@@ -301,7 +306,7 @@ class IndexKeeper:
         *,
         applied: int | None = None,
         progress: Progress | None = None,
-    ) -> tuple[Served, Generation]:
+    ) -> tuple[ServedIndex, Generation]:
         """Write the files of a new generation; see :func:`build_generation`."""
         cores = os.cpu_count() or 1
         served, generation = build_generation(
@@ -311,7 +316,7 @@ class IndexKeeper:
             applied=applied,
             # In the background, a core is left to those who search.
             threads=max(1, cores - 1) if self._background.is_current else 0,
-            progress=self.checked(progress),
+            progress=self.cancellable(progress),
         )
         self._verified.add(generation.number)
         return served, generation
@@ -346,9 +351,9 @@ class IndexKeeper:
             self._retry_from = 2 * _changes(index) if index is not None else 0
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
 
-    def checked(self, progress: Progress | None) -> Progress:
+    def cancellable(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
-        return self._background.checked(progress)
+        return self._background.cancellable(progress)
 
     def wait(self) -> None:
         """Wait for work in the background."""
@@ -374,7 +379,7 @@ def _empty(meta: Meta) -> VectorIndex | None:
     return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
 
 
-def _prepare(served: Served, meta: Meta) -> None:
+def _prepare(served: ServedIndex, meta: Meta) -> None:
     """Take over what the first vectors decided."""
     served.fingerprint = meta.embedder
     if served.index is None:

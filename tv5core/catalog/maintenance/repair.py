@@ -9,38 +9,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tv5core.catalog.embedding import TextSide
-from tv5core.catalog.index import IndexKeeper
-from tv5core.catalog.verifying import check_all
+from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.maintenance.verification import check
+from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, VerifyReport, embeddings, upkeep
-from tv5core.store import repair as mending
+from tv5core.store import repair as store_repair
 from tv5core.store.derived import DERIVED
 from tv5core.store.report import Findings
 from tv5core.types import Progress
 
-__all__ = ["mend_all"]
+__all__ = ["check_and_repair"]
 
 
-def mend_all(
+def check_and_repair(
     store: Store,
-    keeper: IndexKeeper,
-    text: TextSide,
+    manager: IndexManager,
+    text: TextEmbedding,
     progress: Progress | None,
     quarantine: Path | None,
 ) -> VerifyReport:
     """Check, mend what can be mended, and check again; see ``Catalog.verify``."""
-    found = check_all(store, keeper, progress)
-    work = _Repair(store, keeper, text, keeper.checked(progress))
-    if not found.parts and not keeper.recovered:
+    found = check(store, manager, progress)
+    work = _Repair(store, manager, text, manager.cancellable(progress))
+    if not found.parts and not manager.recovered:
         return found.report()
     work.run(found, quarantine)
-    return check_all(store, keeper, progress).report([*keeper.recovered, *work.done])
+    return check(store, manager, progress).report([*manager.recovered, *work.done])
 
 
 class _Repair:
-    def __init__(self, store: Store, keeper: IndexKeeper, text: TextSide, report: Progress) -> None:
-        self._store, self._keeper, self._text, self._report = store, keeper, text, report
+    def __init__(
+        self, store: Store, manager: IndexManager, text: TextEmbedding, report: Progress
+    ) -> None:
+        self._store, self._manager, self._text, self._report = store, manager, text, report
         self.done: list[str] = []
 
     def run(self, found: Findings, quarantine: Path | None) -> None:
@@ -51,7 +53,7 @@ class _Repair:
             self._derived()
             failpoint("repair: derived repaired")
         if "pending" in parts:
-            count = mending.remove_pending(self._store)
+            count = store_repair.remove_pending(self._store)
             self.done.append(f"removed {_many(count, 'pending mark')} without a title")
         if parts & {"vector", "orphan"}:
             self._vectors()
@@ -59,20 +61,20 @@ class _Repair:
         if "spaces" in parts:
             self._spaces()
         if "journal" in parts:
-            mending.restart_journal(self._store)
+            store_repair.restart_journal(self._store)
             self.done.append("began the journal anew")
         if "model" in parts:
             self._text.refit(self._report)
             self.done.append("fitted the embedder anew and embedded all titles with it")
-        lost = bool(self._keeper.recovered) and not self._keeper.served.generation
+        lost = bool(self._manager.recovered) and not self._manager.served.generation
         if parts & {"file", "index", "journal"} or lost:
-            self._keeper.rebuild(self._report)
+            self._manager.rebuild(self._report)
             failpoint("repair: index built")
             self.done.append("built the index anew from the stored vectors")
 
     def _quarantine(self, path: Path) -> None:
-        count = mending.quarantine(self._store, path)
-        self._keeper.follow()
+        count = store_repair.quarantine(self._store, path)
+        self._manager.refresh()
         self.done.append(f"moved {_many(count, 'title')} that cannot be decoded to {path}")
 
     def _derived(self) -> None:
@@ -82,10 +84,10 @@ class _Repair:
                 self.done.append(f"{member.name}: entries removed: {removed}, restored: {restored}")
 
     def _vectors(self) -> None:
-        unsound = mending.unsound_vectors(self._store)
-        mending.remove_vectors(self._store, unsound.orphans, pending=False)
-        mending.remove_vectors(self._store, unsound.broken, pending=True)
-        self._keeper.follow()
+        unsound = store_repair.unsound_vectors(self._store)
+        store_repair.remove_vectors(self._store, unsound.orphans, pending=False)
+        store_repair.remove_vectors(self._store, unsound.broken, pending=True)
+        self._manager.refresh()
         if unsound.orphans:
             self.done.append(f"removed {_many(len(unsound.orphans), 'vector')} without a title")
         if unsound.broken:

@@ -9,9 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.embedding import TextSide
-from tv5core.catalog.index import IndexKeeper
-from tv5core.catalog.refit import put_or_delete, with_entry
+from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import (
     CatalogError,
     DiskFailureError,
@@ -21,8 +20,7 @@ from tv5core.errors import (
 )
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, journal, titles
-from tv5core.store import meta as records
-from tv5core.store.meta import Meta
+from tv5core.store.meta import Meta, set_checkpoint, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import check_vectors
@@ -91,8 +89,8 @@ class _Plan:
 class Writer:
     """Change a catalogue, one durable transaction a chunk."""
 
-    def __init__(self, store: Store, keeper: IndexKeeper, text: TextSide) -> None:
-        self._store, self._keeper, self._text = store, keeper, text
+    def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
+        self._store, self._manager, self._text = store, manager, text
 
     # -- adding ---------------------------------------------------------------------------
 
@@ -122,13 +120,13 @@ class Writer:
             stored = stop
             if progress is not None:
                 progress(stored, total, "storing")
-            self._keeper.seal_if_due()
+            self._manager.seal_if_due()
         if not some and checkpoint is not None:
             self._store_chunk([], None, False, checkpoint)
         return result
 
     def _checked_vectors(self, vectors: npt.ArrayLike, count: int) -> F32:
-        self._text.name_for_given_vectors()
+        self._text.fingerprint_of_given_vectors()
         meta = self._store.meta
         matrix = check_vectors(vectors, meta.dim or None)
         if len(matrix) != count:
@@ -174,7 +172,7 @@ class Writer:
     def _plan_embedding(self, plans: list[_Plan], embed: bool) -> None:
         """Embed what has no vector of its present text, or leave it for later."""
         todo = [p for p in plans if p.was_pending or p.old is None or not _same_text(p)]
-        embedder = self._text.embedder(self._keeper.served) if embed and todo else None
+        embedder = self._text.embedder(self._manager.served) if embed and todo else None
         if embedder is None:
             for plan in todo:
                 plan.becomes_pending = not plan.was_pending
@@ -184,14 +182,18 @@ class Writer:
             plan.touches_vector, plan.vector = True, vector if vector.any() else None
 
     def _commit(self, plans: list[_Plan], given: bool, checkpoint: Checkpoint | None) -> None:
-        name = self._text.name_for_given_vectors() if given else self._text.name_for_own_vectors()
+        name = (
+            self._text.fingerprint_of_given_vectors()
+            if given
+            else self._text.fingerprint_of_own_vectors()
+        )
 
         def work(txn: Txn, meta: Meta) -> tuple[Meta, list[int]]:
             rows, next_row = _rows(plans, meta.next_row)
             for plan, row in zip(plans, rows, strict=True):
                 _put(txn, meta.space, plan, row)
             if checkpoint is not None:
-                records.set_checkpoint(txn, *checkpoint)
+                set_checkpoint(txn, *checkpoint)
             noted = _note(txn, meta, list(zip(rows, plans, strict=True)), name)
             failpoint("add: written")
             return msgspec.structs.replace(noted, next_row=next_row), rows
@@ -206,7 +208,7 @@ class Writer:
         touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
         kept = [(row, vector) for row, vector in touched if vector is not None]
         dim = self._store.meta.dim
-        self._keeper.apply(
+        self._manager.apply(
             np.asarray([row for row, _ in kept], np.int64),
             np.stack([vector for _, vector in kept]) if kept else np.empty((0, dim), np.float32),
             np.asarray([row for row, vector in touched if vector is None], np.int64),
@@ -224,8 +226,8 @@ class Writer:
                 deleted += count
                 if count:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
-                    self._keeper.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
-            self._keeper.seal_if_due()
+                    self._manager.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
+            self._manager.seal_if_due()
         return deleted
 
     def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:
@@ -253,7 +255,7 @@ def _put(txn: Txn, space: int, plan: _Plan, row: int) -> None:
     if plan.becomes_pending:
         titles.set_pending(txn, row, pending=True)
     if plan.touches_vector:
-        put_or_delete(txn, space, row, plan.vector)
+        embeddings.put_or_delete(txn, space, row, plan.vector)
     if plan.was_pending and plan.touches_vector:
         titles.set_pending(txn, row, pending=False)
 

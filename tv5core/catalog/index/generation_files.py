@@ -21,7 +21,7 @@ from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
 __all__ = [
-    "Served",
+    "ServedIndex",
     "build_generation",
     "open_generation",
     "served_of",
@@ -34,7 +34,7 @@ _BLOCK_ROWS = 4_096
 
 
 @dataclass
-class Served:
+class ServedIndex:
     """One space and what searches it; searches hold on to it, so spaces never mix.
 
     Attributes
@@ -63,12 +63,18 @@ class Served:
     embedder: Embedder | None = None
 
 
-def served_of(meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None) -> Served:
+def served_of(
+    meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None
+) -> ServedIndex:
     """Return what serves the record's space, nothing of its journal applied."""
-    return Served(meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder)
+    return ServedIndex(
+        meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder
+    )
 
 
-def open_generation(folder: Path, meta: Meta, generation: Generation, *, verify: bool) -> Served:
+def open_generation(
+    folder: Path, meta: Meta, generation: Generation, *, verify: bool
+) -> ServedIndex:
     """Open a generation's files, which must be those recorded.
 
     Parameters
@@ -106,7 +112,7 @@ def build_generation(
     applied: int | None,
     threads: int,
     progress: Progress,
-) -> tuple[Served, Generation]:
+) -> tuple[ServedIndex, Generation]:
     """Write the files of a new generation over a space's vectors, and open them.
 
     Nothing refers to the files yet. The store stays free: rows are listed once and read in
@@ -150,7 +156,7 @@ def build_generation(
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
-    return Served(space, index, number, seq), Generation(number, seq, space, len(rows), *files)
+    return ServedIndex(space, index, number, seq), Generation(number, seq, space, len(rows), *files)
 
 
 def _blocks(store: Store, space: int, rows: I64, dim: int) -> Iterator[tuple[I64, F32]]:

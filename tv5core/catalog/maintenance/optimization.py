@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tv5core.catalog.index import IndexKeeper
+from tv5core.catalog.index.manager import IndexManager
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal
 from tv5core.store.databases import used_bytes
@@ -57,10 +57,10 @@ class OptimizeReport(msgspec.Struct, frozen=True):
     reusable_bytes: int
 
 
-def optimize(store: Store, keeper: IndexKeeper, progress: Progress | None) -> OptimizeReport:
+def optimize(store: Store, manager: IndexManager, progress: Progress | None) -> OptimizeReport:
     """Do it; see ``Catalog.optimize``."""
-    report = keeper.checked(progress)
-    before, garbage, generation = _size(store), _garbage(keeper), keeper.served.generation
+    report = manager.cancellable(progress)
+    before, garbage, generation = _size(store), _garbage(manager), manager.served.generation
     entries = _in_transaction(store, journal.count)
     report(0, 3, "tidying")
     with store.maintenance:
@@ -69,7 +69,7 @@ def optimize(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Op
         old = embeddings.drop_spaces(store.environment, store.meta.space)
     failpoint("optimize: tidied")
     report(1, 3, "tidying")
-    keeper.seal(progress)
+    manager.seal(progress)
     failpoint("optimize: sealed")
     report(2, 3, "tidying")
     store.write(_fold)
@@ -77,8 +77,8 @@ def optimize(store: Store, keeper: IndexKeeper, progress: Progress | None) -> Op
     report(3, 3, "tidying")
     size = _size(store)
     return OptimizeReport(
-        removed_rows=max(0, garbage - _garbage(keeper)),
-        sealed=keeper.served.generation != generation,
+        removed_rows=max(0, garbage - _garbage(manager)),
+        sealed=manager.served.generation != generation,
         journal_entries=max(0, entries - _in_transaction(store, journal.count)),
         old_vectors=old,
         files=files,
@@ -98,8 +98,8 @@ def _in_transaction(store: Store, ask: Callable[[Txn], int]) -> int:
         return ask(txn)
 
 
-def _garbage(keeper: IndexKeeper) -> int:
-    index = keeper.serve().index
+def _garbage(manager: IndexManager) -> int:
+    index = manager.current().index
     return 0 if index is None else index.removed_count
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from tv5core.catalog.index import IndexKeeper
-from tv5core.catalog.verifying import check_all
+from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.maintenance.verification import check
 from tv5core.errors import CorruptFileError, InvalidInputError
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store
@@ -56,9 +56,9 @@ def checked_copy(folder: Path, report: Progress) -> dict[str, int]:
     """Verify a copy as it will be opened."""
     copy = Store.open(folder, create=False, read_only=True, metric="", rescoring="")
     try:
-        keeper = IndexKeeper(copy, auto_seal=False)
-        found = check_all(copy, keeper, report).report()
-        keeper.close()
+        manager = IndexManager(copy, auto_seal=False)
+        found = check(copy, manager, report).report()
+        manager.close()
     finally:
         copy.close()
     if not found.ok:

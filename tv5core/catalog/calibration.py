@@ -1,0 +1,85 @@
+"""Choose search settings that reach a recall on the queries to come.
+
+Free text is much harder to search for than a title's own vector: settings that reach a recall of
+0.95 on held-out titles reach 0.75 to 0.80 on it. So a catalogue that embeds its own text is
+calibrated on queries made of that text, not on the average dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy.typing as npt
+
+from tv5core.catalog.index.manager import ServedIndex
+from tv5core.catalog.searcher import Searcher, are_texts
+from tv5core.errors import CatalogError
+from tv5core.store import Store
+from tv5core.types import Title
+from tv5core.vectors import SearchSettings
+
+__all__ = ["SAMPLE", "calibrate", "calibrate_on_own_text", "spread"]
+
+SAMPLE = 250
+"""Titles to make queries of: recall is then known to about one in a hundred."""
+
+_WORDS = 8
+
+
+def calibrate(
+    store: Store,
+    searcher: Searcher,
+    served: ServedIndex,
+    queries: Sequence[str] | npt.ArrayLike,
+    target_recall: float,
+    k: int,
+) -> SearchSettings:
+    """Choose and store settings for texts or for vectors; see ``Catalog.calibrate``."""
+    if served.index is None:
+        raise CatalogError("expected a catalogue with vectors, got one without")
+    matrix = searcher.vectors_of(served, queries)
+    matrix = matrix[matrix.any(axis=1)]
+    if are_texts(queries):
+        chosen = served.index.settings_for(matrix, target_recall, k)
+        store.change_meta(text_settings=msgspec.to_builtins(chosen))
+    else:
+        chosen = served.index.calibrate(matrix, target_recall, k)
+        store.change_meta(settings=msgspec.to_builtins(chosen))
+    return chosen
+
+
+def calibrate_on_own_text(
+    store: Store, searcher: Searcher, served: ServedIndex, titles: Iterable[Title | None]
+) -> None:
+    """Choose and store settings for texts like those of some titles.
+
+    Settings that were chosen for a user's queries stay.
+    """
+    settings = store.meta.text_settings
+    if served.index is None or (settings is not None and not settings.get("own_text")):
+        return
+    matrix = searcher.vectors_of(served, _text_queries(titles))
+    matrix = matrix[matrix.any(axis=1)]
+    if len(matrix):
+        chosen = served.index.settings_for(matrix)
+        store.change_meta(text_settings={**msgspec.to_builtins(chosen), "own_text": True})
+
+
+def spread(ids: Sequence[str], count: int) -> list[str]:
+    """Pick ``count`` ids evenly."""
+    step = max(1, len(ids) // count)
+    return list(ids[::step][:count])
+
+
+def _text_queries(titles: Iterable[Title | None]) -> list[str]:
+    """Make one short query of each title: its tagline, or a few words from its overview."""
+    return [text for title in titles if title is not None and (text := _query(title))]
+
+
+def _query(title: Title) -> str:
+    if title.tagline:
+        return title.tagline
+    words = title.overview.split()
+    start = max(0, len(words) // 2 - _WORDS // 2)
+    return " ".join(words[start : start + _WORDS])

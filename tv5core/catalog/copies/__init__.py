@@ -1,0 +1,9 @@
+"""Copies of a catalogue: made while it is in use, and turned into a catalogue again.
+
+``backup``
+    Copies the files of a catalogue, and checks a copy.
+``export``
+    Writes JSON Lines, a matrix and a manifest that other programs can read.
+``restore``
+    Makes an equal catalogue of an export.
+"""

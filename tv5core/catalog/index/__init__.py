@@ -1,0 +1,12 @@
+"""The vector index in step with the store.
+
+Read in this order:
+
+``manager``
+    ``IndexManager``: opens the index, replays the journal onto it, seals it, swaps it.
+``generation_files``
+    The sealed files of a generation: built from the store, checked when opened; and
+    ``ServedIndex``, what searches use.
+``background``
+    One thread for work that nobody waits for.
+"""

@@ -1,0 +1,11 @@
+"""A catalogue's upkeep.
+
+``statistics``
+    Counts, settings, files and sizes.
+``verification``
+    Checks files, store and index, and one against the other.
+``repair``
+    Rebuilds what a check found damaged.
+``optimization``
+    Drops what deletions and replacements left.
+"""

@@ -1,0 +1,48 @@
+"""A catalogue's figures: counts, settings, files and sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tv5core.catalog.index.manager import IndexManager, ServedIndex
+from tv5core.catalog.maintenance.optimization import reusable_bytes
+from tv5core.store import Store, generations, titles
+
+__all__ = ["describe"]
+
+
+def describe(store: Store, manager: IndexManager, served: ServedIndex) -> dict[str, Any]:
+    """Return the figures of a catalogue; see ``Catalog.info``."""
+    with store.read() as txn:
+        meta = store.refresh(txn)
+        count, pending = titles.count(txn), titles.pending_count(txn)
+    index = served.index
+    vectors = 0 if index is None else len(index)
+    sizes = generations.file_sizes(store.folder)
+    return {
+        "path": str(store.folder),
+        "titles": count,
+        "vectors": vectors,
+        "pending": pending,
+        "without_text": max(0, count - vectors - pending),
+        "dim": meta.dim,
+        "metric": meta.metric,
+        "rescoring": meta.rescoring,
+        "embedder": meta.embedder or "none yet",
+        "fitted_on": meta.fitted_on,
+        "space": served.space,
+        "generation": served.generation,
+        "sealed": 0 if index is None else index.sealed_count,
+        "head": 0 if index is None else index.live_count,
+        "removed": 0 if index is None else index.removed_count,
+        "settings": {} if index is None else msgspec.to_builtins(index.settings),
+        "text_settings": meta.text_settings or {},
+        "files": sizes,
+        "bytes_on_disk": sum(sizes.values()),
+        "reusable_bytes": reusable_bytes(store),
+        "recovered": list(manager.recovered),
+        "read_only": not store.writable,
+        "failure": store.environment.failure,
+    }

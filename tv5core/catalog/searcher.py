@@ -1,0 +1,160 @@
+"""From a query to titles: embed a text, search the index, decode what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index.manager import ServedIndex
+from tv5core.catalog.spaces.text_embedding import TextEmbedding
+from tv5core.errors import InvalidInputError
+from tv5core.store import Store, embeddings, titles
+from tv5core.types import Hit
+from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
+
+__all__ = ["Searcher", "are_texts"]
+
+F32 = npt.NDArray[np.float32]
+
+
+class Searcher:
+    """Answer queries from one index and the titles in the store.
+
+    Parameters
+    ----------
+    store : Store
+    text : TextEmbedding
+    """
+
+    def __init__(self, store: Store, text: TextEmbedding) -> None:
+        self._store, self._text = store, text
+
+    def search(
+        self,
+        served: ServedIndex,
+        query: str | npt.ArrayLike,
+        k: int,
+        allow: Iterable[str] | None,
+        *,
+        exact: bool,
+    ) -> list[Hit]:
+        """Find the titles nearest to a text or a vector; see ``Catalog.search``."""
+        vector: npt.ArrayLike = query
+        if isinstance(query, str):
+            vector = embedded = self._text.embed_queries(served, [query])[0]
+            if not embedded.any():
+                return []
+        index = served.index
+        if index is None:
+            return []
+        options = self._options(index, allow, exact, text=isinstance(query, str))
+        matches = index.search_with(vector, k, options)
+        if matches.keys.ndim != 1:
+            raise InvalidInputError("expected one query, got several: use search_many")
+        return self._hits(matches, k, partial(_search, index, vector, options))
+
+    def search_many(
+        self,
+        served: ServedIndex,
+        queries: Sequence[str] | npt.ArrayLike,
+        k: int,
+        allow: Iterable[str] | None,
+        *,
+        exact: bool,
+        threads: int,
+    ) -> list[list[Hit]]:
+        """Search several texts, or the rows of a matrix, at once."""
+        matrix = self.vectors_of(served, queries)
+        hits: list[list[Hit]] = [[] for _ in matrix]
+        # A text of which no word is known has a zero vector; a given one of zeros is an error.
+        known = np.any(matrix, axis=1) if are_texts(queries) else np.ones(len(matrix), bool)
+        if served.index is None or not known.any():
+            return hits
+        options = self._options(served.index, allow, exact, threads, text=are_texts(queries))
+        found = served.index.search_with(matrix[known], k, options)
+        places = np.flatnonzero(known).tolist()
+        for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
+            more = partial(_search, served.index, matrix[place], options)
+            hits[place] = self._hits(Matches(keys, scores), k, more)
+        return hits
+
+    def similar(self, served: ServedIndex, row: int, k: int) -> list[Hit]:
+        """Find the titles nearest to a row's, itself left out; none where it has no vector."""
+        with self._store.read() as txn:
+            vector = embeddings.get(txn, served.space, row)
+            title = titles.by_row(txn, row)
+        if vector is None or served.index is None:
+            return []
+        search = partial(served.index.search, vector)
+        hits = self._hits(search(k + 1), k + 1, search)
+        return [hit for hit in hits if title is None or hit.id != title.id][:k]
+
+    def vectors_of(self, served: ServedIndex, queries: Sequence[str] | npt.ArrayLike) -> F32:
+        """Embed texts, or return the matrix given: float32[n, dim]."""
+        if are_texts(queries):
+            return self._text.embed_queries(served, list(queries))  # type: ignore[arg-type]
+        matrix = np.asarray(queries)
+        if matrix.ndim != 2:
+            raise InvalidInputError(f"expected texts or a matrix, got shape {matrix.shape}")
+        return matrix
+
+    def _options(
+        self,
+        index: VectorIndex,
+        allow: Iterable[str] | None,
+        exact: bool,
+        threads: int = 1,
+        *,
+        text: bool,
+    ) -> SearchOptions:
+        """Return a search's options: by text, with the settings calibrated for texts, if any."""
+        stored = self._store.meta.text_settings if text else None
+        settings = index.settings if stored is None else msgspec.convert(stored, SearchSettings)
+        allowed = None if allow is None else Filter.of(self._rows(allow))
+        return SearchOptions(settings, exact, allowed, threads)
+
+    def _rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
+        wanted = list(ids)
+        with self._store.read() as txn:
+            rows = [row for name in wanted if (row := titles.find(txn, name)) is not None]
+        return np.asarray(rows, np.int64)
+
+    def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
+        """Decode the k best titles.
+
+        Where some were deleted since the index was asked, look further, so that the answer is
+        shorter only where there are no more.
+        """
+        hits, wanted = self._decoded(matches), k
+        while len(hits) < k and matches.keys[-1] >= 0:
+            wanted += max(1, wanted - len(hits))
+            matches = search(wanted)
+            hits = self._decoded(matches)
+        return hits[:k]
+
+    def _decoded(self, matches: Matches) -> list[Hit]:
+        """Decode the titles that are still there, in one short transaction."""
+        hits: list[Hit] = []
+        pack, decode = titles.row_key, titles.decode
+        with self._store.read() as txn:
+            get, database = txn.raw.get, txn.dbs.titles
+            for key, score in zip(matches.keys.tolist(), matches.scores.tolist(), strict=True):
+                # -1 ends a short answer; a title may have been deleted since the search.
+                data = get(pack(key), db=database) if key >= 0 else None
+                if data is not None:
+                    title = decode(data)
+                    hits.append(Hit(title.id, score, title))
+        return hits
+
+
+def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:
+    return index.search_with(vector, k, options)
+
+
+def are_texts(queries: object) -> bool:
+    """Tell whether queries are texts rather than vectors."""
+    return isinstance(queries, Sequence) and all(isinstance(q, str) for q in queries)

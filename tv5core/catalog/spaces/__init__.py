@@ -1,0 +1,9 @@
+"""Embedding spaces: who makes a catalogue's vectors.
+
+Read in this order:
+
+``text_embedding``
+    ``TextEmbedding``: the embedder in charge, the titles that wait for it, when it is fitted.
+``new_space``
+    Embeds all titles anew beside the space that is served, then takes over.
+"""

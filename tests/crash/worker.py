@@ -30,7 +30,9 @@ from tests.crash.model import (
     title,
     vector,
 )
-from tv5core.catalog import Catalog, embedding, index, refit, tuning, writing
+from tv5core.catalog import Catalog, calibration, writer
+from tv5core.catalog.index import manager
+from tv5core.catalog.spaces import new_space, text_embedding
 from tv5core.embedding import LsaEmbedder
 from tv5core.errors import NotACatalogError, Tv5Error
 from tv5core.files import failpoints
@@ -39,14 +41,14 @@ from tv5core.store import environment, journal
 MOST = 160  # titles, about
 
 _SMALL = (
-    (writing, "CHUNK_TITLES", CHUNK),
-    (index, "HEAD_ROWS", 90),
-    (refit, "HEAD_ROWS", 90),
-    (refit, "_BLOCK", 48),
-    (embedding, "_BLOCK", 48),
+    (writer, "CHUNK_TITLES", CHUNK),
+    (manager, "HEAD_ROWS", 90),
+    (new_space, "HEAD_ROWS", 90),
+    (new_space, "_BLOCK", 48),
+    (text_embedding, "_BLOCK", 48),
     (journal, "_TRIM_BATCH", 8),
     (environment, "INITIAL_MAP_BYTES", 1 << 17),
-    (tuning, "SAMPLE", 8),
+    (calibration, "SAMPLE", 8),
 )
 
 

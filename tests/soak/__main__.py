@@ -29,7 +29,8 @@ from typing import Any
 import numpy as np
 
 from tests.crash.model import DIM, title, vector
-from tv5core.catalog import Catalog, index
+from tv5core.catalog import Catalog
+from tv5core.catalog.index import manager
 from tv5core.errors import UnknownIdError
 
 TITLES = 3_000
@@ -217,7 +218,7 @@ def is_flat(fitted: dict[str, float]) -> bool:
 
 def run(minutes: float, seed: int, every_s: float, progress: bool = False) -> dict[str, Any]:
     """Run the load; return samples, slopes and what went wrong."""
-    index.HEAD_ROWS = HEAD_ROWS
+    manager.HEAD_ROWS = HEAD_ROWS
     with tempfile.TemporaryDirectory(prefix="tv5-soak-") as base:
         load = Load(Path(base) / "catalog", seed)
         load.start()

@@ -1,19 +1,17 @@
 """Calls to a provider over HTTP, within its limits and by their deadlines.
 
-Read in the order a call takes:
+A client derives from :class:`~.client.ProviderClient` (:mod:`.client`), which owns a fetcher; its
+methods take the keyword arguments in :mod:`.call_options`. Read in the order of a call:
 
-- :mod:`.client`: :class:`~.client.ProviderClient`, the base of all clients; it owns a fetcher.
-  :mod:`.call_options`: the keyword arguments of every client method.
-- :mod:`.request`: :class:`~.request.Request` and :class:`~.request.Response`, the values that
-  travel through the modules below.
-- :mod:`.fetcher`: :class:`~.fetcher.Fetcher`, the entry: deadline, metrics, streams.
-- :mod:`.single_flight`: identical calls in flight share one response.
-- :mod:`.retries`: attempts, redirects and retries; :mod:`.retry_bounds` limits them.
-- :mod:`.circuit_breaker`: fails calls fast while the provider is down.
-- (:mod:`tv5core.upstream.limiting`: waits for a permit.)
-- :mod:`.transport`: one HTTP request, with keys; :mod:`.target_guard` decides which hosts and
-  addresses it may reach.
-- :mod:`.response_body`: reads a body with bounds on its size.
-- :mod:`.decoding`: JSON bodies into structs.
-- :mod:`.metrics`: counts and timings of all of these.
+1. :mod:`.fetcher`: :class:`~.fetcher.Fetcher`, the entry: URL, deadline, streams.
+2. :mod:`.single_flight`: identical calls in flight share one response.
+3. :mod:`.retries`: retries, and one attempt with its redirects; :mod:`.retry_bounds` limits them.
+4. :mod:`.circuit_breaker`: calls fail at once while the provider is down.
+5. :mod:`tv5core.upstream.limiting.scheduler`: waits for a permit to send.
+6. :mod:`.transport`: sends one HTTP request, with keys.
+7. :mod:`.response_body`: reads a body with bounds on its size.
+8. :mod:`.decoding`: converts JSON into structs, for the client.
+
+:mod:`.request` holds the values that travel along this way, :mod:`.metrics` counts and times
+calls, and :mod:`.target_guard` decides which hosts and addresses may be reached.
 """

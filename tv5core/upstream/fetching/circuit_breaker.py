@@ -30,8 +30,8 @@ class CircuitBreaker:
     consecutive_failures : int
         Failures without a success between them that open it.
     window : int
-        It also opens where half of so many latest outcomes are failures: a provider that fails
-        every other time. A failure rate of one in five practically never makes half of forty.
+        Number of latest outcomes, half of which being failures opens it too: a provider that
+        fails every other time. A failure rate of one in five practically never opens it.
     open_s, max_open_s : float
         Seconds it stays open at first, and at most; each failed probe doubles the time.
     clock : callable or None

@@ -34,6 +34,7 @@ from tv5core.upstream.fetching.response_body import iter_body
 from tv5core.upstream.fetching.retries import Retrier
 from tv5core.upstream.fetching.retry_bounds import RetryBudget
 from tv5core.upstream.fetching.single_flight import SingleFlight
+from tv5core.upstream.fetching.target_guard import TargetGuard
 from tv5core.upstream.fetching.transport import TRANSPORT_ERRORS, Transport, to_upstream_error
 from tv5core.upstream.limiting.limiter import Limiter
 from tv5core.upstream.limiting.priority import Priority
@@ -98,8 +99,10 @@ class Fetcher:
         self.provider, self._limiter = provider, limiter
         self._metrics = CallMetrics(provider.name, observer)
         self._single_flight = SingleFlight()
+        self._guard = TargetGuard(provider)
         self._transport = Transport(
             provider,
+            self._guard,
             connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
             tls=tls,
@@ -107,6 +110,7 @@ class Fetcher:
         self._retrier = Retrier(
             self._transport,
             lambda: self.limiter,
+            guard=self._guard,
             breaker=breaker or CircuitBreaker(provider.name, rng=rng, observer=observer),
             backoff=backoff or Backoff(_FIRST_PAUSE_S, _MAX_PAUSE_S, rng=rng),
             max_retries=max_retries,
@@ -285,7 +289,7 @@ class Fetcher:
             raise InvalidInputError(f"expected a deadline in seconds, got {deadline_s}")
         return Request(
             method=method,
-            url=self._transport.check_url(url),
+            url=self._guard.check_url(url),
             label=f"{self.provider.name} {url.path.lstrip('/')[:120]}",
             priority=priority,
             deadline=asyncio.get_running_loop().time() + deadline_s,

@@ -24,6 +24,7 @@ from tv5core.upstream.fetching.metrics import CallMetrics
 from tv5core.upstream.fetching.request import Request, Response
 from tv5core.upstream.fetching.response_body import read_body
 from tv5core.upstream.fetching.retry_bounds import RetryBudget, retry_after_s
+from tv5core.upstream.fetching.target_guard import TargetGuard
 from tv5core.upstream.fetching.transport import (
     REDIRECT_STATUSES,
     TRANSPORT_ERRORS,
@@ -37,7 +38,7 @@ __all__ = ["MAX_REDIRECTS", "Retrier"]
 MAX_REDIRECTS = 5
 """Redirects that one attempt follows."""
 
-_SLOW_S = 1.0  # a cancelled call that got no response for so long counts as a failure
+_SLOW_S = 1.0  # without a response, after which a cancelled call counts as a failure
 _FIRST_ERROR_STATUS, _TOO_MANY_REQUESTS, _FIRST_SERVER_ERROR = 400, 429, 500
 _ATTEMPT_ERRORS = (*TRANSPORT_ERRORS, MalformedResponseError, ForbiddenTargetError)
 _RETRYABLE_ERRORS = (UnreachableError, MalformedResponseError)
@@ -51,6 +52,8 @@ class Retrier:
     transport : Transport
     limiter : callable
         Returns the limiter of the provider.
+    guard : TargetGuard
+        Checks the targets of redirects.
     breaker : CircuitBreaker
     backoff : Backoff
         Pauses before retries.
@@ -68,6 +71,7 @@ class Retrier:
         transport: Transport,
         limiter: Callable[[], Limiter],
         *,
+        guard: TargetGuard,
         breaker: CircuitBreaker,
         backoff: Backoff,
         max_retries: int,
@@ -76,7 +80,8 @@ class Retrier:
         max_compressed_bytes: int,
         max_bytes: int,
     ) -> None:
-        self._transport, self._limiter, self._breaker = transport, limiter, breaker
+        self._transport, self._limiter = transport, limiter
+        self._guard, self._breaker = guard, breaker
         self._backoff, self._max_retries = backoff, max_retries
         self._budget, self._metrics = budget, metrics
         self._max_compressed_bytes, self._max_bytes = max_compressed_bytes, max_bytes
@@ -189,7 +194,7 @@ class Retrier:
             target = url.join(URL(location)).without_query_params("api_key")
         except ValueError:
             target = URL()
-        return self._transport.check_url(target)
+        return self._guard.check_url(target)
 
     @contextlib.asynccontextmanager
     async def _send_once(self, request: Request, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:

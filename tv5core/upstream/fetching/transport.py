@@ -32,6 +32,8 @@ class Transport:
     Parameters
     ----------
     provider : Provider
+    guard : TargetGuard
+        Checks the URL and the address of each request.
     connect_timeout_s : float
         Seconds to establish a connection, TLS included.
     read_timeout_s : float
@@ -43,13 +45,13 @@ class Transport:
     def __init__(
         self,
         provider: Provider,
+        guard: TargetGuard,
         *,
         connect_timeout_s: float,
         read_timeout_s: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._provider, self._tls = provider, tls
-        self._guard = TargetGuard(provider)
+        self._provider, self._guard, self._tls = provider, guard, tls
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -89,16 +91,6 @@ class Transport:
             },
         )
 
-    def check_url(self, url: URL) -> URL:
-        """Return the URL if it may be requested.
-
-        Raises
-        ------
-        ForbiddenTargetError
-            It is not one of the provider's.
-        """
-        return self._guard.check_url(url)
-
     @contextlib.asynccontextmanager
     async def send(
         self, request: Request, url: URL, permit: Permit
@@ -120,7 +112,7 @@ class Transport:
             raise ClosedError("expected an open fetcher, got one that is closed or not open yet")
         async with self._session.request(
             request.method,
-            self._with_key(self.check_url(url)),
+            self._with_key(self._guard.check_url(url)),
             data=request.body,
             headers=self._headers(request, url),
             allow_redirects=False,

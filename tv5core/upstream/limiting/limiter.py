@@ -89,7 +89,13 @@ class Limiter(Protocol):
         """Return the current state."""
 
     def pause(self, duration_s: float) -> None:
-        """Send nothing for so many seconds, then go on at a lower rate for a while."""
+        """Send nothing for a while, then continue at a reduced rate.
+
+        Parameters
+        ----------
+        duration_s : float
+            Seconds without requests.
+        """
 
     async def close(self) -> None:
         """Refuse all requests, those that wait included."""

@@ -11,7 +11,7 @@ from tv5core.upstream.limiting.priority import RULES, Priority
 __all__ = ["STARVATION_S", "Queues", "Waiter"]
 
 STARVATION_S = 10.0
-"""A class that queues without a bound goes first once after so many seconds without a grant."""
+"""Seconds without a grant after which a class that queues without a bound goes first once."""
 
 
 class Waiter:

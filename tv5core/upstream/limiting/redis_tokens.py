@@ -35,11 +35,11 @@ from tv5core.upstream.limiting.token_source import LocalTokenSource
 __all__ = ["MEMBER_TTL_S", "TRANSIT", "TTL_S", "RedisTokenSource", "process_share"]
 
 MEMBER_TTL_S = 0.75
-"""Redis removes a process from the pool after so many seconds without a request."""
+"""Seconds without a request after which Redis removes a process from the pool."""
 TTL_S = 0.03
 """Seconds that a token may be used."""
 TRANSIT = 1.1
-"""Requests sent within so many seconds may arrive within one."""
+"""Requests that arrive within one second may have been sent within this many."""
 
 _AHEAD_S = 0.1
 _GRACE_S = 0.02
@@ -271,7 +271,7 @@ class RedisTokenSource:
     def _leave_pool(self) -> None:
         """Use the own share, but not before Redis has removed this process from the pool.
 
-        Redis may have received a request that got no reply, so each one starts the wait anew.
+        Redis may have received a request that got no reply, so each one restarts the wait.
         """
         self._leases.clear()
         self._alone_from = _time() + MEMBER_TTL_S + _AHEAD_S

@@ -176,10 +176,15 @@ class Scheduler:
     # -- state ---------------------------------------------------------------------------------
 
     def pause(self, duration_s: float) -> None:
-        """Send nothing for so many seconds, then go on at a lower rate for a while.
+        """Send nothing for a while, then continue at a reduced rate.
 
-        A 429 that arrives during a pause extends it but lowers the rate no further, since it
-        answers a request that was already in flight.
+        A 429 that arrives during a pause extends it but reduces the rate no further, since its
+        request was already in flight.
+
+        Parameters
+        ----------
+        duration_s : float
+            Seconds without requests.
 
         Raises
         ------

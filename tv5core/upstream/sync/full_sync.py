@@ -114,7 +114,7 @@ async def _daily_plan(
     begun = [date.fromisoformat(checkpoint.day)] if checkpoint and is_unfinished else []
     for day in (*begun, newest):
         try:
-            # A download that breaks off starts anew: part of an export is not a plan.
+            # A download that breaks off is repeated as a whole: part of an export is not a plan.
             plan = await retry.call(partial(plan_from_tmdb, client, media, day))
         except TitleNotFoundError:
             if day == newest:

@@ -209,7 +209,7 @@ class Tmdb(ProviderClient):
     async def search_multi(
         self, query: str, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[MultiResult]:
-        """Search films, series and people by name; ``media_type`` says which a result is."""
+        """Search films, series and people by name; ``media_type`` is the kind of each."""
         params = {**_query(query), **_page(page)}
         return await self._get("search/multi", Page[MultiResult], params, **options)
 

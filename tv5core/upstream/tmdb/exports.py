@@ -53,7 +53,7 @@ class ExportedId(msgspec.Struct, frozen=True, gc=False):
     popularity : float
     adult : bool
     original_title, original_name : str
-        Name of a film or of a series; only one is present, which tells the kind.
+        Name of a film or of a series; only one of the two is present.
     """
 
     id: int

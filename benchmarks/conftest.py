@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have every benchmark run once a turn.
 
-    Turns are far apart in time, so the difference between them tells what a machine shared with
+    Turns are far apart in time, so the difference between them shows what a machine shared with
     others does to a benchmark, which rounds in a row do not.
     """
     metafunc.fixturenames.append("turn")
@@ -63,19 +63,19 @@ def _turn(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def full(request: pytest.FixtureRequest) -> bool:
-    """Tell whether larger data was asked for."""
+    """Return whether larger data was asked for."""
     return bool(request.config.getoption("--full"))
 
 
 @pytest.fixture(scope="session", params=kernels.available()[:-1] or ["numpy"])
 def path(request: pytest.FixtureRequest) -> Any:
-    """Give the kernels of every instruction set of this processor."""
+    """Return the kernels of every instruction set of this processor."""
     return kernels.backend(request.param)
 
 
 @pytest.fixture(scope="session")
 def twin() -> Any:
-    """Give the kernels in NumPy that all others must equal to the bit."""
+    """Return the kernels in NumPy that all others must equal to the bit."""
     return kernels.backend("numpy")
 
 
@@ -87,13 +87,13 @@ def drawn(full: bool) -> TitleLike:
 
 @pytest.fixture(scope="session")
 def vectors(drawn: TitleLike) -> F32:
-    """Give vectors to index."""
+    """Return vectors to index."""
     return np.concatenate([*drawn.blocks()])
 
 
 @pytest.fixture(scope="session")
 def queries(drawn: TitleLike) -> F32:
-    """Give held-out queries."""
+    """Return held-out queries."""
     return drawn.title_queries()
 
 

@@ -93,8 +93,8 @@ class Opening(msgspec.Struct, frozen=True):
 class Memory(msgspec.Struct, frozen=True):
     """Of a fresh serving process after searches, less what it held before it opened the index.
 
-    ``parts`` are bytes of the index's structures as the library or its files tell, for example
-    graph, codes, keys, rescoring; empty where a library does not tell.
+    ``parts`` are bytes of the index's structures as the library or its files report them, for
+    example graph, codes, keys, rescoring; empty where a library does not.
     """
 
     anonymous_bytes: int

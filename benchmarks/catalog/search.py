@@ -57,7 +57,7 @@ def measure_catalog(
     work
         Folder to keep the catalogue in; one of the same data is used again.
     progress
-        Told what is going on.
+        Called with each step.
     most
         How many titles at most.
     calls

@@ -121,8 +121,8 @@ def main(options: argparse.Namespace) -> int:
     missing["only_in_new"] = sorted(new.keys() - old.keys())
     if options.json:
         listed = [asdict(one) for one in found]
-        told = {"benchmarks": listed, "slower": slower, "drift": drift, **missing}
-        print(json.dumps(told, indent=2))
+        report = {"benchmarks": listed, "slower": slower, "drift": drift, **missing}
+        print(json.dumps(report, indent=2))
     else:
         _print(found, missing, drift, options)
     return 1 if slower else 0
@@ -153,8 +153,8 @@ def read(path: Path) -> tuple[Turns, str]:
         ) from error
     bad = [one.fullname for one in file.benchmarks if not _is_sound(one.stats)]
     if bad or not file.benchmarks:
-        told = f"nonsense for {bad[0]}" if bad else "no benchmarks"
-        raise ValueError(f"expected benchmarks with positive times in {path}, got {told}")
+        problem = f"nonsense for {bad[0]}" if bad else "no benchmarks"
+        raise ValueError(f"expected benchmarks with positive times in {path}, got {problem}")
     turns: Turns = {}
     for one in file.benchmarks:
         turns.setdefault(_without_turn(one.fullname), []).append(one.stats)

@@ -1,4 +1,4 @@
-"""Prepare vectors to measure with, and tell how hard they are.
+"""Prepare vectors to measure with, and describe how hard they are.
 
 ::
 
@@ -37,15 +37,15 @@ def main(options: argparse.Namespace) -> int:
     """Prepare and print; exit status 2 for bad input."""
     try:
         dataset = prepare_from(options)
-        told = {kind: describe(dataset, kind, say)._asdict() for kind in dataset.queries}
+        hardness = {kind: describe(dataset, kind, say)._asdict() for kind in dataset.queries}
     except ValueError as error:
         say(f"error: {error}")
         return 2
     agreement = _agreement(options.vectors, dataset)
     if options.json:
-        print(json.dumps(_described(dataset, told, agreement), indent=2))
+        print(json.dumps(_described(dataset, hardness, agreement), indent=2))
     else:
-        _print(dataset, told, agreement)
+        _print(dataset, hardness, agreement)
     return 0
 
 
@@ -59,10 +59,12 @@ def _agreement(path: Path | None, dataset: Dataset) -> float | None:
 
 
 def _described(
-    dataset: Dataset, told: dict[str, dict[str, float]], agreement: float | None
+    dataset: Dataset, hardness: dict[str, dict[str, float]], agreement: float | None
 ) -> dict[str, object]:
     rows, dim = dataset.vectors.shape
-    counted = {kind: {"count": len(dataset.queries[kind]), **hard} for kind, hard in told.items()}
+    counted = {
+        kind: {"count": len(dataset.queries[kind]), **hard} for kind, hard in hardness.items()
+    }
     return {
         "name": dataset.name,
         "folder": str(dataset.folder),
@@ -75,11 +77,13 @@ def _described(
     }
 
 
-def _print(dataset: Dataset, told: dict[str, dict[str, float]], agreement: float | None) -> None:
+def _print(
+    dataset: Dataset, hardness: dict[str, dict[str, float]], agreement: float | None
+) -> None:
     rows, dim = dataset.vectors.shape
     print(f"{dataset.name}: {rows:,} rows of {dim} dimensions to index, {dataset.metric}")
     print(f"in {dataset.folder}, content {dataset.content_hash}")
-    for kind, hard in told.items():
+    for kind, hard in hardness.items():
         print(
             f"{kind + ' queries':<14} {len(dataset.queries[kind]):>6,}  cosine at 1/10/100: "
             f"{hard['first']:.3f} / {hard['tenth']:.3f} / {hard['hundredth']:.3f}, "

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print them."""
-    told: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     for name in registry.NAMES:
         peer = registry.make(name, Shape(100_000, 768, "cosine"))
         reason = registry.missing(peer)
@@ -30,10 +30,10 @@ def main(options: argparse.Namespace) -> int:
             "library": peer.library,
             "version": version,
         }
-        told.append(row | {"reason": reason, "parameters": peer.parameters})
+        listed.append(row | {"reason": reason, "parameters": peer.parameters})
     if options.json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(listed, indent=2))
         return 0
-    for row in told:
+    for row in listed:
         print(f"{row['name']:<17} {row['label']:<48} {row['version'] or row['reason']}")
     return 0

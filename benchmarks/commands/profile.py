@@ -32,7 +32,7 @@ Where the time goes within a stage, function by function (Linux)::
 
 ``--only`` repeats one thing for some seconds: ``prepare``, ``walk``, ``rescore``, ``search`` (the
 whole call in batches) or ``single`` (one query a call, Python's share included: what py-spy is
-for). Given settings spare the calibration. Kernels are inlined into ``walk``: to tell them apart,
+for). Given settings spare the calibration. Kernels are inlined into ``walk``: to separate them,
 ``CFLAGS=-g python setup.py build_ext --inplace --force`` and ``perf annotate``. Many virtual
 machines have no counters: ``perf stat`` says "not supported" there, and ``perf record`` samples by
 the clock, which is enough for shares. Where ``perf_event_paranoid`` is above 2, perf needs root;

@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
         print(f"benchmarks report: {error}", file=sys.stderr)
         return 2
     say(f"wrote {page}")
-    print(json.dumps([_summary(run) for run in runs], indent=1) if options.json else _told(runs))
+    print(json.dumps([_summary(run) for run in runs], indent=1) if options.json else _lines(runs))
     return 0
 
 
@@ -81,7 +81,7 @@ def _summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _told(runs: list[Run]) -> str:
+def _lines(runs: list[Run]) -> str:
     words = {True: "met", False: "MISSED", None: "open"}
     lines = []
     for run in runs:

@@ -84,12 +84,12 @@ def main(options: argparse.Namespace) -> int:
     return int(any(peer.status in ("failed", "skipped") for peer in run.peers))
 
 
-def _names(told: str) -> list[str]:
-    names = list(registry.NAMES) if told == "all" else [n.strip() for n in told.split(",")]
+def _names(given: str) -> list[str]:
+    names = list(registry.NAMES) if given == "all" else [n.strip() for n in given.split(",")]
     unknown = [name for name in names if name not in registry.NAMES]
     if unknown or len(set(names)) < len(names):
         raise ValueError(
-            f"expected --peers among {', '.join(registry.NAMES)}, each once, got {told!r}"
+            f"expected --peers among {', '.join(registry.NAMES)}, each once, got {given!r}"
         )
     return names
 

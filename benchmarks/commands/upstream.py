@@ -8,7 +8,7 @@
 
 ``users``       how long users wait while 10,000 bulk requests queue, and bulk work's share
 ``sharing``     1,000 identical calls at once, the first of which is cancelled
-``dead``        a provider that dies: who is told what, and when
+``dead``        a provider that dies: which error callers get, and when
 ``processes``   four processes over one Redis, which is killed half-way and started again
 ``throughput``  requests a second against the configured rate and the contract
 

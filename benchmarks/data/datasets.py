@@ -132,7 +132,7 @@ class _Description(msgspec.Struct, frozen=True):
 
 
 def default_cache() -> Path:
-    """Return where prepared datasets live unless told otherwise."""
+    """Return where prepared datasets are kept by default."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "tv5core-benchmarks"
 
@@ -147,7 +147,7 @@ def prepare(source: Source, folder: Path, progress: Progress = lambda _: None) -
     folder
         The cache; made where it is missing.
     progress
-        Told what is going on.
+        Called with each step.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def prepare(source: Source, folder: Path, progress: Progress = lambda _: None) -
 
 
 def is_prepared(source: Source, folder: Path) -> bool:
-    """Tell whether a source was prepared in this cache before."""
+    """Return whether a source was prepared in this cache before."""
     return (_home(source, folder) / _DESCRIPTION).is_file()
 
 
@@ -229,14 +229,14 @@ def _make(source: Source, home: Path, progress: Progress) -> None:
 
 def _write_rows(path: Path, source: Source, progress: Progress) -> _File:
     expected, dim = source.shape()
-    rows, told = 0, 0
+    rows, twentieths = 0, 0
     with path.open("wb") as file:
         _write_header(file, expected, dim)
         for block in source.blocks():
             file.write(np.ascontiguousarray(block, np.float32).data)
             rows += len(block)
-            if rows * 20 // expected > told:
-                told = rows * 20 // expected
+            if rows * 20 // expected > twentieths:
+                twentieths = rows * 20 // expected
                 progress(f"{source.name}: {rows:,} of {expected:,} rows")
     if rows != expected:
         raise ValueError(f"expected {expected:,} rows from {source.name}, got {rows:,}")
@@ -265,8 +265,8 @@ def _require_untouched(path: Path, expected: _File) -> None:
 
 
 def _joined(hashes: dict[str, str]) -> str:
-    told = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
-    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+    listing = "".join(f"{name} {hashes[name]}\n" for name in sorted(hashes))
+    return hashlib.blake2b(listing.encode(), digest_size=16).hexdigest()
 
 
 def _home(source: Source, folder: Path) -> Path:

@@ -39,7 +39,7 @@ class FromFile:
         Queries of the same width; never for HDF5.
     metric
         "cosine" scales rows and queries to unit length; "ip" takes them as they are. HDF5 files
-        tell their own.
+        state their own.
     held_out
         Rows to take out as queries; by default 1,000 where there are no others. None of HDF5.
     seed
@@ -133,10 +133,12 @@ class FromFile:
             raise ValueError(f"expected a metric among {METRICS}, got {asked!r}")
         if not self._whole:
             return asked or "cosine"
-        told = hdf5.metric(self._path)
-        if asked not in (None, told):
-            raise ValueError(f"expected the metric {told!r} that {self._path} tells, got {asked!r}")
-        return told
+        stated = hdf5.metric(self._path)
+        if asked not in (None, stated):
+            raise ValueError(
+                f"expected the metric {stated!r} that {self._path} states, got {asked!r}"
+            )
+        return stated
 
     def _require_sizes(self) -> None:
         if self._whole and self._held_out:

@@ -85,8 +85,8 @@ def require_room(source: Source, cache: Path) -> None:
 
 
 def _size(text: str) -> int:
-    told = re.fullmatch(r"(\d{1,12})([km]?)", text.lower())
-    size = int(told[1]) * _UNITS[told[2]] if told else 0
+    matched = re.fullmatch(r"(\d{1,12})([km]?)", text.lower())
+    size = int(matched[1]) * _UNITS[matched[2]] if matched else 0
     if size < LEAST_ROWS:
         raise argparse.ArgumentTypeError(
             f"expected 100k, 1m or a number of at least {LEAST_ROWS:,}, got {text!r}"

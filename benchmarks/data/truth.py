@@ -64,7 +64,7 @@ def neighbours(
     allowed
         Search only rows where this is true: bool[n].
     progress
-        Told what is going on.
+        Called with each step.
 
     Returns
     -------

@@ -19,7 +19,7 @@ _CHECKED = 10_000  # rows whose length is looked at in a file of Euclidean dista
 
 
 def is_hdf5(path: Path) -> bool:
-    """Tell by the suffix."""
+    """Return whether the suffix says so."""
     return path.suffix in (".hdf5", ".h5")
 
 
@@ -39,17 +39,17 @@ def metric(path: Path) -> str:
 
     Euclidean distances rank as cosines do where all rows are of unit length, and only there.
     """
-    told = _open(path).attrs.get("distance", None)
-    told = told.decode() if isinstance(told, bytes) else told
-    if told in _METRICS:
-        return _METRICS[told]
-    if told == "euclidean" and _unit_length(path):
+    distance = _open(path).attrs.get("distance", None)
+    distance = distance.decode() if isinstance(distance, bytes) else distance
+    if distance in _METRICS:
+        return _METRICS[distance]
+    if distance == "euclidean" and _unit_length(path):
         return "cosine"
-    if told == "euclidean":
+    if distance == "euclidean":
         raise ValueError(
             f"expected angular or dot distances in {path}, or rows of unit length, got euclidean"
         )
-    raise ValueError(f"expected a distance among {sorted(_METRICS)} in {path}, got {told!r}")
+    raise ValueError(f"expected a distance among {sorted(_METRICS)} in {path}, got {distance!r}")
 
 
 def given_neighbours(path: Path) -> npt.NDArray[np.int64] | None:

@@ -15,7 +15,7 @@ _BLOCK = 100_000
 
 
 def open_vecs(path: Path) -> Rows:
-    """Map the rows and check that every one tells the same dimension."""
+    """Map the rows and check that every one states the same dimension."""
     item, size = ITEMS[path.suffix], path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4)
@@ -30,11 +30,11 @@ def open_vecs(path: Path) -> Rows:
         )
     records = np.memmap(path, record, "r")
     for start in range(0, len(records), _BLOCK):
-        told = records["dim"][start : start + _BLOCK]
-        if (told != dim).any():
-            at = int(np.argmax(told != dim))
+        dims = records["dim"][start : start + _BLOCK]
+        if (dims != dim).any():
+            at = int(np.argmax(dims != dim))
             raise ValueError(
                 f"expected {dim} dimensions in every row of {path}, "
-                f"got {told[at]} in row {start + at}"
+                f"got {dims[at]} in row {start + at}"
             )
     return Rows(str(path), records["row"])

@@ -32,8 +32,8 @@ def pin(some: list[int]) -> None:
 
 def environment(threads: int, pool: int) -> dict[str, str]:
     """Return variables for a child: OpenMP's and BLAS's threads, and fixed pools' threads."""
-    told = {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
-    return told | dict.fromkeys(_POOLS, str(pool))
+    variables = {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
+    return variables | dict.fromkeys(_POOLS, str(pool))
 
 
 def machine() -> Machine:
@@ -52,10 +52,10 @@ def machine() -> Machine:
 def footprint() -> dict[str, int]:
     """Return this process's memory by kind, in bytes, from the kernel's own sums."""
     gc.collect()
-    told = dict(
+    sums = dict(
         line.split(":") for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     )
-    size = {name: int(value.split()[0]) * 1024 for name, value in told.items()}
+    size = {name: int(value.split()[0]) * 1024 for name, value in sums.items()}
     return {
         "anonymous": size["Anonymous"],
         "file": size["Rss"] - size["Anonymous"],
@@ -66,8 +66,8 @@ def footprint() -> dict[str, int]:
 
 def peak_rss_bytes() -> int:
     """Return the most memory this process ever had resident, mapped files included."""
-    told = _field("/proc/self/status", "VmHWM") or "0"
-    return int(told.split()[0]) * 1024
+    peak = _field("/proc/self/status", "VmHWM") or "0"
+    return int(peak.split()[0]) * 1024
 
 
 def _field(path: str, name: str) -> str | None:

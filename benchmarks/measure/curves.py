@@ -55,8 +55,8 @@ def measure_curve(
     for _ in range(rounds):
         for point in points:
             if _key(point.setting) in near:
-                told = speed(client, mode, point.setting, mode.min_s)
-                timed[_key(point.setting)].append(told["qps"])
+                answer = speed(client, mode, point.setting, mode.min_s)
+                timed[_key(point.setting)].append(answer["qps"])
     return Curve(
         queries=mode.queries,
         k=mode.k,
@@ -74,9 +74,9 @@ def survey(client: Client, mode: Mode, ladders: list[list[Setting]]) -> list[Poi
     for ladder in ladders:
         recalls: list[float] = []
         for setting in ladder:
-            told = speed(client, mode, setting, 0.0)
-            points.append(Point(setting, told["recall"], told["qps"], [told["qps"]]))
-            recalls.append(told["recall"])
+            answer = speed(client, mode, setting, 0.0)
+            points.append(Point(setting, answer["recall"], answer["qps"], [answer["qps"]]))
+            recalls.append(answer["recall"])
             flat = len(recalls) > 2 and recalls[-1] - recalls[-3] < _FLAT
             if recalls[-1] >= ENOUGH or flat:
                 break
@@ -134,7 +134,7 @@ def _retimed(point: Point, rounds: list[float]) -> Point:
 
 def speed(client: Client, mode: Mode, setting: Setting, min_s: float) -> dict[str, float]:
     """Search with one setting for a while; return "qps" and, of batches, "recall"."""
-    told: dict[str, float] = client.ask(
+    answer: dict[str, float] = client.ask(
         "speed",
         queries=mode.queries,
         k=mode.k,
@@ -144,7 +144,7 @@ def speed(client: Client, mode: Mode, setting: Setting, min_s: float) -> dict[st
         min_s=min_s,
         max_s=_MAX_S,
     )
-    return told
+    return answer
 
 
 def _key(setting: Setting) -> str:

@@ -32,10 +32,10 @@ def _one(
 ) -> Filtered:
     best: Filtered | None = None
     for setting in settings:
-        told = client.ask(
+        answer = client.ask(
             "filtered", selectivity=share, seed=seed, setting=setting, cores=cores, max_s=_MAX_S
         )
-        tried = Filtered(share, setting, told["recall"], told["qps"])
+        tried = Filtered(share, setting, answer["recall"], answer["qps"])
         if best is None or tried.recall > best.recall:
             best = tried
         if tried.recall >= target:

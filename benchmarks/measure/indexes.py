@@ -59,8 +59,8 @@ class Index:
 def folder_of(peer: Peer, dataset: Dataset, work: Path) -> Path:
     """Return where a peer's index over a dataset belongs."""
     parameters = sorted(peer.parameters.items())
-    told = repr((peer.name, peer.version(), parameters, dataset.content_hash, peer.shape))
-    return work / f"{peer.name}-{hashlib.blake2b(told.encode(), digest_size=6).hexdigest()}"
+    identity = repr((peer.name, peer.version(), parameters, dataset.content_hash, peer.shape))
+    return work / f"{peer.name}-{hashlib.blake2b(identity.encode(), digest_size=6).hexdigest()}"
 
 
 def find(peer: Peer, dataset: Dataset, work: Path) -> Index | None:
@@ -113,8 +113,8 @@ def _built(
     progress(f"{peer.name}: building on {len(cores)} cores, load average {load:.2f}")
     files, log = part / _FILES, part / "build.log"
     with Client(peer.name, dataset.folder, files, log, cores, len(cores)) as client:
-        told = client.ask("build", threads=len(cores), timeout_s=_BUILD_TIMEOUT_S)
-    took = Build(told["seconds"], len(cores), told["peak_rss_bytes"], load)
+        answer = client.ask("build", threads=len(cores), timeout_s=_BUILD_TIMEOUT_S)
+    took = Build(answer["seconds"], len(cores), answer["peak_rss_bytes"], load)
     size = sum(path.stat().st_size for path in files.rglob("*") if path.is_file())
     progress(f"{peer.name}: built in {took.seconds:,.1f} s, {size / 1e6:,.0f} MB on disk")
     return Sidecar(

@@ -69,7 +69,7 @@ class Plan:
 
 
 @dataclass
-class _Findings:
+class _Known:
     """What is known of a peer so far; a failure keeps it."""
 
     curves: list[Curve] = field(default_factory=list)
@@ -98,7 +98,7 @@ def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerRes
 
     The peer takes turns with the reference, where there is one.
     """
-    findings = _Findings(notes=list(peer.remarks))
+    known = _Known(notes=list(peer.remarks))
     try:
         index = indexes.build(
             peer,
@@ -108,71 +108,71 @@ def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerRes
             anew=plan.rebuild,
             progress=plan.progress,
         )
-        _note_index(findings, index)
+        _note_index(known, index)
         require_memory(peer.serve_bytes, f"serving {peer.name}")
-        _measure(peer, plan, index, reference, findings)
+        _measure(peer, plan, index, reference, known)
     except InsufficientError as error:
         plan.progress(f"{peer.name}: skipped, {error}")
-        return _result(peer, findings, "skipped", str(error))
+        return _result(peer, known, "skipped", str(error))
     except Exception as error:  # noqa: BLE001  # one peer's trouble must not end the others' run
         plain = isinstance(error, WorkerError)
-        told = str(error) if plain else f"{type(error).__name__}: {error}"
-        plan.progress(f"{peer.name}: failed, {told}")
-        return _result(peer, findings, "failed", told)
-    return _result(peer, findings, "measured", None)
+        reason = str(error) if plain else f"{type(error).__name__}: {error}"
+        plan.progress(f"{peer.name}: failed, {reason}")
+        return _result(peer, known, "failed", reason)
+    return _result(peer, known, "measured", None)
 
 
-def _note_index(findings: _Findings, index: Index) -> None:
-    findings.other["build"] = index.sidecar.build
-    findings.other["disk_bytes"] = index.sidecar.disk_bytes
+def _note_index(known: _Known, index: Index) -> None:
+    known.other["build"] = index.sidecar.build
+    known.other["disk_bytes"] = index.sidecar.disk_bytes
     if index.reused:
-        findings.notes.append(f"built {index.sidecar.created}, reused here")
+        known.notes.append(f"built {index.sidecar.created}, reused here")
 
 
 def _measure(
-    peer: Peer, plan: Plan, index: Index, reference: Reference | None, findings: _Findings
+    peer: Peer, plan: Plan, index: Index, reference: Reference | None, known: _Known
 ) -> None:
     with serving(plan, index) as client:
         client.ask("open")
-        _curves(peer, plan, client, reference, findings)
+        _curves(peer, plan, client, reference, known)
         plan.progress(f"{peer.name}: latency of single calls")
-        _latencies(plan, client, findings)
+        _latencies(plan, client, known)
         if peer.filters and not plan.quick:
-            _filtered(peer, plan, client, findings)
-    setting = cheapest(findings.curves[0].points, plan.target).setting
+            _filtered(peer, plan, client, known)
+    setting = cheapest(known.curves[0].points, plan.target).setting
     plan.progress(f"{peer.name}: opening and memory")
     opening, memory, notes = measure_opening(lambda: serving(plan, index), index.files, setting)
-    findings.other |= {"opening": opening, "memory": memory}
-    findings.notes += notes
+    known.other |= {"opening": opening, "memory": memory}
+    known.notes += notes
     if peer.adds and not plan.quick:
-        _adding(peer, plan, index, setting, findings)
+        _adding(peer, plan, index, setting, known)
 
 
 def _curves(
-    peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
+    peer: Peer, plan: Plan, client: Client, reference: Reference | None, known: _Known
 ) -> None:
     step = 2 if plan.quick else 1
     for mode in _surveyed(plan):
         plan.progress(f"{peer.name}: {mode.described()}")
         points = survey(client, mode, [some[::step] for some in peer.settings(mode.k)])
-        most = _most(plan, points, 10 if findings.curves else 16)
+        most = _most(plan, points, 10 if known.curves else 16)
         curve = measure_curve(client, mode, points, plan.rounds, plan.target, most)
-        findings.curves.append(_paired(plan, client, mode, curve, reference))
-    _repeat(peer, plan, client, reference, findings)
+        known.curves.append(_paired(plan, client, mode, curve, reference))
+    _repeat(peer, plan, client, reference, known)
 
 
 def _repeat(
-    peer: Peer, plan: Plan, client: Client, reference: Reference | None, findings: _Findings
+    peer: Peer, plan: Plan, client: Client, reference: Reference | None, known: _Known
 ) -> None:
-    known = findings.curves[0].points
-    edge = front(known)
+    points = known.curves[0].points
+    edge = front(points)
     # A machine that stood still for a moment leaves a front of very few points.
-    some = edge if len(edge) >= _FEW else known
-    headline = as_calls(worth_timing(some, plan.target, most=_most(plan, known, 8)))
-    for mode in _repeated(plan, findings):
+    some = edge if len(edge) >= _FEW else points
+    headline = as_calls(worth_timing(some, plan.target, most=_most(plan, points, 8)))
+    for mode in _repeated(plan, known):
         plan.progress(f"{peer.name}: {mode.described()}")
         curve = measure_curve(client, mode, headline, plan.rounds, plan.target)
-        findings.curves.append(_paired(plan, client, mode, curve, reference))
+        known.curves.append(_paired(plan, client, mode, curve, reference))
 
 
 def _paired(
@@ -205,11 +205,11 @@ def _surveyed(plan: Plan) -> list[Mode]:
     return modes if plan.quick else [*modes, _mode(plan, "title", 100)]
 
 
-def _repeated(plan: Plan, findings: _Findings) -> list[Mode]:
+def _repeated(plan: Plan, known: _Known) -> list[Mode]:
     """Return the ways of asking that find what batches found, so that only speed is new."""
     modes = [Mode("title", 10, 1, plan.one, plan.min_s)]
     if len(plan.cores) < 2:
-        findings.notes.append("two threads are not measured: there is one core")
+        known.notes.append("two threads are not measured: there is one core")
         return modes
     size = len(plan.dataset.queries["title"])
     return [*modes, *(Mode("title", 10, batch, plan.cores[:2], plan.min_s) for batch in (size, 1))]
@@ -219,15 +219,15 @@ def _mode(plan: Plan, queries: str, k: int) -> Mode:
     return Mode(queries, k, len(plan.dataset.queries[queries]), plan.one, plan.min_s)
 
 
-def _latencies(plan: Plan, client: Client, findings: _Findings) -> None:
-    for curve in findings.curves:
+def _latencies(plan: Plan, client: Client, known: _Known) -> None:
+    for curve in known.curves:
         if curve.k == 10 and curve.batch > 1 and curve.threads == 1:
-            findings.latency.append(_latency(plan, client, curve))
+            known.latency.append(_latency(plan, client, curve))
 
 
 def _latency(plan: Plan, client: Client, curve: Curve) -> Latency:
     point = cheapest(curve.points, plan.target)
-    told = client.ask(
+    answer = client.ask(
         "latency",
         queries=curve.queries,
         k=curve.k,
@@ -236,13 +236,13 @@ def _latency(plan: Plan, client: Client, curve: Curve) -> Latency:
         calls=plan.calls,
         max_s=_LATENCY_S,
     )
-    quantiles = told["quantiles_s"]
+    quantiles = answer["quantiles_s"]
     return Latency(
         queries=curve.queries,
         k=curve.k,
         setting=point.setting,
         recall=point.recall,
-        calls=told["calls"],
+        calls=answer["calls"],
         p50_s=quantiles[50],
         p95_s=quantiles[95],
         p99_s=quantiles[99],
@@ -250,15 +250,15 @@ def _latency(plan: Plan, client: Client, curve: Curve) -> Latency:
     )
 
 
-def _filtered(peer: Peer, plan: Plan, client: Client, findings: _Findings) -> None:
+def _filtered(peer: Peer, plan: Plan, client: Client, known: _Known) -> None:
     plan.progress(f"{peer.name}: filtered search")
-    settings = _for_filters(findings.curves[0].points, peer.settings(10)[-1], plan.target)
+    settings = _for_filters(known.curves[0].points, peer.settings(10)[-1], plan.target)
     try:
-        findings.other["filtered"] = measure_filtered(
+        known.other["filtered"] = measure_filtered(
             client, settings, plan.one, plan.target, plan.seed
         )
     except WorkerError as error:
-        findings.notes.append(f"filtered search failed: {error}")
+        known.notes.append(f"filtered search failed: {error}")
 
 
 def _for_filters(points: list[Point], widest: list[Setting], target: float) -> list[Setting]:
@@ -272,17 +272,17 @@ def _for_filters(points: list[Point], widest: list[Setting], target: float) -> l
     return known + [setting for setting in widest[-3::2] if setting not in known]
 
 
-def _adding(peer: Peer, plan: Plan, index: Index, setting: Setting, findings: _Findings) -> None:
+def _adding(peer: Peer, plan: Plan, index: Index, setting: Setting, known: _Known) -> None:
     plan.progress(f"{peer.name}: adding while searching")
     try:
         with serving(plan, index) as client:
-            told = client.ask("adding", setting=setting, cores=plan.cores[:2], seed=plan.seed)
-        findings.other["adding"] = msgspec.convert(told, AddWhileSearching)
+            answer = client.ask("adding", setting=setting, cores=plan.cores[:2], seed=plan.seed)
+        known.other["adding"] = msgspec.convert(answer, AddWhileSearching)
     except WorkerError as error:
-        findings.notes.append(f"adding while searching failed: {error}")
+        known.notes.append(f"adding while searching failed: {error}")
 
 
-def _result(peer: Peer, findings: _Findings, status: str, reason: str | None) -> PeerResult:
+def _result(peer: Peer, known: _Known, status: str, reason: str | None) -> PeerResult:
     return PeerResult(
         name=peer.name,
         label=peer.label,
@@ -291,10 +291,10 @@ def _result(peer: Peer, findings: _Findings, status: str, reason: str | None) ->
         parameters=peer.parameters,
         status=status,
         reason=reason,
-        curves=findings.curves,
-        latency=findings.latency,
-        notes=findings.notes,
-        **findings.other,
+        curves=known.curves,
+        latency=known.latency,
+        notes=known.notes,
+        **known.other,
     )
 
 

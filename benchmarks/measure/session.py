@@ -90,8 +90,8 @@ class Session:
         self._write()
 
     def _catalog(self) -> None:
-        told = measure_catalog(self._plan.dataset, self._plan.work, self._plan.progress)
-        self._run = msgspec.structs.replace(self._run, catalog=told)
+        result = measure_catalog(self._plan.dataset, self._plan.work, self._plan.progress)
+        self._run = msgspec.structs.replace(self._run, catalog=result)
         self._write()
 
     def _write(self) -> None:

@@ -57,7 +57,7 @@ class Peer(ABC):
     adds: ClassVar[bool] = False
     """Whether rows may be added while other threads search."""
     remarks: ClassVar[tuple[str, ...]] = ()
-    """Told beside the results."""
+    """Printed beside the results."""
 
     def __init__(self, name: str, shape: Shape) -> None:
         self.name, self.shape = name, shape

@@ -53,7 +53,7 @@ class Exact(Peer):
         return [[{}]]
 
     def set_threads(self, count: int) -> None:
-        """Tell BLAS."""
+        """Set the threads of BLAS."""
         from threadpoolctl import threadpool_limits
 
         super().set_threads(count)

@@ -57,7 +57,7 @@ class _Faiss(Peer):
         self._index = faiss.read_index(str(folder / _FILE))
 
     def set_threads(self, count: int) -> None:
-        """Tell OpenMP, for the calling thread; others keep to the environment's one."""
+        """Set OpenMP's threads for the calling thread; others keep to the environment's one."""
         faiss = _library()
 
         super().set_threads(count)
@@ -95,8 +95,8 @@ class FaissHnsw(_Faiss):
     def __init__(self, name: str, shape: Shape, storage: str) -> None:
         super().__init__(name, shape)
         self._storage = storage
-        told = {"flat": "float32", "sq8": "8-bit scalars"}[storage]
-        self.label = f"FAISS HNSW, {told}"
+        rows = {"flat": "float32", "sq8": "8-bit scalars"}[storage]
+        self.label = f"FAISS HNSW, {rows}"
 
     @property
     def parameters(self) -> dict[str, str | int | float]:

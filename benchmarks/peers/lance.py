@@ -44,8 +44,8 @@ class Lance(Peer):
     def __init__(self, name: str, shape: Shape, kind: str) -> None:
         super().__init__(name, shape)
         self._kind = kind
-        told = {"ivf-rq": "IVF, RaBitQ codes", "hnsw-sq": "HNSW, 8-bit scalars"}[kind]
-        self.label = f"LanceDB {told} + refining"
+        codes = {"ivf-rq": "IVF, RaBitQ codes", "hnsw-sq": "HNSW, 8-bit scalars"}[kind]
+        self.label = f"LanceDB {codes} + refining"
         self._own = threading.local()
 
     @property

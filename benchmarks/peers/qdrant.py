@@ -44,15 +44,18 @@ class QdrantEdge(Peer):
     def __init__(self, name: str, shape: Shape, codes: str) -> None:
         super().__init__(name, shape)
         self._codes = codes
-        told = {"binary": "binary codes", "turbo": "2-bit TurboQuant codes"}[codes]
-        self.label = f"Qdrant Edge, {told} + rescoring"
+        kind = {"binary": "binary codes", "turbo": "2-bit TurboQuant codes"}[codes]
+        self.label = f"Qdrant Edge, {kind} + rescoring"
 
     @property
     def parameters(self) -> dict[str, str | int | float]:
         """M, efConstruction and kind of codes."""
-        told: dict[str, str | int | float] = {"m": CONNECTIVITY, "ef_construct": EXPANSION_ADD}
-        told |= {"quantization": self._codes, "full_scan_threshold": _SCAN_BELOW_KB}
-        return told | ({"query_encoding": "8-bit scalars"} if self._codes == "binary" else {})
+        parameters: dict[str, str | int | float] = {
+            "m": CONNECTIVITY,
+            "ef_construct": EXPANSION_ADD,
+        }
+        parameters |= {"quantization": self._codes, "full_scan_threshold": _SCAN_BELOW_KB}
+        return parameters | ({"query_encoding": "8-bit scalars"} if self._codes == "binary" else {})
 
     @property
     def build_bytes(self) -> int:

@@ -132,9 +132,9 @@ class Tv5core(Peer):
         self._index.add(vectors, keys)
 
     def parts(self, folder: Path) -> dict[str, int]:  # noqa: ARG002
-        """Return what the index tells."""
-        told = self._index.memory()
-        return {part: int(told[part]["total"]) for part in ("graph", "codes", "keys", "rescoring")}
+        """Return what the index reports."""
+        sizes = self._index.memory()
+        return {part: int(sizes[part]["total"]) for part in ("graph", "codes", "keys", "rescoring")}
 
     def close(self) -> None:
         """Unmap it."""

@@ -230,7 +230,7 @@ def _bits(dim: int) -> int:
 
 
 def _keys(found: Any, k: int) -> I64:
-    """Return keys as int64[m, k]; the library gives one row without a dimension of its own."""
+    """Return keys as int64[m, k]; the library returns one row without a dimension of its own."""
     keys = np.asarray(found.keys)
     keys = keys.reshape(1, -1) if keys.ndim == 1 else keys
     ids = keys.view(np.int64) if keys.dtype == np.uint64 else keys.astype(np.int64)

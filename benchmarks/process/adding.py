@@ -89,5 +89,5 @@ class _Searcher:
                 self._peer.search(self._queries[at : at + 1], 10, self._setting)
                 self.seconds.append(time.perf_counter() - started)
                 at = (at + 1) % len(self._queries)
-        except Exception as error:  # noqa: BLE001  # told by the thread that waits
+        except Exception as error:  # noqa: BLE001  # raised by the waiting thread
             self._error = error

@@ -141,9 +141,11 @@ class Client:
 
     def _died(self, op: str) -> WorkerError:
         status = self._process.wait()
-        told = f"signal {-status}" if status < 0 else f"status {status}"
+        ending = f"signal {-status}" if status < 0 else f"status {status}"
         said = self._log.read_text(errors="replace").strip().splitlines()[-1:]
-        return WorkerError(f"{op}: the process ended with {told}" + "".join(f": {s}" for s in said))
+        return WorkerError(
+            f"{op}: the process ended with {ending}" + "".join(f": {s}" for s in said)
+        )
 
     def _pipe(self, name: str) -> Any:
         return getattr(self._process, name)

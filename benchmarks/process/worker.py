@@ -153,8 +153,8 @@ class Worker:
         self._peer.open_for_adding(self._folder, count)
         rows = new_rows(self._data.vectors, count, seed)
         keys = np.arange(count) + len(self._data.vectors)
-        told = add_while_searching(self._peer, self._data.queries["title"], setting, rows, keys)
-        return dict(msgspec.to_builtins(told))
+        answer = add_while_searching(self._peer, self._data.queries["title"], setting, rows, keys)
+        return dict(msgspec.to_builtins(answer))
 
     def close(self) -> dict[str, Any]:
         """Let go of the index."""
@@ -171,10 +171,10 @@ def main(requests: TextIO, answers: TextIO) -> None:
     for line in requests:
         request = json.loads(line)
         try:
-            told = {"result": getattr(worker, request.pop("op"))(**request)}
-        except Exception as error:  # noqa: BLE001  # told to who asked
-            told = {"error": f"{type(error).__name__}: {error}"}
-        answers.write(json.dumps(told) + "\n")
+            answer = {"result": getattr(worker, request.pop("op"))(**request)}
+        except Exception as error:  # noqa: BLE001  # the client raises it
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 

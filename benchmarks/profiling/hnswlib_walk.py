@@ -1,8 +1,9 @@
 """How many vectors hnswlib compares: its walk, done again over its saved links.
 
-The library does not tell. Its search is deterministic, so a walk of our own over the same links
-by the same rules (HNSW; Malkov and Yashunin, TPAMI 2020, algorithms 2 and 5) looks at the same
-rows; that the answers are the same is checked. The file's layout is hnswlib 0.8's ``saveIndex``.
+The library does not report it. Its search is deterministic, so a walk of our own over the same
+links by the same rules (HNSW; Malkov and Yashunin, TPAMI 2020, algorithms 2 and 5) looks at the
+same rows; that the answers are the same is checked. The file's layout is that of hnswlib 0.8's
+``saveIndex``.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ __all__ = ["encoded", "table"]
 
 def encoded(measured: Profile) -> str:
     """Return a profile as JSON, with nanoseconds a node."""
-    told = msgspec.to_builtins(measured)
+    fields = msgspec.to_builtins(measured)
     for name in ("quantized", "full_precision"):
-        for stage, line in zip(getattr(measured, name), told[name], strict=True):
+        for stage, line in zip(getattr(measured, name), fields[name], strict=True):
             line["ns_a_node"] = stage.ns_a_node
-    return json.dumps(told, indent=1)
+    return json.dumps(fields, indent=1)
 
 
 def table(measured: Profile) -> str:

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Reached(NamedTuple):
-    """What a curve gives at a recall, or at its best where it never gets there."""
+    """What a curve gives at a recall, or at its best where it never reaches it."""
 
     point: Point
     """The fastest setting of at least the target recall, else the one of the best recall."""
@@ -76,7 +76,7 @@ def speed_at(points: Sequence[Point], recall: float) -> float | None:
 
 
 def at_recall(curve: Curve, recall: float) -> Reached | None:
-    """Tell what a curve gives at a recall; None for a curve without points."""
+    """Return what a curve gives at a recall; None for a curve without points."""
     if not curve.points:
         return None
     there = [point for point in curve.points if point.recall >= recall]

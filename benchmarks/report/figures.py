@@ -86,7 +86,7 @@ def curve_of(peer: PeerResult, work: Workload) -> Curve | None:
 
 
 def reaches(peer: PeerResult, target: float) -> bool:
-    """Tell whether a peer gets to a recall@10 on held-out titles in any of its curves."""
+    """Return whether a peer reaches a recall@10 on held-out titles in any of its curves."""
     curves = (find_curve(peer, single=single) for single in (False, True))
     return any(c is not None and speed_at(c.points, target) is not None for c in curves)
 
@@ -110,20 +110,20 @@ def memory_split(peer: PeerResult) -> dict[str, int]:
     """Sort an index's bytes into what every plan to save memory is about.
 
     Vectors that a walk compares are its codes; those that are only looked at in the end are not.
-    ``other`` is anonymous memory beyond the structures that the library or its files tell of:
-    all that is held, where they tell of none.
+    ``other`` is anonymous memory beyond the structures that the library or its files report:
+    all that is held, where they report none.
     """
     if peer.memory is None:
         return {}
     split = dict.fromkeys(("graph and codes", "keys", "rescoring rows", "other"), 0)
     for name, size in peer.memory.parts.items():
         split[_kind(name)] += size
-    told = sum(split.values())
-    if not told:
+    known = sum(split.values())
+    if not known:
         split["other"] = peer.memory.anonymous_bytes + peer.memory.file_bytes
     else:
-        mapped = peer.memory.file_bytes >= told // 4  # rescoring rows may be mapped, yet not read
-        split["other"] += max(0, peer.memory.anonymous_bytes - (0 if mapped else told))
+        mapped = peer.memory.file_bytes >= known // 4  # rescoring rows may be mapped, yet not read
+        split["other"] += max(0, peer.memory.anonymous_bytes - (0 if mapped else known))
     return split
 
 
@@ -136,7 +136,7 @@ def _kind(part: str) -> str:
 
 
 def graph_and_codes(peer: PeerResult) -> int | None:
-    """Return the bytes that a walk reads; None where the library does not tell."""
+    """Return the bytes that a walk reads; None where the library does not report it."""
     return memory_split(peer).get("graph and codes") or None
 
 

@@ -61,9 +61,10 @@ def _memory(run: Run) -> str:
     if not rows:
         return ""
     note = (
-        "The first four are sizes of structures as the library or its files tell, read or not: "
-        "what a search compares first (codes, or whole vectors), and what it looks at in the end. "
-        "*Other* is what is not told apart, and anonymous memory beyond all that is told. The "
+        "The first four are sizes of structures as the library or its files report them, read or "
+        "not: what a search compares first (codes, or whole vectors), and what it looks at in the "
+        "end. "
+        "*Other* is what is not attributed, and anonymous memory beyond all that is reported. The "
         "last three are what a fresh process held after searching, less what it held before.\n\n"
     )
     return "### Memory while serving, bytes a vector\n\n" + note + text.table(head, rows)

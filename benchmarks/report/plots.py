@@ -1,8 +1,8 @@
 """The report's pictures: recall against speed, memory, and how long single calls take.
 
-Matplotlib is optional: :func:`available` tells, and the Markdown is written without it too.
-Libraries have a colour each from the palette of Okabe and Ito, which colour-blind people can tell
-apart; variants of one library differ by line and marker. Ours is drawn last and thickest.
+Matplotlib is optional: see :func:`available`; the Markdown is written without it too.
+Libraries have a colour each from the palette of Okabe and Ito, which colour-blind people can
+distinguish; variants of one library differ by line and marker. Ours is drawn last and thickest.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class _Look(NamedTuple):
 
 
 def available() -> bool:
-    """Tell whether matplotlib is installed."""
+    """Return whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
@@ -207,7 +207,7 @@ def _curve(axes: Axes, curve: Curve, look: _Look) -> None:
 
 
 def _spread(recall: float) -> float:
-    """Place a recall on an axis that gives its last hundredths room: 0.9 and 0.99 lie apart."""
+    """Place a recall on an axis that gives its last hundredths room: 0.9 and 0.99 are apart."""
     return -math.log10(max(1 - recall, 1e-3))
 
 
@@ -230,11 +230,11 @@ def _legend(
     handles = []
     for peer, curve in pairs:
         look, found = looks[peer.name], at_recall(curve, run.target_recall)
-        told = text.count(found.qps) if found and found.reached else "not reached"
+        words = text.count(found.qps) if found and found.reached else "not reached"
         handles.append(
             Line2D(
                 [], [], color=look.colour, linestyle=look.line, marker=look.marker,
-                linewidth=look.width, label=f"{peer.label}: {told}",
+                linewidth=look.width, label=f"{peer.label}: {words}",
             )
         )  # fmt: skip
     legend = axes.legend(
@@ -285,8 +285,8 @@ def _bars(axes: Axes, peers: list[PeerResult], rows: int) -> None:
     held = [_held(peer) / rows for peer in peers]
     for at, (total, resident) in enumerate(zip(left, held, strict=True)):
         apart = abs(total - resident) > 0.02 * max(total, 1)
-        told = f"   {total:,.0f}" + (f" (holds {resident:,.0f})" if apart else "")
-        axes.text(max(total, resident), at, told, va="center", fontsize=9.5)
+        words = f"   {total:,.0f}" + (f" (holds {resident:,.0f})" if apart else "")
+        axes.text(max(total, resident), at, words, va="center", fontsize=9.5)
     axes.plot(
         held, range(len(peers)), linestyle="none", marker="D", markersize=6, color="black",
         markerfacecolor="white", label="held after searching (anonymous + file-mapped)",

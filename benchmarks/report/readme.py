@@ -116,7 +116,7 @@ def _measured_on(run: Run) -> str:
     )
     name = text.data_name(data.name, data.rows, data.dim)
     where = f"{machine.processor}, {machine.cores} cores, kernels {machine.kernels}, one thread"
-    how = f"seed {run.seed}, {run.created}, `{text.told_command(run.command)}`"
+    how = f"seed {run.seed}, {run.created}, `{text.portable_command(run.command)}`"
     return f"{name}, {data.metric}{cosines}. {where}; {how}.\n"
 
 
@@ -124,13 +124,13 @@ def _lost(run: Run) -> str:
     found = grouped(loss for loss in losses(run) if not loss.peer.startswith("tv5core"))
     if not found:
         return f"No other library of this run beats {OURS} in any figure of the full report.\n"
-    told = "".join(f"- {_told(group)}\n" for group in found[:_WORST])
+    listed = "".join(f"- {_loss_line(group)}\n" for group in found[:_WORST])
     more = len(found) - _WORST
     rest = f"- {more} more figures in the full report\n" if more > 0 else ""
-    return f"Where {OURS} loses, the worst first:\n\n{told}{rest}"
+    return f"Where {OURS} loses, the worst first:\n\n{listed}{rest}"
 
 
-def _told(group: list[Loss]) -> str:
+def _loss_line(group: list[Loss]) -> str:
     theirs = ", ".join(f"{loss.peer} {loss.theirs}" for loss in group[:_WORST])
     return f"{group[0].metric}: {theirs}; {OURS} {group[0].ours}"
 

@@ -157,7 +157,7 @@ def _at_recalls(run: Run) -> str:
 
 
 def _special(work: Workload) -> bool:
-    """Tell the kinds of searches that have a table of their own."""
+    """Return whether this kind of search has a table of its own."""
     return work.threads == 1 and (work.queries, work.k) != ("title", 10)
 
 
@@ -196,9 +196,9 @@ def _thread_row(peer: PeerResult, single: bool, goal: float) -> list[list[str]]:
     if speeds[0] is None or speeds[1] is None:
         return []
     calls = "one query a call" if single else f"{two.batch} queries a call"
-    told = text.recall(recall, recall >= goal)
+    label = text.recall(recall, recall >= goal)
     ratio = text.factor(round(speeds[1]) / max(1, round(speeds[0])))
-    return [[name_of(peer), calls, told, *map(text.count, speeds), ratio]]
+    return [[name_of(peer), calls, label, *map(text.count, speeds), ratio]]
 
 
 def _latency(run: Run, queries: str) -> str:

@@ -49,7 +49,7 @@ def _measured_on(run: Run) -> str:
         f"- machine: {where}",
         f"- versions: {', '.join(f'{name} {number}' for name, number in versions)}",
         f"- data: {run.data.name}, content {run.data.content_hash[:16]}; seed {run.seed}",
-        f"- measured {run.created} with `{text.told_command(run.command)}`",
+        f"- measured {run.created} with `{text.portable_command(run.command)}`",
     ]
     return "### Measured on\n\n" + "\n".join(lines) + f"\n\n{_hardness(run)}"
 
@@ -91,12 +91,12 @@ def _losses(run: Run) -> str:
         return f"{title}No peer beats it in any figure of this run at the recall asked for.\n"
     others = [loss for loss in found if not loss.peer.startswith("tv5core")]
     own = [loss for loss in found if loss.peer.startswith("tv5core")]
-    told = (
+    words = (
         f"Every figure in which an index that reaches the recall beats it: {len(others)} to other "
         f"libraries, {len(own)} to tv5core's other settings. The worst first. "
         "Where both took turns, speeds are of one round; else each is as timed.\n\n"
     )
-    return title + told + "\n".join(_loss_table(some) for some in (others, own) if some)
+    return title + words + "\n".join(_loss_table(some) for some in (others, own) if some)
 
 
 def _loss_table(found: list[Loss]) -> str:
@@ -131,5 +131,5 @@ def _notes(run: Run) -> str:
 
 
 def _described(label: str, parameters: dict[str, str | int | float]) -> str:
-    told = ", ".join(f"{name}={value}" for name, value in parameters.items())
-    return f"{label}: {told or 'no parameters'}"
+    words = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    return f"{label}: {words or 'no parameters'}"

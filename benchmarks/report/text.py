@@ -14,12 +14,12 @@ __all__ = [
     "gigabytes",
     "milliseconds",
     "per_row",
+    "portable_command",
     "recall",
     "seconds",
     "setting",
     "size_name",
     "table",
-    "told_command",
 ]
 
 NOTHING = "-"
@@ -85,7 +85,7 @@ def setting(values: Mapping[str, float]) -> str:
 
 
 def data_name(name: str, rows: int, dim: int) -> str:
-    """Name data with its size, unless the name tells it already."""
+    """Name data with its size, unless the name has it."""
     return name if f"{rows:,}" in name else f"{name}: {rows:,} x {dim}"
 
 
@@ -101,9 +101,9 @@ def size_name(rows: int) -> str:
 _PLACES = ("--cache", "--work", "--json")
 
 
-def told_command(command: list[str]) -> str:
+def portable_command(command: list[str]) -> str:
     """Return a run's command without where this machine keeps things: files by their names."""
-    told: list[str] = []
+    kept: list[str] = []
     skip = False
     for word in command:
         if skip or word in _PLACES:
@@ -111,5 +111,5 @@ def told_command(command: list[str]) -> str:
             continue
         if word.startswith(tuple(f"{place}=" for place in _PLACES)):
             continue
-        told.append(word.rsplit("/", 1)[-1])
-    return shlex.join(told)
+        kept.append(word.rsplit("/", 1)[-1])
+    return shlex.join(kept)

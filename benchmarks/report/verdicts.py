@@ -201,11 +201,11 @@ def _against(run: Run, ours: PeerResult, library: str, times: float) -> Verdict:
     found = [(r.value, p.name, r) for p in some if (r := speed_ratio(run, ours, p)) is not None]
     target = f"one thread: at least {times:g}x {library}"
     if not found:
-        told = f"no {library} in turns with {ours.name} at recall {run.target_recall:.2f}"
-        return Verdict(target, told, None)
+        figure = f"no {library} in turns with {ours.name} at recall {run.target_recall:.2f}"
+        return Verdict(target, figure, None)
     value, peer, ratio = min(found)
-    told = f"{text.factor(value)} ({peer} {ratio.theirs:,} QPS, same turns {ratio.ours:,})"
-    return Verdict(target, told, value >= times)
+    figure = f"{text.factor(value)} ({peer} {ratio.theirs:,} QPS, same turns {ratio.ours:,})"
+    return Verdict(target, figure, value >= times)
 
 
 def _threads(run: Run, ours: PeerResult) -> Iterator[Verdict]:
@@ -232,8 +232,8 @@ def _build(run: Run, ours: PeerResult, large: bool) -> Verdict:
         return Verdict(target, "not measured", None)
     took = ours.build.seconds
     rate = run.data.rows / took
-    told = f"{text.seconds(took)}, {text.count(rate)} vectors/s, threads: {ours.build.threads}"
-    return Verdict(target, told, took <= 120 if large else rate >= 10_000)
+    figure = f"{text.seconds(took)}, {text.count(rate)} vectors/s, threads: {ours.build.threads}"
+    return Verdict(target, figure, took <= 120 if large else rate >= 10_000)
 
 
 def _held(run: Run, ours: PeerResult) -> Verdict:
@@ -250,5 +250,5 @@ def _p50(run: Run, ours: PeerResult) -> Verdict:
     latency = latency_of(ours)
     if latency is None:
         return Verdict(target, "not measured", None)
-    told = f"{text.milliseconds(latency.p50_s)} ms at recall {latency.recall:.3f}"
-    return Verdict(target, told, latency.p50_s <= 0.25e-3 and latency.recall >= run.target_recall)
+    figure = f"{text.milliseconds(latency.p50_s)} ms at recall {latency.recall:.3f}"
+    return Verdict(target, figure, latency.p50_s <= 0.25e-3 and latency.recall >= run.target_recall)

@@ -110,7 +110,7 @@ def _stored(catalog: Path) -> int:
 
 
 def compared(catalog: Path, works: list[Work], failed: set[str]) -> dict[str, Any]:
-    """Compare what is stored with what the stand-in told."""
+    """Compare what is stored with what the stand-in serves."""
     expected = {work.key: work for work in works}
     with Catalog.open(catalog) as opened:
         ids = list(opened.ids())

@@ -414,7 +414,7 @@ def test_an_older_schema_is_read_without_ratios(tmp_path: Path) -> None:
 
 
 def test_a_command_is_told_without_places() -> None:
-    from benchmarks.report.text import told_command
+    from benchmarks.report.text import portable_command
 
     command = [
         "python",
@@ -427,6 +427,6 @@ def test_a_command_is_told_without_places() -> None:
         "/a/b",
         "--json=/c",
     ]
-    assert told_command([*command, "--vectors", "/d/e f.npy"]) == (
+    assert portable_command([*command, "--vectors", "/d/e f.npy"]) == (
         "python -m benchmarks run --size 100k --vectors 'e f.npy'"
     )

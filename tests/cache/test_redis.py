@@ -1,4 +1,4 @@
-"""The shared tier, over a Redis that the tests start, kill and hang."""
+"""The Redis tier, over a Redis that the tests start, kill and hang."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_entries_expire(server: RedisServer) -> None:
         assert await value(tier, "a") == b"v"
         await asyncio.sleep(0.35)
         assert await value(tier, "a") is None
-        assert not await tier._redis.exists(tier._name("entry", "title", "a"))
+        assert not await tier._connection.commands.exists(tier._keys.entry("title", "a"))
         await put(tier, "b", fresh_s=-5.0, stale_s=1.0)
         assert tier.stats()["dropped"] == {"expired": 1}
 
@@ -92,9 +92,9 @@ def test_entries_expire(server: RedisServer) -> None:
 def test_an_unknown_version_is_a_miss(server: RedisServer) -> None:
     async def work(tier: RedisTier) -> None:
         await put(tier, "a")
-        name = tier._name("entry", "title", "a")
+        name = tier._keys.entry("title", "a")
         for stored in (b"\2whatever", b"", b"\1not msgpack"):
-            await tier._redis.hset(name, "v", stored)  # type: ignore[misc]
+            await tier._connection.commands.hset(name, "v", stored)  # type: ignore[misc]
             assert await value(tier, "a") is None
 
     with_tiers(server, work)
@@ -105,9 +105,9 @@ def test_invalidation_reaches_everyone_and_late_loads_put_nothing_back(
     server: RedisServer, how: str
 ) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
-        told: list[Invalidation] = []
+        received: list[Invalidation] = []
         own: list[Invalidation] = []
-        two.on_invalidation(told.append)
+        two.on_invalidation(received.append)
         one.on_invalidation(own.append)
         await put(one, "a", tags=("t",))
         await put(one, "other", kind="search", tags=("u",))
@@ -121,11 +121,11 @@ def test_invalidation_reaches_everyone_and_late_loads_put_nothing_back(
         await calls[how]()
         assert await value(two, "a") is None
         assert (await value(two, "other", "search") is None) == (how == "all")
-        await until(lambda: bool(told))
-        assert [t.scope for t in told] == [how]
+        await until(lambda: bool(received))
+        assert [t.scope for t in received] == [how]
         await two.put("title", "a", entry(b"old", at=time.time(), tags=("t",)), token)
         assert await value(two, "a") is None
-        assert two.stats()["dropped"] == {"overtaken": 1}
+        assert two.stats()["dropped"] == {"invalidated": 1}
         await put(two, "a", b"new", tags=("t",))
         assert await value(one, "a") == b"new"
         assert not own
@@ -146,8 +146,8 @@ def test_many_keys_at_once(server: RedisServer) -> None:
 
 def test_it_does_without_and_comes_back(server: RedisServer) -> None:
     async def work(tier: RedisTier) -> None:
-        told: list[Invalidation] = []
-        tier.on_invalidation(told.append)
+        received: list[Invalidation] = []
+        tier.on_invalidation(received.append)
         await put(tier, "a")
         server.kill()
         for _ in range(20):
@@ -157,13 +157,13 @@ def test_it_does_without_and_comes_back(server: RedisServer) -> None:
             assert await tier.acquire_lease("title", "a", b"me", 1.0)
             await tier.release_lease("title", "a", b"me")
         assert not tier.stats()["connected"]
-        assert tier.stats()["owed"]
+        assert tier.stats()["pending_invalidations"]
         server.start()  # empty, and with another life's numbers
         await until(lambda: tier.stats()["connected"])
-        assert [t.scope for t in told][-1] == "all"
+        assert [t.scope for t in received][-1] == "all"
         await put(tier, "d", b"again")
         assert await value(tier, "d") == b"again"
-        assert not tier.stats()["owed"]
+        assert not tier.stats()["pending_invalidations"]
 
     with_tiers(server, work)
 
@@ -177,7 +177,7 @@ def test_what_could_not_be_invalidated_is_before_it_is_read_again(server: RedisS
         assert time.monotonic() - started < 2.0
         assert await value(one, "a") is None
         server.go_on()
-        await until(lambda: one.stats()["connected"] and not one.stats()["owed"])
+        await until(lambda: one.stats()["connected"] and not one.stats()["pending_invalidations"])
         assert await value(one, "a") is None
         await until(lambda: two.stats()["connected"])
         assert await value(two, "a") is None
@@ -187,29 +187,33 @@ def test_what_could_not_be_invalidated_is_before_it_is_read_again(server: RedisS
 
 def test_a_lost_message_costs_memory_not_truth(server: RedisServer) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
-        told: list[Invalidation] = []
-        two.on_invalidation(told.append)
-        await one._redis.incr(one._name("seq"))  # an invalidation whose message nobody hears
-        await until(lambda: bool(told))
-        assert told[0].scope == "all"
+        received: list[Invalidation] = []
+        two.on_invalidation(received.append)
+        await one._connection.commands.incr(
+            one._keys.seq
+        )  # without a message
+        await until(lambda: bool(received))
+        assert received[0].scope == "all"
         await one.delete_kind("title")
-        await until(lambda: len(told) > 1)
-        assert told[-1].scope in ("kind", "all")
+        await until(lambda: len(received) > 1)
+        assert received[-1].scope in ("kind", "all")
 
     with_tiers(server, work, 2)
 
 
 def test_nobody_is_told_of_nothing(server: RedisServer) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
-        told: list[Invalidation] = []
-        two.on_invalidation(told.append)
+        received: list[Invalidation] = []
+        two.on_invalidation(received.append)
         for number in range(60):
             await one.delete("title", [str(number)])
             await two.delete("search", [str(number)])
             await asyncio.sleep(0.01)
-        await until(lambda: len(told) >= 60)
+        await until(lambda: len(received) >= 60)
         await asyncio.sleep(0.5)
-        assert [t.scope for t in told] == ["key"] * 60  # and never "all", which empties memories
+        assert [t.scope for t in received] == [
+            "key"
+        ] * 60  # never "all"
 
     with_tiers(server, work, 2)
 
@@ -245,10 +249,10 @@ def test_a_redis_that_is_not_there_raises_nothing(tmp_path: Path) -> None:
 def test_a_disk_that_missed_an_invalidation_is_emptied(server: RedisServer, tmp_path: Path) -> None:
     async def run(expected: bytes | None, *, invalidate: bool) -> None:
         disk = DiskTier(tmp_path / "disk", 4 << 20)
-        tier, told = RedisTier(server.url, check_s=0.05, disk=disk), list[Invalidation]()
-        tier.on_invalidation(told.append)
+        tier, received = RedisTier(server.url, check_s=0.05, disk=disk), list[Invalidation]()
+        tier.on_invalidation(received.append)
         assert await tier.connected()
-        if told:  # as the cache does
+        if received:  # as the cache does
             await disk.clear()
         found = await disk.get("title", "a")
         assert (None if found is None else found.value) == expected

@@ -1,9 +1,10 @@
-"""What Redis does in one step for the shared tier, in Lua.
+"""Lua scripts: what must happen in Redis in one step.
 
-Every invalidation gets the next number (``seq``) and notes it as the *floor* of what it names: a
-key, a kind, a tag or everything. An entry carries the number that was last when it was stored and
-the floors that concern it, and exists while none of them is above its number. So invalidating a
-kind is one write, whatever it holds, and a value loaded before an invalidation is turned away.
+Every invalidation gets the next number (``seq``) and raises the *floor* of what it covers to it:
+of a key, a kind, a tag or everything. An entry carries the number that was last when it was
+stored and the names of its floors, and is valid while none of them is above its number. So
+invalidating a kind is one write, however many entries it has, and a value that was loaded before
+an invalidation is rejected.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ return e[1]
 """KEYS: entry. Returns its bytes, or nothing."""
 
 PUT = """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'overtaken' end
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'invalidated' end
 local names = {}
 for i = 4, #KEYS do
     local floor = redis.call('GET', KEYS[i])
-    if floor and tonumber(floor) > tonumber(ARGV[2]) then return 'overtaken' end
+    if floor and tonumber(floor) > tonumber(ARGV[2]) then return 'invalidated' end
     if i > 4 then names[#names + 1] = KEYS[i] end
 end
 local seq = redis.call('GET', KEYS[3]) or '0'
@@ -39,7 +40,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 'stored'
 """
 """KEYS: entry, epoch, seq, the key's floor, those of everything, the kind and the tags.
-ARGV: epoch and seq of the token, bytes, lifetime in ms."""
+ARGV: epoch and seq of the token, bytes, TTL in ms."""
 
 INVALIDATE = """
 local seq, removed = redis.call('INCR', KEYS[1]), 0
@@ -48,7 +49,7 @@ for i = 2 + tonumber(ARGV[3]), #KEYS do removed = removed + redis.call('DEL', KE
 redis.call('PUBLISH', ARGV[1], seq .. ' ' .. ARGV[4])
 return {seq, removed}
 """
-"""KEYS: seq, floors, entries. ARGV: channel, lifetime of floors in ms, their number, message."""
+"""KEYS: seq, floors, entries. ARGV: channel, TTL of floors in ms, their number, message."""
 
 RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end

@@ -1,0 +1,255 @@
+"""Invalidations over Redis: sent and numbered by a script, received by pub/sub.
+
+An invalidation that cannot be sent is kept and sent before anything is read again. A process
+that finds a number missing (messages were lost, or Redis was unavailable or lost its data)
+invalidates everything it holds, so nothing outdated survives a reconnection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from redis.asyncio.client import PubSub
+
+from tv5core.cache.entry import Invalidation, PersistentTier
+from tv5core.cache.redis import scripts
+from tv5core.cache.redis.connection import ERRORS, RedisConnection
+from tv5core.cache.redis.keys import RedisKeys
+from tv5core.cache.stats import Counters
+
+__all__ = ["InvalidationChannel", "Token"]
+
+_GRACE_S = 0.25  # how long a message may take after its number is visible
+_FLOOR_MS = 31 * 24 * 3_600_000  # longer than any entry lives
+_MAX_PENDING = 1_000
+_CANCEL_S = 0.1
+
+Token = tuple[bytes, int]
+"""The epoch of the data in Redis, and the number of the last invalidation known here."""
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class InvalidationChannel:
+    """Send invalidations, and receive those of other processes.
+
+    Parameters
+    ----------
+    connection : RedisConnection
+    keys : RedisKeys
+    counters : Counters
+    check_s : float
+        How often to compare the number of the last invalidation.
+    disk : PersistentTier or None
+        Stores up to which invalidation it is current: if some were missed while no process
+        ran, it must be cleared.
+    checkpoint : str
+        Under which name it stores that.
+
+    Attributes
+    ----------
+    origin : bytes
+        Identifies this handle's own invalidations.
+    epoch : bytes
+        Of the data in Redis; empty until known.
+    seq : int
+        Number of the last invalidation known here.
+    """
+
+    def __init__(
+        self,
+        connection: RedisConnection,
+        keys: RedisKeys,
+        counters: Counters,
+        *,
+        check_s: float,
+        disk: PersistentTier | None,
+        checkpoint: str,
+    ) -> None:
+        self._connection, self._keys, self._counters = connection, keys, counters
+        self._check_s, self._disk, self._checkpoint = check_s, disk, checkpoint
+        self._saved = _saved_position(disk, checkpoint)
+        self._run_script = connection.commands.register_script(scripts.INVALIDATE)
+        self.origin = os.urandom(8).hex().encode()
+        self.epoch, self.seq = b"", 0
+        self._listeners: list[Callable[[Invalidation], None]] = []
+        self._pending: list[Invalidation] = []
+        self._flushing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """Number of invalidations that could not be sent yet."""
+        return len(self._pending)
+
+    def token(self) -> Token | None:
+        """Return the position that is known here; None where there is none yet."""
+        return (self.epoch, self.seq) if self.epoch else None
+
+    # -- sending --------------------------------------------------------------------------
+
+    async def invalidate(self, invalidation: Invalidation) -> int:
+        """Send an invalidation, or keep it for later; return how many entries it deleted."""
+        if self._pending and not await self.flush():
+            self._keep(invalidation)
+            return 0
+        deleted = await self._connection.call(partial(self._send, invalidation))
+        if deleted is None:
+            self._keep(invalidation)
+            return 0
+        return int(deleted)
+
+    def _keep(self, invalidation: Invalidation) -> None:
+        self._counters.add("pending")
+        self._pending.append(invalidation)
+        if len(self._pending) > _MAX_PENDING:
+            self._pending = [Invalidation("all", origin=self.origin)]
+
+    async def flush(self) -> bool:
+        """Send the pending invalidations; return whether none is left."""
+        async with self._flushing:
+            while self._pending:
+                first = self._pending[0]
+                if await self._connection.call(partial(self._send, first)) is None:
+                    return False
+                if self._pending and self._pending[0] is first:
+                    self._pending.pop(0)
+        return True
+
+    async def _send(self, invalidation: Invalidation) -> int:
+        floors, entries = self._covered(invalidation)
+        message = _encoder.encode(invalidation)
+        seq, deleted = await self._run_script(
+            keys=[self._keys.seq, *floors, *entries],
+            args=[self._keys.channel, _FLOOR_MS, len(floors), message],
+        )
+        self._advance(int(seq))
+        return int(deleted)
+
+    def _covered(self, invalidation: Invalidation) -> tuple[list[bytes], list[bytes]]:
+        """Return the floors to raise, and the entries to delete."""
+        keys, kind = self._keys, invalidation.kind
+        if invalidation.scope == "key":
+            floors = [keys.floor(kind, key) for key in invalidation.keys]
+            return floors, [keys.entry(kind, key) for key in invalidation.keys]
+        if invalidation.scope == "kind":
+            return [keys.kind_floor(kind)], []
+        if invalidation.scope == "tag":
+            return [keys.tag_floor(invalidation.tag)], []
+        return [keys.all_floor()], []
+
+    # -- receiving ------------------------------------------------------------------------
+
+    def add_listener(self, listener: Callable[[Invalidation], None]) -> None:
+        """Call a listener for other processes' invalidations, in the event loop."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Start to receive, where that is not done yet."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._listen())
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                messages = self._connection.messages
+                async with messages.pubsub(ignore_subscribe_messages=True) as channel:
+                    await channel.subscribe(self._keys.channel)
+                    await self._receive(channel)
+            except ERRORS as error:
+                self._connection.record_failure(error)
+            await asyncio.sleep(self._connection.retry_in_s)
+
+    async def _receive(self, channel: PubSub) -> None:
+        due, behind = 0.0, 0
+        while True:
+            now = time.monotonic()
+            if now >= due:
+                behind = await self._check_position(behind)
+                due = now + (_GRACE_S if behind else self._check_s)
+            message = await channel.get_message(timeout=max(0.01, due - now))
+            if message is not None:
+                self._handle(message["data"])
+
+    async def _check_position(self, behind: int) -> int:
+        """Invalidate everything where messages were missed; return a number still to arrive."""
+        epoch, last = await self._read_position()
+        if not self.epoch:
+            missed = self._saved is not None and self._saved != _position(epoch, last)
+        else:
+            missed = epoch != self.epoch or last < self.seq or bool(behind > self.seq)
+        if missed or not self.epoch:
+            self.epoch, self.seq = epoch, last
+        if missed:
+            self._notify(Invalidation("all"))
+        behind = last if last > self.seq else 0
+        await self._save_position()
+        self._connection.record_success()
+        if self._pending:
+            await self.flush()
+        self._connection.connected.set()
+        return behind
+
+    async def _read_position(self) -> Token:
+        names, commands = [self._keys.epoch, self._keys.seq], self._connection.commands
+        epoch, seq = await commands.mget(names)
+        if epoch is None:
+            await commands.set(names[0], os.urandom(8).hex(), nx=True)
+            epoch, seq = await commands.mget(names)
+        return epoch if isinstance(epoch, bytes) else b"", int(seq or 0)
+
+    async def _save_position(self) -> None:
+        position = _position(self.epoch, self.seq)
+        if self._disk is not None and position != self._saved:
+            self._saved = position
+            await self._disk.set_checkpoint(self._checkpoint, position)
+
+    def _advance(self, seq: int) -> bool:
+        """Advance to a number; return whether all before it are known."""
+        known = self.seq
+        if seq == known + 1:
+            self.seq = seq
+        return seq <= known + 1
+
+    def _handle(self, data: bytes) -> None:
+        number, _, raw = data.partition(b" ")
+        try:
+            seq, invalidation = int(number), msgspec.msgpack.decode(raw, type=Invalidation)
+        except (ValueError, msgspec.MsgspecError):
+            return
+        if invalidation.origin != self.origin:
+            self._notify(invalidation)
+        if not self._advance(seq):
+            # Numbers in between were missed, unless they are our own, on their way back.
+            self.seq = seq
+            self._notify(Invalidation("all"))
+
+    def _notify(self, invalidation: Invalidation) -> None:
+        self._counters.add("received")
+        for listener in self._listeners:
+            listener(invalidation)
+
+    async def close(self) -> None:
+        """Stop receiving."""
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            # Repeatedly: a client that is just closing a connection may swallow a cancellation.
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_S)
+
+
+def _saved_position(disk: PersistentTier | None, checkpoint: str) -> bytes | None:
+    """Return the position of the disk's entries; None where it has none."""
+    if disk is None:
+        return None
+    saved = disk.checkpoint(checkpoint)
+    return saved or (b"unknown" if disk.stats()["entries"] else None)
+
+
+def _position(epoch: bytes, seq: int) -> bytes:
+    return epoch + b" " + str(seq).encode()

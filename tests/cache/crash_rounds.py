@@ -137,7 +137,7 @@ async def _full_rounds(
     folder: Path, rounds: int, rng: random.Random, limited: bool, hard: int
 ) -> dict[str, int]:
     tier, dead, number = DiskTier(folder / "cache", CAP), dict[str, int](), 0
-    seen = {"rounds": rounds, "found": 0, "quiet": 0, "back": 0}
+    seen = {"rounds": rounds, "found": 0, "cooldown": 0, "back": 0}
     for _ in range(rounds):
         filling = folder / "filling"
         if limited:
@@ -156,7 +156,7 @@ async def _full_rounds(
                 seen["found"] += 1
                 assert number_of(key, found.value) > dead.get(key, 0)
         await asyncio.to_thread(tier.flush)
-        seen["quiet"] += bool(tier.stats()["quiet"])
+        seen["cooldown"] += bool(tier.stats()["cooldown"])
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         filling.unlink(missing_ok=True)
         seen["back"] += await _comes_back(tier)

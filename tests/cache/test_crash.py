@@ -67,7 +67,7 @@ def test_a_full_disk_and_room_again(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "'back': 2" in done.stdout
-    assert "'quiet': 2" in done.stdout
+    assert "'cooldown': 2" in done.stdout
     assert "Traceback" not in done.stderr
 
 
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_used_is_done_without(tmp_path: Path) -> None:
     asyncio.run(tier.put("title", "a", entry(b"v"), None))
     assert asyncio.run(tier.delete_kind("title")) == 0
     assert asyncio.run(tier.acquire_lease("title", "a", b"me", 1.0))
-    assert tier.stats()["quiet"]
+    assert tier.stats()["cooldown"]
     (tmp_path / "file").unlink()
     ends = time.monotonic() + 10
     while tier.token() is None:

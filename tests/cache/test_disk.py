@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cache.made import Clock, entry
-from tv5core.cache.disk import entry_codec as records
+from tv5core.cache.disk import entry_codec
 from tv5core.cache.disk import writer_thread as writer
 from tv5core.cache.disk.environment import DATA_NAME, Environment
 from tv5core.cache.disk.tier import MIN_BYTES, DiskTier
@@ -86,7 +86,7 @@ def test_text_that_cannot_be_written_is_a_miss(tier: DiskTier) -> None:
     put(tier, half)
     put(tier, "a", kind=half)
     put(tier, "a", tags=(half,))
-    assert tier.stats()["dropped"] == {"text": 3}
+    assert tier.stats()["dropped"] == {"encoding": 3}
     assert value(tier, half) is None
     put(tier, "a")
     assert asyncio.run(tier.delete("title", [half, "a"])) == 1
@@ -118,7 +118,7 @@ def test_a_value_that_was_altered_is_a_miss(tier: DiskTier) -> None:
     tier.flush()
     environment = tier._maintenance.environment
     assert environment is not None
-    key = records.entry_key("title", "a")
+    key = entry_codec.entry_key("title", "a")
     with environment.read() as txn:
         stored = bytes(txn.raw.get(key, db=txn.dbs.entries) or b"")
     for place in range(len(stored)):
@@ -135,7 +135,7 @@ def test_a_value_that_was_altered_is_a_miss(tier: DiskTier) -> None:
 
 
 def test_an_unknown_version_is_a_miss(tier: DiskTier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "VERSION", 2)
+    monkeypatch.setattr(entry_codec, "_VERSION", 2)
     put(tier, "a")
     tier.flush()
     monkeypatch.undo()
@@ -178,7 +178,7 @@ def test_it_grows_to_its_cap_and_evicts_the_soonest_to_expire(
     assert stats["bytes"] <= 0.8 * CAP
     assert stats["bytes"] > 0.6 * CAP
     assert (tmp_path / "cache" / DATA_NAME).stat().st_size <= CAP
-    assert set(stats["evictions"]) == {"room"}
+    assert set(stats["evictions"]) == {"capacity"}
     assert not stats["failed"]
     left = [n for n in range(3_000) if value(tier, str(n)) is not None]
     assert left == list(range(left[0], 3_000))  # those that last longest
@@ -207,8 +207,8 @@ def test_random_sizes_never_overfill_it(tmp_path: Path, size: int) -> None:
     assert found
     stats = tier.stats()
     assert all(kept[key] == got for key, got in found.items())
-    assert set(stats["dropped"]) <= {"size"}
-    assert not stats["quiet"]
+    assert set(stats["dropped"]) <= {"too_large"}
+    assert not stats["cooldown"]
     assert stats["bytes"] <= MIN_BYTES
     assert asyncio.run(tier.delete_tag("t")) >= 0
     asyncio.run(tier.clear())
@@ -225,7 +225,7 @@ def test_a_queue_that_is_full_drops_and_counts(
     assert begun.wait(30)
     for number in range(100):
         put(tier, str(number), b"x" * 1_000)
-    assert tier.stats()["dropped"]["queue"] >= 80
+    assert tier.stats()["dropped"]["queue_full"] >= 80
     assert tier._maintenance.writer._state.size <= 10_000
     go_on.set()
     put(tier, "later")
@@ -240,7 +240,7 @@ def test_caps_below_the_smallest_are_refused(tmp_path: Path) -> None:
 def test_a_value_too_large_for_the_cap_is_dropped(tier: DiskTier) -> None:
     put(tier, "a", bytes(CAP // 32))
     assert value(tier, "a") is None
-    assert tier.stats()["dropped"] == {"size": 1}
+    assert tier.stats()["dropped"] == {"too_large": 1}
 
 
 # -- invalidation -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Leases in the cache on disk: who loads a key, over all processes, and until when at most."""
+"""Leases of the disk tier: which process loads a key, and until when at most."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import struct
 
 from tv5core.cache.disk.environment import Txn
 
-__all__ = ["any_expired", "release", "sweep", "take"]
+__all__ = ["acquire", "any_expired", "release", "sweep"]
 
 _PREFIX = b"lease:"
 _EXPIRES = struct.Struct(">Q")  # then the owner
-_LONGEST_MS = 600_000
+_MAX_TTL_MS = 600_000
 
 
 def _key(key: bytes) -> bytes:
     return _PREFIX + key
 
 
-def take(txn: Txn, key: bytes, owner: bytes, now_ms: int, ttl_ms: int) -> bool:
-    """Take the lease on a key, where nobody has it; say whether that was so.
+def acquire(txn: Txn, key: bytes, owner: bytes, now_ms: int, ttl_ms: int) -> bool:
+    """Acquire the lease on a key, unless another owner has it; return whether it did.
 
-    A lease that would last longer than a new one is of a clock that was set back: it is taken.
+    A lease that outlasts any new one was written before the clock was set back: it is ignored.
     """
     data = txn.raw.get(_key(key), db=txn.dbs.meta)
     if data is not None and len(data) >= 8 and bytes(data[8:]) != owner:
         expires_ms = int(_EXPIRES.unpack_from(data)[0])
-        if now_ms < expires_ms <= now_ms + max(ttl_ms, _LONGEST_MS):
+        if now_ms < expires_ms <= now_ms + max(ttl_ms, _MAX_TTL_MS):
             return False
     txn.raw.put(_key(key), _EXPIRES.pack(now_ms + ttl_ms) + owner, db=txn.dbs.meta)
     return True
 
 
 def release(txn: Txn, key: bytes, owner: bytes) -> bool:
-    """Give a lease back; say whether it was still its owner's."""
+    """Release a lease; return whether it was still its owner's."""
     data = txn.raw.get(_key(key), db=txn.dbs.meta)
     if data is None or bytes(data[8:]) != owner:
         return False
@@ -40,7 +40,7 @@ def release(txn: Txn, key: bytes, owner: bytes) -> bool:
 
 
 def any_expired(txn: Txn, now_ms: int) -> bool:
-    """Say whether the first lease there is has expired; a glance, before a write transaction."""
+    """Return whether the first lease has expired: a cheap check before a write transaction."""
     with txn.raw.cursor(txn.dbs.meta) as cursor:
         if not cursor.set_range(_PREFIX) or not bytes(cursor.key()).startswith(_PREFIX):
             return False
@@ -49,7 +49,7 @@ def any_expired(txn: Txn, now_ms: int) -> bool:
 
 
 def sweep(txn: Txn, now_ms: int, limit: int) -> int:
-    """Remove up to ``limit`` leases that expired; return how many."""
+    """Delete up to ``limit`` expired leases; return how many."""
     removed = 0
     with txn.raw.cursor(txn.dbs.meta) as cursor:
         more = cursor.set_range(_PREFIX)

@@ -1,6 +1,6 @@
-"""How the cache on disk is opened, written, followed and kept small; ``disk`` is what it offers.
+"""Maintenance of the disk tier: opening, committing, following, evicting, recovering.
 
-Everything here but opening runs in the writer's thread, and raises nothing.
+Everything but opening runs in the writer thread, and raises nothing.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from pathlib import Path
 import lmdb
 
 from tv5core.cache.cooldown import Cooldown
-from tv5core.cache.disk import entry_codec as records
-from tv5core.cache.disk import leases
+from tv5core.cache.disk import entries, invalidation_log, leases
 from tv5core.cache.disk.control_page import UnusableError
-from tv5core.cache.disk.environment import Environment, Txn
+from tv5core.cache.disk.environment import Environment
 from tv5core.cache.disk.eviction import Evictor
 from tv5core.cache.disk.writer_thread import Job, WriterThread
 from tv5core.cache.entry import Invalidation
 from tv5core.cache.stats import Counters
 
-__all__ = ["EVERYTHING", "Maintenance"]
+__all__ = ["Maintenance"]
 
-EVERYTHING = Invalidation("all")
+_EVERYTHING = Invalidation("all")
 _ERRORS = (lmdb.Error, UnusableError, OSError)
 _DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError)
-_TRIES_WHEN_FULL = 5
-_WARN_EVERY_S, _WARNINGS_KEPT = 60.0, 20
-_BATCHES_IN_CAP = 16
+_MAX_ATTEMPTS_WHEN_FULL = 5
+_WARN_EVERY_S, _MAX_WARNINGS = 60.0, 20
+_BATCHES_PER_CAP = 16
 _LEASES_SWEPT, _LOG_TRIMMED = 200, 1_000
 
 log = logging.getLogger("tv5core")
 
 
 class Maintenance:
-    """An environment that may be away, the writer to it, and what both have to say.
+    """An environment that may be unavailable, its writer thread, and their state.
 
     Parameters
     ----------
     folder : Path
     cap_bytes : int
     clock : callable
-        Unix time in seconds.
+        Unix seconds.
     poll_s, sweep_s : float
+        How often to read other processes' invalidations, and to remove expired entries.
 
     Attributes
     ----------
     environment : Environment or None
-        None while the folder cannot be used.
+        None while the folder is unusable.
     reads_disabled : bool
-        Whether reads must find nothing: an invalidation could not be noted anywhere.
-    counts : Counters
+        Whether every read is a miss: an invalidation could not be stored anywhere.
+    counters : Counters
     cooldown : Cooldown
     writer : WriterThread
     """
@@ -71,20 +71,20 @@ class Maintenance:
         sweep_s: float,
     ) -> None:
         self.folder, self.cap_bytes = folder, cap_bytes
-        self.counts, self.cooldown = Counters(), Cooldown(time.monotonic)
+        self.counters, self.cooldown = Counters(), Cooldown(time.monotonic)
         self.environment: Environment | None = None
         self.origin = os.urandom(8)
         self.reads_disabled = False
-        self.warnings: deque[str] = deque(maxlen=_WARNINGS_KEPT)
+        self.warnings: deque[str] = deque(maxlen=_MAX_WARNINGS)
         self._warned_at = -math.inf
         self._clock, self._sweep_s = clock, sweep_s
         self._listeners: list[Callable[[Invalidation], None]] = []
         self._swept_at = time.monotonic()
-        self._followed, self._epoch, self._last_txn = 0, 0, -1
+        self._last_seq, self._epoch, self._last_txn = 0, 0, -1
         self._must_empty = self._must_delete = self._damaged = False
         self._connect()
         self.writer = WriterThread(
-            self._commit, self._idle, idle_s=poll_s, batch_bytes=cap_bytes // _BATCHES_IN_CAP
+            self._commit, self._idle, idle_s=poll_s, batch_bytes=cap_bytes // _BATCHES_PER_CAP
         )
         self.writer.start()
 
@@ -93,12 +93,12 @@ class Maintenance:
         """Unix time in milliseconds."""
         return int(self._clock() * 1e3)
 
-    def listen(self, listener: Callable[[Invalidation], None]) -> None:
-        """Have a callable told, in the writer's thread, of other handles' invalidations."""
+    def add_listener(self, listener: Callable[[Invalidation], None]) -> None:
+        """Call a listener, in the writer thread, for other handles' invalidations."""
         self._listeners.append(listener)
 
     def close(self) -> None:
-        """Commit what is queued, and let go of the environment."""
+        """Commit what is queued, and release the environment."""
         self.writer.close()
         environment, self.environment = self.environment, None
         if environment is not None:
@@ -115,20 +115,20 @@ class Maintenance:
         self.warnings.extend(environment.warnings)
         try:
             if self._must_empty and not environment.renew_epoch():
-                raise UnusableError(f"{self.folder}: expected to empty it, got no way to")
+                raise UnusableError(f"{self.folder}: expected to empty it, got a failed write")
             with environment.read() as txn:
-                self._followed = records.last_seq(txn)
+                self._last_seq = invalidation_log.last_seq(txn)
         except _ERRORS as error:
             environment.release()
             self._failed(error)
             return
         self._must_empty, self._epoch = False, environment.epoch
-        self._evictor = Evictor(environment, self.cap_bytes, self._removed)
+        self._evictor = Evictor(environment, self.cap_bytes, self._count_evicted)
         self.environment = environment
         self._succeeded()
 
-    def _removed(self, reason: str, count: int) -> None:
-        self.counts.add(f"evicted.{reason}", count)
+    def _count_evicted(self, reason: str, count: int) -> None:
+        self.counters.add(f"evicted.{reason}", count)
 
     def _failed(self, error: BaseException) -> None:
         if (
@@ -137,15 +137,15 @@ class Maintenance:
         ):
             self._warned_at = time.monotonic()
             self.warnings.append(str(error))
-            log.warning("cache %s: does without the disk for now: %s", self.folder, error)
+            log.warning("cache %s: the disk is unavailable: %s", self.folder, error)
 
     def _succeeded(self) -> None:
         if self.cooldown.record_success():
-            log.info("cache %s: uses the disk again", self.folder)
+            log.info("cache %s: the disk is available again", self.folder)
 
     def record_read_failure(self, error: BaseException) -> None:
-        """Note that a read failed; a damaged file is replaced by the writer's thread."""
-        self.counts.add("failed.read")
+        """Count a failed read; the writer thread replaces a damaged file."""
+        self.counters.add("failed.read")
         self._damaged = self._damaged or isinstance(error, _DAMAGE)
         self._failed(error)
 
@@ -155,20 +155,20 @@ class Maintenance:
         environment = self.environment
         if environment is None:
             self._must_empty = self._must_empty or any(job.essential for job in batch)
-            self._drop(batch, "away")
+            self._drop(batch, "unavailable")
             return
         try:
             self._write(environment, batch)
-        except Exception as error:  # noqa: BLE001 - the writer's thread must go on
-            self._save_what_must(environment, [j for j in batch if not j.finished], error)
+        except Exception as error:  # noqa: BLE001 - the writer thread must go on
+            self._retry_required(environment, [j for j in batch if not j.finished], error)
             return
-        # Small writes find room where values do not: an invalidation alone proves nothing.
-        if any(job.done is None for job in batch):
+        # Small writes succeed where values do not: an invalidation alone proves nothing.
+        if any(job.future is None for job in batch):
             self._succeeded()
-        self._guard(self._keep_small)
+        self._run_step(self._evict_if_full)
 
     def _write(self, environment: Environment, batch: list[Job]) -> None:
-        """Commit a batch; in parts, with evictions in between, where the map is full."""
+        """Commit a batch; where the map is full, in halves, with evictions in between."""
         try:
             results = environment.write(lambda txn: [job.work(txn) for job in batch])
         except lmdb.MapFullError:
@@ -184,60 +184,60 @@ class Maintenance:
                 self._finish(job, result)
 
     def _write_into_full(self, environment: Environment, job: Job) -> None:
-        for attempt in range(_TRIES_WHEN_FULL):
+        for attempt in range(_MAX_ATTEMPTS_WHEN_FULL):
             self._evictor.make_room(self.now_ms, batches=1 << attempt)
             with suppress(lmdb.MapFullError):
                 self._finish(job, environment.write(job.work))
                 return
         if job.essential:
-            self._empty(environment)
-        self._drop([job], "room")
+            self._empty_cache(environment)
+        self._drop([job], "no_space")
 
     def _finish(self, job: Job, result: object) -> None:
         if isinstance(result, str):
-            self.counts.add(result)
+            self.counters.add(result)
         job.finish(result)
 
-    def _save_what_must(
+    def _retry_required(
         self, environment: Environment, batch: list[Job], error: BaseException
     ) -> None:
-        """Try again with what must be written alone, since it takes little room."""
+        """Retry only what must be written: it takes little room."""
         self._failed(error)
         if isinstance(error, lmdb.PanicError):
             environment.reset()
-        self._drop([job for job in batch if job.done is None], "write")
-        must = [job for job in batch if job.done is not None]
+        self._drop([job for job in batch if job.future is None], "write_failed")
+        required = [job for job in batch if job.future is not None]
         try:
-            if must:
-                self._write(environment, must)
+            if required:
+                self._write(environment, required)
         except Exception as again:  # noqa: BLE001
-            must = [job for job in must if not job.finished]
-            if any(job.essential for job in must):
-                self._empty(environment)
-            self._drop(must, "write")
+            required = [job for job in required if not job.finished]
+            if any(job.essential for job in required):
+                self._empty_cache(environment)
+            self._drop(required, "write_failed")
             self._damaged = self._damaged or isinstance(again, _DAMAGE)
 
-    def _empty(self, environment: Environment) -> None:
-        """Make every entry unreadable, where one could not be invalidated."""
-        self.reads_disabled = not self.renew(environment)
+    def _empty_cache(self, environment: Environment) -> None:
+        """Invalidate every entry, where one could not be invalidated."""
+        self.reads_disabled = not self.renew_epoch(environment)
         self._must_delete = True
-        self.counts.add("emptied")
+        self.counters.add("emptied")
 
-    def renew(self, environment: Environment) -> bool:
-        """Draw a new epoch, of which this handle's own listeners need not be told."""
+    def renew_epoch(self, environment: Environment) -> bool:
+        """Draw a new epoch, without notifying this handle's own listeners."""
         renewed = environment.renew_epoch()
         self._epoch = environment.epoch
         return renewed
 
     def _drop(self, batch: list[Job], reason: str) -> None:
         for job in batch:
-            self.counts.add(f"dropped.{reason}")
-            job.finish(job.failed)
+            self.counters.add(f"dropped.{reason}")
+            job.finish(job.default)
 
-    def _keep_small(self, environment: Environment) -> None:
+    def _evict_if_full(self, environment: Environment) -> None:
         with environment.read() as txn:
-            over = self._evictor.over(txn)
-        if over:
+            full = self._evictor.is_full(txn)
+        if full:
             self._evictor.make_room(self.now_ms)
 
     # -- between batches ------------------------------------------------------------------
@@ -248,33 +248,33 @@ class Maintenance:
                 self._connect()
             return
         if self._damaged:
-            self._guard(self._replace)
+            self._run_step(self._rebuild)
         if self.reads_disabled or self._must_delete:
-            self._guard(self._drop_all)
-        self._guard(self._follow)
+            self._run_step(self._delete_entries)
+        self._run_step(self._follow_log)
         if time.monotonic() - self._swept_at >= self._sweep_s:
             self._swept_at = time.monotonic()
-            self._guard(self._sweep)
+            self._run_step(self._sweep)
 
-    def _guard(self, step: Callable[[Environment], None]) -> None:
+    def _run_step(self, step: Callable[[Environment], None]) -> None:
         environment = self.environment
         if environment is not None:
             try:
                 step(environment)
-            except Exception as error:  # noqa: BLE001 - the writer's thread must go on
+            except Exception as error:  # noqa: BLE001 - the writer thread must go on
                 self._failed(error)
-                self.counts.add("failed.maintenance")
+                self.counters.add("failed.maintenance")
 
-    def _replace(self, environment: Environment) -> None:
+    def _rebuild(self, environment: Environment) -> None:
         self._damaged = False
         environment.rebuild("it is damaged")
 
-    def _drop_all(self, environment: Environment) -> None:
+    def _delete_entries(self, environment: Environment) -> None:
         if self.cooldown.active:
             return
         if self.reads_disabled:
-            self.reads_disabled = not self.renew(environment)
-        environment.write(delete_all)
+            self.reads_disabled = not self.renew_epoch(environment)
+        environment.write(entries.delete_all)
         self._must_delete = False
         self._succeeded()
 
@@ -282,40 +282,37 @@ class Maintenance:
         now_ms = self.now_ms
         self._evictor.sweep(now_ms)
         with environment.read() as txn:
-            due = leases.any_expired(txn, now_ms) or records.log_surplus(txn) > 0
+            due = leases.any_expired(txn, now_ms) or invalidation_log.surplus(txn) > 0
         if due:
             environment.write(
                 lambda txn: (
                     leases.sweep(txn, now_ms, _LEASES_SWEPT),
-                    records.trim_log(txn, _LOG_TRIMMED),
+                    invalidation_log.trim(txn, _LOG_TRIMMED),
                 )
             )
 
-    def _follow(self, environment: Environment) -> None:
-        """Tell the listeners what other handles invalidated."""
+    def _follow_log(self, environment: Environment) -> None:
+        """Notify the listeners of other handles' invalidations."""
         last, epoch = environment.last_transaction(), environment.epoch
         if epoch != self._epoch:
             self._epoch = epoch
-            self._tell(EVERYTHING)
+            self._notify(_EVERYTHING)
         if last == self._last_txn:
             return
         self._last_txn = last
         with environment.read() as txn:
-            some, self._followed = records.logged_after(txn, self._followed), records.last_seq(txn)
-        for one in [EVERYTHING] if some is None else some:
+            found, self._last_seq = (
+                invalidation_log.after(txn, self._last_seq),
+                invalidation_log.last_seq(txn),
+            )
+        for one in [_EVERYTHING] if found is None else found:
             if one.origin != self.origin:
-                self._tell(one)
+                self._notify(one)
 
-    def _tell(self, what: Invalidation) -> None:
-        self.counts.add("followed")
+    def _notify(self, invalidation: Invalidation) -> None:
+        self.counters.add("received")
         for listener in self._listeners:
             try:
-                listener(what)
+                listener(invalidation)
             except Exception:
                 log.exception("cache %s: a listener failed", self.folder)
-
-
-def delete_all(txn: Txn) -> None:
-    """Remove every entry; the log stays, since it is what other processes follow."""
-    for database in (txn.dbs.entries, txn.dbs.expiry, txn.dbs.tags):
-        txn.raw.drop(database, delete=False)

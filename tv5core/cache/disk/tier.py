@@ -1,13 +1,13 @@
-"""The second tier: LMDB in a folder, shared by the processes that open it.
+"""The disk tier: LMDB in a folder, shared by the processes that open it.
 
-It never raises to its callers. What cannot be read is a miss; what cannot be written is
-dropped and counted; and where an *invalidation* cannot be written, the whole tier is emptied
-by drawing a new epoch, which takes no room. When writing fails (a full disk), the tier drops
-what it is given for a while, and comes back when there is room.
+It raises nothing to its callers. What cannot be read is a miss; what cannot be written is
+dropped and counted; where an *invalidation* cannot be written, the whole tier is emptied by
+drawing a new epoch, which takes no room. After a failed write (a full disk), the tier drops
+values for a while, and then tries again.
 
-Reads run on the calling thread, a few microseconds each. Writes go through one thread and
-are seen, by this process too, once they are committed: until then the memory above has the
-value. Invalidations and leases return after their commit.
+Reads run on the calling thread and take a few microseconds. Writes go through one thread and
+are visible, in this process too, once they are committed: until then memory has the value.
+Invalidations and leases return after their commit.
 """
 
 from __future__ import annotations
@@ -23,11 +23,19 @@ from typing import Any
 
 import lmdb
 
-from tv5core.cache.disk import entry_codec as records
-from tv5core.cache.disk import leases
+from tv5core.cache.disk import entries, invalidation_log, leases
 from tv5core.cache.disk.control_page import UnusableError
+from tv5core.cache.disk.entry_codec import (
+    decode,
+    encode,
+    entry_key,
+    is_encodable,
+    kind_of,
+    kind_prefix,
+    tag_prefix,
+)
 from tv5core.cache.disk.environment import Txn
-from tv5core.cache.disk.maintenance import Maintenance, delete_all
+from tv5core.cache.disk.maintenance import Maintenance
 from tv5core.cache.disk.writer_thread import Job
 from tv5core.cache.entry import Entry, Invalidation
 from tv5core.errors import InvalidInputError
@@ -35,11 +43,11 @@ from tv5core.errors import InvalidInputError
 __all__ = ["MIN_BYTES", "DiskTier"]
 
 MIN_BYTES = 1 << 20
-"""The smallest cap: below it LMDB's own pages leave no room."""
+"""The smallest capacity: below it LMDB's own pages leave no room."""
 
 _ERRORS = (lmdb.Error, UnusableError, OSError)
 _CHUNK = 500
-_LARGEST_SHARE = 32  # of the cap, for one value
+_MIN_VALUES_PER_CAP = 32
 _OVERHEAD_BYTES = 200
 
 Token = tuple[int, int]
@@ -47,20 +55,20 @@ Token = tuple[int, int]
 
 
 class DiskTier:
-    """Entries in a folder; made for use below a memory tier.
+    """Entries in a folder, below a memory tier.
 
     Parameters
     ----------
     folder : path-like
-        Made where it is missing. A file there that is not a cache's, or is damaged, is
+        Created where it is missing. A file there that is not a cache's, or is damaged, is
         renamed and the tier starts empty, with a warning in the log (``tv5core``).
     cap_bytes : int
-        What the file may grow to, at least 1 MiB. From 80 % on, entries are evicted, those
-        that expire soonest first.
+        Maximal size of the file, at least 1 MiB. Above 80 % of it entries are evicted, those
+        that expire next first.
     clock : callable
-        Unix time in seconds: it is shared with other processes.
+        Unix seconds, which all processes share.
     poll_s, sweep_s : float
-        How often other processes' invalidations are looked for, and expired entries removed.
+        How often to read other processes' invalidations, and to remove expired entries.
     """
 
     name = "disk"
@@ -79,30 +87,30 @@ class DiskTier:
         self._maintenance = Maintenance(
             Path(folder), cap_bytes, clock, poll_s=poll_s, sweep_s=sweep_s
         )
-        self._counts = self._maintenance.counts
+        self._counters = self._maintenance.counters
         self._hits = self._misses = 0
 
-    # -- values ---------------------------------------------------------------------------
+    # -- entries --------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Entry | None:
-        """Return an entry that has not expired, stale or not; a few microseconds, no switch."""
+        """Return an entry that has not expired, fresh or stale; without a task switch."""
         maintenance, entry = self._maintenance, None
         environment = maintenance.environment
         if environment is not None and not maintenance.reads_disabled:
-            # Spelled out rather than through a context manager: this is what has to be fast.
+            # Without a context manager: this is the hot path.
             try:
                 raw, dbs, ticket = environment.begin_read()
                 try:
-                    data = raw.get(records.entry_key(kind, key), db=dbs.entries)
+                    data = raw.get(entry_key(kind, key), db=dbs.entries)
                     if data is not None:
-                        entry = records.decode(data, environment.epoch, maintenance.now_ms)
+                        entry = decode(data, environment.epoch, maintenance.now_ms)
                 finally:
                     environment.end_read(raw, ticket)
             except UnicodeEncodeError:
-                pass  # such a key is not stored either
+                pass  # such a key is not stored
             except _ERRORS as error:
                 maintenance.record_read_failure(error)
-        # Without a lock: a count lost to another thread does no harm.
+        # Without a lock: a lost count is harmless.
         if entry is None:
             self._misses += 1
         else:
@@ -110,7 +118,7 @@ class DiskTier:
         return entry
 
     def _read(self, work: Callable[[Txn, int], Any]) -> Any:
-        """Run ``work`` in a read transaction; None where that cannot be done."""
+        """Run ``work`` in a read transaction; None where that fails."""
         environment = self._maintenance.environment
         if environment is None or self._maintenance.reads_disabled:
             return None
@@ -122,8 +130,8 @@ class DiskTier:
             return None
 
     def token(self) -> Token | None:
-        """Note what has been invalidated so far, before a load starts."""
-        token: Token | None = self._read(lambda txn, epoch: (epoch, records.last_seq(txn)))
+        """Return a token for what has been invalidated so far."""
+        token: Token | None = self._read(lambda txn, epoch: (epoch, invalidation_log.last_seq(txn)))
         return token
 
     async def put(self, kind: str, key: str, entry: Entry, token: Token | None = None) -> None:
@@ -138,135 +146,136 @@ class DiskTier:
         """
         size = len(entry.value) + len(key) + _OVERHEAD_BYTES
         work: Callable[[Txn], object] = partial(self._put, kind, key, entry, token)
-        if not records.is_text(kind, key, *entry.tags):
-            self._counts.add("dropped.text")
+        if not is_encodable(kind, key, *entry.tags):
+            self._counters.add("dropped.encoding")
             return
-        if size * _LARGEST_SHARE > self._maintenance.cap_bytes:
-            self._counts.add("dropped.size")
-            size, at = 0, records.entry_key(kind, key)
-            work = partial(records.delete, key=at)  # at least what it would have replaced goes
+        if size * _MIN_VALUES_PER_CAP > self._maintenance.cap_bytes:
+            self._counters.add("dropped.too_large")
+            # Delete at least the entry it would have replaced.
+            size, work = 0, partial(entries.delete, key=entry_key(kind, key))
         if self._maintenance.cooldown.active:
-            self._counts.add("dropped.quiet")
-        elif not self._maintenance.writer.offer(Job(work, size)):
-            self._counts.add("dropped.queue")
+            self._counters.add("dropped.cooldown")
+        elif not self._maintenance.writer.try_submit(Job(work, size)):
+            self._counters.add("dropped.queue_full")
 
     def _put(self, kind: str, key: str, entry: Entry, token: Token | None, txn: Txn) -> str:
         environment = self._maintenance.environment
         epoch = 0 if environment is None else environment.epoch
         if token is not None and (
-            token[0] != epoch or records.overtaken(txn, token[1], kind, key, entry.tags)
+            token[0] != epoch
+            or invalidation_log.invalidated_since(txn, token[1], kind, key, entry.tags)
         ):
-            return "dropped.overtaken"
+            return "dropped.invalidated"
         expires_ms = int(entry.stale_until * 1e3)
-        data = records.encode(entry, epoch, expires_ms)
-        records.put(txn, records.entry_key(kind, key), data, expires_ms, entry.tags)
+        data = encode(entry, epoch, expires_ms)
+        entries.put(txn, entry_key(kind, key), data, expires_ms, entry.tags)
         return "stored"
 
     # -- invalidation ---------------------------------------------------------------------
 
     async def delete(self, kind: str, keys: Iterable[str]) -> int:
-        """Remove entries by key; return how many there were."""
+        """Delete entries by key; return how many there were."""
         total = 0
-        for chunk in _chunks((key for key in keys if records.is_text(kind, key)), _CHUNK):
-            logged = Invalidation("key", kind, tuple(chunk), origin=self._maintenance.origin)
-            some = [records.entry_key(kind, key) for key in chunk]
-            total += await self._invalidate(logged, partial(_delete_all, some))
+        for chunk in _chunks((key for key in keys if is_encodable(kind, key)), _CHUNK):
+            invalidation = Invalidation("key", kind, tuple(chunk), origin=self._maintenance.origin)
+            names = [entry_key(kind, key) for key in chunk]
+            total += await self._invalidate(invalidation, partial(_delete_all, names))
         return total
 
     async def delete_kind(self, kind: str) -> int:
-        """Remove all entries of a kind; return how many there were."""
-        if not records.is_text(kind):
+        """Delete all entries of a kind; return how many there were."""
+        if not is_encodable(kind):
             return 0
-        logged = Invalidation("kind", kind, origin=self._maintenance.origin)
-        return await self._delete_prefix(logged, "entries", records.kind_prefix(kind))
+        invalidation = Invalidation("kind", kind, origin=self._maintenance.origin)
+        return await self._delete_prefix(invalidation, "entries", kind_prefix(kind))
 
     async def delete_tag(self, tag: str) -> int:
-        """Remove all entries that carry a tag; return how many there were."""
-        if not records.is_text(tag):
+        """Delete all entries with a tag; return how many there were."""
+        if not is_encodable(tag):
             return 0
-        logged = Invalidation("tag", tag=tag, origin=self._maintenance.origin)
-        return await self._delete_prefix(logged, "tags", records.tag_prefix(tag))
+        invalidation = Invalidation("tag", tag=tag, origin=self._maintenance.origin)
+        return await self._delete_prefix(invalidation, "tags", tag_prefix(tag))
 
     async def clear(self) -> None:
-        """Remove everything, at once and in every process."""
+        """Delete everything, at once and in every process."""
 
         def work(txn: Txn) -> int:
             environment = self._maintenance.environment
             if environment is not None:
-                self._maintenance.renew(environment)
-            delete_all(txn)
+                self._maintenance.renew_epoch(environment)
+            entries.delete_all(txn)
             return 0
 
         await self._invalidate(Invalidation("all", origin=self._maintenance.origin), work)
 
-    async def _delete_prefix(self, logged: Invalidation, database: str, prefix: bytes) -> int:
+    async def _delete_prefix(self, invalidation: Invalidation, database: str, prefix: bytes) -> int:
         def work(txn: Txn) -> int:
-            return records.delete_prefix(txn, getattr(txn.dbs, database), prefix, _CHUNK)
+            return entries.delete_prefix(txn, getattr(txn.dbs, database), prefix, _CHUNK)
 
-        # The log's entry is in the first transaction: what a load puts after it is dropped.
-        removed = total = await self._invalidate(logged, work)
-        while removed == _CHUNK:
-            total += (removed := await self._ask(work))
+        # The first transaction appends to the log: what a load puts afterwards is dropped.
+        deleted = total = await self._invalidate(invalidation, work)
+        while deleted == _CHUNK:
+            total += (deleted := await self._submit(work))
         return total
 
-    async def _invalidate(self, logged: Invalidation, work: Callable[[Txn], int]) -> int:
-        def noted(txn: Txn) -> int:
-            records.append_log(txn, logged)
+    async def _invalidate(self, invalidation: Invalidation, work: Callable[[Txn], int]) -> int:
+        def logged_work(txn: Txn) -> int:
+            invalidation_log.append(txn, invalidation)
             return work(txn)
 
-        return await self._ask(noted)
+        return await self._submit(logged_work)
 
-    async def _ask(self, work: Callable[[Txn], int]) -> int:
-        done = self._maintenance.writer.submit(work, failed=0, essential=True)
-        # A caller who is cancelled does not stop it.
-        removed: Any = await asyncio.wrap_future(done)
-        return int(removed)
+    async def _submit(self, work: Callable[[Txn], int]) -> int:
+        future = self._maintenance.writer.submit(work, default=0, essential=True)
+        # It goes on where the caller is cancelled.
+        deleted: Any = await asyncio.wrap_future(future)
+        return int(deleted)
 
     # -- leases ---------------------------------------------------------------------------
 
     async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
-        """Take the lease on loading a key; true too where leases cannot be kept.
+        """Acquire the lease on loading a key; true too where leases cannot be stored.
 
         Parameters
         ----------
         owner : bytes
-            Tells this holder from all others.
+            Identifies this holder.
         ttl_s : float
-            When it ends by itself, should its holder be killed.
+            When it expires, should its holder be killed.
         """
-        if not records.is_text(kind, key):
+        if not is_encodable(kind, key):
             return True
         ttl_ms = int(ttl_s * 1e3)
-        at = records.entry_key(kind, key)
+        name = entry_key(kind, key)
 
         def work(txn: Txn) -> bool:
-            return leases.take(txn, at, owner, self._maintenance.now_ms, ttl_ms)
+            return leases.acquire(txn, name, owner, self._maintenance.now_ms, ttl_ms)
 
-        return bool(await asyncio.wrap_future(self._maintenance.writer.submit(work, failed=True)))
+        return bool(await asyncio.wrap_future(self._maintenance.writer.submit(work, default=True)))
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
-        """Give a lease back, after what was put before is committed."""
-        if not records.is_text(kind, key):
+        """Release a lease, after what was put before is committed."""
+        if not is_encodable(kind, key):
             return
-        at = records.entry_key(kind, key)
+        name = entry_key(kind, key)
         self._maintenance.writer.submit(
-            lambda txn: leases.release(txn, at, owner)
+            lambda txn: leases.release(txn, name, owner)
         )  # not waited for
 
     # -- checkpoints ----------------------------------------------------------------------
 
     def checkpoint(self, name: str) -> bytes | None:
-        """Return what was noted under a name."""
+        """Return the value stored under a name."""
 
         def work(txn: Txn, _: int) -> bytes | None:
             data = txn.raw.get(_checkpoint_key(name), db=txn.dbs.meta)
             return None if data is None else bytes(data)
 
-        noted: bytes | None = self._read(work)
-        return noted
+        value: bytes | None = self._read(work)
+        return value
 
     async def set_checkpoint(self, name: str, value: bytes | None) -> None:
-        """Note something under a name, which invalidations leave alone; None forgets it."""
+        """Store a value under a name, which invalidations do not delete; None deletes it."""
         at = _checkpoint_key(name)
 
         def work(txn: Txn) -> bool:
@@ -276,45 +285,45 @@ class DiskTier:
 
         await asyncio.wrap_future(self._maintenance.writer.submit(work))
 
-    # -- maintenance ---------------------------------------------------------------------------
+    # -- life cycle -----------------------------------------------------------------------
 
     def on_invalidation(self, listener: Callable[[Invalidation], None]) -> None:
-        """Have a callable told of other handles' invalidations, from another thread."""
-        self._maintenance.listen(listener)
+        """Call a listener for other handles' invalidations, from another thread."""
+        self._maintenance.add_listener(listener)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until everything given so far is committed; say whether it was in time."""
+        """Wait until everything put so far is committed; return whether it was in time."""
         return self._maintenance.writer.flush(timeout_s)
 
     async def close(self) -> None:
-        """Commit what is queued, off the loop, and let go of the folder."""
+        """Commit what is queued, in a thread, and release the folder."""
         await asyncio.to_thread(self._maintenance.close)
 
     def stats(self) -> dict[str, Any]:
-        """Return what the tier holds and what it did, as of now."""
-        counts = self._counts
+        """Return what the tier holds, and its counters."""
+        counters = self._counters
         return {
             **(self._read(self._measure) or {"entries": 0, "bytes": 0, "invalidations": 0}),
             "cap_bytes": self._maintenance.cap_bytes,
             "hits": self._hits,
             "misses": self._misses,
-            "stored": counts["stored"],
-            "waiting": self._maintenance.writer.waiting,
-            "dropped": counts.with_prefix("dropped."),
-            "evictions": counts.with_prefix("evicted."),
-            "failed": counts.with_prefix("failed."),
-            "emptied": counts["emptied"],
-            "quiet": self._maintenance.cooldown.reason,
+            "stored": counters["stored"],
+            "queued": self._maintenance.writer.queued,
+            "dropped": counters.with_prefix("dropped."),
+            "evictions": counters.with_prefix("evicted."),
+            "failed": counters.with_prefix("failed."),
+            "emptied": counters["emptied"],
+            "cooldown": self._maintenance.cooldown.reason,
             "warnings": list(self._maintenance.warnings),
         }
 
     def census(self) -> dict[str, dict[str, int]]:
-        """Count entries and their bytes by kind; looks at every one, so it takes its time."""
+        """Count entries and their bytes by kind; reads every entry, so it is slow."""
         found: dict[str, dict[str, int]] = {}
         last = b""
         while block := self._read(partial(self._block, last)):
             for key, size in block:
-                of = found.setdefault(records.kind_of(key), {"entries": 0, "bytes": 0})
+                of = found.setdefault(kind_of(key), {"entries": 0, "bytes": 0})
                 of["entries"] += 1
                 of["bytes"] += size
             last = block[-1][0]
@@ -333,16 +342,16 @@ class DiskTier:
         return {
             "entries": txn.raw.stat(txn.dbs.entries)["entries"],
             "bytes": 0 if environment is None else environment.used_bytes(txn),
-            "invalidations": records.last_seq(txn),
+            "invalidations": invalidation_log.last_seq(txn),
         }
 
 
 def _delete_all(keys: Iterable[bytes], txn: Txn) -> int:
-    return sum(records.delete(txn, key) for key in keys)
+    return sum(entries.delete(txn, key) for key in keys)
 
 
 def _checkpoint_key(name: str) -> bytes:
-    return records.entry_key("checkpoint:", name)
+    return entry_key("checkpoint:", name)
 
 
 def _chunks(keys: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""The one thread through which everything is written: in batches, off the event loop."""
+"""The thread that commits everything: in batches, off the event loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Job", "WriterThread"]
 
 BATCH_JOBS = 256
 BATCH_BYTES = 4 << 20
-"""What one transaction takes at most: a lease behind it must not wait long."""
+"""Limits of one transaction: a lease behind it must not wait long."""
 
 MAX_JOBS = 8_192
 MAX_BYTES = 64 << 20
@@ -29,41 +29,41 @@ _CLOSE_S = 10.0
 
 @dataclass(eq=False)
 class Job:
-    """Something to do in a write transaction.
+    """Work for a write transaction.
 
     Attributes
     ----------
     work : callable
-        Runs in the writer's thread; again from the start where the first try failed.
+        Runs in the writer thread; from the start again where a first attempt failed.
     size : int
-        Bytes it holds on to while it waits.
-    done : Future or None
-        Gets the result after the commit; None for what may be dropped.
-    failed : object
+        Bytes it holds while it is queued.
+    future : Future or None
+        Receives the result after the commit; None for a job that may be dropped.
+    default : object
         The result where it could not be written.
     essential : bool
-        Whether the cache must be emptied rather than go without it.
+        Whether the cache must be emptied where it cannot be written.
     finished : bool
     """
 
     work: Callable[[Txn], object]
     size: int = 0
-    done: Future[object] | None = None
-    failed: object = None
+    future: Future[object] | None = None
+    default: object = None
     essential: bool = False
     finished: bool = False
 
     def finish(self, result: object) -> None:
-        """Hand over the result, unless nobody waits for it any more."""
+        """Set the result, unless nobody waits for it any more."""
         self.finished = True
-        if self.done is not None and not self.done.done():
-            with suppress(Exception):  # cancelled at this very moment
-                self.done.set_result(result)
+        if self.future is not None and not self.future.done():
+            with suppress(Exception):  # cancelled at this moment
+                self.future.set_result(result)
 
 
 @dataclass
 class _State:
-    """What a forked child must have of its own."""
+    """What a forked child replaces."""
 
     jobs: deque[Job] = field(default_factory=deque)
     size: int = 0
@@ -79,13 +79,13 @@ class WriterThread:
     Parameters
     ----------
     commit : callable
-        Takes a batch, writes it in one transaction and finishes its jobs; raises nothing.
+        Writes a batch in one transaction and finishes its jobs; raises nothing.
     idle : callable
-        Called about every ``idle_s`` seconds, between batches; raises nothing.
+        Called about every ``idle_s`` seconds between batches; raises nothing.
     idle_s : float
         Seconds.
     batch_bytes : int
-        What one transaction takes at most, give or take a job.
+        Limit of one transaction, give or take a job.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class WriterThread:
         _WRITERS.add(self)
 
     @property
-    def waiting(self) -> int:
+    def queued(self) -> int:
         """Jobs in the queue."""
         return len(self._state.jobs)
 
     def start(self) -> None:
-        """Start the thread, where it does not run yet."""
+        """Start the thread, where it is not running."""
         with self._state.changed:
             self._ensure_thread()
 
@@ -117,8 +117,8 @@ class WriterThread:
             state.thread = threading.Thread(target=self._run, name="tv5-cache", daemon=True)
             state.thread.start()
 
-    def offer(self, job: Job) -> bool:
-        """Queue a job that may be dropped; say whether there was room for it."""
+    def try_submit(self, job: Job) -> bool:
+        """Queue a job that may be dropped; return whether there was room."""
         state = self._state
         with state.changed:
             if state.closing or len(state.jobs) >= MAX_JOBS or state.size + job.size > MAX_BYTES:
@@ -127,17 +127,17 @@ class WriterThread:
         return True
 
     def submit(
-        self, work: Callable[[Txn], object], *, failed: object = None, essential: bool = False
+        self, work: Callable[[Txn], object], *, default: object = None, essential: bool = False
     ) -> Future[object]:
-        """Queue a job that must not be dropped; return where its result will be."""
-        done: Future[object] = Future()
-        job = Job(work, done=done, failed=failed, essential=essential)
+        """Queue a job that must not be dropped; return its future result."""
+        future: Future[object] = Future()
+        job = Job(work, future=future, default=default, essential=essential)
         with self._state.changed:
             if self._state.closing:
-                job.finish(failed)
+                job.finish(default)
             else:
                 self._add(job)
-        return done
+        return future
 
     def _add(self, job: Job) -> None:
         self._state.jobs.append(job)
@@ -146,7 +146,7 @@ class WriterThread:
         self._state.changed.notify_all()
 
     def flush(self, timeout_s: float = _CLOSE_S) -> bool:
-        """Wait until everything queued so far is committed; say whether it was in time."""
+        """Wait until the queue is empty and committed; return whether it was in time."""
         state = self._state
         with state.changed:
             return state.changed.wait_for(
@@ -154,7 +154,7 @@ class WriterThread:
             )
 
     def close(self) -> None:
-        """Commit what is queued, and end the thread."""
+        """Commit what is queued, and stop the thread."""
         state = self._state
         with state.changed:
             state.closing = True
@@ -176,7 +176,7 @@ class WriterThread:
             elif state.closing:
                 return
             now = time.monotonic()
-            if now - idled_at >= self._idle_s:  # under load too
+            if now - idled_at >= self._idle_s:  # under load, too
                 idled_at = now
                 self._idle()
 
@@ -195,7 +195,7 @@ class WriterThread:
         return batch
 
     def after_fork_in_child(self) -> None:
-        """Start with an empty queue: what was in it is the parent's to write."""
+        """Start with an empty queue: the parent writes what was in it."""
         self._state = _State(closing=self._state.closing)
 
 

@@ -189,9 +189,7 @@ def test_a_lost_message_costs_memory_not_truth(server: RedisServer) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
         received: list[Invalidation] = []
         two.on_invalidation(received.append)
-        await one._connection.commands.incr(
-            one._keys.seq
-        )  # without a message
+        await one._connection.commands.incr(one._keys.seq)  # without a message
         await until(lambda: bool(received))
         assert received[0].scope == "all"
         await one.delete_kind("title")
@@ -211,9 +209,7 @@ def test_nobody_is_told_of_nothing(server: RedisServer) -> None:
             await asyncio.sleep(0.01)
         await until(lambda: len(received) >= 60)
         await asyncio.sleep(0.5)
-        assert [t.scope for t in received] == [
-            "key"
-        ] * 60  # never "all"
+        assert [t.scope for t in received] == ["key"] * 60  # never "all"
 
     with_tiers(server, work, 2)
 

@@ -51,7 +51,7 @@ def test_a_long_sitemap_is_read_as_a_stream(tmp_path: Path) -> None:
     [
         (BOMB, "document type"),
         (OUTSIDE, "document type"),
-        ("<sitemapindex><sitemap><loc>x</loc></sitemap></sitemapindex>", "index of sitemaps"),
+        ("<sitemapindex><sitemap><loc>x</loc></sitemap></sitemapindex>", "sitemap index"),
         ("<html></html>", "got html"),
         ("<urlset><url><loc>x</loc>", "expected a sitemap"),
         ("<urlset>&undefined;</urlset>", "expected a sitemap"),

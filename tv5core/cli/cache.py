@@ -1,4 +1,4 @@
-"""``tv5 cache warm``, ``stats``, ``clear`` and ``invalidate``: look after a cache on disk."""
+"""``tv5 cache warm``, ``stats``, ``clear`` and ``invalidate``: manage a cache on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["app"]
 DEFAULT_CACHE = Path("tv5-cache")
 DEFAULT_BYTES = 2 << 30
 
-app = typer.Typer(help="Fill, look at and empty a cache.", no_args_is_help=True)
+app = typer.Typer(help="Fill, inspect and empty a cache.", no_args_is_help=True)
 
 CacheOption = Annotated[
     Path, typer.Option("--cache", envvar="TV5_CACHE", help="The cache's folder.")
@@ -43,22 +43,26 @@ def warm(
     catalog: CatalogOption = DEFAULT_CATALOG,
     cache: CacheOption = DEFAULT_CACHE,
     redis: RedisOption = None,
-    strategy: Annotated[str | None, typer.Option(help="popular: those seen most.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="popular: the most popular titles.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many titles of a strategy.")] = 1_000,
-    preset: Annotated[str | None, typer.Option(help="demo: the titles that ship.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="demo: the titles that ship with tv5core.")
+    ] = None,
     source: Annotated[
         Path | None, typer.Option(help="A file of ids, one a line, or a sitemap.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Titles between checkpoints.")] = 100,
+    batch_size: Annotated[int, typer.Option(min=1, help="Items between checkpoints.")] = 100,
     query: Annotated[list[str] | None, typer.Option(help="A common search; may repeat.")] = None,
     profile: Annotated[
-        list[str] | None, typer.Option(help="Ids someone likes, with commas; may repeat.")
+        list[str] | None, typer.Option(help="Ids someone likes, comma-separated; may repeat.")
     ] = None,
-    l2_bytes: Annotated[int, typer.Option(min=1 << 20, help="Its cap.")] = DEFAULT_BYTES,
+    l2_bytes: Annotated[
+        int, typer.Option(min=1 << 20, help="Capacity of the cache on disk, in bytes.")
+    ] = DEFAULT_BYTES,
     as_json: AsJson = False,
 ) -> None:
-    """Fill a cache from a catalogue; goes on where it was cut short."""
-    wish: dict[str, Any] = {
+    """Fill a cache from a catalogue; resumes where it was interrupted."""
+    selection: dict[str, Any] = {
         "strategy": strategy,
         "limit": limit,
         "preset": preset,
@@ -67,15 +71,15 @@ def warm(
         "queries": query or [],
         "profiles": [ids.split(",") for ids in profile or []],
     }
-    if not any(wish[name] for name in ("strategy", "preset", "source", "queries", "profiles")):
-        wish["strategy"] = "popular"
+    if not any(selection[name] for name in ("strategy", "preset", "source", "queries", "profiles")):
+        selection["strategy"] = "popular"
 
     async def run() -> WarmReport:
         with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
-            made = CachedCatalog.open(opened, cache, l2_bytes=l2_bytes, redis_url=redis)
-            async with made as films:
+            cached = CachedCatalog.open(opened, cache, l2_bytes=l2_bytes, redis_url=redis)
+            async with cached as films:
                 with progress(quiet=as_json) as report:
-                    return await films.warm(**wish, progress=report)
+                    return await films.warm(**selection, progress=report)
 
     report = asyncio.run(run())
     if as_json:
@@ -83,12 +87,12 @@ def warm(
         return
     for error in report.errors:
         tell(f"failed: {error}")
-    tell(f"{report.done:,} in the cache, {report.skipped:,} done before, {report.failed:,} failed")
+    tell(f"{report.done:,} cached, {report.skipped:,} by an earlier run, {report.failed:,} failed")
 
 
 @app.command()
 def stats(cache: CacheOption = DEFAULT_CACHE, as_json: AsJson = False) -> None:
-    """Say what a cache on disk holds, by kind."""
+    """Show what a cache on disk holds, by kind."""
 
     async def look(tier: DiskTier) -> dict[str, Any]:
         held = tier.stats()
@@ -114,33 +118,35 @@ def stats(cache: CacheOption = DEFAULT_CACHE, as_json: AsJson = False) -> None:
 def clear(
     cache: CacheOption = DEFAULT_CACHE, redis: RedisOption = None, as_json: AsJson = False
 ) -> None:
-    """Forget everything, in every process that uses the cache."""
+    """Delete everything, in every process that uses the cache."""
 
     async def empty(tier: DiskTier) -> int:
         entries = int(tier.stats()["entries"])
         await tier.clear()
-        await _with_redis(redis, lambda shared: shared.clear())
+        await _with_redis(redis, lambda tier: tier.clear())
         return entries
 
     removed = asyncio.run(_with_disk(cache, empty))
-    _tell_removed(removed, as_json)
+    _print_removed(removed, as_json)
 
 
 @app.command()
 def invalidate(
     kind: Annotated[
-        str | None, typer.Argument(help="Such as title; all of it without ids.")
+        str | None, typer.Argument(help="Such as title; without ids, all values of the kind.")
     ] = None,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids, or other keys.")] = None,
-    tag: Annotated[str | None, typer.Option(help="Everything with this tag instead.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Invalidate everything with this tag instead.")
+    ] = None,
     catalog: Annotated[
-        Path | None, typer.Option("--catalog", "-c", help="The catalogue whose titles they are.")
+        Path | None, typer.Option("--catalog", "-c", help="The catalogue the ids are from.")
     ] = None,
     cache: CacheOption = DEFAULT_CACHE,
     redis: RedisOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Declare values old by key, by kind or by tag, in every process that uses the cache."""
+    """Invalidate values by key, kind or tag, in every process that uses the cache."""
     if (kind is None) == (tag is None):
         raise InvalidInputError("expected a kind or --tag, got " + ("both" if kind else "neither"))
     keys = _keys(kind, ids or [], catalog)
@@ -155,11 +161,11 @@ def invalidate(
         await _with_redis(redis, work)
         return removed or 0
 
-    _tell_removed(asyncio.run(_with_disk(cache, both)), as_json)
+    _print_removed(asyncio.run(_with_disk(cache, both)), as_json)
 
 
 def _keys(kind: str | None, ids: list[str], catalog: Path | None) -> list[str]:
-    """Return the keys of ids: of a catalogue's titles where that is given."""
+    """Return the cache keys of ids; those of a catalogue's titles where one is given."""
     if catalog is None or kind != "title":
         return ids
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
@@ -170,7 +176,7 @@ async def _with_disk(path: Path, work: Callable[[DiskTier], Awaitable[Any]]) -> 
     data = path / DATA_NAME
     if not data.is_file():
         raise InvalidInputError(f"expected a cache in {path}, got none")
-    # A cap well above what is there: this process must evict nothing of another one's.
+    # A capacity well above the file's size: this process must not evict another one's entries.
     tier = DiskTier(path, max(DEFAULT_BYTES, 2 * data.stat().st_size))
     try:
         return await work(tier)
@@ -186,14 +192,14 @@ async def _with_redis(url: str | None, work: Callable[[Tier], Awaitable[object]]
     tier = RedisTier(url)
     try:
         if not await tier.connected():
-            raise InvalidInputError("expected the Redis to answer, got nothing")
+            raise InvalidInputError("expected Redis to answer, got no answer")
         await work(tier)
     finally:
         await tier.close()
 
 
-def _tell_removed(removed: int, as_json: bool) -> None:
+def _print_removed(removed: int, as_json: bool) -> None:
     if as_json:
         print_json({"removed": removed})
     else:
-        tell(f"{removed:,} removed from the disk")
+        tell(f"{removed:,} removed from disk")

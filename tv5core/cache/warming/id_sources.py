@@ -1,7 +1,7 @@
-"""Where warming takes ids from: anything iterable, a file of ids, or a sitemap.
+"""Ids from an iterable, a text file, or a sitemap.
 
-Files are read, never fetched. A sitemap is read as a stream by expat, and one that declares a
-document type is refused: entities are what makes XML dangerous, and no sitemap has any.
+Files are read, never fetched. A sitemap is streamed through expat, and one with a document type
+is rejected: entities are what makes XML dangerous, and no sitemap needs any.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from tv5core.errors import InvalidInputError
 __all__ = ["Source", "id_from_url", "ids_from"]
 
 Source = Iterable[str] | str | os.PathLike[str]
-"""Ids, or the path of a file that has them."""
+"""Ids, or the path of a file with ids."""
 
 MAX_SITEMAP_BYTES = 52_428_800
-"""What sitemaps.org allows one sitemap to be, uncompressed."""
+"""The limit of sitemaps.org for one uncompressed sitemap."""
 
 _MAX_URL_CHARS = 2_048
 _MAX_DEPTH = 16
-_LOC = ["urlset", "url", "loc"]  # an image's loc lies deeper
+_LOC = ["urlset", "url", "loc"]  # an image's loc is nested deeper
 _BLOCK_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
 
 
 def ids_from(source: Source, id_of: Callable[[str], str | None] | None = None) -> Iterator[str]:
-    """Iterate over the ids of a source, in order, each as often as it appears.
+    """Iterate over the ids of a source, in order, with duplicates.
 
     Parameters
     ----------
     source : iterable of str, or path
-        A file is a sitemap where its first character is ``<`` (gzip is undone), else text: an
-        id a line, with empty lines and those that start with ``#`` passed over.
+        A file is a sitemap where its first character is ``<`` (after gunzip), else text: one id
+        a line; empty lines and those that start with ``#`` are skipped.
     id_of : callable, optional
-        Turns a sitemap's URL into an id, or None to pass it over; by default the last part
-        of its path, percent-decoded.
+        Turns a sitemap's URL into an id, or None to skip it; by default the last part of its
+        path, percent-decoded.
 
     Raises
     ------
     InvalidInputError
-        The file cannot be read, is no sitemap, is an index of sitemaps, or declares entities.
+        The file cannot be read, is no sitemap, is a sitemap index, or declares entities.
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _checked(source)
+        return _validated(source)
     return _from_file(Path(source), id_of or id_from_url)
 
 
@@ -62,10 +62,10 @@ def id_from_url(url: str) -> str | None:
     return unquote(path.rstrip("/").rpartition("/")[2]) or None
 
 
-def _checked(source: Iterable[str]) -> Iterator[str]:
-    for place, name in enumerate(source):
+def _validated(source: Iterable[str]) -> Iterator[str]:
+    for position, name in enumerate(source):
         if not isinstance(name, str):
-            raise InvalidInputError(f"expected a text id at {place}, got {type(name).__name__}")
+            raise InvalidInputError(f"expected a text id at {position}, got {type(name).__name__}")
         yield name
 
 
@@ -99,7 +99,7 @@ def _lines(file: Iterable[bytes], path: Path) -> Iterator[str]:
 
 
 class _Sitemap:
-    """Collects what ``<urlset><url><loc>`` holds."""
+    """Collects the text of ``<urlset><url><loc>``."""
 
     def __init__(self, path: Path) -> None:
         self.urls: list[str] = []
@@ -114,7 +114,7 @@ class _Sitemap:
     def _start(self, name: str, _: object) -> None:
         name = name.rpartition(" ")[2]
         if not self._open and name != "urlset":
-            got = "an index of sitemaps: give those it names" if name == "sitemapindex" else name
+            got = "a sitemap index: give the sitemaps it lists" if name == "sitemapindex" else name
             raise InvalidInputError(f"{self._path}: expected a sitemap (urlset), got {got}")
         if len(self._open) >= _MAX_DEPTH:
             raise InvalidInputError(

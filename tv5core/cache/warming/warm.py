@@ -1,9 +1,9 @@
-"""Filling a cache before it is asked: bounded, paced, resumable, and harmless to repeat.
+"""Warming a cache: bounded concurrency, resumable, and harmless to repeat.
 
-:func:`plan` turns what is wished (a strategy, a preset, ids, queries, profiles) into items, and
-:func:`warm` loads them through a cache, so what is there already costs a look. After each batch
-it notes how far it came; a run that was cut short goes on behind that, provided it is given the
-same items up to there.
+:func:`plan` turns a selection (a strategy, a preset, ids, queries, profiles) into items, and
+:func:`warm` loads them through a cache, so an item that is cached costs one look-up. After each
+batch it stores a checkpoint; a run that was interrupted resumes there, provided that the items
+up to there are the same.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ from tv5core.types import Progress
 __all__ = ["Item", "WarmReport", "plan", "warm"]
 
 CONCURRENCY = 8
-_ERRORS_TOLD = 10
+"""How many loads run at once by default."""
 
-Named = TypeVar("Named", bound=Callable[..., Any])
+_MAX_ERRORS = 10
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
-    """Something to load.
+    """One value to load.
 
     Attributes
     ----------
     kind : str
-        As in the cache's policies: ``title``, ``search``, ``recommendations``.
+        A kind of the cache's policies: ``title``, ``search``, ``recommendations``.
     key : str
         An id, or a query.
     """
@@ -47,18 +49,18 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass
 class WarmReport:
-    """What warming did.
+    """The result of warming.
 
     Attributes
     ----------
     done : int
-        Items that are in the cache now.
+        Items that are cached now.
     skipped : int
-        Items a run before this one had done.
+        Items that an earlier run had loaded.
     failed : int
         Items whose load failed.
     errors : list of str
-        The first of those failures.
+        The first ten of those failures.
     """
 
     done: int = 0
@@ -67,8 +69,8 @@ class WarmReport:
     errors: list[str] = field(default_factory=list)
 
 
-class _Place(msgspec.Struct, frozen=True, array_like=True):
-    """How far a run came: how many items, and a digest of them."""
+class _Checkpoint(msgspec.Struct, frozen=True, array_like=True):
+    """How far a run got: how many items, and a digest of them."""
 
     count: int
     digest: bytes
@@ -86,7 +88,7 @@ def plan(
     presets: Mapping[str, Callable[[], Iterable[Item]]] | None = None,
     id_of: Callable[[str], str | None] | None = None,
 ) -> Iterator[Item]:
-    """Iterate over what is wished, each item once.
+    """Iterate over the items to load, each once.
 
     Parameters
     ----------
@@ -97,22 +99,22 @@ def plan(
     source : iterable of str, or path
         Ids of titles, a file of them, or a sitemap; see ``tv5core.cache.warming.id_sources``.
     queries, profiles : iterable of str
-        Common searches, and what recommendations are asked for.
+        Common searches, and ids to load recommendations for.
     id_of : callable, optional
         Turns a sitemap's URLs into ids.
 
     Raises
     ------
     InvalidInputError
-        An unknown name, a limit below 1, nothing wished at all, or a file that is unusable.
+        An unknown name, a limit below 1, nothing selected, or a file that cannot be read.
     """
     parts: list[Iterable[Item]] = []
     if strategy is not None:
         if limit < 1:
             raise InvalidInputError(f"expected a limit of at least 1, got {limit}")
-        parts.append(islice(_named("strategy", strategy, strategies)(limit), limit))
+        parts.append(islice(_lookup("strategy", strategy, strategies)(limit), limit))
     if preset is not None:
-        parts.append(_named("preset", preset, presets)())
+        parts.append(_lookup("preset", preset, presets)())
     if source is not None:
         parts.append(Item("title", name) for name in ids_from(source, id_of))
     for kind, keys in (("search", queries), ("recommendations", profiles)):
@@ -124,10 +126,10 @@ def plan(
         raise InvalidInputError(
             "expected a strategy, a preset, a source, queries or profiles, got none"
         )
-    return _once(chain.from_iterable(parts))
+    return _unique(chain.from_iterable(parts))
 
 
-def _named(what: str, name: str, known: Mapping[str, Named] | None) -> Named:
+def _lookup(what: str, name: str, known: Mapping[str, Function] | None) -> Function:
     found = (known or {}).get(name)
     if found is None:
         names = ", ".join(sorted(known or {})) or "none here"
@@ -135,7 +137,7 @@ def _named(what: str, name: str, known: Mapping[str, Named] | None) -> Named:
     return found
 
 
-def _once(items: Iterable[Item]) -> Iterator[Item]:
+def _unique(items: Iterable[Item]) -> Iterator[Item]:
     seen: set[Item] = set()
     for item in items:
         if item not in seen:
@@ -160,18 +162,18 @@ async def warm(
     ----------
     items : iterable of Item
     load : callable
-        Brings one item into the cache; its failures are counted, not raised.
+        Loads one item through the cache; its failures are counted, not raised.
     batch_size : int
-        How far a run cut short may have to go back.
+        Items between two checkpoints.
     concurrency : int
         How many loads may run at once.
     total : int
-        How many items there are, for the progress; 0 where that is unknown.
+        Number of items, for the progress; 0 where that is unknown.
     progress : callable, optional
         Called with (done, total, stage).
     checkpoints : Checkpoints, optional
     name : str
-        Tells this run from other ones in there.
+        The checkpoint's name.
 
     Returns
     -------
@@ -189,7 +191,7 @@ async def warm(
     while batch := list(islice(stream, batch_size)):
         await run.load(batch)
         if checkpoints is not None:
-            await checkpoints.set_checkpoint(name, run.place())
+            await checkpoints.set_checkpoint(name, run.checkpoint())
     if checkpoints is not None:
         await checkpoints.set_checkpoint(name, None)
     return run.report
@@ -208,30 +210,30 @@ class _Run:
         self._slots = asyncio.Semaphore(concurrency)
         self._digest, self._count = hashlib.blake2b(digest_size=16), 0
 
-    def place(self) -> bytes:
-        return msgspec.msgpack.encode(_Place(self._count, self._digest.digest()))
+    def checkpoint(self) -> bytes:
+        return msgspec.msgpack.encode(_Checkpoint(self._count, self._digest.digest()))
 
-    def skip(self, stream: Iterator[Item], noted: bytes | None) -> Iterator[Item]:
-        """Pass over what a run before did; all of it comes again where the items differ."""
-        place = _place(noted)
-        if not place.count:
+    def skip(self, stream: Iterator[Item], stored: bytes | None) -> Iterator[Item]:
+        """Skip what an earlier run has loaded; nothing where its items differ."""
+        earlier = _decode(stored)
+        if not earlier.count:
             return stream
-        passed = list(islice(stream, place.count))
-        for item in passed:
-            self._note(item)
-        if self._digest.digest() == place.digest and len(passed) == place.count:
-            self.report.skipped = place.count
+        skipped = list(islice(stream, earlier.count))
+        for item in skipped:
+            self._add(item)
+        if self._digest.digest() == earlier.digest and len(skipped) == earlier.count:
+            self.report.skipped = earlier.count
             return stream
         self._digest, self._count = hashlib.blake2b(digest_size=16), 0
-        return chain(passed, stream)
+        return chain(skipped, stream)
 
-    def _note(self, item: Item) -> None:
+    def _add(self, item: Item) -> None:
         self._digest.update(msgspec.msgpack.encode(item))
         self._count += 1
 
     async def load(self, batch: list[Item]) -> None:
         for item in batch:
-            self._note(item)
+            self._add(item)
         async with asyncio.TaskGroup() as group:
             for item in batch:
                 await self._slots.acquire()
@@ -245,14 +247,14 @@ class _Run:
             self.report.done += 1
         except Exception as error:  # noqa: BLE001 - one bad item must not end the run
             self.report.failed += 1
-            if len(self.report.errors) < _ERRORS_TOLD:
+            if len(self.report.errors) < _MAX_ERRORS:
                 self.report.errors.append(f"{item.kind} {item.key}: {error}")
         finally:
             self._slots.release()
 
 
-def _place(noted: bytes | None) -> _Place:
+def _decode(stored: bytes | None) -> _Checkpoint:
     try:
-        return msgspec.msgpack.decode(noted or b"", type=_Place)
+        return msgspec.msgpack.decode(stored or b"", type=_Checkpoint)
     except msgspec.MsgspecError:
-        return _Place(0, b"")
+        return _Checkpoint(0, b"")

@@ -63,8 +63,7 @@ ORDER = {
     ],
     "cache": [
         {"entry", "policy", "answer", "stats", "cooldown"},
-        {"memory", "disk"},
-        {"redis"},
+        {"memory", "disk", "redis"},
         {"loading"},
         {"tiered"},
         {"warming"},
@@ -79,12 +78,6 @@ KNOWN_CIRCLES: list[set[str]] = [
 KNOWN_WITHOUT_MAP = {
     "tv5core",
     "tv5core.analysis",
-    "tv5core.cache",
-    "tv5core.cache.disk",
-    "tv5core.cache.loading",
-    "tv5core.cache.memory",
-    "tv5core.cache.redis",
-    "tv5core.cache.warming",
     "tv5core.cli",
     "tv5core.embedding",
     "tv5core.files",
@@ -100,10 +93,6 @@ KNOWN_WITHOUT_MAP = {
     "tv5core.upstream.tmdb",
 }
 KNOWN_LONG = {
-    "tv5core/cache/disk/environment.py",
-    "tv5core/cache/redis/tier.py",
-    "tv5core/cache/tiered.py",
-    "tv5core/cached.py",
 }
 
 

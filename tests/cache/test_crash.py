@@ -99,7 +99,7 @@ def test_an_invalidation_that_cannot_be_written_empties_the_tier(tmp_path: Path)
 
 @pytest.mark.parametrize("name", [DATA_NAME, CONTROL_NAME])
 @pytest.mark.parametrize("content", [b"not ours", os.urandom(100_000), bytes(8_192), b"\0" * 10])
-def test_a_foreign_file_is_put_aside(
+def test_a_foreign_file_is_quarantine(
     tmp_path: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -126,7 +126,7 @@ def test_a_file_that_was_cut_short(tmp_path: Path, keep: int) -> None:
     assert keep == 0 or (tmp_path / f"{DATA_NAME}.aside-1").exists()
 
 
-def test_a_damaged_head_is_put_aside(tmp_path: Path) -> None:
+def test_a_damaged_head_is_quarantine(tmp_path: Path) -> None:
     fill(tmp_path)
     path = tmp_path / DATA_NAME
     data = bytearray(path.read_bytes())
@@ -233,14 +233,14 @@ def test_flipped_bits_in_values_never_give_a_wrong_one(tmp_path: Path) -> None:
 
 def test_the_last_user_alone_says_that_the_file_is_whole(tmp_path: Path) -> None:
     first = ControlPage(tmp_path / CONTROL_NAME)
-    assert first.alone
-    first.share()
+    assert first.exclusive
+    first.lock_shared()
     second = ControlPage(tmp_path / CONTROL_NAME)
-    assert not second.alone
+    assert not second.exclusive
     assert first.epoch == second.epoch != 0
-    assert first.renew()
+    assert first.renew_epoch()
     assert second.epoch == first.epoch
-    assert not second.take_alone()
+    assert not second.try_exclusive()
     second.close(clean=True)
-    assert first.take_alone()
+    assert first.try_exclusive()
     first.close(clean=True)

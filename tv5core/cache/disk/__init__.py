@@ -12,6 +12,7 @@ The modules, in reading order:
 ``writer_thread``     the thread that commits everything, in batches
 ``eviction``          removing expired entries, and others where there is no room
 ``environment``       the LMDB environment, shared by the handles of a process
+``databases``         opening LMDB's file: its databases and its format
 ``control_page``      the epoch of the entries, and whether the file can be trusted
 ====================  ================================================================
 """

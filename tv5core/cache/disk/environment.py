@@ -2,8 +2,8 @@
 
 It promises less than the catalogue's environment. Nothing here needs to be durable, so no
 commit waits for the disk. The map has its full size from the start (that is address space, the
-file grows as it is filled), so no transaction runs twice. A file that cannot be used is put
-aside and replaced by an empty one instead of an error.
+file grows as it is filled), so no transaction runs twice. A file that cannot be used is renamed
+and replaced by an empty one instead of an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import lmdb
 
-from tv5core.cache.disk.control_page import ControlPage, UnusableError, aside
+from tv5core.cache.disk.control_page import ControlPage, UnusableError, quarantine
 from tv5core.cache.disk.databases import Databases, Txn, open_lmdb, used_bytes
 from tv5core.lmdb_env import registry
 from tv5core.lmdb_env.environment import LmdbEnvironment
@@ -79,10 +79,10 @@ class Environment(LmdbEnvironment[Databases]):
     def renew_epoch(self) -> bool:
         """Empty the cache in every process; return whether that could be written."""
         control = self._control
-        return control is not None and control.renew()
+        return control is not None and control.renew_epoch()
 
     def write(self, work: Callable[[Txn], T]) -> T:
-        """Run ``work`` in a write transaction; only the writer's thread does this.
+        """Run ``work`` in a write transaction; only the writer thread does this.
 
         Raises
         ------
@@ -144,26 +144,26 @@ class Environment(LmdbEnvironment[Databases]):
             raise UnusableError(f"{self.folder}: expected a folder, got {error}") from error
         control = ControlPage(self.folder / CONTROL_NAME)
         try:
-            if control.found_foreign is not None:
-                self._warn(f"a foreign file is now {control.found_foreign.name}")
+            if control.quarantined is not None:
+                self._warn(f"a foreign file is now {control.quarantined.name}")
             self._open_checked(control)
-            if control.alone:
-                control.share()
+            if control.exclusive:
+                control.lock_shared()
         except BaseException:
             control.close(clean=False)
             raise
         self._control = control
 
     def _open_checked(self, control: ControlPage) -> None:
-        if control.alone and not control.trusted and self._path.exists():
-            self._put_aside("it was open when the machine stopped")
+        if control.exclusive and not control.trusted and self._path.exists():
+            self._quarantine("it was open when the machine stopped")
         reason = self._try_lmdb(control)
         if reason is None:
             return
         if _is_full(reason, self.folder) or not self._path.exists():
             raise UnusableError(f"{self._path}: expected room for the cache, got {reason}")
-        self._put_aside(reason)
-        control.renew()
+        self._quarantine(reason)
+        control.renew_epoch()
         try:
             self._open_lmdb()
         except (lmdb.Error, OSError) as error:
@@ -174,16 +174,16 @@ class Environment(LmdbEnvironment[Databases]):
         try:
             self._open_lmdb()
         except (lmdb.Error, UnusableError, OSError) as error:
-            if not control.alone:
+            if not control.exclusive:
                 raise UnusableError(
                     f"{self._path}: expected a cache's file, got {error}"
                 ) from error
             return str(error)
         return None
 
-    def _put_aside(self, reason: str) -> None:
+    def _quarantine(self, reason: str) -> None:
         if self._path.stat().st_size:
-            kept = aside(self._path)
+            kept = quarantine(self._path)
             self._warn(f"starting empty, the file is now {kept.name}: {reason}")
         self._path.unlink(missing_ok=True)
         with suppress(OSError):
@@ -201,26 +201,26 @@ class Environment(LmdbEnvironment[Databases]):
             self._close()
 
     def rebuild(self, reason: str) -> None:
-        """Put a damaged file aside and start empty, where nobody else uses it.
+        """Rename a damaged file and start empty, where nobody else uses it.
 
         Raises
         ------
         UnusableError
-            Others do: all of them must leave first.
+            Others use it: all of them must close it first.
         """
         with self._gate.exclusive():
             self._close()
             control = self._control
-            if control is None or not control.take_alone():
+            if control is None or not control.try_exclusive():
                 if control is not None:
-                    control.share()  # trying to be alone gave that up
+                    control.lock_shared()  # trying for the exclusive lock gave it up
                 raise UnusableError(f"{self._path}: expected to be its only user, got others")
             try:
-                self._put_aside(reason)
-                control.renew()
+                self._quarantine(reason)
+                control.renew_epoch()
                 self._open_lmdb()
             finally:
-                control.share()
+                control.lock_shared()
 
     def _widen(self, map_bytes: int) -> None:
         if map_bytes <= self._map_bytes:
@@ -232,7 +232,7 @@ class Environment(LmdbEnvironment[Databases]):
     def _close_for_good(self) -> None:
         control, opened = self._control, self._opened
         clean = False
-        if control is not None and opened is not None and control.take_alone():
+        if control is not None and opened is not None and control.try_exclusive():
             with suppress(lmdb.Error):
                 opened[0].sync(True)
                 clean = True
@@ -242,15 +242,15 @@ class Environment(LmdbEnvironment[Databases]):
         self._control = None
 
     def after_fork_in_child(self) -> None:
-        """Replace locks whose holders do not exist here, and leave the parent's users' lock."""
+        """Replace locks whose holders do not exist here, and keep the parent's file lock."""
         super().after_fork_in_child()
         if self._control is not None:
-            self._control.forget()
+            self._control.close_file()
             self._control = None
 
 
 def _is_full(reason: str, folder: Path) -> bool:
-    """Say whether opening failed for want of room, in which case nothing is wrong with the file."""
+    """Return whether opening failed for lack of room, in which case the file is sound."""
     if "No space" in reason or "quota" in reason:
         return True
     with suppress(OSError):

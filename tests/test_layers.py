@@ -92,8 +92,7 @@ KNOWN_WITHOUT_MAP = {
     "tv5core.upstream.sync",
     "tv5core.upstream.tmdb",
 }
-KNOWN_LONG = {
-}
+KNOWN_LONG: set[str] = set()
 
 
 # -- layers -------------------------------------------------------------------------------

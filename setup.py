@@ -9,8 +9,8 @@ from setuptools import Extension, setup
 
 NATIVE = os.environ.get("TV5_NO_NATIVE", "") in ("", "0")
 
-# -ffp-contract=off: products are rounded before they are added, on every path alike.
-# No -march: files for one instruction set say so themselves, and dispatch.c chooses at run time.
+# -ffp-contract=off: products are rounded before they are added, in every backend alike.
+# No -march: each file of ext/isa sets its own target, and dispatch.c chooses at run time.
 FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-Wextra"]
 
 

@@ -49,8 +49,9 @@ cdef class NativeGraph:
 
     def walk(self, prepared, expansion_search, candidates, allow=None, k=None,
              error_margin=None):
+        check_range(candidates, 1, MAX_K, "candidates")
         cdef PreparedView p = PreparedView(prepared)
-        cdef TopK top = TopK(p.count, candidates, "candidates")
+        cdef TopK top = TopK(p.count, candidates)
         cdef tv5_walk_options options
         cdef Scratch scratch
         cdef View a

@@ -8,8 +8,8 @@ cdef class TopK:
     cdef uint64_t *list
     cdef uint32_t k
 
-    def __cinit__(self, Py_ssize_t queries, k, str name="k"):
-        check_range(k, 1, MAX_K, name)
+    def __cinit__(self, Py_ssize_t queries, k):
+        check_range(k, 1, MAX_K, "k")
         self.k = k
         self.rows = _EMPTY((queries, k), _U32)
         self.scores = _EMPTY((queries, k), _F32)

@@ -29,7 +29,7 @@ def native(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(scope="session")
-def twin() -> Any:
+def reference() -> Any:
     """Give the reference, in NumPy."""
     return kernels.backend("numpy")
 

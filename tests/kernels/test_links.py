@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tv5core.kernels import NONE, LinkRows
 
 
-def rows_of(twin, rng, n, dim, equal, spare=3):
+def rows_of(reference, rng, n, dim, equal, spare=3):
     """Draw rows at random positions, some of them equal: distances tie and are zero."""
     vectors = rng.standard_normal((n + spare, dim)).astype(np.float32)
     vectors[rng.random(n + spare) < equal] = vectors[0]
-    values, scales = twin.quantize_i8(vectors)
+    values, scales = reference.quantize_i8(vectors)
     sums = np.einsum("ij,ij->i", values, values, dtype=np.int32).astype(np.float32)
     places = rng.permutation(n + spare)[:n].astype(np.uint32)
     return LinkRows(values, scales, sums * (scales * scales), places)
@@ -50,9 +50,9 @@ def apart(rows):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(deadline=None, max_examples=100, derandomize=True)
-def test_paths_agree(native, twin, n, dim, degree, width, equal, seed):
+def test_paths_agree(native, reference, n, dim, degree, width, equal, seed):
     rng = np.random.default_rng(seed)
-    rows, links = rows_of(twin, rng, n, dim, equal), links_of(rng, n, degree)
+    rows, links = rows_of(reference, rng, n, dim, equal), links_of(rng, n, degree)
     pruned = int(rng.integers(1, degree + 1))
     most = int(rng.integers(pruned, degree + 1))
     start = int(rng.integers(0, n + 1))
@@ -60,7 +60,7 @@ def test_paths_agree(native, twin, n, dim, degree, width, equal, seed):
     targets, offsets, sources = reverse_of(rng, n)
     first, last = sorted(int(x) for x in rng.integers(0, len(targets) + 1, 2))
     made = []
-    for made_by in (native, twin):
+    for made_by in (native, reference):
         mine = links.copy()
         linker = made_by.linker(rows, mine, pruned, most)
         linker.select_neighbors(candidates, start)
@@ -71,10 +71,10 @@ def test_paths_agree(native, twin, n, dim, degree, width, equal, seed):
     assert np.array_equal(made[0][1], made[1][1])
 
 
-def test_keeps_the_relative_neighbours(native, twin):
+def test_keeps_the_relative_neighbours(native, reference):
     """Each link kept is closer to the row than to any closer link; each one dropped is not."""
     rng = np.random.default_rng(3)
-    rows = rows_of(twin, rng, 60, 16, 0)
+    rows = rows_of(reference, rng, 60, 16, 0)
     links = np.full((60, 60), NONE, np.uint32)
     everyone = np.tile(np.arange(60, dtype=np.uint32), (60, 1))
     native.linker(rows, links, 60, 60).select_neighbors(everyone, 0)
@@ -87,9 +87,9 @@ def test_keeps_the_relative_neighbours(native, twin):
             assert (other in kept) == free
 
 
-def test_equal_rows_leave_room_for_others(native, twin):
+def test_equal_rows_leave_room_for_others(native, reference):
     rng = np.random.default_rng(4)
-    rows = rows_of(twin, rng, 40, 64, 0, spare=0)
+    rows = rows_of(reference, rng, 40, 64, 0, spare=0)
     rows = rows._replace(positions=np.arange(40, dtype=np.uint32))
     for part in rows[:3]:
         part[:20] = part[0]
@@ -99,10 +99,10 @@ def test_equal_rows_leave_room_for_others(native, twin):
     assert (links[1:] == NONE).all()
 
 
-def test_links_are_added_while_there_is_room(native, twin):
+def test_links_are_added_while_there_is_room(native, reference):
     """Up to the limit they are only added; past it the rule decides among all."""
     rng = np.random.default_rng(5)
-    rows = rows_of(twin, rng, 30, 64, 0)
+    rows = rows_of(reference, rng, 30, 64, 0)
     links = np.full((30, 6), NONE, np.uint32)
     links[7, :2] = 3, 4
     linker = native.linker(rows, links, 2, 5)
@@ -118,9 +118,9 @@ def test_links_are_added_while_there_is_room(native, twin):
     assert set(kept) <= set(among)
 
 
-def test_nothing_to_add_trims_what_is_past_the_limit(native, twin):
+def test_nothing_to_add_trims_what_is_past_the_limit(native, reference):
     rng = np.random.default_rng(6)
-    rows = rows_of(twin, rng, 30, 64, 0)
+    rows = rows_of(reference, rng, 30, 64, 0)
     links = np.full((30, 6), NONE, np.uint32)
     links[0], links[1, :3] = np.arange(1, 7), [4, 5, 6]
     linker = native.linker(rows, links, 3, 3)
@@ -160,7 +160,7 @@ GOOD = {"pruned_degree": 2, "max_degree": 4, "start": 0, "stop": 3, "at": 0}
     ],
     ids=str,
 )
-def test_rejects(native, twin, bad):
+def test_rejects(native, reference, bad):
     rng = np.random.default_rng(6)
     given_ = {
         **GOOD,
@@ -170,7 +170,7 @@ def test_rejects(native, twin, bad):
         "offsets": np.array([0, 2, 4, 6]),
         "sources": np.zeros(6, np.uint32),
     }
-    rows = rows_of(twin, rng, 10, 64, 0)
+    rows = rows_of(reference, rng, 10, 64, 0)
     link(native, rows, given_)
     given_ |= bad
     rows = rows._replace(**{name: given_[name] for name in ("positions", "squares") if name in bad})

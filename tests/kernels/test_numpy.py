@@ -14,14 +14,17 @@ def rng():
     return np.random.default_rng(7)
 
 
-def test_hamming(twin, rng):
+def test_hamming(reference, rng):
     sign_bits = rng.integers(0, 256, (5, 16), np.uint8)
     bits = np.unpackbits(sign_bits, axis=1)
-    assert twin.hamming(sign_bits, sign_bits[2]).tolist() == (bits != bits[2]).sum(axis=1).tolist()
+    assert (
+        reference.hamming(sign_bits, sign_bits[2]).tolist()
+        == (bits != bits[2]).sum(axis=1).tolist()
+    )
 
 
 @pytest.mark.parametrize(("dim", "width"), [(64, 64), (100, 128), (150, 192), (768, 768)])
-def test_rotation_is_two_overlapping_hadamard_blocks(twin, rng, dim, width):
+def test_rotation_is_two_overlapping_hadamard_blocks(reference, rng, dim, width):
     x, center = rng.standard_normal((3, dim)), rng.standard_normal(dim)
     signs = rng.choice([-1.0, 1.0], (2, width))
     block = 1 << (width.bit_length() - 1)
@@ -32,7 +35,7 @@ def test_rotation_is_two_overlapping_hadamard_blocks(twin, rng, dim, width):
     want[:, :block] = want[:, :block] @ transform
     want *= signs[1]
     want[:, width - block :] = want[:, width - block :] @ transform
-    got = twin.rotate(*(a.astype(np.float32) for a in (x, center, signs)))
+    got = reference.rotate(*(a.astype(np.float32) for a in (x, center, signs)))
     np.testing.assert_allclose(got, want, atol=1e-5)
     np.testing.assert_allclose(
         np.linalg.norm(got, axis=1),
@@ -41,48 +44,48 @@ def test_rotation_is_two_overlapping_hadamard_blocks(twin, rng, dim, width):
     )
 
 
-def test_sums_have_32_lanes(twin):
+def test_sums_have_32_lanes(reference):
     """A lane sums every 32nd product; what it would lose elsewhere shows the order."""
     row = np.zeros((1, 96), np.float32)
     row[0, [0, 32, 64, 33]] = 2**24, 1, -(2**24), 1
     # Lane 0: (2^24 + 1) rounds to 2^24, minus 2^24 is 0. Lane 1: 1.
-    assert twin.dot(row, np.ones(96, np.float32)).tolist() == [1.0]
+    assert reference.dot(row, np.ones(96, np.float32)).tolist() == [1.0]
 
 
-def test_encode(twin):
+def test_encode(reference):
     x = np.array([[0.0, -0.0, 1e-45, -1e-45, 2.0, np.nan, -3.0, np.inf] * 8], np.float32)
-    sign_bits, _, _ = twin.encode(x)
+    sign_bits, _, _ = reference.encode(x)
     assert sign_bits.tolist() == [[0b10010100] * 8]
 
 
-def test_quantize(twin):
+def test_quantize(reference):
     x = np.array([[1.0, -0.5, 0.25], [0, -0.0, 0], [1e-42, 0, 0], [1, np.inf, 2]], np.float32)
     with np.errstate(all="ignore"):
-        values, scale = twin.quantize_i8(x)
+        values, scale = reference.quantize_i8(x)
     assert values.tolist() == [[127, -64, 32], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
     assert scale.tolist() == [np.float32(1) / np.float32(127), 0, 0, 0]
 
 
-def test_int16_queries_use_what_int32_has_room_for(twin):
+def test_int16_queries_use_what_int32_has_room_for(reference):
     for dim in (8, 768, 4096):
-        values, _ = twin.quantize_i16(np.ones((1, dim), np.float32))
+        values, _ = reference.quantize_i16(np.ones((1, dim), np.float32))
         limit = int(values[0, 0])
         assert limit == 32767 or (limit + 1) * 127 * dim > 2**31 - 1 >= limit * 127 * dim
 
 
-def test_estimate_recovers_inner_products(twin, rng):
+def test_estimate_recovers_inner_products(reference, rng):
     """The estimator is unbiased: errors average out far below one error."""
     n, dim = 2000, 256
     x = rng.standard_normal((n, dim)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     center = x.mean(axis=0)
     signs = rng.choice(np.array([-1, 1], np.float32), (2, dim))
-    sign_bits, absolute, square = twin.encode(twin.rotate(x, center, signs))
+    sign_bits, absolute, square = reference.encode(reference.rotate(x, center, signs))
     factors = np.stack([x @ center - center @ center, square / absolute], axis=1)
     codes = np.concatenate([sign_bits, factors.astype(np.float32).view(np.uint8)], axis=1)
     query = (x[:1] + 0.05 * rng.standard_normal((1, dim))).astype(np.float32)
-    rows, scores = twin.scan_codes(
-        np.ascontiguousarray(codes), twin.prepare(query, center, signs), n
+    rows, scores = reference.scan_codes(
+        np.ascontiguousarray(codes), reference.prepare(query, center, signs), n
     )
     error = scores[0] - (x @ query[0])[rows[0]]
     assert rows[0, 0] == 0

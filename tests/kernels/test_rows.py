@@ -30,10 +30,10 @@ DENSITIES = st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])
 
 @given(bytes_=st.integers(1, 520), n=COUNTS, density=DENSITIES, seed=SEEDS)
 @many
-def test_hamming(native, twin, same, bytes_, n, density, seed):
+def test_hamming(native, reference, same, bytes_, n, density, seed):
     rng = np.random.default_rng(seed)
     sign_bits, query = bits_of(rng, (n, bytes_), density), bits_of(rng, (bytes_,), 1 - density)
-    same(native.hamming(sign_bits, query), twin.hamming(sign_bits, query))
+    same(native.hamming(sign_bits, query), reference.hamming(sign_bits, query))
 
 
 @given(
@@ -45,76 +45,79 @@ def test_hamming(native, twin, same, bytes_, n, density, seed):
     seed=SEEDS,
 )
 @many
-def test_rotate_and_prepare(native, twin, same, floats, dim, padding, rounds, n, flavour, seed):
+def test_rotate_and_prepare(
+    native, reference, same, floats, dim, padding, rounds, n, flavour, seed
+):
     rng = np.random.default_rng(seed)
     width = min(4096, (dim + 63) // 64 * 64 + 64 * padding)
     x, center = floats(rng, (n, dim), flavour), floats(rng, (dim,), "normal")
     signs = rng.choice(np.array([-1, 1], np.float32), (rounds, width))
     with np.errstate(all="ignore"):
-        same(native.rotate(x, center, signs), twin.rotate(x, center, signs))
-        same(native.prepare(x, center, signs), twin.prepare(x, center, signs))
+        same(native.rotate(x, center, signs), reference.rotate(x, center, signs))
+        same(native.prepare(x, center, signs), reference.prepare(x, center, signs))
 
 
 @given(words=WORDS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
 @many
-def test_encode(native, twin, same, floats, words, n, flavour, seed):
+def test_encode(native, reference, same, floats, words, n, flavour, seed):
     x = floats(np.random.default_rng(seed), (n, 64 * words), flavour)
     with np.errstate(all="ignore"):
-        same(native.encode(x), twin.encode(x))
+        same(native.encode(x), reference.encode(x))
 
 
 @given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
 @many
-def test_normalize(native, twin, same, floats, dim, n, flavour, seed):
+def test_normalize(native, reference, same, floats, dim, n, flavour, seed):
     x = floats(np.random.default_rng(seed), (n, dim), flavour)
     with np.errstate(all="ignore"):
-        same(native.squared_norms(x), twin.squared_norms(x))
-        same(native.normalize(x), twin.normalize(x))
+        same(native.squared_norms(x), reference.squared_norms(x))
+        same(native.normalize(x), reference.normalize(x))
         for i in range(n):  # one row, where the GIL is kept
-            same(native.squared_norms(x[i : i + 1]), twin.squared_norms(x)[i : i + 1])
+            same(native.squared_norms(x[i : i + 1]), reference.squared_norms(x)[i : i + 1])
             same(
-                native.normalize(x[i : i + 1]), tuple(part[i : i + 1] for part in twin.normalize(x))
+                native.normalize(x[i : i + 1]),
+                tuple(part[i : i + 1] for part in reference.normalize(x)),
             )
 
 
 @given(n=COUNTS, k=st.integers(0, 20), count=st.integers(1, 50), seed=SEEDS)
 @many
-def test_gather(native, twin, same, n, k, count, seed):
+def test_gather(native, reference, same, n, k, count, seed):
     rng = np.random.default_rng(seed)
     keys = rng.integers(0, 2**63 - 1, count)
     rows = rng.integers(0, count, (n, k), np.uint32)
     rows[rng.random((n, k)) < 0.2] = NONE
     found = native.gather(keys, rows)
-    same(found, twin.gather(keys, rows))
+    same(found, reference.gather(keys, rows))
     assert ((found == -1) == (rows == NONE)).all()
 
 
 @given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
 @many
-def test_quantize(native, twin, same, floats, dim, n, flavour, seed):
+def test_quantize(native, reference, same, floats, dim, n, flavour, seed):
     x = floats(np.random.default_rng(seed), (n, dim), flavour)
     with np.errstate(all="ignore"):
-        same(native.quantize_i8(x), twin.quantize_i8(x))
-        same(native.quantize_i16(x), twin.quantize_i16(x))
+        same(native.quantize_i8(x), reference.quantize_i8(x))
+        same(native.quantize_i16(x), reference.quantize_i16(x))
 
 
 @given(peak=st.floats(2.0**-126, 2.0**127, width=32), seed=SEEDS)
 @many
-def test_quantize_halves(native, twin, same, peak, seed):
+def test_quantize_halves(native, reference, same, peak, seed):
     """Values half-way between two integers round to the even one."""
     steps = np.random.default_rng(seed).integers(-254, 255, 100) / 2
     x = np.append(steps, 127).astype(np.float32)[None] * np.float32(peak / 127)
     with np.errstate(all="ignore"):
-        same(native.quantize_i8(x), twin.quantize_i8(x))
+        same(native.quantize_i8(x), reference.quantize_i8(x))
 
 
 @given(words=WORDS, n=COUNTS, density=DENSITIES, seed=SEEDS)
 @many
-def test_asymmetric(native, twin, same, words, n, density, seed):
+def test_asymmetric(native, reference, same, words, n, density, seed):
     rng = np.random.default_rng(seed)
     query = rng.integers(-128, 128, 64 * words).astype(np.int8)
     sign_bits = bits_of(rng, (n, 8 * words), density)
-    same(native.asymmetric(query, sign_bits), twin.asymmetric(query, sign_bits))
+    same(native.asymmetric(query, sign_bits), reference.asymmetric(query, sign_bits))
 
 
 @given(words=WORDS, value=st.sampled_from([-128, -127, 127]))
@@ -128,18 +131,18 @@ def test_asymmetric_extremes(native, words, value):
 
 @given(dim=DIMS, n=COUNTS, limit=st.sampled_from([1, 4000, 32767]), seed=SEEDS)
 @many
-def test_dot_i8(native, twin, same, dim, n, limit, seed):
+def test_dot_i8(native, reference, same, dim, n, limit, seed):
     rng = np.random.default_rng(seed)
     rows = rng.integers(-128, 128, (n, dim)).astype(np.int8)
     query = rng.integers(-limit, limit + 1, dim).astype(np.int16)
-    same(native.dot(rows, query), twin.dot(rows, query))
+    same(native.dot(rows, query), reference.dot(rows, query))
 
 
 @given(dim=DIMS, sign=st.sampled_from([-1, 1]))
 @many
-def test_dot_i8_extremes(native, twin, dim, sign):
+def test_dot_i8_extremes(native, reference, dim, sign):
     """The finest int16 query and the largest int8 rows stay within int32."""
-    query, _ = twin.quantize_i16(np.full((1, dim), sign, np.float32))
+    query, _ = reference.quantize_i16(np.full((1, dim), sign, np.float32))
     rows = np.full((2, dim), 127, np.int8)
     want = dim * 127 * int(query[0, 0])
     assert abs(want) < 2**31
@@ -148,12 +151,12 @@ def test_dot_i8_extremes(native, twin, dim, sign):
 
 @given(dim=DIMS, n=COUNTS, half=st.booleans(), flavour=FLAVOURS, other=FLAVOURS, seed=SEEDS)
 @many
-def test_dot_floats(native, twin, same, floats, dim, n, half, flavour, other, seed):
+def test_dot_floats(native, reference, same, floats, dim, n, half, flavour, other, seed):
     rng = np.random.default_rng(seed)
     with np.errstate(all="ignore"):
         rows = floats(rng, (n, dim), flavour).astype(np.float16 if half else np.float32)
         query = floats(rng, (dim,), other)
-        same(native.dot(rows, query), twin.dot(rows, query))
+        same(native.dot(rows, query), reference.dot(rows, query))
 
 
 def test_every_half(native, same):

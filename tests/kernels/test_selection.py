@@ -33,14 +33,14 @@ many = settings(deadline=None, max_examples=80, derandomize=True)
 )
 @many
 def test_scan_codes(
-    native, twin, same, floats, words, n, queries, k, density, flavour, scale, seed
+    native, reference, same, floats, words, n, queries, k, density, flavour, scale, seed
 ):
     rng = np.random.default_rng(seed)
     some = codes_of(rng, floats, n, words, flavour)
     ready = queries_of(rng, floats, queries, words, scale)
     allow = bitmap_of(rng, n, density)
     with np.errstate(all="ignore"):
-        same(native.scan_codes(some, ready, k, allow), twin.scan_codes(some, ready, k, allow))
+        same(native.scan_codes(some, ready, k, allow), reference.scan_codes(some, ready, k, allow))
 
 
 KINDS = st.sampled_from(["int8", "float16", "float32"])
@@ -58,13 +58,15 @@ DIMS = st.one_of(st.integers(1, 100), st.sampled_from([768, 769, 4096]))
     seed=SEEDS,
 )
 @many
-def test_scan_rows(native, twin, same, floats, dim, n, queries, k, density, kind, flavour, seed):
+def test_scan_rows(
+    native, reference, same, floats, dim, n, queries, k, density, kind, flavour, seed
+):
     rng = np.random.default_rng(seed)
     rows, scales = rows_of(rng, floats, n, dim, kind, flavour)
     some = floats(rng, (queries, dim), flavour)
     allow = bitmap_of(rng, n, density)
     with np.errstate(all="ignore"):
-        want = twin.scan_rows(rows, scales, some, k, allow)
+        want = reference.scan_rows(rows, scales, some, k, allow)
         same(native.scan_rows(rows, scales, some, k, allow), want)
 
 
@@ -79,7 +81,7 @@ def test_scan_rows(native, twin, same, floats, dim, n, queries, k, density, kind
     seed=SEEDS,
 )
 @many
-def test_rescore(native, twin, same, floats, dim, n, queries, m, k, kind, flavour, seed):
+def test_rescore(native, reference, same, floats, dim, n, queries, m, k, kind, flavour, seed):
     """Candidates may repeat, and end early."""
     rng = np.random.default_rng(seed)
     rows, scales = rows_of(rng, floats, n, dim, kind, flavour)
@@ -87,19 +89,19 @@ def test_rescore(native, twin, same, floats, dim, n, queries, m, k, kind, flavou
     candidates = rng.integers(0, max(1, n), (queries, m)).astype(np.uint32)
     candidates[rng.random((queries, m)) < (0.2 if n else 1.1)] = NONE
     with np.errstate(all="ignore"):
-        want = twin.rescore(rows, scales, some, candidates, k)
+        want = reference.rescore(rows, scales, some, candidates, k)
         same(native.rescore(rows, scales, some, candidates, k), want)
         bounds = floats(rng, (queries, m), flavour)
-        want = twin.rescore(rows, scales, some, candidates, k, bounds)
+        want = reference.rescore(rows, scales, some, candidates, k, bounds)
         same(native.rescore(rows, scales, some, candidates, k, bounds), want)
 
 
-def test_large_k(native, twin, same):
+def test_large_k(native, reference, same):
     """All rows come back in order when more are asked for than exist."""
     rng = np.random.default_rng(3)
     rows = rng.integers(-5, 6, (5000, 8)).astype(np.float32)
     queries = rng.integers(-5, 6, (2, 8)).astype(np.float32)
     same(
         native.scan_rows(rows, None, queries, 6000),
-        twin.scan_rows(rows, None, queries, 6000),
+        reference.scan_rows(rows, None, queries, 6000),
     )

@@ -33,7 +33,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 @settings(deadline=None, max_examples=80, derandomize=True)
 def test_walk(
     native,
-    twin,
+    reference,
     same,
     floats,
     words,
@@ -53,7 +53,7 @@ def test_walk(
     parts = graph_of(rng, floats, n, words, degree, lists, flavour)
     ready = queries_of(rng, floats, queries, words, "normal")
     given = ready, pool, candidates, bitmap_of(rng, n, density), min(k, candidates), error_margin
-    same(native.graph(*parts).walk(*given), twin.graph(*parts).walk(*given))
+    same(native.graph(*parts).walk(*given), reference.graph(*parts).walk(*given))
 
 
 def test_walk_again(native, same, floats):
@@ -140,20 +140,22 @@ def test_begins_at_the_best_of_the_nearest_lists(native, floats):
 )
 @settings(deadline=None, max_examples=60, derandomize=True)
 def test_fused_search(
-    native, twin, same, floats, dim, n, queries, pool, candidates, k, density, kind, seed
+    native, reference, same, floats, dim, n, queries, pool, candidates, k, density, kind, seed
 ):
-    """One call equals preparing, walking and rescoring, one after another, and the twin."""
+    """One call equals preparing, walking and rescoring, one after another, and the reference."""
     rng = np.random.default_rng(seed)
     words = -(-dim // 64)
     parts = graph_of(rng, floats, n, words, 6, 2, "normal")
     center = rng.standard_normal(dim).astype(np.float32)
     signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
     vectors = rng.standard_normal((n, dim)).astype(np.float32)
-    rows, scales = twin.quantize_i8(vectors) if kind is np.int8 else (vectors.astype(kind), None)
+    rows, scales = (
+        reference.quantize_i8(vectors) if kind is np.int8 else (vectors.astype(kind), None)
+    )
     probes = rng.standard_normal((queries, dim)).astype(np.float32)
     allow = bitmap_of(rng, n, density)
     stored, given = (center, signs, rows, scales), (probes, pool, candidates, k, allow)
-    graph, oracle = native.graph(*parts), twin.graph(*parts).searcher(*stored)
+    graph, oracle = native.graph(*parts), reference.graph(*parts).searcher(*stored)
     searcher = graph.searcher(*stored)
     found = searcher.search(*given)
     ready = native.prepare(probes, center, signs)
@@ -164,7 +166,7 @@ def test_fused_search(
     same(bounded, oracle.search(*given, error_margin=0.5))
     some, estimates, _ = graph.walk(ready, pool, candidates, allow, min(k, candidates), 0.5)
     bounds = graph.upper_bounds(ready, some, estimates, 0.5)
-    same((bounds,), (twin.graph(*parts).upper_bounds(ready, some, estimates, 0.5),))
+    same((bounds,), (reference.graph(*parts).upper_bounds(ready, some, estimates, 0.5),))
     same(bounded, native.rescore(rows, scales, probes, some, k, bounds))
 
 
@@ -180,7 +182,7 @@ def test_fused_search(
 )
 @settings(deadline=None, max_examples=40, derandomize=True)
 def test_fused_search_of_rotated_rows(
-    native, twin, same, floats, words, n, queries, pool, candidates, k, padded, seed
+    native, reference, same, floats, words, n, queries, pool, candidates, k, padded, seed
 ):
     """Rescoring takes the query that was rotated for the walk, plus the rotated centre."""
     rng = np.random.default_rng(seed)
@@ -188,7 +190,7 @@ def test_fused_search_of_rotated_rows(
     parts = graph_of(rng, floats, n, words, 6, 2, "normal")
     center = rng.standard_normal(dim).astype(np.float32)
     signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
-    rows, scales = twin.quantize_i8(rng.standard_normal((n, 64 * words)).astype(np.float32))
+    rows, scales = reference.quantize_i8(rng.standard_normal((n, 64 * words)).astype(np.float32))
     probes = rng.standard_normal((queries, dim)).astype(np.float32)
     rotated_center = native.rotate(center[None], np.zeros_like(center), signs)[0]
     stored, given = (center, signs, rows, scales, rotated_center), (probes, pool, candidates, k)
@@ -197,4 +199,4 @@ def test_fused_search_of_rotated_rows(
     some, _, _ = graph.walk(native.prepare(probes, center, signs), pool, candidates)
     rotated = native.rotate(probes, center, signs) + rotated_center
     same(found, native.rescore(rows, scales, rotated, some, k))
-    same(found, twin.graph(*parts).searcher(*stored).search(*given))
+    same(found, reference.graph(*parts).searcher(*stored).search(*given))

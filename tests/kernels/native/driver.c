@@ -6,8 +6,8 @@
  * it in one of the files beside this one, or in a new one, and list its array in `groups`.
  *
  * Built with TV5_EMULATE_AVX512, avx512 runs emulated on any x86-64 (emulate_avx512.h).
- * The portable table is compared with itself: that is for the sanitizers; its results are held
- * against the NumPy twin by the tests in Python, which the portable path always takes part in.
+ * The portable table is compared with itself, for the sanitizers; the tests in Python compare its
+ * results with those of the NumPy kernels.
  */
 #include <stdio.h>
 #include <string.h>

@@ -77,13 +77,10 @@ KNOWN_CIRCLES: list[set[str]] = [
 ]
 KNOWN_WITHOUT_MAP = {
     "tv5core",
-    "tv5core.analysis",
     "tv5core.cli",
     "tv5core.embedding",
     "tv5core.files",
-    "tv5core.importers",
     "tv5core.lmdb_env",
-    "tv5core.sources",
     "tv5core.store",
     "tv5core.upstream",
     "tv5core.upstream.fetching",

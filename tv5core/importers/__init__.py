@@ -1,19 +1,36 @@
 """Reading films and series out of files into a catalogue.
 
-:func:`import_paths` does it all: it finds the files, tells their formats, reads
-them row by row, merges what several files say of one work, and reports what
-became of every row. The parts stand alone: :func:`detect` tells a format,
-:func:`merge` is the rule for uniting two titles, :class:`MergingCatalog` adds what a
-live source says.
+Read in this order:
 
-File contents are data and nothing else: they are never executed, never choose a
-path, and a row that makes no sense is counted and reported.
+``runner``
+    :func:`import_paths`: reads files row by row, stores batches, goes on after an interruption.
+``expand``
+    From paths to the files to read, in a good order.
+``formats``, ``detect``
+    The table of formats, and which one a file is in. A new importer is one file and one line
+    in ``formats``.
+``base``
+    What every importer shares: rows, rejects, options, ``Format``.
+``links``, ``jsonl``, ``tmdb``, ``justwatch``, ``streaming``, ``mapping``, ``wikipedia``
+    The importers, one a source of files.
+``lines``, ``jsonstream``
+    Text, CSV and JSON read as a stream, whatever is in them.
+``resolve``, ``evidence``, ``merge``
+    Which title a row is about, what speaks for it, and how two titles become one.
+``live``
+    :class:`MergingCatalog`: the same for titles of a live source.
+``report``
+    What an import did, and the list of rejected rows.
+
+File contents are data and nothing else: they are never executed, never choose a path, and a row
+that makes no sense is counted and reported.
 """
 
 from __future__ import annotations
 
-from tv5core.importers.detect import FORMATS, Detected, detect
+from tv5core.importers.detect import Detected, detect
 from tv5core.importers.expand import Plan, Skipped, expand
+from tv5core.importers.formats import FORMATS
 from tv5core.importers.live import MergingCatalog
 from tv5core.importers.mapping import MAPPED_FIELDS
 from tv5core.importers.merge import merge

@@ -18,9 +18,10 @@ are given and the partner that :mod:`tv5core.importers.expand` found for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -28,6 +29,7 @@ from tv5core.types import Title
 
 __all__ = [
     "Context",
+    "Format",
     "Item",
     "Link",
     "Options",
@@ -37,6 +39,8 @@ __all__ = [
     "Source",
     "Used",
     "excerpt",
+    "folded",
+    "shortened",
 ]
 
 _EXCERPT_CHARS = 200
@@ -149,6 +153,43 @@ class Reader(Protocol):
     def __call__(self, source: Source, context: Context) -> Iterator[Item]:
         """Yield the items of ``source`` in order; OSError passes through."""
         ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: how it is recognised, and what reads it.
+
+    Attributes
+    ----------
+    name, description : str
+        The name is what ``--format`` takes.
+    read : Reader
+    match_columns : callable, optional
+        Takes the header of a CSV file; returns the columns it recognises the format by, or none.
+        Raises ImportFormatError for files that hold no titles.
+    match_json : callable, optional
+        Takes "array", "object" or "lines" and the first object; returns what it recognises the
+        format by, or an empty string.
+    generality : int
+        Formats of lower generality are tried first: others borrow TMDB's names.
+    """
+
+    name: str
+    description: str
+    read: Reader
+    match_columns: Callable[[Sequence[str]], Iterable[str]] | None = None
+    match_json: Callable[[str, Mapping[str, Any]], str] | None = None
+    generality: int = 0
+
+
+def folded(header: Iterable[str]) -> set[str]:
+    """Return column names without regard to case."""
+    return {name.casefold() for name in header}
+
+
+def shortened(names: Iterable[str]) -> str:
+    """Return the first names of a list, for messages."""
+    return ", ".join(list(names)[:8])[:200]
 
 
 def excerpt(text: str | bytes) -> str:

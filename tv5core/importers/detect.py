@@ -1,44 +1,27 @@
-"""Telling the format of a file from its name and its beginning."""
+"""Recognises the format of a file by its name and its beginning."""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tv5core.errors import ImportFormatError
+from tv5core.importers.base import shortened
+from tv5core.importers.formats import FORMATS
 from tv5core.importers.jsonstream import peek
 from tv5core.importers.lines import header_of
-from tv5core.importers.tmdb import list_of_titles, looks_like_title
 from tv5core.sources.values import decode
 
-__all__ = ["FORMATS", "Detected", "detect"]
-
-FORMATS = {
-    "links": "MovieLens links: ids only, to match titles by",
-    "jsonl": "JSON Lines of tv5core's own titles",
-    "tmdb-json": "TMDB details or lists, as JSON",
-    "tmdb-csv": "CSV with TMDB's columns",
-    "justwatch": "JustWatch-style titles CSV, with its credits",
-    "justwatch-credits": "JustWatch-style credits CSV",
-    "streaming": "catalogue of one service, CSV with listed_in",
-    "csv": "any CSV, with a mapping of columns",
-    "wikipedia": "JSON array of films made from Wikipedia",
-}
-"""Formats in the order they are imported: rich in ids first."""
+__all__ = ["Detected", "detect"]
 
 _HEAD = 1 << 20
 _CSV = {".csv", ".tsv"}
 _JSON = {".json", ".jsonl", ".ndjson"}
-_TMDB_COLUMNS = {
-    "vote_average", "vote_count", "overview", "release_date", "first_air_date", "original_title",
-    "crew",
-}  # fmt: skip
-_JUSTWATCH_COLUMNS = {"age_certification", "imdb_id", "tmdb_popularity", "production_countries"}
-_WIKIPEDIA_KEYS = {"extract", "href", "cast"}
+_SPECIFIC_FIRST = sorted(FORMATS.values(), key=lambda each: each.generality)
 
 
 class Detected(msgspec.Struct, frozen=True):
@@ -49,7 +32,7 @@ class Detected(msgspec.Struct, frozen=True):
 
 
 def detect(path: Path, *, mapped: bool = False) -> Detected:
-    """Tell the format of a file.
+    """Recognise the format of a file.
 
     Parameters
     ----------
@@ -83,29 +66,11 @@ def detect(path: Path, *, mapped: bool = False) -> Detected:
 
 
 def _detect_csv(header: list[str]) -> Detected:
-    columns = {name.casefold() for name in header}
-    if {"movieid", "imdbid", "tmdbid"} <= columns and "title" not in columns:
-        return _by_columns("links", ["movieId", "imdbId", "tmdbId"])
-    if "movieid" in columns:
-        raise ImportFormatError(f"MovieLens data without titles to search: {_some(header)}")
-    if {"person_id", "id", "name", "role"} <= columns:
-        return _by_columns("justwatch-credits", ["person_id", "id", "name", "role"])
-    if {"show_id", "type", "title", "listed_in"} <= columns:
-        return _by_columns("streaming", ["show_id", "type", "listed_in"])
-    if {"id", "title", "type", "release_year"} <= columns and columns & _JUSTWATCH_COLUMNS:
-        return _by_columns("justwatch", ["id", "type", "release_year"])
-    named = columns & {"title", "name", "original_title"}
-    if columns & {"id", "movie_id"} and named and columns & _TMDB_COLUMNS:
-        return _by_columns("tmdb-csv", ["id", *sorted(columns & _TMDB_COLUMNS)[:3]])
-    raise ImportFormatError(f"unknown columns {_some(header)}; a mapping of columns can tell")
-
-
-def _by_columns(name: str, columns: Iterable[str]) -> Detected:
-    return Detected(name, f"columns {', '.join(columns)}")
-
-
-def _some(names: Iterable[str]) -> str:
-    return ", ".join(list(names)[:8])[:200]
+    for known in _SPECIFIC_FIRST:
+        columns = () if known.match_columns is None else known.match_columns(header)
+        if columns:
+            return Detected(known.name, f"columns {', '.join(columns)}")
+    raise ImportFormatError(f"unknown columns {shortened(header)}; a mapping of columns can tell")
 
 
 def _detect_json(head: bytes, path: Path) -> Detected:
@@ -116,15 +81,11 @@ def _detect_json(head: bytes, path: Path) -> Detected:
     sample = _sample(raw, head)
     if sample is None:
         raise ImportFormatError("expected JSON objects, got something else")
-    if isinstance(sample.get("id"), str) and sample.get("kind") in ("movie", "show"):
-        return Detected("jsonl", "objects with id, kind and title")
-    if shape == "array" and "title" in sample and sample.keys() & _WIKIPEDIA_KEYS:
-        return Detected("wikipedia", "array of objects with title, year and cast or extract")
-    if looks_like_title(sample):
-        return Detected("tmdb-json", f"{shape} with TMDB's keys")
-    if found := list_of_titles(sample):
-        return Detected("tmdb-json", f"a TMDB list of {len(found)}")
-    raise ImportFormatError(f"JSON without titles: keys {_some(sample)}")
+    for known in _SPECIFIC_FIRST:
+        why = "" if known.match_json is None else known.match_json(shape, sample)
+        if why:
+            return Detected(known.name, why)
+    raise ImportFormatError(f"JSON without titles: keys {shortened(sample)}")
 
 
 def _whole(path: Path) -> bytes:

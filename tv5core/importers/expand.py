@@ -9,7 +9,8 @@ import msgspec
 
 from tv5core.errors import ImportFormatError, InvalidInputError
 from tv5core.importers.base import Source
-from tv5core.importers.detect import FORMATS, Detected, detect
+from tv5core.importers.detect import Detected, detect
+from tv5core.importers.formats import FORMATS
 
 __all__ = ["Plan", "Skipped", "expand"]
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
-from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
+from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
 from tv5core.importers.jsonstream import peek, read_json_array, read_json_lines
 from tv5core.sources.values import MAX_TEXT
 from tv5core.types import Title
 
-__all__ = ["read_jsonl"]
+__all__ = ["FORMAT", "read_jsonl"]
 
 _DECODER = msgspec.json.Decoder(Title)
 _MAX_ID = 256
@@ -83,3 +84,11 @@ def _fault(title: Title) -> str:
         if not 0 <= getattr(title, name) <= 2**53:
             return f"{name}: expected 0 to 2**53, got {getattr(title, name)}"
     return ""
+
+
+def _matches(_shape: str, sample: Mapping[str, Any]) -> str:
+    ours = isinstance(sample.get("id"), str) and sample.get("kind") in ("movie", "show")
+    return "objects with id, kind and title" if ours else ""
+
+
+FORMAT = Format("jsonl", "JSON Lines of tv5core's own titles", read_jsonl, match_json=_matches)

@@ -7,11 +7,11 @@ credit.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tv5core.errors import ImportFormatError
-from tv5core.importers.base import Context, Item, Reject, Row, Source, Used, excerpt
+from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, Used, excerpt, folded
 from tv5core.importers.lines import CsvRow, read_csv
 from tv5core.sources.places import country
 from tv5core.sources.tmdb import MAX_RUNTIME
@@ -31,9 +31,10 @@ from tv5core.sources.values import (
 from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
-__all__ = ["read_justwatch"]
+__all__ = ["CREDITS_FORMAT", "FORMAT", "read_justwatch"]
 
 _KINDS: dict[str, Kind] = {"MOVIE": "movie", "SHOW": "show"}
+_COLUMNS = {"age_certification", "imdb_id", "tmdb_popularity", "production_countries"}
 _MAX_SEASONS = 1_000
 
 
@@ -166,3 +167,31 @@ def _title(fields: dict[str, str], service: str, context: Context) -> Title:
         offers=(Offer(service, context.options.region),) if service else (),
         source="justwatch",
     )
+
+
+def _matching_columns(header: Sequence[str]) -> Sequence[str]:
+    columns = folded(header)
+    found = {"id", "title", "type", "release_year"} <= columns and columns & _COLUMNS
+    return ["id", "type", "release_year"] if found else []
+
+
+def _matching_credits(header: Sequence[str]) -> Sequence[str]:
+    names = ["person_id", "id", "name", "role"]
+    return names if set(names) <= folded(header) else []
+
+
+def _read_credits_alone(source: Source, context: Context) -> Iterator[Item]:
+    del context
+    raise ImportFormatError(f"expected credits beside their titles, got {source.path.name} alone")
+
+
+FORMAT = Format(
+    "justwatch",
+    "JustWatch-style titles CSV, with its credits",
+    read_justwatch,
+    _matching_columns,
+    generality=1,
+)
+CREDITS_FORMAT = Format(
+    "justwatch-credits", "JustWatch-style credits CSV", _read_credits_alone, _matching_credits
+)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tv5core.importers.base import Context, Item, Link, Reject, Source, excerpt
+from tv5core.errors import ImportFormatError
+from tv5core.importers.base import (
+    Context,
+    Format,
+    Item,
+    Link,
+    Reject,
+    Source,
+    excerpt,
+    folded,
+    shortened,
+)
 from tv5core.importers.lines import CsvRow, read_csv
 from tv5core.sources.values import digits, imdb_id
 
-__all__ = ["read_links"]
+__all__ = ["FORMAT", "read_links"]
 
 
 def read_links(source: Source, context: Context) -> Iterator[Item]:
@@ -28,3 +39,17 @@ def _link(record: CsvRow) -> Item:
     if not tmdb or not imdb:
         return Reject(record.line, "malformed id", "expected imdbId and tmdbId as numbers", shown)
     return Link(record.line, imdb, tmdb)
+
+
+def _matching_columns(header: Sequence[str]) -> Sequence[str]:
+    columns = folded(header)
+    if {"movieid", "imdbid", "tmdbid"} <= columns and "title" not in columns:
+        return ["movieId", "imdbId", "tmdbId"]
+    if "movieid" in columns:
+        raise ImportFormatError(f"MovieLens data without titles to search: {shortened(header)}")
+    return []
+
+
+FORMAT = Format(
+    "links", "MovieLens links: ids only, to match titles by", read_links, _matching_columns
+)

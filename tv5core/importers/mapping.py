@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tv5core.errors import ImportFormatError, InvalidInputError
-from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
+from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
 from tv5core.importers.lines import CsvRow, header_of, read_csv
 from tv5core.sources.places import country, language
 from tv5core.sources.tmdb import MAX_RUNTIME
@@ -29,7 +29,7 @@ from tv5core.sources.values import (
 from tv5core.sources.vocabulary import certification, genres, provider
 from tv5core.types import Kind, Offer, Person, Title
 
-__all__ = ["MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]
+__all__ = ["FORMAT", "MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]
 
 MAPPED_FIELDS = (
     "id", "kind", "title", "original_title", "release_date", "year", "overview", "tagline",
@@ -168,3 +168,6 @@ def _offers(listed: list[str], context: Context) -> tuple[Offer, ...]:
     named = [context.options.provider] if context.options.provider else listed
     services = unique(provider(name) for name in named)
     return tuple(Offer(service, context.options.region) for service in services if service)
+
+
+FORMAT = Format("csv", "any CSV, with a mapping of columns", read_mapped_csv)

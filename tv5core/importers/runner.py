@@ -23,22 +23,16 @@ from tv5core.importers.base import (
     Item,
     Link,
     Options,
-    Reader,
     Reject,
     Row,
     Source,
     Used,
 )
 from tv5core.importers.expand import expand
-from tv5core.importers.jsonl import read_jsonl
-from tv5core.importers.justwatch import read_justwatch
-from tv5core.importers.links import read_links
-from tv5core.importers.mapping import check_mapping, read_mapped_csv
+from tv5core.importers.formats import FORMATS
+from tv5core.importers.mapping import check_mapping
 from tv5core.importers.report import FileReport, ImportReport, RejectRecord, Rejects, RejectWriter
 from tv5core.importers.resolve import Bridge, Resolver
-from tv5core.importers.streaming import read_streaming
-from tv5core.importers.tmdb import read_tmdb_csv, read_tmdb_json
-from tv5core.importers.wikipedia import read_wikipedia
 from tv5core.sources.places import country
 from tv5core.types import Progress, Title
 
@@ -46,17 +40,6 @@ __all__ = ["BATCH_ROWS", "ImportCatalog", "import_paths"]
 
 BATCH_ROWS = 1_000
 """Rows resolved and stored at a time."""
-
-_READERS: dict[str, Reader] = {
-    "links": read_links,
-    "jsonl": read_jsonl,
-    "tmdb-json": read_tmdb_json,
-    "tmdb-csv": read_tmdb_csv,
-    "justwatch": read_justwatch,
-    "streaming": read_streaming,
-    "csv": read_mapped_csv,
-    "wikipedia": read_wikipedia,
-}
 
 
 class ImportCatalog(Protocol):
@@ -270,7 +253,7 @@ class _File:
 
     def _items(self) -> Iterator[Item]:
         """Yield the reader's items; what breaks off the reading becomes the last of them."""
-        reader = _READERS[self._source.format]
+        reader = FORMATS[self._source.format].read
         read = 0
         try:
             for item in reader(self._source, self._context):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
+from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt, folded
 from tv5core.importers.lines import CsvRow, read_csv
 from tv5core.sources.places import country
 from tv5core.sources.tmdb import MAX_RUNTIME
@@ -23,7 +23,7 @@ from tv5core.sources.values import (
 from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
-__all__ = ["read_streaming"]
+__all__ = ["FORMAT", "read_streaming"]
 
 _KINDS: dict[str, Kind] = {"movie": "movie", "tv show": "show", "tv series": "show"}
 _LENGTH = re.compile(r"(\d+)\s*(min|mins|minutes|seasons?)", re.IGNORECASE)
@@ -109,3 +109,16 @@ def _lengths(length: str, context: Context) -> tuple[int | None, int | None]:
     if found.group(2).casefold().startswith("season"):
         return None, integer(found.group(1), 1, 1_000, "seasons", context)
     return integer(found.group(1), 1, MAX_RUNTIME, "runtime", context), None
+
+
+def _matching_columns(header: Sequence[str]) -> Sequence[str]:
+    found = {"show_id", "type", "title", "listed_in"} <= folded(header)
+    return ["show_id", "type", "listed_in"] if found else []
+
+
+FORMAT = Format(
+    "streaming",
+    "catalogue of one service, CSV with listed_in",
+    read_streaming,
+    _matching_columns,
+)

@@ -1,16 +1,16 @@
 """TMDB: details and list responses of its API, and the CSV files made from them.
 
 A CSV row and a JSON body have the same keys; only how lists are written
-differs. What a title is made of is told in :mod:`tv5core.sources.tmdb`.
+differs. :mod:`tv5core.sources.tmdb` says what a title is made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
+from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt, folded
 from tv5core.importers.jsonstream import (
     peek,
     read_json_array,
@@ -21,9 +21,20 @@ from tv5core.importers.lines import read_csv
 from tv5core.sources.tmdb import SHOW_KEYS, title_of
 from tv5core.sources.values import RowError, decode, plain
 
-__all__ = ["list_of_titles", "looks_like_title", "read_tmdb_csv", "read_tmdb_json"]
+__all__ = [
+    "CSV_FORMAT",
+    "JSON_FORMAT",
+    "list_of_titles",
+    "looks_like_title",
+    "read_tmdb_csv",
+    "read_tmdb_json",
+]
 
 _LISTS = ("results", "movie_results", "tv_results", "parts", "items")
+_COLUMNS = {
+    "vote_average", "vote_count", "overview", "release_date", "first_air_date", "original_title",
+    "crew",
+}  # fmt: skip
 _FILM_KEYS = {"original_title", "release_date", "overview", "imdb_id", "vote_average"}
 
 
@@ -106,3 +117,30 @@ def _item(line: int, record: Mapping[str, Any], context: Context) -> Item:
     except RowError as error:
         shown = ", ".join(f"{key}={plain(value)[:40]}" for key, value in list(record.items())[:12])
         return Reject(line, error.reason, error.detail, excerpt(shown))
+
+
+def _matching_columns(header: Sequence[str]) -> Sequence[str]:
+    columns = folded(header)
+    named = columns & {"title", "name", "original_title"}
+    if columns & {"id", "movie_id"} and named and columns & _COLUMNS:
+        return ["id", *sorted(columns & _COLUMNS)[:3]]
+    return []
+
+
+def _matches(shape: str, sample: Mapping[str, Any]) -> str:
+    if looks_like_title(sample):
+        return f"{shape} with TMDB's keys"
+    found = list_of_titles(sample)
+    return f"a TMDB list of {len(found)}" if found else ""
+
+
+JSON_FORMAT = Format(
+    "tmdb-json",
+    "TMDB details or lists, as JSON",
+    read_tmdb_json,
+    match_json=_matches,
+    generality=2,
+)
+CSV_FORMAT = Format(
+    "tmdb-csv", "CSV with TMDB's columns", read_tmdb_csv, _matching_columns, generality=2
+)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from tv5core.importers.base import Context, Item, Reject, Row, Source, excerpt
+from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
 from tv5core.importers.jsonstream import read_json_array
 from tv5core.sources.values import RowError, names, plain, required_title, text, unique, year_of
 from tv5core.sources.vocabulary import genres
 from tv5core.types import Person, Title
 
-__all__ = ["read_wikipedia"]
+__all__ = ["FORMAT", "read_wikipedia"]
 
 # Remarks of list tables that are not names: "(voices)", "(narrated by)", "Dir.: ...".
 _NO_NAME = re.compile(r"^\(.*\)$|^(dir\.|director|narrat|voices?\b)|^[\W\d_]+$", re.IGNORECASE)
 # A role behind the name, as in "Alois Havrilla (narrator)".
 _REMARK = re.compile(r"(?<=\S)\s*\([^()]*\)$")
+_KEYS = {"extract", "href", "cast"}
 _MAX_PAGE = 240
 
 
@@ -58,3 +59,13 @@ def _page(href: object) -> str:
     """Page name out of a link; a link to a section names no page of its own."""
     page = unquote(text(href).removeprefix("/wiki/")).replace(" ", "_")
     return page if "#" not in page and len(page.encode("utf-8", "replace")) <= _MAX_PAGE else ""
+
+
+def _matches(shape: str, sample: Mapping[str, Any]) -> str:
+    found = shape == "array" and "title" in sample and sample.keys() & _KEYS
+    return "array of objects with title, year and cast or extract" if found else ""
+
+
+FORMAT = Format(
+    "wikipedia", "JSON array of films made from Wikipedia", read_wikipedia, match_json=_matches
+)

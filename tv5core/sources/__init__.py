@@ -1,8 +1,11 @@
 """What files and live services about films have in common.
 
-``values`` turns whatever a source holds into clean values, ``vocabulary`` and ``places`` are one
-set of words for all of them, and ``tmdb`` is the one place that makes a title of what TMDB says,
-whether a file says it or the service itself.
+``values``
+    Turns whatever a source holds into clean values.
+``vocabulary``, ``places``
+    One set of words for genres, providers and certifications; countries and languages.
+``tmdb``
+    Makes a title of what TMDB says, in a file or in an answer of its API.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.upstream.standin.core import Standin, busiest
+from tests.upstream.standin.server import Standin, busiest
 from tv5core.upstream import Provider
 
 __all__ = ["BURST", "CONTRACT", "LATENCY_S", "RATE", "StandinProcess", "server_figures", "standin"]

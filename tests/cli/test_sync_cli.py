@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 
 import pytest
 
-from tests.upstream.standin.core import Standin
+from tests.upstream.standin.server import Standin
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
 from tests.upstream.standin.tmdb import TmdbContent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.upstream.standin.core import Standin
 from tests.upstream.standin.serve import add_tmdb
+from tests.upstream.standin.server import Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core.upstream.fetching.fetcher import Fetcher
 from tv5core.upstream.justwatch.client import JustWatch

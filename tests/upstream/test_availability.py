@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.upstream.clients import KEY, justwatch_client, tmdb_client
-from tests.upstream.standin.core import Faults, Standin
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
+from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core.errors import InvalidInputError
 from tv5core.types import Title

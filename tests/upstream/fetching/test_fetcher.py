@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.upstream.standin.core import Faults, Standin
+from tests.upstream.standin.server import Faults, Standin
 from tv5core.errors import (
     BreakerOpenError,
     ClosedError,

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from tests.upstream.standin.core import FAULTS, Faults, Standin
+from tests.upstream.standin.server import FAULTS, Faults, Standin
 from tv5core.errors import ForbiddenTargetError, InvalidInputError, UnreachableError
 from tv5core.observing import Tally
 from tv5core.upstream import Backoff, Credentials, Fetcher, Provider, Secret

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from tests.upstream.clients import justwatch_client
-from tests.upstream.standin.core import Standin
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch
+from tests.upstream.standin.server import Standin
 from tv5core.errors import (
     InvalidInputError,
     MalformedResponseError,

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.upstream.limiting.virtual_loop import VirtualLoop, run
-from tests.upstream.standin.core import busiest
+from tests.upstream.standin.server import busiest
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
 from tv5core.upstream import Priority, Provider, ProviderLimiter, limiter_for
 from tv5core.upstream.limiting.priority import off_peak_delay_s

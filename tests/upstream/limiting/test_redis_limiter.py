@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.upstream.standin.core import busiest
+from tests.upstream.standin.server import busiest
 from tv5core.errors import InvalidInputError, RateLimitedError
 from tv5core.observing import Tally
 from tv5core.upstream import Priority

@@ -1,7 +1,7 @@
-"""JustWatch's GraphQL as the stand-in server answers it: two questions and their errors.
+"""JustWatch's GraphQL of the stand-in server: two queries and their errors.
 
-It answers by reading the query as far as it must: which list or node is asked for, and which
-countries' offers. What it does not understand is an error, as with the real one.
+It parses a query only as far as needed: which list or node it requests, and the offers of which
+countries. Any other query is an error, as with the real API.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Answer = tuple[int, Any]
 
 
 class JustWatchContent:
-    """All that JustWatch knows.
+    """The content of JustWatch.
 
     Attributes
     ----------
     closed : set of str
-        Countries whose offers are answered with an error.
+        Countries whose offers are an error.
     """
 
     def __init__(self, count: int = 300) -> None:
@@ -38,7 +38,7 @@ class JustWatchContent:
         self.closed: set[str] = set()
 
     def answer(self, body: Any) -> Answer:
-        """Answer the decoded body of a POST."""
+        """Return the response to the decoded body of a POST."""
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             return 400, _error("query must be provided")
         variables = body.get("variables") or {}

@@ -1,11 +1,11 @@
-"""The stand-ins with their content, in a test or as a process of its own.
+"""The stand-in servers with their content, in a test or as a process of their own.
 
 ::
 
     python -m tests.upstream.standin.serve --titles 5000 --port 8765
 
 serves TMDB below ``/3`` (its exports below ``/p/exports``), and JustWatch at ``/graphql`` on a
-port of its own, until it is told to end; then it prints what TMDB saw as one line of JSON.
+port of its own, until SIGTERM or SIGINT; then it prints the counts of TMDB as one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from tests.upstream.standin.core import Faults, Standin
 from tests.upstream.standin.justwatch import JustWatchContent
+from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 
 EXPORTS = {"movie_ids": "movie", "tv_series_ids": "tv"}
 
 
 def add_tmdb(server: Standin, content: TmdbContent) -> None:
-    """Let a server speak TMDB."""
+    """Add TMDB's endpoints to a server."""
 
     async def api(request: web.Request) -> web.Response:
         status, body = content.answer(request.match_info["path"], request.query)
@@ -48,7 +48,7 @@ def add_tmdb(server: Standin, content: TmdbContent) -> None:
 
 
 def add_justwatch(server: Standin, content: JustWatchContent) -> None:
-    """Let a server speak JustWatch."""
+    """Add JustWatch's endpoint to a server."""
 
     async def graphql(request: web.Request) -> web.Response:
         status, body = content.answer(await request.json())
@@ -58,7 +58,7 @@ def add_justwatch(server: Standin, content: JustWatchContent) -> None:
 
 
 def title_requests(server: Standin) -> Counter[str]:
-    """How often the details of each title were asked for, by path."""
+    """Return the number of requests for the details of each title."""
     found: Counter[str] = Counter()
     for asked, count in server.paths.items():
         parts = asked.partition("?")[0].split("/")
@@ -68,7 +68,7 @@ def title_requests(server: Standin) -> Counter[str]:
 
 
 def seen(server: Standin) -> dict[str, Any]:
-    """What a server counted."""
+    """Return the counts of a server."""
     titles = title_requests(server)
     span = server.arrivals[-1] - server.arrivals[0] if server.arrivals else 0.0
     return {
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--contract", type=int, default=50)
     parser.add_argument("--bearer", default="")
-    parser.add_argument("--latency", type=float, default=0.0, help="Seconds an answer takes.")
+    parser.add_argument("--latency", type=float, default=0.0, help="Seconds that a response takes.")
     parser.add_argument("--faults", default="{}", help="Shares by name, as JSON.")
     asyncio.run(serve(parser.parse_args()))
 

@@ -1,7 +1,7 @@
-"""TMDB's API, version 3, as the stand-in server answers it.
+"""TMDB's API, version 3, of the stand-in server.
 
-Knows nothing of sockets, keys or rates: a path and its parameters go in, a status and a body come
-out. What the server around it does to both is in ``core``.
+It maps a path and its parameters to a status and a body. Sockets, keys, rates and faults are in
+``server``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Query = Mapping[str, str]
 
 
 class RefusedError(Exception):
-    """Answered with one of TMDB's own errors."""
+    """The response is one of TMDB's errors."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -50,12 +50,12 @@ def refusal(code: int) -> Answer:
 
 
 class TmdbContent:
-    """All that TMDB knows.
+    """The content of TMDB.
 
     Parameters
     ----------
     count : int
-        How many works there are.
+        Number of works.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
-"""Films and series that the stand-ins speak of: those the package ships, and any number of others.
+"""Films and series of the stand-in servers: the demo titles, and any number of generated ones.
 
-A generated work is made from its number alone, so that any process makes the same.
+A generated work depends on its number alone, so that every process makes the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _THINGS = "lighthouse ferry orchestra glass factory radio tower railway archive 
 
 @dataclass(frozen=True)
 class Work:
-    """One film or series, as much of it as the stand-ins tell."""
+    """One film or series, with the fields that the stand-in servers use."""
 
     media: str  # movie or tv
     id: int

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.upstream.clients import tmdb_client, tmdb_server
-from tests.upstream.standin.core import Faults
 from tests.upstream.standin.serve import title_requests
+from tests.upstream.standin.server import Faults
 from tests.upstream.standin.tmdb import TmdbContent
 from tests.upstream.sync.memory_sink import MemorySink
 from tv5core import Catalog

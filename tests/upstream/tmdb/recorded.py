@@ -1,4 +1,4 @@
-"""Bodies in the shapes that TMDB has been seen to send, with its quirks; made up, not copied."""
+"""Bodies as TMDB sends them, quirks included; invented, not copied."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tests.upstream.clients import tmdb_client, tmdb_server
-from tests.upstream.standin.core import Faults, Standin
 from tests.upstream.standin.serve import add_tmdb
+from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core.errors import (
     CredentialsError,

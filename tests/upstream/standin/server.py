@@ -1,16 +1,16 @@
-"""A provider on this machine that counts, refuses and fails as real ones do.
+"""A stand-in server for providers: it counts requests, enforces a limit, and injects faults.
 
-The core knows no provider: it counts every request, checks keys, answers 429 above its contract
-and spoils a seeded share of the answers. Content is added as routes::
+It serves no provider by itself: it counts every request, checks keys, responds 429 above its
+contract, and injects faults into a seeded share of the responses. Content is added as routes::
 
     server = Standin(contract=50, bearer="key", faults=Faults(shares={"reset": 0.1}))
     server.app.router.add_get("/3/movie/{id}", handler)
     async with server:
-        ...  # ask server.url
+        ...  # call server.url
     assert server.busiest_second() <= 50
 
-Which fault a request meets depends on the seed, its path and how often that path was asked, so
-that it is the same whatever order the requests come in.
+The fault of a request depends on the seed, its path and the number of earlier requests for that
+path, so it does not depend on the order of requests.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _MIB = bytes(2**20)
 
 @dataclass
 class Faults:
-    """What goes wrong, how often.
+    """Which faults to inject, and how often.
 
     Attributes
     ----------
     shares : mapping of str to float
-        Share of requests that meet each fault of ``FAULTS``; 1 in all at most.
+        Share of requests with each fault of ``FAULTS``; at most 1 in all.
     latency_s : float
-        How long ``latency`` takes.
+        Seconds that ``latency`` adds.
     seed : int
     only : str
-        Spoil only paths that start so.
+        Prefix of the paths to inject faults into.
     """
 
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Faults:
         assert sum(self.shares.values()) <= 1 + 1e-9, self.shares
 
     def pick(self, path: str, time: int) -> str:
-        """Name the fault of the n-th request for a path; empty for none."""
+        """Return the fault of the n-th request for a path; empty for none."""
         if not path.startswith(self.only):
             return ""
         at = random.Random(f"{self.seed} {path} {time}").random()
@@ -87,28 +87,28 @@ class Standin:
     Parameters
     ----------
     contract : int
-        Requests it allows in any second; above it answers 429.
+        Requests it allows in any second; it responds 429 to more.
     bearer, api_key : str
-        Keys it accepts, empty for none; with neither it asks for no key.
+        Keys it accepts; with neither it needs no key.
     latency_s : float
-        How long every answer takes.
+        Seconds that every response takes.
     faults : Faults
     retry_after : tuple of str
-        Forms of Retry-After in turn: ``seconds``, ``date``, ``absent``.
+        Forms of Retry-After, used in turn: ``seconds``, ``date``, ``absent``.
     retry_after_s : int
 
     Attributes
     ----------
     arrivals : list of float
-        When each request came, on the monotonic clock of this machine.
+        Time of each request, on the monotonic clock.
     paths : Counter
-        How often each path (with its query) was asked.
+        Requests by path, query included.
     statuses, met : Counter
-        What was answered, and which faults were met.
+        Responses by status, and requests by fault.
     dead : bool
-        While true, every connection is cut before an answer.
+        While true, every connection is reset before a response.
     max_open : int
-        The most requests that were worked on at once.
+        Largest number of concurrent requests.
     """
 
     def __init__(
@@ -159,18 +159,18 @@ class Standin:
         """Stop listening and close every connection."""
         await self._runner.cleanup()
 
-    # -- what it saw ---------------------------------------------------------------------------
+    # -- counts --------------------------------------------------------------------------------
 
     @property
     def refused(self) -> int:
-        """How many requests were answered 429."""
+        """Number of 429 responses."""
         return self.statuses[429]
 
     def busiest_second(self, seconds: float = 1.0) -> int:
-        """The most requests that came within any second (or other span), both ends counted."""
+        """Return the largest number of requests within any second (or other span)."""
         return busiest(self.arrivals, seconds)
 
-    # -- what it does --------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -183,13 +183,13 @@ class Standin:
         self.open += 1
         self.max_open = max(self.max_open, self.open)
         try:
-            response = await self._answer(request, handler, now, self.paths[asked])
+            response = await self._respond(request, handler, now, self.paths[asked])
         finally:
             self.open -= 1
         self.statuses[response.status] += 1
         return response
 
-    async def _answer(
+    async def _respond(
         self, request: web.Request, handler: Handler, now: float, times: int
     ) -> web.StreamResponse:
         if self.dead:
@@ -197,29 +197,29 @@ class Standin:
         if self._is_over(now):
             return self._too_many()
         if not self._is_authorised(request):
-            return _said(401, 7, "Invalid API key: You must be granted a valid key.")
+            return _error(401, 7, "Invalid API key: You must be granted a valid key.")
         fault = self.faults.pick(request.path, times)
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
         if not fault:
             return await handler(request)
         self.met[fault] += 1
-        return await self._spoil(fault, request, handler)
+        return await self._inject(fault, request, handler)
 
     def _is_over(self, now: float) -> bool:
-        """Whether this is more than the contract allows in the second that ends now."""
+        """Return whether this request exceeds the contract in the second that ends now."""
         while self._recent and self._recent[0] <= now - 1.0:
             self._recent.popleft()
         self._recent.append(now)
         return len(self._recent) > self.contract
 
     def _too_many(self) -> web.Response:
-        response = _said(429, 25, "Your request count is over the allowed limit.")
+        response = _error(429, 25, "Your request count is over the allowed limit.")
         form = self.retry_after[self.statuses[429] % len(self.retry_after)]
         if form == "seconds":
             response.headers["Retry-After"] = str(self.retry_after_s)
         elif form == "date":
-            # Dates are whole seconds: one more, so that it is no less than was meant.
+            # Dates are whole seconds; one more, so that rounding never shortens the wait.
             when = datetime.now(UTC) + timedelta(seconds=self.retry_after_s + 1)
             response.headers["Retry-After"] = format_datetime(when, usegmt=True)
         return response
@@ -231,7 +231,7 @@ class Standin:
             return True
         return bool(self.api_key) and request.query.get("api_key") == self.api_key
 
-    async def _spoil(
+    async def _inject(
         self, fault: str, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         if fault == "latency":
@@ -240,19 +240,19 @@ class Standin:
         if fault == "hang":
             await asyncio.sleep(3600)
         if fault.startswith("status_"):
-            return _said(int(fault[7:]), 11, "Internal error: Something went wrong.")
+            return _error(int(fault[7:]), 11, "Internal error: Something went wrong.")
         if fault.startswith("redirect_"):
             target = PRIVATE_URL if fault == "redirect_private" else FOREIGN_URL
             return web.Response(status=302, headers={"Location": target})
         if fault == "reset":
             return await _reset(request)
         if fault in ("gzip_bomb", "endless"):
-            return await _flood(request, packed=fault == "gzip_bomb")
+            return await _flood(request, compressed=fault == "gzip_bomb")
         return await _damage(fault, request, _bytes_of(await handler(request)))
 
 
 def busiest(times: Iterable[float], seconds: float = 1.0) -> int:
-    """Return the most of these times within any span of this length, both ends counted."""
+    """Return the largest number of times within any span of this length, both ends included."""
     ordered = sorted(times)
     return max(
         (bisect_right(ordered, at + seconds) - bisect_left(ordered, at) for at in ordered),
@@ -260,7 +260,7 @@ def busiest(times: Iterable[float], seconds: float = 1.0) -> int:
     )
 
 
-def _said(status: int, code: int, message: str) -> web.Response:
+def _error(status: int, code: int, message: str) -> web.Response:
     return web.json_response(
         {"success": False, "status_code": code, "status_message": message}, status=status
     )
@@ -277,22 +277,22 @@ async def _reset(request: web.Request) -> web.StreamResponse:
     return web.Response(status=500)
 
 
-async def _flood(request: web.Request, *, packed: bool) -> web.StreamResponse:
-    """Send far more than anybody wants: a bomb in gzip, or a body without an end."""
+async def _flood(request: web.Request, *, compressed: bool) -> web.StreamResponse:
+    """Send a gzip bomb, or a body without an end."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    if packed:
+    if compressed:
         response.headers["Content-Encoding"] = "gzip"
     await response.prepare(request)
     packer = zlib.compressobj(wbits=31)
     with contextlib.suppress(ConnectionError):
-        for _ in range(_BOMB_MIB if packed else 2**40):
-            await response.write(_packed_mib(packer) if packed else _CHUNK)
-            # Whoever reads may share this event loop.
+        for _ in range(_BOMB_MIB if compressed else 2**40):
+            await response.write(_compressed_mib(packer) if compressed else _CHUNK)
+            # The client may run on this event loop.
             await asyncio.sleep(0)
     return response
 
 
-def _packed_mib(packer: zlib._Compress) -> bytes:
+def _compressed_mib(packer: zlib._Compress) -> bytes:
     return packer.compress(_MIB) + packer.flush(zlib.Z_SYNC_FLUSH)
 
 
@@ -300,7 +300,7 @@ async def _damage(fault: str, request: web.Request, body: bytes) -> web.StreamRe
     if fault == "invalid_json":
         return web.Response(body=body[: len(body) // 2], content_type="application/json")
     if fault == "wrong_types":
-        return web.json_response(_twisted(json.loads(body or b"{}")))
+        return web.json_response(_with_wrong_types(json.loads(body or b"{}")))
     headers = {"Content-Type": "application/json"}
     if fault == "broken_gzip":
         headers["Content-Encoding"] = "gzip"
@@ -315,12 +315,12 @@ async def _damage(fault: str, request: web.Request, body: bytes) -> web.StreamRe
     return response
 
 
-def _twisted(value: Any) -> Any:
-    """The same JSON with values of other types than promised."""
+def _with_wrong_types(value: Any) -> Any:
+    """Return JSON with values of wrong types."""
     if isinstance(value, dict):
-        return {name: _twisted(each) for name, each in value.items()}
+        return {name: _with_wrong_types(each) for name, each in value.items()}
     if isinstance(value, list):
-        return {"0": [_twisted(each) for each in value[:1]]}
+        return {"0": [_with_wrong_types(each) for each in value[:1]]}
     if isinstance(value, bool) or value is None:
         return value
     return [value] if isinstance(value, str) else str(value) + "?"

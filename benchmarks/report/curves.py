@@ -17,6 +17,7 @@ __all__ = [
     "find_curve",
     "front",
     "paired_ratio",
+    "paired_rounds",
     "ratio_at",
     "speed_at",
 ]
@@ -102,6 +103,18 @@ def find_curve(
     return max(some, key=lambda curve: curve.batch) if some else None
 
 
+def paired_rounds(theirs: Curve | None, recall: float, reference: str) -> list[Ratio]:
+    """Return each round in turns with the reference, the lowest ratio first; empty without any."""
+    paired = next((p for p in theirs.paired if p.recall == recall), None) if theirs else None
+    if paired is None or paired.reference != reference:
+        return []
+    rounds = [
+        Ratio(_whole(a), _whole(b), True)
+        for a, b in zip(paired.reference_qps, paired.qps, strict=True)
+    ]
+    return sorted(rounds, key=lambda ratio: ratio.value)
+
+
 def paired_ratio(theirs: Curve | None, recall: float, reference: str) -> Ratio | None:
     """Return both speeds of the median round in turns with the reference.
 
@@ -113,14 +126,8 @@ def paired_ratio(theirs: Curve | None, recall: float, reference: str) -> Ratio |
     Ratio or None
         None where the two did not take turns at this recall.
     """
-    paired = next((p for p in theirs.paired if p.recall == recall), None) if theirs else None
-    if paired is None or paired.reference != reference or not paired.qps:
-        return None
-    rounds = [
-        Ratio(_whole(a), _whole(b), True)
-        for a, b in zip(paired.reference_qps, paired.qps, strict=True)
-    ]
-    return sorted(rounds, key=lambda ratio: ratio.value)[(len(rounds) - 1) // 2]
+    rounds = paired_rounds(theirs, recall, reference)
+    return rounds[(len(rounds) - 1) // 2] if rounds else None
 
 
 def ratio_at(ours: Curve | None, theirs: Curve | None, recall: float, name: str) -> Ratio | None:

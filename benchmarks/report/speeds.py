@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from benchmarks.report import text
-from benchmarks.report.curves import Ratio, at_recall, find_curve, paired_ratio, speed_at
+from benchmarks.report.curves import (
+    Ratio,
+    at_recall,
+    find_curve,
+    paired_ratio,
+    paired_rounds,
+    speed_at,
+)
 from benchmarks.report.figures import (
     OURS,
     Workload,
@@ -116,16 +123,23 @@ def _headline(run: Run) -> str:
 def _in_turns(run: Run) -> str:
     """Write every comparison in turns, search by search."""
     rows = [
-        [work.name, f"{recall:.2f}", name_of(peer), *ratio_cells(ratio)]
+        [work.name, f"{recall:.2f}", name_of(peer), *ratio_cells(ratio), _range(rounds)]
         for work in workloads(run)
         for recall in sorted({*RECALLS, run.target_recall})
         for peer, curve in by_speed(run, work)
-        if (ratio := paired_ratio(curve, recall, OURS)) is not None
+        if (rounds := paired_rounds(curve, recall, OURS))
+        and (ratio := paired_ratio(curve, recall, OURS)) is not None
     ]
     if not rows:
         return ""
     head = ["search", "recall", "index", f"{OURS} QPS, same turns", "its QPS", "ratio"]
+    head += ["lowest and highest round"]
     return f"### In turns with {OURS}\n\n" + text.table(head, rows, left=3)
+
+
+def _range(rounds: list[Ratio]) -> str:
+    """Write how far the rounds are apart: what the machine's other work does to a ratio."""
+    return f"{text.factor(rounds[0].value)} - {text.factor(rounds[-1].value)}"
 
 
 def _setting_cells(curve: Curve, goal: float) -> list[str]:

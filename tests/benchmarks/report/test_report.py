@@ -13,7 +13,15 @@ import pytest
 
 from benchmarks.commands import report
 from benchmarks.report import plots, readme
-from benchmarks.report.curves import at_recall, find_curve, front, paired_ratio, ratio_at, speed_at
+from benchmarks.report.curves import (
+    at_recall,
+    find_curve,
+    front,
+    paired_ratio,
+    paired_rounds,
+    ratio_at,
+    speed_at,
+)
 from benchmarks.report.figures import find_peer, measured, memory_split
 from benchmarks.report.tables import run_section
 from benchmarks.report.text import factor, size_name
@@ -92,6 +100,7 @@ def test_ratios_are_those_of_the_median_round() -> None:
     assert ratio.value == 5
     two = paired_ratio(curve((0.95, 100), turns=turns[1:]), 0.95, "ours")
     assert two == (500, 400, True)  # of two rounds the one that is worse for us
+    assert [one.value for one in paired_rounds(theirs, 0.95, "ours")] == [1.25, 5, 9]
     assert paired_ratio(theirs, 0.99, "ours") is None
     assert paired_ratio(theirs, 0.95, "another") is None
 
@@ -220,6 +229,7 @@ def test_every_peer_is_told_of_with_its_recall() -> None:
     assert "| vald | not installed | pip install vald |" in page
     assert "RuntimeError: out of memory" in page
     assert "Where tv5core-int8 loses" in page
+    assert "| 0.95 | hnswlib | 25,064 | 5,200 | 4.82x | 4.57x - 24.1x |" in page
     assert "`Catalog.search`" in page
     assert "| title | 1,000 | 0.650 | 0.550 | 0.490 | 37.2 |" in page
 

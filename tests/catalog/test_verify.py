@@ -17,6 +17,7 @@ import pytest
 
 from tv5core import Catalog, Title, errors
 from tv5core.data import demo_titles
+from tv5core.errors import InvalidInputError
 from tv5core.files import SectionFile, write_sections
 from tv5core.store import meta as records
 from tv5core.store import titles
@@ -395,9 +396,7 @@ def test_changes_during_a_check_are_no_problems(folder: Path) -> None:
 # -- what is derived -----------------------------------------------------------------------
 
 
-def test_another_member_joins_by_joining_the_tuple(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_from_outside_is_kept_like_the_stores_own(folder: Path) -> None:
     """As filters will: kept in step, checked, repaired, and made for what was there before."""
     decades = RowIndex(
         "aliases2",
@@ -406,19 +405,17 @@ def test_another_member_joins_by_joining_the_tuple(
         several=True,
         entries=lambda title: (f"{(title.year or 0) // 10}0",),
     )
-    members = (*DERIVED, decades)
-    for module in ("derived", "titles", "upkeep", "verification"):
-        monkeypatch.setattr(f"tv5core.store.{module}.DERIVED", members)
-    monkeypatch.setattr("tv5core.catalog.maintenance.repair.DERIVED", members)
-    monkeypatch.setitem(_names(), "aliases2", True)
+
+    class WithDecades(Catalog):
+        _derived = (*DERIVED, decades)
 
     def rows(catalog: Catalog, key: bytes) -> set[int]:
         with catalog._store.read() as txn, txn.raw.cursor(txn.dbs.derived["aliases2"]) as cursor:
             return {int.from_bytes(v, "big") for k, v in cursor if k == key}
 
-    with Catalog.open(folder, read_only=True) as reader:  # not there yet, and not needed
+    with WithDecades.open(folder, read_only=True) as reader:  # not there yet, and not needed
         assert reader.count() == COUNT - 4
-    with Catalog.open(folder) as catalog:
+    with WithDecades.open(folder) as catalog:
         assert catalog._store.meta.derived == {"ids": 1, "aliases": 1, "aliases2": 1}
         assert len(rows(catalog, b"2000")) + len(rows(catalog, b"2010")) == COUNT - 4
         catalog.add([msgspec.structs.replace(film(0), year=1931)], vectors(0, 1))
@@ -431,12 +428,8 @@ def test_another_member_joins_by_joining_the_tuple(
         )
         assert "the decade '1890' of row 3" in catalog.verify().problems[0]
         assert catalog.verify(repair=True).ok
-
-
-def _names() -> dict[str, bool]:
-    from tv5core.store import databases
-
-    return databases._DERIVED
+        with pytest.raises(InvalidInputError, match="aliases2"):  # other members, same process
+            Catalog.open(folder, read_only=True)
 
 
 def test_entries_of_an_older_rule_are_replaced(

@@ -20,6 +20,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -121,9 +122,8 @@ class Catalog(CatalogReader):
         """
         if create and not read_only:
             VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
-        store = Store.open(
-            Path(path), create=create, read_only=read_only, metric=metric, rescoring=rescoring
-        )
+        open_store = partial(Store.open, Path(path), derived=cls._derived)
+        store = open_store(create=create, read_only=read_only, metric=metric, rescoring=rescoring)
         try:
             check_versions(store.folder, store.meta, KINDS)
             return cls(store, embedder=embedder, auto_seal=auto_seal)

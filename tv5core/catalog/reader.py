@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,9 @@ from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
 from tv5core.errors import CatalogError, ClosedError, UnknownIdError
 from tv5core.store import Store, titles
+from tv5core.store.derived import DERIVED
 from tv5core.store.meta import checkpoint
-from tv5core.store.transaction import Txn
+from tv5core.store.transaction import Derived, Txn
 from tv5core.types import Hit, Progress, Title
 
 __all__ = ["CatalogReader"]
@@ -41,6 +42,9 @@ class CatalogReader:
     manager : IndexManager
     text : TextEmbedding
     """
+
+    _derived: ClassVar[tuple[Derived, ...]] = DERIVED
+    """What the store keeps of each title besides itself."""
 
     def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
         self._store, self._manager, self._text = store, manager, text

@@ -17,13 +17,11 @@ from tv5core.lmdb_env.opening import (
     tree_bytes,
 )
 from tv5core.lmdb_env.transaction import Buffers
-from tv5core.store.derived import DERIVED
-from tv5core.store.transaction import Databases, Txn
+from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["open_lmdb", "used_bytes"]
 
-_CORE = tuple(name for name in Databases._fields if name != "derived")
-_DERIVED = {name: several for member in DERIVED for name, several in member.databases.items()}
+_CORE = tuple(name for name in Databases._fields if name not in {"derived", "members"})
 
 
 # LMDB's first page: a page head, then magic, version, address, size of the map, two descriptions
@@ -34,13 +32,15 @@ _MAGIC = 0xBEEFC0DE
 
 
 def open_lmdb(
-    folder: Path, *, writable: bool, fresh_bytes: int
+    folder: Path, members: tuple[Derived, ...], *, writable: bool, fresh_bytes: int
 ) -> tuple[lmdb.Environment, Databases]:
     """Open LMDB in a folder.
 
     Parameters
     ----------
     folder : Path
+    members : tuple of Derived
+        What is derived from titles.
     writable : bool
         Whether to create what is missing.
     fresh_bytes : int
@@ -57,7 +57,7 @@ def open_lmdb(
         map_size=fresh_bytes,
         readonly=not writable,
         create=writable,
-        max_dbs=len(_CORE) + len(_DERIVED),
+        max_dbs=len(_CORE) + len(_names(members)),
         max_readers=MAX_READERS,
         max_spare_txns=SPARE_TXNS,
         lib_version=LIB_VERSION,
@@ -66,7 +66,7 @@ def open_lmdb(
         _check_length(raw, folder / "data.mdb")
         while True:
             try:
-                return raw, _open_databases(raw, folder, writable=writable)
+                return raw, _open_databases(raw, folder, members, writable=writable)
             except lmdb.MapResizedError:  # a writer let the map grow since we took its size
                 raw.set_mapsize(0)
     except BaseException:
@@ -96,40 +96,52 @@ def _check_length(raw: lmdb.Environment, path: Path) -> None:
         raise CorruptFileError(f"{path}: {truncation}")
 
 
-def _open_databases(raw: lmdb.Environment, folder: Path, *, writable: bool) -> Databases:
+def _names(members: tuple[Derived, ...]) -> dict[str, bool]:
+    """Return the databases of all members; True where a key has several values."""
+    return {name: several for member in members for name, several in member.databases.items()}
+
+
+def _open_databases(
+    raw: lmdb.Environment, folder: Path, members: tuple[Derived, ...], *, writable: bool
+) -> Databases:
     with raw.begin() as txn:
         fresh = writable and txn.stat()["entries"] == 0
     if fresh:
         with raw.begin(write=True, buffers=True) as txn:  # all of them are created, or none
-            core = [_open_database(raw, name, txn) for name in _CORE]
-            derived = {name: _open_database(raw, name, txn) for name in _DERIVED}
-            return Databases._make([*core, derived])
+            core = [_open_database(raw, name, creating=txn) for name in _CORE]
+            derived = {
+                name: _open_database(raw, name, several=several, creating=txn)
+                for name, several in _names(members).items()
+            }
+            return Databases._make([*core, derived, members])
     try:
         core = [_open_database(raw, name) for name in _CORE]
     except lmdb.NotFoundError as error:
         raise NotACatalogError(
             f"expected a catalogue in {folder}, got an LMDB file of something else"
         ) from error
-    return Databases._make([*core, _open_derived(raw, writable=writable)])
+    derived = _open_derived(raw, members, writable=writable)
+    return Databases._make([*core, derived, members])
 
 
-def _open_derived(raw: lmdb.Environment, *, writable: bool) -> dict[str, lmdb._Database]:
-    """Open what is derived; the writer makes what an older tv5core did not keep."""
+def _open_derived(
+    raw: lmdb.Environment, members: tuple[Derived, ...], *, writable: bool
+) -> dict[str, lmdb._Database]:
+    """Open what is derived; the writer creates what an older tv5core did not keep."""
     found: dict[str, lmdb._Database] = {}
-    for name in _DERIVED:
+    for name, several in _names(members).items():
         try:
-            found[name] = _open_database(raw, name)
+            found[name] = _open_database(raw, name, several=several)
         except lmdb.NotFoundError:
             if writable:
                 with raw.begin(write=True, buffers=True) as txn:
-                    found[name] = _open_database(raw, name, txn)
+                    found[name] = _open_database(raw, name, several=several, creating=txn)
     return found
 
 
 def _open_database(
-    raw: lmdb.Environment, name: str, creating: Buffers | None = None
+    raw: lmdb.Environment, name: str, *, several: bool = False, creating: Buffers | None = None
 ) -> lmdb._Database:
-    several = _DERIVED.get(name, False)
     return raw.open_db(
         name.encode(), creating, create=creating is not None, dupsort=several, dupfixed=several
     )
@@ -140,5 +152,5 @@ def used_bytes(txn: Txn) -> int:
 
     The rest is free and written to before the file grows; LMDB never makes a file smaller.
     """
-    *core, derived = txn.dbs
-    return tree_bytes(txn.raw, (None, *core, *derived.values()))
+    core = [getattr(txn.dbs, name) for name in _CORE]
+    return tree_bytes(txn.raw, (None, *core, *txn.dbs.derived.values()))

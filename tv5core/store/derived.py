@@ -1,15 +1,17 @@
 """What is derived from titles, and changes with them in the same transaction.
 
-Everything that is computed from titles and stored beside them is a member of :data:`DERIVED`:
-each change of a title passes through all of them, ``verify`` checks each of them against the
-titles in both directions, and ``repair`` makes each agree again. To add one (postings of genres,
-say), write a class with the methods of :class:`Derived`, or use :class:`RowIndex`, put it into the
-tuple, and raise ``FORMAT`` in ``tv5core.store.meta``: an older tv5core would not keep it up. A
-catalogue written before is brought up to date when it is next opened for writing, as it is when
-a member's ``version`` has moved; until then, a reader finds the sub-database missing or stale.
+Everything that is computed from titles and stored beside them is a member of the tuple that the
+store is opened with, :data:`DERIVED` if nothing else is given. Each change of a title passes
+through all members, ``verify`` checks each of them against the titles in both directions, and
+``repair`` makes each agree again.
 
-Nothing here looks at anything but titles, sub-databases and rows, so it lies under the rest of
-the store.
+To add one (postings of words, say), write a class with the methods of
+:class:`~tv5core.store.transaction.Derived`, or use :class:`RowIndex`, and pass it to
+``Store.open(derived=...)``; it may come from another package, with an analyser in it. Where the
+member is there to stay, raise ``FORMAT`` in ``tv5core.store.meta``: an older tv5core would not
+update it. A catalogue written before is upgraded when it is next opened for writing, as it is
+when a member's ``version`` has changed; until then, a reader finds the database missing or
+stale.
 """
 
 from __future__ import annotations
@@ -17,96 +19,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 import lmdb
 
 from tv5core.errors import CorruptFileError
 from tv5core.store.aliases import aliases
-from tv5core.store.transaction import Txn
+from tv5core.store.transaction import Derived, Entry, Lookup, Strays, Txn
 from tv5core.types import Title
 
-__all__ = ["DERIVED", "MAX_KEY_BYTES", "Derived", "Entry", "Lookup", "RowIndex", "key_of"]
+__all__ = ["DERIVED", "MAX_KEY_BYTES", "RowIndex", "key_of"]
 
 MAX_KEY_BYTES = 256
 """Longest text looked up; what is longer is no key, and neither is what is empty."""
 
 _ROW = struct.Struct(">Q")
-
-Entry = tuple[bytes, bytes]
-"""A key and its value in a sub-database."""
-
-Lookup = Callable[[int], "Title | None"]
-"""From a row to its title; raises CorruptFileError where it cannot be decoded."""
-
-
-class Strays(NamedTuple):
-    """Part of a walk over a member's entries.
-
-    Attributes
-    ----------
-    found : list of Entry
-        Those that no title accounts for.
-    last : Entry or None
-        Where to go on from; None after the end.
-    looked_at : int
-    """
-
-    found: list[Entry]
-    last: Entry | None
-    looked_at: int
-
-
-class Derived(Protocol):
-    """One kind of derived data.
-
-    Attributes
-    ----------
-    name : str
-    version : int
-        Moves when the same titles give other entries than before.
-    databases : mapping of str to bool
-        Sub-databases by name; True where a key has several values, of one length.
-    """
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Which entries a title gives."""
-        ...
-
-    @property
-    def databases(self) -> Mapping[str, bool]:
-        """Sub-databases it keeps."""
-        ...
-
-    def change(self, txn: Txn, row: int, old: Title | None, new: Title | None) -> None:
-        """Follow a title's change: added (no old), replaced, or removed (no new)."""
-        ...
-
-    def missing(self, txn: Txn, row: int, title: Title) -> list[str]:
-        """Return, as text, what should be there for a title and is not."""
-        ...
-
-    def fill(self, txn: Txn, row: int, title: Title) -> int:
-        """Store what is missing for a title; return how much."""
-        ...
-
-    def strays(self, txn: Txn, title_in: Lookup, after: Entry | None, limit: int) -> Strays:
-        """Look at up to ``limit`` entries after one, for those that no title accounts for."""
-        ...
-
-    def told(self, entry: Entry) -> str:
-        """Name an entry in a message."""
-        ...
-
-    def drop(self, txn: Txn, entry: Entry) -> None:
-        """Remove an entry."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -196,7 +122,7 @@ class RowIndex:
             return True  # who can tell; it stays until the title itself is dealt with
         return title is not None and any(key_of(text) == key for text in self.entries(title))
 
-    def told(self, entry: Entry) -> str:
+    def describe(self, entry: Entry) -> str:
         """See :class:`Derived`."""
         key, value = entry
         row = str(_ROW.unpack(value)[0]) if len(value) == _ROW.size else f"{value[:16]!r}"
@@ -231,4 +157,4 @@ DERIVED: tuple[Derived, ...] = (
     RowIndex("ids", "id", 1, several=False, entries=lambda title: (title.id,)),
     RowIndex("aliases", "alias", 1, several=True, entries=aliases),
 )
-"""Everything kept in step with the titles."""
+"""What every catalogue derives: the rows of ids, and those of aliases."""

@@ -15,13 +15,14 @@ from typing import NoReturn, TypeVar
 
 import lmdb
 
-from tv5core.errors import CatalogError, ClosedError, DiskFailureError, Tv5Error
+from tv5core.errors import CatalogError, ClosedError, DiskFailureError, InvalidInputError, Tv5Error
 from tv5core.lmdb_env import registry
 from tv5core.lmdb_env.environment import LmdbEnvironment
 from tv5core.lmdb_env.lmdb_errors import lmdb_errors, typed_error
 from tv5core.lmdb_env.opening import used_end
 from tv5core.store.databases import open_lmdb
-from tv5core.store.transaction import Databases, Txn
+from tv5core.store.derived import DERIVED
+from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["INITIAL_MAP_BYTES", "Environment"]
 
@@ -41,20 +42,25 @@ class Environment(LmdbEnvironment[Databases]):
     Attributes
     ----------
     folder : Path
+    members : tuple of Derived
+        What is derived from titles and changes with them.
     failure : str
         The message of the disk failure after which nothing is written; ``""`` where there was
         none.
     """
 
-    def __init__(self, folder: Path, *, writable: bool) -> None:
+    def __init__(self, folder: Path, members: tuple[Derived, ...], *, writable: bool) -> None:
         super().__init__(folder)
+        self.members = members
         self._writable = writable
         self.failure = ""
         with lmdb_errors(self.folder):
             self._open()
 
     @classmethod
-    def acquire(cls, folder: Path, *, writable: bool) -> Environment:
+    def acquire(
+        cls, folder: Path, *, writable: bool, members: tuple[Derived, ...] = DERIVED
+    ) -> Environment:
         """Open a folder's environment, or share the one that is open.
 
         Parameters
@@ -63,18 +69,30 @@ class Environment(LmdbEnvironment[Databases]):
             Where ``data.mdb`` is, or is to be.
         writable : bool
             Whether :meth:`write` will be used; at most one handle may, see ``WriterLock``.
+        members : tuple of Derived
+            What is derived from titles; the same for all handles of a folder.
 
         Raises
         ------
+        InvalidInputError
+            Another handle has the folder open with other members.
         CorruptFileError, FormatVersionError, CatalogError
             The file cannot be opened.
         """
 
         def join(environment: Environment) -> None:
+            if environment.members != members:
+                raise InvalidInputError(
+                    f"{folder}: expected the derived data of its other handles "
+                    f"({_list_names(environment.members)}), got {_list_names(members)}"
+                )
             if writable:
                 environment._make_writable()
 
-        return registry.acquire(cls.key(folder), lambda: cls(folder, writable=writable), join)
+        def create() -> Environment:
+            return cls(folder, members, writable=writable)
+
+        return registry.acquire(cls.key(folder), create, join)
 
     # -- writing --------------------------------------------------------------------------
 
@@ -132,7 +150,9 @@ class Environment(LmdbEnvironment[Databases]):
         fresh_bytes = 0 if _exists(self.folder) else INITIAL_MAP_BYTES
         # The system may have made a disk read-only after it failed.
         writable = self._writable and not self.failure
-        self._opened = open_lmdb(self.folder, writable=writable, fresh_bytes=fresh_bytes)
+        self._opened = open_lmdb(
+            self.folder, self.members, writable=writable, fresh_bytes=fresh_bytes
+        )
 
     def _closed_error(self) -> Exception:
         return ClosedError(f"expected an open catalogue, got {self.folder} after close()")
@@ -210,3 +230,7 @@ class Environment(LmdbEnvironment[Databases]):
 def _exists(folder: Path) -> bool:
     path = folder / "data.mdb"
     return path.exists() and path.stat().st_size > 0
+
+
+def _list_names(members: tuple[Derived, ...]) -> str:
+    return ", ".join(member.name for member in members)

@@ -17,10 +17,11 @@ from tv5core.files.failpoints import failpoint
 from tv5core.lmdb_env.environment import ReadTransaction
 from tv5core.store import generations, journal, titles, upkeep
 from tv5core.store import meta as records
+from tv5core.store.derived import DERIVED
 from tv5core.store.environment import Environment
 from tv5core.store.locking import LOCK_NAME, WriterLock
 from tv5core.store.meta import FORMAT, Meta
-from tv5core.store.transaction import Databases, Txn
+from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["Store"]
 
@@ -60,7 +61,14 @@ class Store:
 
     @classmethod
     def open(
-        cls, folder: Path, *, create: bool, read_only: bool, metric: str, rescoring: str
+        cls,
+        folder: Path,
+        *,
+        create: bool,
+        read_only: bool,
+        metric: str,
+        rescoring: str,
+        derived: tuple[Derived, ...] = DERIVED,
     ) -> Store:
         """Open a catalogue's folder.
 
@@ -73,6 +81,8 @@ class Store:
             Read beside a writer; nothing is created.
         metric, rescoring : str
             Of a catalogue that is created.
+        derived : tuple of Derived
+            What is derived from titles, and changes with them in the same transaction.
 
         Raises
         ------
@@ -80,18 +90,18 @@ class Store:
         """
         _look(folder, create=create and not read_only)
         if read_only:
-            return cls._open_reader(folder)
+            return cls._open_reader(folder, derived)
         lock = WriterLock(folder)
         try:
             fresh = Meta(FORMAT, metric, rescoring, uid=os.urandom(8).hex())
-            return cls._open_writer(folder, lock, fresh)
+            return cls._open_writer(folder, lock, fresh, derived)
         except BaseException:
             lock.release()
             raise
 
     @classmethod
-    def _open_reader(cls, folder: Path) -> Store:
-        environment = Environment.acquire(folder, writable=False)
+    def _open_reader(cls, folder: Path, derived: tuple[Derived, ...]) -> Store:
+        environment = Environment.acquire(folder, writable=False, members=derived)
         try:
             environment.check_readers()
             with environment.read() as txn:
@@ -103,8 +113,10 @@ class Store:
             raise
 
     @classmethod
-    def _open_writer(cls, folder: Path, lock: WriterLock, fresh: Meta) -> Store:
-        environment = Environment.acquire(folder, writable=True)
+    def _open_writer(
+        cls, folder: Path, lock: WriterLock, fresh: Meta, derived: tuple[Derived, ...]
+    ) -> Store:
+        environment = Environment.acquire(folder, writable=True, members=derived)
         try:
             environment.check_readers()
             environment.make_room()

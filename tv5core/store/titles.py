@@ -17,7 +17,7 @@ import lmdb
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
-from tv5core.store.derived import DERIVED, MAX_KEY_BYTES, key_of
+from tv5core.store.derived import MAX_KEY_BYTES, key_of
 from tv5core.store.transaction import Txn
 from tv5core.types import Title
 
@@ -283,7 +283,7 @@ def _keys_from(
 def put(txn: Txn, row: int, data: bytes, title: Title, old: Title | None) -> None:
     """Store a title in its row; ``old`` is what the row held before."""
     txn.raw.put(row_key(row), data, db=txn.dbs.titles)
-    for member in DERIVED:
+    for member in txn.dbs.members:
         member.change(txn, row, old, title)
 
 
@@ -292,7 +292,7 @@ def delete(txn: Txn, row: int, title: Title) -> None:
     key = row_key(row)
     txn.raw.delete(key, db=txn.dbs.titles)
     txn.raw.delete(key, db=txn.dbs.pending)
-    for member in DERIVED:
+    for member in txn.dbs.members:
         member.change(txn, row, title, None)
 
 

@@ -12,10 +12,9 @@ import msgspec
 
 from tv5core.store import meta as records
 from tv5core.store import titles
-from tv5core.store.derived import DERIVED, Derived, Entry
 from tv5core.store.environment import Environment
 from tv5core.store.meta import FORMAT, Meta
-from tv5core.store.transaction import Txn
+from tv5core.store.transaction import Derived, Entry, Txn
 from tv5core.types import Progress
 
 __all__ = ["bring_up_to_date", "converge", "row_blocks"]
@@ -28,10 +27,10 @@ def bring_up_to_date(environment: Environment, meta: Meta) -> Meta:
 
     The record tells so last: until then an older tv5core may write, and this is begun again.
     """
-    versions = {member.name: member.version for member in DERIVED}
+    versions = {member.name: member.version for member in environment.members}
     if meta.derived == versions and meta.format == FORMAT:
         return meta
-    for member in DERIVED:
+    for member in environment.members:
         if meta.derived.get(member.name) != member.version:
             converge(environment, member, _quiet)
     meta = msgspec.structs.replace(meta, format=FORMAT, derived=versions)

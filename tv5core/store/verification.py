@@ -19,11 +19,10 @@ from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import FileRecord, SectionFile
 from tv5core.store import embeddings, generations, journal, titles
 from tv5core.store import meta as records
-from tv5core.store.derived import DERIVED, Derived, Entry
 from tv5core.store.environment import Environment
 from tv5core.store.meta import Meta
 from tv5core.store.report import Findings
-from tv5core.store.transaction import Txn
+from tv5core.store.transaction import Derived, Entry, Txn
 from tv5core.types import Progress
 
 __all__ = ["Compare", "Kinds", "check_files", "check_store", "check_versions"]
@@ -108,7 +107,7 @@ def check_store(
     check = _Check(environment, findings, progress)
     try:
         check.titles()
-        for member in DERIVED:
+        for member in environment.members:
             check.strays(member)
         check.vectors(compare)
         check.pending()
@@ -168,7 +167,7 @@ class _Check:
                 "twice", f"row {row}: expected its id {title.id!r} once, but row {owner} has it too"
             )
             return
-        for member in DERIVED:
+        for member in txn.dbs.members:
             for text in member.missing(txn, row, title):
                 self._findings.add(
                     "derived", f"{title.id} (row {row}): expected {text!r} of its {member.name} "
@@ -182,8 +181,8 @@ class _Check:
             with self._environment.read() as txn:
                 found = member.strays(txn, partial(titles.by_row, txn), last, _BLOCK)
             for entry in found.found:
-                told = member.told(entry)
-                self._findings.add("stray", f"expected a title for {told}, got none with it")
+                described = member.describe(entry)
+                self._findings.add("stray", f"expected a title for {described}, got none with it")
             done = self._findings.checked[member.name] = (
                 self._findings.checked[member.name] + found.looked_at
             )

@@ -66,8 +66,13 @@ def restore_export(source: Path, dest: Path, report: Progress) -> BackupReport:
     manifest = _read_manifest(source)
     with staged(dest) as folder:
         _check_files(source, manifest, report)
-        kinds = {"metric": manifest.metric, "rescoring": manifest.rescoring}
-        store = Store.open(folder, create=True, read_only=False, **kinds)
+        store = Store.open(
+            folder,
+            create=True,
+            read_only=False,
+            metric=manifest.metric,
+            rescoring=manifest.rescoring,
+        )
         try:
             _fill(store, source, manifest, report)
             manager = IndexManager(store, auto_seal=False)

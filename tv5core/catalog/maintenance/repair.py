@@ -15,7 +15,6 @@ from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, VerifyReport, embeddings, upkeep
 from tv5core.store import repair as store_repair
-from tv5core.store.derived import DERIVED
 from tv5core.store.report import Findings
 from tv5core.types import Progress
 
@@ -78,7 +77,7 @@ class _Repair:
         self.done.append(f"moved {_many(count, 'title')} that cannot be decoded to {path}")
 
     def _derived(self) -> None:
-        for member in DERIVED:
+        for member in self._store.environment.members:
             removed, restored = upkeep.converge(self._store.environment, member, self._report)
             if removed or restored:
                 self.done.append(f"{member.name}: entries removed: {removed}, restored: {restored}")

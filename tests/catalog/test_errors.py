@@ -14,7 +14,7 @@ import pytest
 
 from tv5core import errors
 from tv5core.catalog import Catalog
-from tv5core.store import meta as records
+from tv5core.store.meta import FORMAT, write_meta
 from tv5core.types import Title
 
 DIM = 16
@@ -213,8 +213,8 @@ def test_a_folder_where_making_one_was_cut_short(tmp_path: Path) -> None:
 
 def test_a_newer_catalogue(tmp_path: Path) -> None:
     with Catalog.open(tmp_path) as catalog:
-        newer = msgspec.structs.replace(catalog._store.meta, format=records.FORMAT + 1)
-        catalog._store.environment.write(lambda txn: records.write(txn, newer))
+        newer = msgspec.structs.replace(catalog._store.meta, format=FORMAT + 1)
+        catalog._store.environment.write(lambda txn: write_meta(txn, newer))
     with pytest.raises(errors.FormatVersionError, match=r"or less, got \d+: a newer tv5core"):
         Catalog.open(tmp_path)
     Path(tmp_path / "data.mdb").stat()  # and it is left alone

@@ -19,9 +19,9 @@ from tv5core import Catalog, Title, errors
 from tv5core.data import demo_titles
 from tv5core.errors import InvalidInputError
 from tv5core.files import SectionFile, write_sections
-from tv5core.store import meta as records
 from tv5core.store import titles
 from tv5core.store.derived import DERIVED, RowIndex
+from tv5core.store.meta import write_meta
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
 DIM = 32
@@ -456,7 +456,7 @@ def test_entries_of_an_older_rule_are_replaced(
 def newer_record(folder: Path) -> None:
     with Catalog.open(folder) as catalog:
         later = msgspec.structs.replace(catalog._store.meta, format=99)
-        catalog._store.environment.write(lambda txn: records.write(txn, later))
+        catalog._store.environment.write(lambda txn: write_meta(txn, later))
 
 
 def newer_title(folder: Path) -> None:

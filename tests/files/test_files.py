@@ -30,7 +30,7 @@ from tv5core.files import SectionFile, SectionStream, write_durably, write_secti
 BLOCK = 1 << 20
 
 
-def write_small(path: Path) -> files.FileRecord:
+def write_small(path: Path) -> files.SealedFile:
     sections: dict[str, Any] = {
         "rows": np.arange(35, dtype=np.float32).reshape(7, 5),
         "keys": np.arange(7, dtype=np.int64),

@@ -188,16 +188,16 @@ class Record:
 
     def _read(self, data: bytes) -> str:
         try:
-            got = meta.read(_fake(data))
+            got = meta.read_meta(_fake(data))
         except CorruptFileError:
             return "refused"
-        if got != meta.read(_fake(self.record)):
+        if got != meta.read_meta(_fake(self.record)):
             raise SilentError("a spoiled record was read")
         return "same"
 
     def opened(self, chance: random.Random) -> str:
         """Spoil the record's values, not its bytes: refused, or the catalogue answers."""
-        value = spoil_value(msgspec.to_builtins(meta.read(_fake(self.record))), chance)
+        value = spoil_value(msgspec.to_builtins(meta.read_meta(_fake(self.record))), chance)
         try:
             spoiled = msgspec.convert(value, meta.Meta, strict=True)
         except (msgspec.ValidationError, OverflowError):
@@ -242,7 +242,7 @@ class Record:
 def _encoded(record: meta.Meta) -> bytes:
     kept: list[bytes] = []
     raw = SimpleNamespace(put=lambda _key, value, db=None: kept.append(bytes(value)))
-    meta.write(SimpleNamespace(raw=raw, dbs=SimpleNamespace(meta=None)), record)  # type: ignore[arg-type]
+    meta.write_meta(SimpleNamespace(raw=raw, dbs=SimpleNamespace(meta=None)), record)  # type: ignore[arg-type]
     return kept[0]
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from tv5core import errors
 from tv5core.store import environment as module
-from tv5core.store import meta as records
 from tv5core.store.environment import Environment
+from tv5core.store.meta import checkpoint, set_checkpoint
 from tv5core.store.transaction import Txn
 
 
@@ -29,12 +29,12 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment
 
 
 def put(environment: Environment, key: str, value: bytes) -> None:
-    environment.write(lambda txn: records.set_checkpoint(txn, key, value))
+    environment.write(lambda txn: set_checkpoint(txn, key, value))
 
 
 def get(environment: Environment, key: str) -> bytes | None:
     with environment.read() as txn:
-        return records.checkpoint(txn, key)
+        return checkpoint(txn, key)
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,9 +58,9 @@ def test_work_runs_again_from_the_start_when_the_map_grows(env: Environment) -> 
     runs = []
 
     def work(txn: Txn) -> None:
-        runs.append(records.checkpoint(txn, "first"))
-        records.set_checkpoint(txn, "first", b"1")
-        records.set_checkpoint(txn, "second", b"x" * (1 << 19))
+        runs.append(checkpoint(txn, "first"))
+        set_checkpoint(txn, "first", b"1")
+        set_checkpoint(txn, "second", b"x" * (1 << 19))
 
     env.write(work)
     assert len(runs) > 1
@@ -156,7 +156,7 @@ def test_somebody_elses_lmdb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_full_disk_is_a_typed_error(env: Environment, code: int) -> None:
     def work(txn: Txn) -> None:
-        records.set_checkpoint(txn, "a", b"1")
+        set_checkpoint(txn, "a", b"1")
         raise lmdb.DiskError("mdb_txn_commit", code)
 
     def with_code(txn: Txn) -> None:

@@ -14,8 +14,8 @@ from tv5core import errors
 from tv5core.lmdb_env import registry
 from tv5core.store import databases
 from tv5core.store import environment as module
-from tv5core.store import meta as records
 from tv5core.store.environment import Environment
+from tv5core.store.meta import checkpoint, set_checkpoint
 
 WAIT_S = 30
 
@@ -29,12 +29,12 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment
 
 
 def put(environment: Environment, key: str, value: bytes) -> None:
-    environment.write(lambda txn: records.set_checkpoint(txn, key, value))
+    environment.write(lambda txn: set_checkpoint(txn, key, value))
 
 
 def get(environment: Environment, key: str) -> bytes | None:
     with environment.read() as txn:
-        return records.checkpoint(txn, key)
+        return checkpoint(txn, key)
 
 
 def start(work: object, *arguments: object) -> threading.Thread:
@@ -53,7 +53,7 @@ def test_others_read_on_while_growth_waits_for_a_long_reader(env: Environment) -
         reader = start(lambda: seen.extend(get(env, "a") for _ in range(100)))
         reader.join(WAIT_S)
         assert seen == [b"1"] * 100
-        assert records.checkpoint(txn, "a") == b"1"
+        assert checkpoint(txn, "a") == b"1"
         assert writer.is_alive()
     writer.join(WAIT_S)
     assert get(env, "big") == b"x" * (1 << 19)

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from tv5core import errors
-from tv5core.files import FileRecord
+from tv5core.files import SealedFile
 from tv5core.store import meta
 from tv5core.store.meta import Generation, Meta
 
-FILE = FileRecord("graph.000002.tv5", 1000, 77)
+FILE = SealedFile("graph.000002.tv5", 1000, 77)
 RECORD = Meta(
     meta.FORMAT,
     dim=24,
@@ -34,19 +34,19 @@ def transaction(value: bytes | None = None) -> Any:
 
 def written(record: Meta) -> bytes:
     txn = transaction()
-    meta.write(txn, record)
+    meta.write_meta(txn, record)
     data = txn.kept[-1]
     assert isinstance(data, bytes)
     return data
 
 
 def read(data: bytes) -> Meta | None:
-    return meta.read(transaction(data))
+    return meta.read_meta(transaction(data))
 
 
 def test_round_trip() -> None:
     assert read(written(RECORD)) == RECORD
-    assert meta.read(transaction()) is None
+    assert meta.read_meta(transaction()) is None
 
 
 def test_the_checksum_comes_last() -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tv5core.errors import CatalogError
 from tv5core.store import Store, journal, titles
-from tv5core.store.meta import Meta, read
+from tv5core.store.meta import Meta, read_meta
 from tv5core.store.transaction import Txn
 from tv5core.types import Title
 
@@ -109,7 +109,7 @@ class VersionReader:
 
 
 def _read_meta(store: Store, txn: Txn) -> Meta:
-    meta = read(txn)
+    meta = read_meta(txn)
     if meta is None:
         raise CatalogError(f"{store.folder}: expected a catalogue, got none any more")
     return meta

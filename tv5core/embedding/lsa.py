@@ -13,7 +13,7 @@ from tv5core.embedding.documents import pieces, query_terms, title_terms
 from tv5core.embedding.lsa_model import CONTENT_WIDTH, WIDTH, LsaModel
 from tv5core.embedding.random_projection import facts
 from tv5core.errors import InvalidInputError
-from tv5core.files import FileRecord
+from tv5core.files import SealedFile
 from tv5core.types import Title
 
 __all__ = ["LsaEmbedder"]
@@ -154,7 +154,7 @@ class LsaEmbedder:
             raise InvalidInputError("expected a fitted embedder, got one before fit()")
         return self._model
 
-    def save(self, path: str | os.PathLike[str]) -> FileRecord:
+    def save(self, path: str | os.PathLike[str]) -> SealedFile:
         """Write the fitted model to a new file and fsync it.
 
         Raises

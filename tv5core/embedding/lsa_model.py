@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tv5core.embedding.random_projection import FACT_WIDTH, SKETCH_WIDTH, sketch_table
 from tv5core.embedding.sparse_rows import SparseRows
 from tv5core.errors import CorruptFileError
-from tv5core.files import FileRecord, SectionFile, write_sections
+from tv5core.files import SealedFile, SectionFile, write_sections
 
 __all__ = ["CONTENT_WIDTH", "TOPIC_WIDTH", "WIDTH", "LsaModel", "saturate"]
 
@@ -141,7 +141,7 @@ class LsaModel:
             "components": self.components,
         }
 
-    def save(self, path: str | os.PathLike[str]) -> FileRecord:
+    def save(self, path: str | os.PathLike[str]) -> SealedFile:
         """Write the model; see :func:`tv5core.files.write_sections`."""
         meta = _Meta(self.fitted_on, self.sampled, self.pivot, self.rare_idf)
         return write_sections(path, KIND, VERSION, msgspec.to_builtins(meta), self._sections())

@@ -28,14 +28,14 @@ from tv5core.files.durability import (
     replace_durably,
     write_durably,
 )
-from tv5core.files.layout import FileRecord
+from tv5core.files.layout import SealedFile
 from tv5core.files.reader import SectionFile
 from tv5core.files.writer import SectionStream, write_sections
 
 __all__ = [
     "FAILURE_CODES",
     "FULL_CODES",
-    "FileRecord",
+    "SealedFile",
     "SectionFile",
     "SectionStream",
     "disk_errors",

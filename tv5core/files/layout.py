@@ -22,8 +22,8 @@ __all__ = [
     "PREAMBLE",
     "PREAMBLE_BYTES",
     "Array",
-    "FileRecord",
     "Header",
+    "SealedFile",
     "Section",
     "checksum",
     "nbytes",
@@ -42,7 +42,7 @@ DTYPES = frozenset("|i1 |u1 <i2 <u2 <i4 <u4 <i8 <u8 <f2 <f4 <f8".split())
 
 
 @dataclass(frozen=True, slots=True)
-class FileRecord:
+class SealedFile:
     """What identifies a written file.
 
     Attributes

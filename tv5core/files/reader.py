@@ -24,8 +24,8 @@ from tv5core.files.layout import (
     PREAMBLE,
     PREAMBLE_BYTES,
     Array,
-    FileRecord,
     Header,
+    SealedFile,
     Section,
     checksum,
     nbytes,
@@ -48,11 +48,11 @@ class SectionFile:
     size : int
         Bytes.
     checksum : int
-        As in :class:`FileRecord`.
+        As in :class:`SealedFile`.
     """
 
     def __init__(
-        self, path: Path, version: int, header: Header, record: FileRecord, map_: mmap.mmap
+        self, path: Path, version: int, header: Header, record: SealedFile, map_: mmap.mmap
     ) -> None:
         self.path = path
         self.version = version
@@ -171,7 +171,7 @@ def _view(map_: mmap.mmap, section: Section) -> Array:
 
 def _read_head(
     file: BinaryIO, path: Path, kind: str, max_version: int
-) -> tuple[int, Header, FileRecord, int]:
+) -> tuple[int, Header, SealedFile, int]:
     size = os.fstat(file.fileno()).st_size
     preamble = file.read(PREAMBLE_BYTES)
     version, offset, length, crc = _parse_preamble(preamble, path, kind, max_version)
@@ -182,7 +182,7 @@ def _read_head(
     _check_crc(f"{path}: header", crc, zlib.crc32(raw))
     header = _parse_header(raw, path)
     _check_sections(header, offset, path)
-    record = FileRecord(path.name, size, checksum(preamble[:IDENTITY_BYTES], raw))
+    record = SealedFile(path.name, size, checksum(preamble[:IDENTITY_BYTES], raw))
     return version, header, record, offset
 
 

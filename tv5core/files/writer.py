@@ -26,8 +26,8 @@ from tv5core.files.layout import (
     MAGIC,
     PREAMBLE_BYTES,
     Array,
-    FileRecord,
     Header,
+    SealedFile,
     Section,
     checksum,
     nbytes,
@@ -61,7 +61,7 @@ def write_sections(
     version: int,
     meta: Mapping[str, Any],
     sections: Mapping[str, Array | SectionStream],
-) -> FileRecord:
+) -> SealedFile:
     """Write named arrays to a new file and fsync it.
 
     Give a temporary name and follow with :func:`replace_durably`: that pair is what
@@ -82,7 +82,7 @@ def write_sections(
 
     Returns
     -------
-    FileRecord
+    SealedFile
 
     Raises
     ------
@@ -116,7 +116,7 @@ def _write(
     identity: bytes,
     meta: dict[str, Any],
     sections: Mapping[str, Array | SectionStream],
-) -> FileRecord:
+) -> SealedFile:
     file.write(bytes(PREAMBLE_BYTES))
     body = _Body(file)
     table = [_write_section(body, key, value) for key, value in sections.items()]
@@ -129,7 +129,7 @@ def _write(
     failpoint("file: written")
     os.fsync(file.fileno())
     failpoint("file: synced")
-    return FileRecord(name, body.position + len(header), checksum(identity, header))
+    return SealedFile(name, body.position + len(header), checksum(identity, header))
 
 
 def _preamble(identity: bytes, offset: int, header: bytes) -> bytes:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tv5core.errors import CatalogError
-from tv5core.files import FileRecord, disk_errors
+from tv5core.files import SealedFile, disk_errors
 from tv5core.store import generations
-from tv5core.store import meta as records
 from tv5core.store.environment import Environment
-from tv5core.store.meta import Meta
+from tv5core.store.meta import Meta, read_meta
 from tv5core.store.store import Store
 from tv5core.types import Progress
 
@@ -45,7 +44,7 @@ def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -
             held = _hold(store, stack)
             _copy_lmdb(store.environment, folder / "data.mdb", compact=compact, report=report)
             meta = _record_of(folder)
-            if {record.name for record in generations.records(meta)} <= held.keys():
+            if {record.name for record in generations.sealed_files(meta)} <= held.keys():
                 _copy_files(meta, held, folder, report)
                 return meta
     raise CatalogError(f"{store.folder}: expected a moment without sealing, got none")
@@ -54,7 +53,7 @@ def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -
 def _hold(store: Store, stack: ExitStack) -> dict[str, BinaryIO | None]:
     """Open the files the record names; None for one that is missing."""
     with store.read() as txn:
-        needed = generations.records(store.refresh(txn))
+        needed = generations.sealed_files(store.refresh(txn))
     held: dict[str, BinaryIO | None] = {}
     for record in needed:
         try:
@@ -68,7 +67,7 @@ def _record_of(folder: Path) -> Meta:
     environment = Environment.acquire(folder, writable=False)
     try:
         with environment.read() as txn:
-            meta = records.read(txn)
+            meta = read_meta(txn)
     finally:
         environment.release()
     if meta is None:
@@ -139,13 +138,13 @@ def _copy_files(
     meta: Meta, held: dict[str, BinaryIO | None], folder: Path, report: Progress
 ) -> None:
     """Copy the bytes, not the links: a backup must not share what it is to protect."""
-    for record in generations.records(meta):
+    for record in generations.sealed_files(meta):
         source = held[record.name]
         if source is not None:
             _copy_file(record, source, folder / record.name, report)
 
 
-def _copy_file(record: FileRecord, source: BinaryIO, path: Path, report: Progress) -> None:
+def _copy_file(record: SealedFile, source: BinaryIO, path: Path, report: Progress) -> None:
     with disk_errors(path), path.open("wb") as to:
         _pump(source, to, record.size, report, f"copying {record.name}")
         to.flush()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tv5core.errors import CorruptFileError
-from tv5core.files import FileRecord, replace_durably
+from tv5core.files import SealedFile, replace_durably
 from tv5core.files.failpoints import failpoint
 from tv5core.store.meta import Generation, Meta
 
@@ -23,6 +23,7 @@ __all__ = [
     "publish",
     "remove",
     "remove_orphans",
+    "sealed_files",
     "temporary",
 ]
 
@@ -47,14 +48,14 @@ def temporary(path: Path) -> Path:
     return path.with_name(path.name + ".tmp")
 
 
-def publish(path: Path, record: FileRecord) -> FileRecord:
+def publish(path: Path, record: SealedFile) -> SealedFile:
     """Give a written and synced temporary file its final name; return its record."""
     replace_durably(temporary(path), path)
     failpoint("file: renamed")
-    return FileRecord(path.name, record.size, record.checksum)
+    return SealedFile(path.name, record.size, record.checksum)
 
 
-def check_sizes(folder: Path, records: tuple[FileRecord, ...]) -> None:
+def check_sizes(folder: Path, records: tuple[SealedFile, ...]) -> None:
     """Check that files exist and have the recorded sizes.
 
     Raises
@@ -69,15 +70,15 @@ def check_sizes(folder: Path, records: tuple[FileRecord, ...]) -> None:
             raise CorruptFileError(f"{path}: expected {record.size} bytes, got {got}")
 
 
-def records(meta: Meta) -> tuple[FileRecord, ...]:
-    """Return the records of every file the catalogue needs."""
+def sealed_files(meta: Meta) -> tuple[SealedFile, ...]:
+    """Return every file the catalogue needs."""
     model = () if meta.model is None else (meta.model,)
     return model + tuple(r for g in meta.generations for r in (g.graph, g.rows))
 
 
 def file_names(meta: Meta) -> set[str]:
     """Return the names of every file the catalogue needs."""
-    return {record.name for record in records(meta)}
+    return {record.name for record in sealed_files(meta)}
 
 
 def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:

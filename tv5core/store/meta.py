@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError
-from tv5core.files import FileRecord
+from tv5core.files import SealedFile
 from tv5core.store.transaction import Txn
 
 __all__ = [
@@ -20,10 +20,10 @@ __all__ = [
     "checkpoint",
     "checkpoints",
     "clear_checkpoints",
-    "read",
+    "read_meta",
     "set_checkpoint",
     "with_entry",
-    "write",
+    "write_meta",
 ]
 
 FORMAT = 4
@@ -51,7 +51,7 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
         Which vectors it was built from.
     count : int
         Its rows.
-    graph, rows : FileRecord
+    graph, rows : SealedFile
         Its files, by name, size and checksum.
     """
 
@@ -59,8 +59,8 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int
     space: int
     count: int
-    graph: FileRecord
-    rows: FileRecord
+    graph: SealedFile
+    rows: SealedFile
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,7 +79,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
         where they were given and no embedder was named.
     space : int
         The space that is served.
-    model : FileRecord or None
+    model : SealedFile or None
         The fitted embedder of that space, where the catalogue keeps one.
     fitted_on : int
         Titles in the catalogue when it was fitted.
@@ -112,7 +112,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     dim: int = 0
     embedder: str = ""
     space: int = 0
-    model: FileRecord | None = None
+    model: SealedFile | None = None
     fitted_on: int = 0
     next_row: int = 0
     next_seq: int = 1
@@ -135,7 +135,7 @@ class _Format(msgspec.Struct, frozen=True):
     format: int
 
 
-def read(txn: Txn) -> Meta | None:
+def read_meta(txn: Txn) -> Meta | None:
     """Return the record; None where the catalogue was never finished.
 
     Raises
@@ -197,7 +197,7 @@ def _check_sense(meta: Meta) -> None:
         raise CorruptFileError(f"expected a catalogue's record, got one against itself: {meta}")
 
 
-def write(txn: Txn, meta: Meta) -> None:
+def write_meta(txn: Txn, meta: Meta) -> None:
     """Replace the record."""
     data = msgspec.msgpack.encode(msgspec.structs.replace(meta, check=_ROOM))[:-4]
     txn.raw.put(_KEY, data + _CHECKSUM.pack(zlib.crc32(data)), db=txn.dbs.meta)

@@ -18,9 +18,9 @@ from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import disk_errors, fsync_folder
 from tv5core.store import embeddings, journal, titles
 from tv5core.store.meta import Meta
+from tv5core.store.reconciliation import row_blocks
 from tv5core.store.store import Store
 from tv5core.store.transaction import Txn
-from tv5core.store.upkeep import row_blocks
 
 __all__ = [
     "quarantine",
@@ -121,7 +121,7 @@ def quarantine(store: Store, path: Path) -> int:
 
     A line holds the row, what is wrong, the ids that led there, and the bytes of title and vector
     in base64. It is on disk before the title is removed. What leads to the row is not removed
-    here: that is left to ``upkeep.converge``.
+    here: that is left to ``reconciliation.reconcile``.
     """
     moved = 0
     for rows in row_blocks(store.environment):

@@ -15,12 +15,11 @@ from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Err
 from tv5core.files import fsync_folder
 from tv5core.files.failpoints import failpoint
 from tv5core.lmdb_env.environment import ReadTransaction
-from tv5core.store import generations, journal, titles, upkeep
-from tv5core.store import meta as records
+from tv5core.store import generations, journal, reconciliation, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.environment import Environment
 from tv5core.store.locking import LOCK_NAME, WriterLock
-from tv5core.store.meta import FORMAT, Meta
+from tv5core.store.meta import FORMAT, Meta, read_meta, write_meta
 from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["Store"]
@@ -105,7 +104,7 @@ class Store:
         try:
             environment.check_readers()
             with environment.read() as txn:
-                meta = records.read(txn)
+                meta = read_meta(txn)
                 titles.check_version(txn)
             return cls(folder, environment, None, _known(folder, meta))
         except BaseException:
@@ -121,13 +120,13 @@ class Store:
             environment.check_readers()
             environment.make_room()
             with environment.read() as txn:
-                meta, empty = records.read(txn), titles.count(txn) == 0
+                meta, empty = read_meta(txn), titles.count(txn) == 0
                 titles.check_version(txn)
             if meta is None and empty:  # new, or making it was cut short
-                environment.write(lambda txn: records.write(txn, fresh))
+                environment.write(lambda txn: write_meta(txn, fresh))
                 fsync_folder(folder)
                 meta = fresh
-            meta = upkeep.bring_up_to_date(environment, _known(folder, meta))
+            meta = reconciliation.upgrade(environment, _known(folder, meta))
             return cls(folder, environment, lock, meta)
         except BaseException:
             environment.release()
@@ -172,7 +171,7 @@ class Store:
             if meta.next_seq != self.meta.next_seq:
                 meta = self._with_short_journal(txn, meta)
             if meta is not self.meta:
-                records.write(txn, meta)
+                write_meta(txn, meta)
             return meta, result
 
         with self.lock:
@@ -194,7 +193,7 @@ class Store:
     def _look_again(self) -> None:
         """Read the record after a failed write: LMDB may have stored it all the same."""
         with suppress(Tv5Error), self.read() as txn:
-            meta = records.read(txn)
+            meta = read_meta(txn)
             if meta is not None and meta != self.meta:
                 self.meta = meta
                 self.doubts += 1
@@ -214,7 +213,7 @@ class Store:
 
     def refresh(self, txn: Txn) -> Meta:
         """Return the record as a transaction sees it; a reader keeps it."""
-        meta = records.read(txn)
+        meta = read_meta(txn)
         if meta is None:
             raise CatalogError(f"{self.folder}: expected a catalogue, got none any more")
         if not self.writable:

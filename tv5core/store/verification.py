@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError, FormatVersionError
-from tv5core.files import FileRecord, SectionFile
+from tv5core.files import SealedFile, SectionFile
 from tv5core.store import embeddings, generations, journal, titles
-from tv5core.store import meta as records
 from tv5core.store.environment import Environment
-from tv5core.store.meta import Meta
+from tv5core.store.meta import Meta, read_meta
 from tv5core.store.report import Findings
 from tv5core.store.transaction import Derived, Entry, Txn
 from tv5core.types import Progress
@@ -47,7 +46,7 @@ def check_versions(folder: Path, meta: Meta, kinds: Kinds) -> None:
 
     Nothing else is wrong here: a damaged file is replaced, a newer one must not be.
     """
-    for record in generations.records(meta):
+    for record in generations.sealed_files(meta):
         try:
             SectionFile.open(
                 folder / record.name, *kinds[record.name.split(".")[0]], verify=False
@@ -62,7 +61,7 @@ def check_files(
     folder: Path, meta: Meta, kinds: Kinds, findings: Findings, progress: Progress
 ) -> None:
     """Check every byte of every file the record names."""
-    needed = generations.records(meta)
+    needed = generations.sealed_files(meta)
     for done, record in enumerate(needed, start=1):
         kind, version = kinds[record.name.split(".")[0]]
         part = "model" if record == meta.model else "file"
@@ -76,7 +75,7 @@ def check_files(
         progress(done, len(needed), "checking files")
 
 
-def _check_file(folder: Path, record: FileRecord, kind: str, version: int) -> None:
+def _check_file(folder: Path, record: SealedFile, kind: str, version: int) -> None:
     generations.check_sizes(folder, (record,))
     file = SectionFile.open(folder / record.name, kind, version)
     got = file.checksum
@@ -122,7 +121,7 @@ class _Check:
         self._done = 0
 
     def _meta(self, txn: Txn) -> Meta:
-        meta = records.read(txn)
+        meta = read_meta(txn)
         if meta is None:
             raise CorruptFileError("expected a catalogue's record, got none")
         return meta

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, NotACatalogError
-from tv5core.files import FileRecord, fsync_folder, write_durably
+from tv5core.files import SealedFile, fsync_folder, write_durably
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.sealing import BuildOptions
 from tv5core.vectors.settings import SearchSettings
@@ -48,8 +48,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     rescoring: str
     settings: SearchSettings
     options: BuildOptions
-    graph: FileRecord | None = None
-    rows: FileRecord | None = None
+    graph: SealedFile | None = None
+    rows: SealedFile | None = None
 
 
 def paths(folder: Path, generation: int) -> tuple[Path, Path]:

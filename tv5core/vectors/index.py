@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError, InvalidInputError, ReadOnlyError, UnknownIdError
-from tv5core.files import FileRecord
+from tv5core.files import SealedFile
 from tv5core.types import Progress
 from tv5core.vectors import folder
 from tv5core.vectors.encoding import Blocks
@@ -325,7 +325,7 @@ class VectorIndex(IndexReader):
             options=self._options,
         )
 
-    def _save(self, files: tuple[Path, Path], written: tuple[FileRecord, FileRecord]) -> None:
+    def _save(self, files: tuple[Path, Path], written: tuple[SealedFile, SealedFile]) -> None:
         if self._path is None or self._manifest is None:
             return
         manifest = msgspec.structs.replace(

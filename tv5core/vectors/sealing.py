@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import InvalidInputError
-from tv5core.files import FileRecord, SectionStream, disk_errors, write_sections
+from tv5core.files import SealedFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels.code_layout import CodeLayout
 from tv5core.types import Progress
 from tv5core.vectors.builder import BuiltGraph, build_graph
@@ -87,7 +87,7 @@ def build_files(
     threads: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
-) -> tuple[FileRecord, FileRecord]:
+) -> tuple[SealedFile, SealedFile]:
     """Build a graph over vectors and write it and the stored rows, durably.
 
     Parameters
@@ -147,7 +147,7 @@ class Sealing:
     options: BuildOptions
     progress: Progress | None = None
 
-    def write(self, graph: Path, rows: Path) -> tuple[FileRecord, FileRecord]:
+    def write(self, graph: Path, rows: Path) -> tuple[SealedFile, SealedFile]:
         """Build the graph and write both files; see :func:`build_files`."""
         if not 1 <= self.count < 2**31:
             raise InvalidInputError(f"expected 1 to 2**31 - 1 vectors, got {self.count}")
@@ -198,7 +198,7 @@ def _write_graph(
     quantizer: Quantizer,
     encoded: EncodedRows,
     built: BuiltGraph,
-) -> FileRecord:
+) -> SealedFile:
     keys = encoded.keys[built.order]
     sections: Sections = {
         "records": _padded(encoded.codes, quantizer.layout, built.order),
@@ -214,7 +214,7 @@ def _write_graph(
     return write_sections(path, GRAPH_KIND, GRAPH_VERSION, meta, sections)
 
 
-def _write_rows(path: Path, pair: int, stored: StoredRows, order: I64) -> FileRecord:
+def _write_rows(path: Path, pair: int, stored: StoredRows, order: I64) -> SealedFile:
     sections: Sections = {"values": _permuted(stored.values, order)}
     if stored.scales is not None:
         sections["scales"] = _permuted(stored.scales, order)

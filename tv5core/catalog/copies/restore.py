@@ -22,7 +22,7 @@ from tv5core.catalog.copies.export import EXACT_FIELD, EXPORT, EXPORT_VERSION, M
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.embedding import lsa_model
 from tv5core.errors import CorruptFileError, FormatVersionError
-from tv5core.files import FileRecord, SectionFile
+from tv5core.files import SealedFile, SectionFile
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.meta import Meta, set_checkpoint
 from tv5core.store.staging import kept_bytes, staged
@@ -216,7 +216,7 @@ def _store(some: list[_Item], manifest: Manifest, txn: Txn, meta: Meta) -> tuple
     return msgspec.structs.replace(meta, **changes), None
 
 
-def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: FileRecord | None) -> Meta:
+def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: SealedFile | None) -> Meta:
     for name, value in manifest.checkpoints.items():
         set_checkpoint(txn, name, base64.b64decode(value))
     same = ("dim", "embedder", "space", "fitted_on", "settings", "text_settings")
@@ -224,13 +224,13 @@ def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: FileRecord | None) 
     return msgspec.structs.replace(meta, model=model, **kept)
 
 
-def _bring_model(store: Store, source: Path, manifest: Manifest) -> FileRecord | None:
+def _bring_model(store: Store, source: Path, manifest: Manifest) -> SealedFile | None:
     if "embedder.tv5" not in manifest.files:
         return None
     path = generations.model_path(store.folder, manifest.space)
     temporary = generations.temporary(path)
     temporary.write_bytes((source / "embedder.tv5").read_bytes())
     file = SectionFile.open(temporary, lsa_model.KIND, lsa_model.VERSION)
-    record = FileRecord(path.name, file.size, file.checksum)
+    record = SealedFile(path.name, file.size, file.checksum)
     file.close()
     return generations.publish(path, record)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tv5core.embedding import Embedder
 from tv5core.errors import CorruptFileError
-from tv5core.files import FileRecord, SectionFile
+from tv5core.files import SealedFile, SectionFile
 from tv5core.store import Store, embeddings, generations
 from tv5core.store.meta import Generation, Meta
 from tv5core.types import Progress
@@ -48,7 +48,7 @@ class ServedIndex:
         The last journal entry it contains.
     fingerprint : str
         Of the embedder that made the space.
-    model : FileRecord or None
+    model : SealedFile or None
         File of that embedder, where the catalogue keeps one.
     embedder : Embedder or None
         That model, once loaded.
@@ -59,7 +59,7 @@ class ServedIndex:
     generation: int = 0
     applied: int = 0
     fingerprint: str = ""
-    model: FileRecord | None = None
+    model: SealedFile | None = None
     embedder: Embedder | None = None
 
 
@@ -176,7 +176,7 @@ def _search_settings(meta: Meta) -> SearchSettings | None:
     return None if meta.settings is None else msgspec.convert(meta.settings, SearchSettings)
 
 
-def _check_identity(path: Path, kind: str, version: int, record: FileRecord) -> None:
+def _check_identity(path: Path, kind: str, version: int, record: SealedFile) -> None:
     """Check that a file is the one recorded; its content is verified when it is opened.
 
     Raises

@@ -13,7 +13,7 @@ from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.maintenance.verification import check
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.files.failpoints import failpoint
-from tv5core.store import Store, VerifyReport, embeddings, upkeep
+from tv5core.store import Store, VerifyReport, embeddings, reconciliation
 from tv5core.store import repair as store_repair
 from tv5core.store.report import Findings
 from tv5core.types import Progress
@@ -78,7 +78,9 @@ class _Repair:
 
     def _derived(self) -> None:
         for member in self._store.environment.members:
-            removed, restored = upkeep.converge(self._store.environment, member, self._report)
+            removed, restored = reconciliation.reconcile(
+                self._store.environment, member, self._report
+            )
             if removed or restored:
                 self.done.append(f"{member.name}: entries removed: {removed}, restored: {restored}")
 

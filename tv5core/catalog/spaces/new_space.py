@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tv5core.catalog.index.manager import HEAD_ROWS, IndexManager, ServedIndex
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
 from tv5core.errors import Tv5Error
-from tv5core.files import FileRecord
+from tv5core.files import SealedFile
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.meta import Generation, Meta, with_entry
@@ -109,7 +109,7 @@ class _NewSpace:
 
     # -- fitting and filling --------------------------------------------------------------
 
-    def _fit(self, count: int) -> tuple[Embedder, FileRecord]:
+    def _fit(self, count: int) -> tuple[Embedder, SealedFile]:
         self._report(0, count, "fitting")
         model = LsaEmbedder()
         model.fit(self._all_titles)

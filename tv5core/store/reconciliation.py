@@ -1,6 +1,6 @@
-"""Make what is derived from titles agree with them, and keep catalogues of before up to date.
+"""Reconcile derived data with the titles, and upgrade catalogues of older versions.
 
-Everything is done in bounded transactions, so work that is cut short is simply begun again.
+All work is done in bounded transactions, so what is interrupted simply starts again.
 """
 
 from __future__ import annotations
@@ -10,40 +10,39 @@ from functools import partial
 
 import msgspec
 
-from tv5core.store import meta as records
 from tv5core.store import titles
 from tv5core.store.environment import Environment
-from tv5core.store.meta import FORMAT, Meta
+from tv5core.store.meta import FORMAT, Meta, write_meta
 from tv5core.store.transaction import Derived, Entry, Txn
 from tv5core.types import Progress
 
-__all__ = ["bring_up_to_date", "converge", "row_blocks"]
+__all__ = ["reconcile", "row_blocks", "upgrade"]
 
 _BLOCK = 1_000
 
 
-def bring_up_to_date(environment: Environment, meta: Meta) -> Meta:
-    """Make what an older tv5core did not derive, or derived otherwise; return the new record.
+def upgrade(environment: Environment, meta: Meta) -> Meta:
+    """Create what an older tv5core did not derive, or derived differently; return the new record.
 
-    The record tells so last: until then an older tv5core may write, and this is begun again.
+    The record says so last: until then an older tv5core may write, and the upgrade starts again.
     """
     versions = {member.name: member.version for member in environment.members}
     if meta.derived == versions and meta.format == FORMAT:
         return meta
     for member in environment.members:
         if meta.derived.get(member.name) != member.version:
-            converge(environment, member, _quiet)
+            reconcile(environment, member, _ignore)
     meta = msgspec.structs.replace(meta, format=FORMAT, derived=versions)
-    environment.write(lambda txn: records.write(txn, meta))
+    environment.write(lambda txn: write_meta(txn, meta))
     return meta
 
 
-def _quiet(_done: int, _total: int, _stage: str) -> None:
+def _ignore(_done: int, _total: int, _stage: str) -> None:
     """Report nothing."""
 
 
-def converge(environment: Environment, member: Derived, report: Progress) -> tuple[int, int]:
-    """Make one kind of derived data what the titles say.
+def reconcile(environment: Environment, member: Derived, report: Progress) -> tuple[int, int]:
+    """Remove entries that no title accounts for, and restore those that are missing.
 
     Returns
     -------

@@ -62,7 +62,7 @@ def test_verify_repairs(films: Path) -> None:
     found = tv5("verify", "-c", films)
     assert found.returncode == 1
     assert "graph.000001.tv5" in found.stdout
-    assert "a repair builds it anew" in found.stdout
+    assert "a repair rebuilds it" in found.stdout
     assert "NOT sound" in found.stderr
     done = tv5("verify", "--repair", "-c", films)
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,17 @@ Every byte is under exactly one of the three kinds of checksum, gaps included.
 
 A mapped file must not be truncated in place while it is open: the kernel answers
 reads of lost pages with SIGBUS. tv5core itself only ever replaces files by rename.
+
+Modules, in reading order:
+
+``layout``
+    The layout that writer and reader share, and :class:`SealedFile`, which identifies a file.
+``writer``, ``reader``
+    Write sections; validate and map them.
+``durability``
+    Renames and small files that survive a crash; the system's errors as errors of tv5core.
+``failpoints``
+    Named places where tests stop, fail or kill the process.
 """
 
 from __future__ import annotations

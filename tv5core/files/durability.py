@@ -2,8 +2,8 @@
 
 A failed fsync is never tried again: the system reports a lost write once, to the file it was lost
 from, and may then call the same data clean. So whatever was being written is given up and removed.
-That says nothing of other files, whose own fsync tells of them; so a failed file of the index ends
-its sealing, while the store takes further titles, each synced in its own file.
+Other files report their own failures at their own fsync; so a failed file of the index ends its
+sealing, while the store takes further titles, each synced in its own file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FAILURE_CODES = frozenset((errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV, er
 
 @contextmanager
 def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the system says of a disk into errors of ours.
+    """Raise errors of tv5core for the system's errors of a disk.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Mapping sections, after distrusting everything the file says."""
+"""Reading sections: validate everything the file says, then map it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class SectionFile:
         return _view(self._map, section)
 
     def close(self) -> None:
-        """Let go of the map; views in use keep it alive until they are gone."""
+        """Release the map; views in use keep it alive until they are gone."""
         map_, self._map = self._map, None
         if map_ is not None:
             # BufferError: someone holds a view, whose end unmaps the file instead.
@@ -241,7 +241,7 @@ def _check_sections(header: Header, end: int, path: Path) -> None:
 
 
 def _check_section(section: Section, start: int, end: int, path: Path) -> int:
-    """Check that a section lies after ``start`` and before ``end``; give its own end."""
+    """Check that a section lies after ``start`` and before ``end``; return its end."""
     where = f"{path}: section {section.name!r}"
     if section.dtype not in DTYPES:
         raise CorruptFileError(f"{where}: expected one of {sorted(DTYPES)}, got {section.dtype!r}")

@@ -1,4 +1,4 @@
-"""Writing sections, streamed and checksummed as they go by."""
+"""Writing sections: streamed, and checksummed while they are written."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def _pieces(block: Array, dtype: np.dtype[Any]) -> Iterator[memoryview]:
 
 
 class _Body:
-    """Writes the body and checksums it in blocks as it goes by."""
+    """Writes the body and checksums it in blocks while it is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -68,7 +68,7 @@ def typed_error(error: lmdb.Error, folder: Path) -> Tv5Error:
 
 
 def _is_short_of_room(folder: Path) -> bool:
-    """Say whether an input/output error was a full disk.
+    """Return whether an input/output error was a full disk.
 
     LMDB reports a write that the system cut short as EIO, whatever cut it. Taking a failing disk
     for a full one, where it is both, does no harm: LMDB never writes to a page in use, so the

@@ -1,8 +1,29 @@
 """What a catalogue keeps on disk, and the protocol that keeps it safe.
 
-LMDB holds the truth: titles, their ids and aliases, vectors, a journal of changed rows, and
-the record that says which files beside it are current. Those files can be lost without loss:
-they are built from what LMDB holds.
+LMDB holds the truth: titles, vectors, a journal of changed rows, and the catalogue's record, which
+names the current files beside it. Those files are derived: what is lost of them is rebuilt.
+
+Modules, in reading order:
+
+``transaction``
+    A transaction, the databases it may touch, and the protocol of derived data.
+``databases``, ``environment``
+    Opening LMDB's file as a catalogue's; durable commits and the growing map.
+``meta``
+    The catalogue's record (:class:`~tv5core.store.meta.Meta`), and checkpoints.
+``titles``, ``embeddings``, ``journal``
+    What a row has: its title, its vector in each space; which rows changed, in order.
+``derived``, ``aliases``
+    What is computed from titles in the same transaction: ids and aliases, or what the opener
+    injects.
+``locking``, ``generations``, ``staging``
+    The writer's lock; names of sealed files; folders that appear whole or not at all.
+``store``
+    :class:`Store`, which joins these for one folder.
+``copying``
+    A consistent copy beside a writer.
+``report``, ``verification``, ``repair``, ``reconciliation``
+    Check everything against everything, repair it, bring derived data up to date.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def open_lmdb(
 
 
 def _remove_unborn(path: Path) -> None:
-    """Remove a file whose making was cut short; LMDB would refuse it for ever.
+    """Remove a file whose creation was interrupted; LMDB would always refuse it.
 
     LMDB begins a file with two pages that say "transaction 0" and puts later transactions' into
     them in turn, so a file shorter than both that says 0 in the first never held a catalogue.

@@ -141,7 +141,7 @@ def key_of(text: str) -> bytes:
 
 
 def _go_past(cursor: lmdb.Cursor[memoryview], entry: Entry | None, *, several: bool) -> bool:
-    """Move to the first entry after one, which may be gone; say whether there is any."""
+    """Move to the first entry after one, which may be gone; return whether there is any."""
     if entry is None:
         return bool(cursor.first())
     key, value = entry

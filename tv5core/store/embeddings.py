@@ -64,12 +64,12 @@ def put(txn: Txn, space: int, row: int, vector: F32) -> None:
 
 
 def put_bytes(txn: Txn, space: int, row: int, data: bytes) -> None:
-    """Store one vector as it lies on disk."""
+    """Store one vector in its form on disk."""
     txn.raw.put(key(space, row), data, db=txn.dbs.vectors)
 
 
 def delete(txn: Txn, space: int, row: int) -> bool:
-    """Remove one vector; say whether there was one."""
+    """Remove one vector; return whether there was one."""
     return txn.raw.delete(key(space, row), db=txn.dbs.vectors)
 
 
@@ -88,7 +88,7 @@ def get(txn: Txn, space: int, row: int) -> F32 | None:
 
 
 def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:
-    """Say whether a row's stored vector is exactly this one."""
+    """Return whether a row's stored vector is exactly this one."""
     data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
     return data is not None and bytes(data) == vector.astype("<f4", copy=False).tobytes()
 
@@ -100,7 +100,7 @@ def bytes_of(txn: Txn, space: int, row: int) -> bytes | None:
 
 
 def is_sound(data: bytes, dim: int) -> bool:
-    """Say whether what is stored is a vector of that width, finite and with a direction."""
+    """Return whether what is stored is a vector of that width, finite and with a direction."""
     if len(data) != 4 * dim:
         return False
     vector = np.frombuffer(data, "<f4")
@@ -147,7 +147,7 @@ def drop_spaces(environment: Environment, keep: int) -> int:
 
 
 def has_other_spaces(txn: Txn, keep: int) -> bool:
-    """Say whether vectors of another space are left."""
+    """Return whether vectors of another space are left."""
     with txn.raw.cursor(txn.dbs.vectors) as cursor:
         first = cursor.first() and _KEY.unpack(cursor.key())[0] != keep
         return first or (cursor.last() and _KEY.unpack(cursor.key())[0] != keep)

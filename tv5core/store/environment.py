@@ -2,7 +2,7 @@
 
 A disk that fails is reported once, and syncing again would succeed although data were lost. So
 after a failed write or sync the environment refuses further writes: what it holds was synced
-before. (A full disk is no failure: the next transaction writes all its pages anew.) LMDB itself
+before. (A full disk is no failure: the next transaction writes all its pages again.) LMDB itself
 refuses even to read after it failed to write its last page; then it is closed and opened again.
 """
 
@@ -170,7 +170,7 @@ class Environment(LmdbEnvironment[Databases]):
     # -- reopening ------------------------------------------------------------------------
 
     def _make_writable(self) -> None:
-        """Open for writing, anew where a writer met a failing disk before."""
+        """Open for writing; reopen where the disk failed a writer before."""
         if self._writable and not self.failure:
             return
         with self._gate.exclusive(), lmdb_errors(self.folder):
@@ -184,7 +184,7 @@ class Environment(LmdbEnvironment[Databases]):
                 raise
 
     def _reopen_after_panic(self) -> None:
-        """Open LMDB anew where it refuses even to read."""
+        """Reopen LMDB where it refuses even to read."""
         with self._gate.exclusive(), lmdb_errors(self.folder):
             try:
                 self._ready()[0].begin().abort()

@@ -88,7 +88,7 @@ def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
 
 
 def is_ours(name: str) -> bool:
-    """Say whether a file's name is one tv5core gives."""
+    """Return whether a file's name is one tv5core gives."""
     return bool(_OURS.fullmatch(name) or _SCRATCH.fullmatch(name))
 
 

@@ -1,8 +1,8 @@
 """Which rows changed, in order: ``seq`` (uint64, big-endian) -> the rows of one transaction.
 
-The journal says where to look, not what happened: whoever replays it brings each row to its
-*current* value, so replaying twice, or from too early, does no harm. Rows whose vector changed
-are told from those of which only the title did, because an index follows the former alone.
+The journal says where to look, not what happened: a replay brings each row to its *current*
+value, so replaying twice, or from too early, is harmless. An entry lists rows whose vector changed
+apart from rows of which only the title did, because an index follows only the former.
 
 What many transactions changed is the union of what each did, so a journal that has grown long is
 folded: its older entries become one, under the number of the last of them. The record keeps where
@@ -34,7 +34,7 @@ FOLD_ENTRIES = 10_000
 KEPT_ENTRIES = 1_000
 """The newest, left as they are: readers in step need not look at rows they know."""
 FORGET_ROWS = 100_000
-"""Rows an entry may name that no generation waits for, before readers must open anew instead."""
+"""Rows an entry may name that no generation waits for, before readers must reopen instead."""
 
 
 def append(txn: Txn, seq: int, vectors: Sequence[int], titles: Sequence[int]) -> None:
@@ -129,7 +129,7 @@ def fold(txn: Txn, meta: Meta, *, keep: int | None = None, forget: bool = False)
         How many to leave as they are; ``KEPT_ENTRIES`` if left out.
     forget : bool
         Whether to drop the entry where it names more rows than ``FORGET_ROWS`` and than twice
-        the titles there are: whoever is not in step then must look at all rows instead.
+        the titles there are: a reader that is behind must then look at all rows.
     """
     first = begin(txn, meta)
     last = meta.last_seq - (KEPT_ENTRIES if keep is None else keep)

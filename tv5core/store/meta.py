@@ -92,7 +92,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     settings : dict or None
         Calibrated search settings.
     text_settings : dict or None
-        Those for queries by text, which are harder; ``own_text`` in it tells that they were
+        Those for queries by text, which are harder; ``own_text`` in it says that they were
         chosen on the catalogue's own text.
     uid : str
         Drawn at random on creation; ``""`` where an earlier version made the catalogue.

@@ -1,7 +1,7 @@
-"""Make the store agree with itself again, without touching what is sound.
+"""Make the store consistent again, without touching what is sound.
 
-Everything is done in bounded transactions, each of which leaves the store no worse than before,
-so a repair that is cut short is simply begun again.
+Each repair runs in bounded transactions that leave the store no worse than before, so an
+interrupted repair simply starts again.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def unsound_vectors(store: Store) -> Unsound:
 
 
 def remove_vectors(store: Store, rows: list[int], *, pending: bool) -> None:
-    """Remove vectors; ``pending`` has their titles embedded anew."""
+    """Remove vectors; ``pending`` marks their titles to be embedded again."""
 
     def work(some: list[int], txn: Txn, meta: Meta) -> tuple[Meta, None]:
         for row in some:
@@ -104,7 +104,7 @@ def _unmark(rows: list[int], txn: Txn, meta: Meta) -> tuple[Meta, None]:
 
 
 def restart_journal(store: Store) -> None:
-    """Begin the journal anew; the index must be built anew after it."""
+    """Restart the journal; the index must be rebuilt after it."""
 
     def work(txn: Txn, meta: Meta) -> tuple[Meta, None]:
         txn.raw.drop(txn.dbs.journal, delete=False)
@@ -127,11 +127,11 @@ def quarantine(store: Store, path: Path) -> int:
     for rows in row_blocks(store.environment):
         with store.read() as txn:
             space = store.refresh(txn).space
-            told = [line for row in rows if (line := _undecodable(txn, space, row)) is not None]
-        if told:
-            _append_durably(path, told)
-            store.write(partial(_remove_titles, [line.row for line in told]))
-            moved += len(told)
+            lines = [line for row in rows if (line := _undecodable(txn, space, row)) is not None]
+        if lines:
+            _append_durably(path, lines)
+            store.write(partial(_remove_titles, [line.row for line in lines]))
+            moved += len(lines)
     return moved
 
 

@@ -1,4 +1,4 @@
-"""What a check finds: sentences, with the way to mend each, and which parts they are about."""
+"""What a check finds: one sentence for each problem, how to repair it, and which part it is in."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ __all__ = ["Findings", "VerifyReport"]
 
 _SHOWN = 100
 
-MENDS = {
-    "file": "a repair builds it anew from the store",
-    "index": "a repair builds the index anew from the stored vectors",
-    "model": "a repair fits the embedder anew",
+REPAIRS = {
+    "file": "a repair rebuilds it from the store",
+    "index": "a repair rebuilds the index from the stored vectors",
+    "model": "a repair fits the embedder again",
     "derived": "a repair restores it from the titles",
     "stray": "a repair removes it",
-    "vector": "a repair removes the vector and has the title embedded anew",
+    "vector": "a repair removes the vector and embeds the title again",
     "orphan": "a repair removes it",
     "pending": "a repair removes the mark",
     "spaces": "a repair removes them",
-    "journal": "a repair starts the journal anew and rebuilds the index",
-    "title": "no repair can restore it: moving it to a quarantine file lets the rest be mended",
+    "journal": "a repair restarts the journal and rebuilds the index",
+    "title": "no repair can restore it: moving it to a quarantine file lets the rest be repaired",
     "newer": "a newer tv5core can read it",
     "twice": "delete one of the two titles, or add it again under another id",
     "store": "restore a backup, or export what can still be read",
 }
-"""By part of the catalogue: how what is wrong there is mended."""
+"""How a problem is repaired, by part of the catalogue."""
 
 
 class VerifyReport(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
     ok : bool
         Whether there is no problem; after a repair, whether none is left.
     problems : list of str
-        One sentence each, with the way to mend it; beyond a hundred, only their number.
+        One sentence each, with how to repair it; beyond a hundred, only their number.
     checked : dict of str to int
         How many of what were looked at.
     repaired : list of str
@@ -65,10 +65,10 @@ class Findings:
         self.checked: Counter[str] = Counter()
 
     def add(self, part: str, sentence: str) -> None:
-        """Note a problem with a part, one of ``MENDS``."""
+        """Note a problem with a part, one of ``REPAIRS``."""
         self._counts[part] += 1
         if len(self._sentences) < _SHOWN:
-            self._sentences.append(f"{sentence}; {MENDS[part]}")
+            self._sentences.append(f"{sentence}; {REPAIRS[part]}")
 
     def join(self, other: Findings) -> None:
         """Take over what another check found."""

@@ -41,9 +41,9 @@ class Store:
     doubts : int
         How often a failed write left open whether it was stored; ``meta`` was read again then.
     lock : threading.RLock
-        Held by whoever changes the store, and by whoever needs it unchanged.
+        Held to change the store, or to keep it unchanged.
     maintenance : threading.Lock
-        Held by whoever seals or refits; taken before ``lock``.
+        Held to seal or to refit; acquired before ``lock``.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Store:
         ------
         NotACatalogError, CatalogLockedError, CorruptFileError, FormatVersionError, CatalogError
         """
-        _look(folder, create=create and not read_only)
+        _check_folder(folder, create=create and not read_only)
         if read_only:
             return cls._open_reader(folder, derived)
         lock = WriterLock(folder)
@@ -133,7 +133,7 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Let go of LMDB and of the writer's lock."""
+        """Release LMDB and the writer's lock."""
         self.environment.release()
         if self._writer is not None:
             self._writer.release()
@@ -178,19 +178,19 @@ class Store:
             try:
                 self.meta, result = self.environment.write(run)
             except CatalogError:
-                self._look_again()
+                self._reread_meta()
                 raise
             return result
 
     def _with_short_journal(self, txn: Txn, meta: Meta) -> Meta:
         if journal.count(txn) < journal.FOLD_ENTRIES:
             return meta
-        # Nothing is forgotten that a generation, or whoever fills a new space, waits for.
+        # Nothing is dropped that a generation, or the filling of a new space, still needs.
         return journal.fold(
             txn, meta, forget=not meta.generations and not self.maintenance.locked()
         )
 
-    def _look_again(self) -> None:
+    def _reread_meta(self) -> None:
         """Read the record after a failed write: LMDB may have stored it all the same."""
         with suppress(Tv5Error), self.read() as txn:
             meta = read_meta(txn)
@@ -250,7 +250,7 @@ def _known(folder: Path, meta: Meta | None) -> Meta:
     return meta
 
 
-def _look(folder: Path, *, create: bool) -> None:
+def _check_folder(folder: Path, *, create: bool) -> None:
     """Check that a folder holds a catalogue, or may become one."""
     if folder.exists() and not folder.is_dir():
         raise _nothing_here(folder, "a file")

@@ -130,7 +130,7 @@ def _refuse_version(got: bytes) -> NoReturn:
 def check_version(txn: Txn) -> None:
     """Raise FormatVersionError where a newer tv5core wrote the first or the last title.
 
-    Whoever gives titles a new version also gives the catalogue a new format; this is for a
+    A new version of titles comes with a new format of the catalogue; this is for a
     catalogue in which that was forgotten.
     """
     with txn.raw.cursor(txn.dbs.titles) as cursor:
@@ -252,7 +252,7 @@ def pending_rows(txn: Txn, row: int, limit: int) -> list[int]:
 
 
 def is_pending(txn: Txn, row: int) -> bool:
-    """Say whether a row waits to be embedded."""
+    """Return whether a row waits to be embedded."""
     return txn.raw.get(row_key(row), db=txn.dbs.pending) is not None
 
 

@@ -31,7 +31,7 @@ I64 = npt.NDArray[np.int64]
 Kinds = Mapping[str, tuple[str, int]]
 """By the first part of a file's name: what it holds, and the newest version known."""
 Compare = Callable[[I64, F32], None]
-"""Told of every sound vector of the present space, in blocks of rows and vectors."""
+"""Called with every sound vector of the present space, in blocks of rows and vectors."""
 
 _ROW = struct.Struct(">Q")
 _VECTOR_KEY = struct.Struct(">IQ")

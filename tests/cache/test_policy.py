@@ -1,4 +1,4 @@
-"""Lifetimes as promised, drawn as promised; and when to load early."""
+"""Policies and codecs: TTLs drawn as promised."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from tv5core.cache.loading.early_refresh import is_due
 from tv5core.cache.policy import DEFAULT_POLICIES, Codec, Policy
 from tv5core.errors import InvalidInputError
 from tv5core.types import Offer, Title
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+
+
 PROMISED = {
     "title": (21.6 * HOUR_S, 26.4 * HOUR_S),
     "availability": (2.4 * HOUR_S, 3.6 * HOUR_S),
@@ -94,18 +95,3 @@ def test_codec() -> None:
             codec.encode(wrong)
     title = Title("a", "movie", "A")
     assert Codec(DEFAULT_POLICIES["title"]).encode(title)[1] == title
-
-
-def test_early_as_often_as_the_formula_says() -> None:
-    for left_s, load_s, ttl_s, early in [
-        (1, 1, 10, 1),
-        (3, 1, 10, 1),
-        (2, 1, 10, 2),
-        (1, 0.001, 300, 1),
-    ]:
-        scale_s = early * max(load_s, min(ttl_s / 100, 60))
-        want = math.exp(-left_s / scale_s)
-        got = sum(is_due(left_s, ttl_s, load_s, early) for _ in range(20_000)) / 20_000
-        assert got == pytest.approx(want, abs=5 * math.sqrt(want * (1 - want) / 20_000))
-    assert not any(is_due(1e-9, 100, 5, 0) for _ in range(100))
-    assert not is_due(math.inf, 100, 1, 1)

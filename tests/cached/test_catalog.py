@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
-from tv5core import CATALOG_POLICIES, CachedCatalog, Catalog, InvalidInputError, UnknownIdError
-from tv5core.cache.policy import DEFAULT_POLICIES
-from tv5core.cache.tiered import TieredCache
-from tv5core.data import demo_titles
+from tests.cached.films import JAWS, TITLES, loads, run
+from tv5core import CachedCatalog, Catalog, InvalidInputError, UnknownIdError
 from tv5core.types import Title
-
-JAWS = "tmdb:movie:578"
-TITLES = [*demo_titles()[:60], *(title for title in demo_titles()[60:] if title.id == JAWS)]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "films"
-    with Catalog.open(folder) as catalog:
-        catalog.add(TITLES)
-    return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "films"))
-
-
-def loads(films: CachedCatalog, kind: str) -> int:
-    """Return how often a kind was loaded."""
-    return int(films.stats()["kinds"].get(kind, {}).get("loader", {}).get("load", 0))
 
 
 def changed(old: Title, **how: Any) -> Title:
     return msgspec.structs.replace(old, **how)
-
-
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(work())  # type: ignore[arg-type]
 
 
 def test_answers_are_the_catalogues(folder: Path, tmp_path: Path) -> None:
@@ -248,31 +218,6 @@ def test_answers_until_expiry_outlive_a_change_but_titles_do_not(folder: Path) -
     run(work)
 
 
-def test_queries_that_mean_the_same_are_one_and_others_are_not(folder: Path) -> None:
-    async def work() -> None:
-        with Catalog.open(folder) as catalog:
-            vector = catalog.embed_queries(["a shark"])[0]
-            async with CachedCatalog.open(catalog, None) as films:
-                for query in ("café  shark", " caf\u0065\u0301 shark\n", "café shark"):
-                    await films.search(query)
-                assert loads(films, "search") == 1
-                await films.search("Café shark")
-                await films.search("café shark", 9)
-                await films.search("café shark", exact=True)
-                await films.search("café shark", allow=[JAWS])
-                await films.search("café shark", allow=[])
-                assert loads(films, "search") == 6
-                await films.search(vector)
-                await films.search(vector.tolist())
-                await films.search(np.repeat(vector, 2)[::2])
-                assert loads(films, "search") == 7
-                await films.search(-vector)
-                await films.search(str(vector))
-                assert loads(films, "search") == 9
-
-    run(work)
-
-
 def test_a_thousand_cold_callers_search_once(folder: Path) -> None:
     async def work() -> None:
         with Catalog.open(folder) as catalog:
@@ -282,58 +227,5 @@ def test_a_thousand_cold_callers_search_once(folder: Path) -> None:
                 assert loads(films, "search") == 1
                 found[0].clear()  # each has a list of its own
                 assert found[1]
-
-    run(work)
-
-
-def test_a_cache_of_other_values_is_refused(folder: Path) -> None:
-    async def work() -> None:
-        with Catalog.open(folder) as catalog:
-            async with TieredCache.open(None, policies=DEFAULT_POLICIES) as cache:
-                with pytest.raises(InvalidInputError, match="CATALOG_POLICIES"):
-                    CachedCatalog(catalog, cache)
-            async with TieredCache.open(None, policies=CATALOG_POLICIES) as cache:
-                films = CachedCatalog(catalog, cache)
-                await films.close()
-                assert await films.get(JAWS)  # the cache is its owner's to close
-                with pytest.raises(InvalidInputError, match="until_expiry"):
-                    CachedCatalog(catalog, cache, freshness="never")  # type: ignore[arg-type]
-
-    run(work)
-
-
-def test_warming_fills_it(folder: Path, tmp_path: Path) -> None:
-    async def work() -> None:
-        with Catalog.open(folder) as catalog:
-            async with CachedCatalog.open(catalog, tmp_path / "cache") as films:
-                paced: list[int] = []
-
-                async def pace() -> None:
-                    paced.append(1)
-
-                report = await films.warm(strategy="popular", limit=20, pace=pace)
-                assert (report.done, report.failed, len(paced)) == (20, 0, 20)
-                best = await films.popular(20)
-                for title in best:
-                    await films.get(title.id)
-                assert loads(films, "title") == 20
-                again = await films.warm(strategy="popular", limit=20, pace=pace)
-                assert again.done == 20
-                assert len(paced) == 20  # nothing was missing
-                report = await films.warm(preset="demo")
-                assert report.done == 2 * len(TITLES) + 10
-                searched = loads(films, "search")
-                report = await films.warm(
-                    source=[JAWS, "no such", JAWS],
-                    queries=["a shark"],
-                    profiles=[[JAWS], [TITLES[0].id]],
-                )
-                assert (report.done, report.failed) == (4, 1)
-                assert "no such" in report.errors[0]
-                await films.search("a shark")
-                assert loads(films, "search") == searched + 1
-                for wrong in ({"strategy": "x"}, {"preset": "x"}, {}, {"queries": "one"}):
-                    with pytest.raises(InvalidInputError):
-                        await films.warm(**wrong)  # type: ignore[arg-type]
 
     run(work)

@@ -76,9 +76,6 @@ KNOWN_CIRCLES: list[set[str]] = [
     {"tv5core.upstream.tmdb.changes", "tv5core.upstream.tmdb.client"},
 ]
 KNOWN_WITHOUT_MAP = {
-    "tv5core",
-    "tv5core.cli",
-    "tv5core.embedding",
     "tv5core.files",
     "tv5core.lmdb_env",
     "tv5core.store",

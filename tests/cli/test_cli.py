@@ -120,7 +120,7 @@ def test_exit_codes(arguments: list[str], code: int, said: str, films: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_no_catalogue_is_asked_wrongly(tmp_path: Path) -> None:
+def test_no_catalogue_is_wrong_usage(tmp_path: Path) -> None:
     for command in (["search", "x"], ["info"], ["verify"], ["seal"], ["show", "x"]):
         done = tv5(*command, "-c", tmp_path / "none")
         assert done.returncode == 2, done.stderr

@@ -1,8 +1,25 @@
 """The ``tv5`` command.
 
+``app``
+    All commands, and errors as exit codes. Start here.
+``browse``
+    ``search``, ``similar``, ``show``.
+``importing``, ``export``
+    ``import`` and ``export``: files in, files out.
+``maintenance``, ``verify``, ``backup``
+    ``info``, ``seal``, ``optimize``; ``verify``; ``backup`` and ``restore``.
+``upstream``, ``sync_progress``
+    ``fetch``, ``sync`` and their live display.
+``cache``
+    ``tv5 cache``.
+``demo``
+    ``tv5 demo``.
+``output``
+    What every command shares: consoles, JSON, tables, progress, the catalogue option.
+
 Exit codes: 0 done; 1 the command ran and something is wrong (an unknown id, rejected rows, a
-failed check); 2 it was asked wrongly (bad option, no catalogue there). Results go to standard
-output, everything else to standard error.
+failed check); 2 wrong usage (bad option, no catalogue there). Results go to standard output,
+everything else to standard error.
 """
 
 from __future__ import annotations

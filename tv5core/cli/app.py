@@ -1,4 +1,4 @@
-"""The application: joins the command groups and turns errors into exit codes."""
+"""The application: the commands of all modules, and errors as exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from tv5core import kernels
-from tv5core.cli import browse, cache, demo, importing, maintain, safekeeping, upstream
+from tv5core.cli import (
+    backup,
+    browse,
+    cache,
+    demo,
+    export,
+    importing,
+    maintenance,
+    upstream,
+    verify,
+)
 from tv5core.cli.output import errors
 from tv5core.errors import InvalidInputError, NotACatalogError, Tv5Error
 
@@ -18,7 +28,7 @@ __all__ = ["app", "run"]
 
 app = typer.Typer(
     name="tv5",
-    help="Search film and TV titles. Exit codes: 0 done, 1 something is wrong, 2 asked wrongly.",
+    help="Search film and TV titles. Exit codes: 0 done, 1 something is wrong, 2 wrong usage.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,8 +39,10 @@ for command in (
     *importing.COMMANDS,
     *upstream.COMMANDS,
     *browse.COMMANDS,
-    *maintain.COMMANDS,
-    *safekeeping.COMMANDS,
+    *maintenance.COMMANDS,
+    *verify.COMMANDS,
+    *backup.COMMANDS,
+    *export.COMMANDS,
     *demo.COMMANDS,
 ):
     # "import" is a keyword, so that function has an underscore behind its name.

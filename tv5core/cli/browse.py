@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from tv5core.catalog import Catalog
 from tv5core.cli.output import (
+    DEFAULT_CATALOG,
     AsJson,
     CatalogOption,
     print_hits,
@@ -21,10 +21,9 @@ from tv5core.cli.output import (
 )
 from tv5core.types import Offer, Title
 
-__all__ = ["COMMANDS", "DEFAULT_CATALOG", "print_title"]
+__all__ = ["COMMANDS", "print_title"]
 
 Count = Annotated[int, typer.Option("-k", "--count", min=1, max=1000, help="Answers to show.")]
-DEFAULT_CATALOG = Path("tv5-catalog")
 
 
 def search(

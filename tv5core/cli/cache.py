@@ -18,8 +18,15 @@ from tv5core.cache.entry import Tier
 from tv5core.cache.warming.warm import WarmReport
 from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
-from tv5core.cli.browse import DEFAULT_CATALOG
-from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
+from tv5core.cli.output import (
+    DEFAULT_CATALOG,
+    AsJson,
+    CatalogOption,
+    print_json,
+    print_status,
+    progress,
+    results,
+)
 from tv5core.errors import InvalidInputError
 
 __all__ = ["app"]
@@ -86,8 +93,10 @@ def warm(
         print_json(msgspec.to_builtins(report))
         return
     for error in report.errors:
-        tell(f"failed: {error}")
-    tell(f"{report.done:,} cached, {report.skipped:,} by an earlier run, {report.failed:,} failed")
+        print_status(f"failed: {error}")
+    print_status(
+        f"{report.done:,} cached, {report.skipped:,} by an earlier run, {report.failed:,} failed"
+    )
 
 
 @app.command()
@@ -111,7 +120,7 @@ def stats(cache: CacheOption = DEFAULT_CACHE, as_json: AsJson = False) -> None:
         table.add_row(Text(kind), f"{held['entries']:,}", f"{held['bytes']:,}")
     results().print(table)
     for warning in facts["warnings"]:
-        tell(f"warning: {warning}")
+        print_status(f"warning: {warning}")
 
 
 @app.command()
@@ -202,4 +211,4 @@ def _print_removed(removed: int, as_json: bool) -> None:
     if as_json:
         print_json({"removed": removed})
     else:
-        tell(f"{removed:,} removed from disk")
+        print_status(f"{removed:,} removed from disk")

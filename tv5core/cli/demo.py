@@ -15,7 +15,7 @@ import typer
 
 from tv5core import kernels
 from tv5core.catalog import Catalog
-from tv5core.cli.output import AsJson, print_hits, print_json, progress, tell, title_line
+from tv5core.cli.output import AsJson, print_hits, print_json, print_status, progress, title_line
 from tv5core.data import demo_titles
 from tv5core.types import Hit
 
@@ -53,7 +53,7 @@ def demo(
     if as_json:
         print_json(_as_json(count, built_s, answers, like, timings))
         return
-    tell(f"{count} titles, ready in {built_s:.1f} s; kernels: {kernels.active()}")
+    print_status(f"{count} titles, ready in {built_s:.1f} s; kernels: {kernels.active()}")
     for query, hits, took_ms in answers:
         print()
         print_hits(hits, f"{query!r} in {took_ms:.1f} ms")

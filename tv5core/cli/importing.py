@@ -11,8 +11,15 @@ from rich.text import Text
 
 from tv5core.catalog import Catalog
 from tv5core.catalog.copies.export import EXPORT
-from tv5core.cli.browse import DEFAULT_CATALOG
-from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
+from tv5core.cli.output import (
+    DEFAULT_CATALOG,
+    AsJson,
+    CatalogOption,
+    print_json,
+    print_status,
+    progress,
+    results,
+)
 from tv5core.errors import InvalidInputError
 from tv5core.importers import FORMATS, FileReport, ImportReport, import_paths
 
@@ -118,15 +125,15 @@ def _print_report(done: ImportReport, total: int, rejects: Path | None) -> None:
     for file in done.files:
         for kind, reasons in (("rejected", file.rejected), ("left out", file.notes)):
             for reason, count in reasons.most_common():
-                tell(f"{file.path.name}: {count:,} {kind}: {reason}")
+                print_status(f"{file.path.name}: {count:,} {kind}: {reason}")
     for skipped in done.skipped:
-        tell(f"skipped {skipped.path}: {skipped.reason}")
-    tell(
+        print_status(f"skipped {skipped.path}: {skipped.reason}")
+    print_status(
         f"{done.rows:,} rows in {done.seconds:.1f} s: {done.new:,} new titles, "
         f"{done.rejected:,} rows rejected; the catalogue holds {total:,} titles"
     )
     if rejects is not None:
-        tell(f"rejected rows are in {rejects}")
+        print_status(f"rejected rows are in {rejects}")
 
 
 def _as_json(done: ImportReport, total: int) -> dict[str, Any]:

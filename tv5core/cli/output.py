@@ -19,14 +19,15 @@ from rich.text import Text
 from tv5core.types import Hit, Progress, Title
 
 __all__ = [
+    "DEFAULT_CATALOG",
     "AsJson",
     "CatalogOption",
     "errors",
     "print_hits",
     "print_json",
+    "print_status",
     "progress",
     "size",
-    "tell",
     "title_line",
 ]
 
@@ -34,6 +35,7 @@ __all__ = [
 errors = Console(stderr=True, emoji=False)
 """Messages and progress; never results."""
 
+DEFAULT_CATALOG = Path("tv5-catalog")
 CatalogOption = Annotated[
     Path,
     typer.Option(
@@ -54,7 +56,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
 
-def tell(message: str) -> None:
+def print_status(message: str) -> None:
     """Print a message for the user, not a result."""
     errors.print(message, highlight=False, markup=False, soft_wrap=True)
 
@@ -119,13 +121,13 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
         def report(done: int, total: int, name: str) -> None:
             if not stages or stages[-1].name != name:
                 if stages and not live and not quiet:
-                    stages[-1].tell()
+                    stages[-1].print()
                 stages.append(_Stage(shown, name))
             stages[-1].update(done, total)
 
         yield report
         if stages and not live and not quiet:
-            stages[-1].tell()
+            stages[-1].print()
 
 
 class _Stage:
@@ -143,7 +145,7 @@ class _Stage:
         self._rate = f"{done / elapsed:,.0f}/s" if elapsed > 0.05 and done else ""
         self._shown.update(self._task, completed=done, total=total, rate=self._rate)
 
-    def tell(self) -> None:
+    def print(self) -> None:
         """Print the stage as one line, for those without a terminal."""
         rate = f" ({self._rate})" if self._rate else ""
-        tell(f"{self.name}: {self._done:,} in {self._updated - self._started:.1f} s{rate}")
+        print_status(f"{self.name}: {self._done:,} in {self._updated - self._started:.1f} s{rate}")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich import progress as bars
 
-from tv5core.cli.output import errors, tell
+from tv5core.cli.output import errors, print_status
 from tv5core.upstream.sync.report import SyncProgress, SyncReport
 
 __all__ = ["sync_progress"]
@@ -43,7 +43,9 @@ def sync_progress(*, quiet: bool = False) -> Iterator[SyncProgress]:
                 state = rate.describe(report)
                 bar.update(task, completed=report.settled, total=report.planned, state=state)
             elif not quiet and rate.is_due():
-                tell(f"{report.settled:,} of {report.planned:,} titles, {rate.describe(report)}")
+                print_status(
+                    f"{report.settled:,} of {report.planned:,} titles, {rate.describe(report)}"
+                )
 
         yield show
 

@@ -14,8 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from tv5core.catalog import Catalog
-from tv5core.cli.browse import DEFAULT_CATALOG, print_title
-from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, tell
+from tv5core.cli.browse import print_title
+from tv5core.cli.output import (
+    DEFAULT_CATALOG,
+    AsJson,
+    CatalogOption,
+    print_json,
+    print_status,
+    progress,
+    results,
+)
 from tv5core.cli.sync_progress import sync_progress
 from tv5core.errors import CredentialsError, InvalidInputError, UpstreamError
 from tv5core.importers import MergingCatalog
@@ -134,12 +142,14 @@ def _run(work: Any) -> Any:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        tell("stopped; the fetched titles are stored, and the same command continues from there")
+        print_status(
+            "stopped; the fetched titles are stored, and the same command continues from there"
+        )
         raise typer.Exit(1) from None
     except CredentialsError:
         raise
     except UpstreamError:
-        tell("the fetched titles are stored, and the same command continues from there")
+        print_status("the fetched titles are stored, and the same command continues from there")
         raise
 
 
@@ -160,8 +170,8 @@ def _print_report(report: SyncReport, total: int) -> None:
             table.add_row(*map(Text, (failure.id, failure.kind, failure.message)))
         results().print(table)
         if len(failed) > _SHOWN_FAILURES:
-            tell(f"and {len(failed) - _SHOWN_FAILURES:,} more: --json lists them all")
-    tell(
+            print_status(f"and {len(failed) - _SHOWN_FAILURES:,} more: --json lists them all")
+    print_status(
         f"{report.fetched:,} titles fetched in {report.seconds:.1f} s: {report.added:,} new, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged; {len(failed):,} failed"
     )
@@ -172,8 +182,8 @@ def _print_report(report: SyncReport, total: int) -> None:
         (report.malformed, "malformed lines of the export skipped"),
     ):
         if count:
-            tell(f"{count:,} {what}")
-    tell(f"the catalogue holds {total:,} titles")
+            print_status(f"{count:,} {what}")
+    print_status(f"the catalogue holds {total:,} titles")
 
 
 def _as_json(report: SyncReport, total: int) -> dict[str, Any]:
@@ -217,9 +227,9 @@ def fetch(
         return
     print_title(title)
     if title.offers:
-        tell(f"where to watch: data by {WATCH_ATTRIBUTION}")
+        print_status(f"where to watch: data by {WATCH_ATTRIBUTION}")
     for source, reason in (found.missing if found else {}).items():
-        tell(f"{source}: {reason}")
+        print_status(f"{source}: {reason}")
 
 
 async def _fetch(

@@ -1,4 +1,22 @@
-"""Text to vectors: the default embedder, and doors for any other."""
+"""From text to vectors: the default embedder, and any other.
+
+Read in this order:
+
+``embedder``
+    The ``Embedder`` protocol, and functions from texts to vectors as embedders.
+``documents``
+    What of a title is embedded: as plain text, or as weighted terms.
+``lsa``
+    :class:`LsaEmbedder`, the default: latent semantic analysis of the catalogue's own text.
+``lsa_model``
+    What fitting found: from weighted terms to vectors, to a file and back.
+``sparse_rows``, ``random_projection``
+    The model's sparse products, and the fixed random directions of terms.
+``lsa_fitting``
+    Fits a model. Only this imports SciPy and scikit-learn.
+``transformer``
+    Sentence-transformers models from a folder.
+"""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_optimize(films: Path) -> None:
         (["restore", "nothing", "new"], "expected a catalogue"),
     ],
 )
-def test_asked_wrongly(arguments: list[str], said: str, sound: Path) -> None:
+def test_wrong_usage(arguments: list[str], said: str, sound: Path) -> None:
     before = sorted(os.listdir(sound))  # noqa: PTH208 - names are enough
     given = [str(sound) if part == "FILMS" else part for part in arguments]
     catalog = [] if given[0] == "restore" else ["-c", str(sound)]
@@ -195,7 +195,7 @@ def test_asked_wrongly(arguments: list[str], said: str, sound: Path) -> None:
     assert sorted(os.listdir(sound)) == before  # noqa: PTH208
 
 
-def test_no_catalogue_is_asked_wrongly(tmp_path: Path) -> None:
+def test_no_catalogue_is_wrong_usage(tmp_path: Path) -> None:
     none = tmp_path / "none"
     for command in (
         ["verify", "--repair"],

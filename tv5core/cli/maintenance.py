@@ -9,8 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from tv5core.catalog import Catalog
-from tv5core.cli.browse import DEFAULT_CATALOG
-from tv5core.cli.output import AsJson, CatalogOption, print_json, progress, results, size, tell
+from tv5core.cli.output import (
+    DEFAULT_CATALOG,
+    AsJson,
+    CatalogOption,
+    print_json,
+    print_status,
+    progress,
+    results,
+    size,
+)
 
 __all__ = ["COMMANDS"]
 
@@ -37,11 +45,11 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             rows.extend(_flat(value, f"{name}: "))
         else:
-            rows.append((name, _told(value)))
+            rows.append((name, _printable(value)))
     return rows
 
 
-def _told(value: Any) -> str:
+def _printable(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
@@ -60,7 +68,7 @@ def seal(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> N
     if as_json:
         print_json(facts)
     else:
-        tell(f"sealed {facts['vectors']:,} vectors of {facts['titles']:,} titles")
+        print_status(f"sealed {facts['vectors']:,} vectors of {facts['titles']:,} titles")
 
 
 def optimize(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
@@ -73,11 +81,11 @@ def optimize(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) 
     if as_json:
         print_json(done)
         return
-    tell(
+    print_status(
         f"dropped {done.removed_rows:,} removed rows, {done.journal_entries:,} journal entries, "
         f"{done.old_vectors:,} vectors of earlier embeddings and {len(done.files):,} files"
     )
-    tell(
+    print_status(
         f"{size(done.bytes_before)} before, {size(done.bytes_after)} now, of which "
         f"{size(done.reusable_bytes)} are free for new titles"
     )

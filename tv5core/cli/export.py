@@ -1,0 +1,77 @@
+"""``tv5 export``: write a catalogue in formats that other programs read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tv5core.catalog import Catalog
+from tv5core.cli.output import (
+    DEFAULT_CATALOG,
+    AsJson,
+    CatalogOption,
+    print_json,
+    print_status,
+    progress,
+    size,
+)
+from tv5core.errors import InvalidInputError
+
+__all__ = ["COMMANDS"]
+
+_STDOUT = Path("-")
+
+
+def export(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR|FILE.jsonl|-",
+            help="A new folder for all of the catalogue; a .jsonl file, or - for standard output, "
+            "for the titles alone.",
+        ),
+    ],
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    as_json: AsJson = False,
+) -> None:
+    """Write titles as JSON Lines and vectors as .npy, as they are at one moment.
+
+    A folder holds titles.jsonl, vectors.npy (float32), ids.txt (of their rows) and what else
+    `tv5 restore` needs to make an equal catalogue of it.
+    """
+    if output == _STDOUT and as_json:
+        raise InvalidInputError("expected --json without --output -, got both")
+    with (
+        Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened,
+        progress(quiet=as_json) as report,
+    ):
+        if output == _STDOUT:
+            _to_stdout(opened)
+            return
+        done = opened.export(output, progress=report)
+    if as_json:
+        print_json(done)
+    else:
+        print_status(
+            f"exported {done.titles:,} titles and {done.vectors:,} vectors to {done.path}: "
+            f"{size(done.bytes)}"
+        )
+
+
+def _to_stdout(opened: Catalog) -> None:
+    try:
+        opened.export_lines(sys.stdout.buffer.write)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Whoever read it has had enough; what Python would still flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+
+
+COMMANDS = (export,)

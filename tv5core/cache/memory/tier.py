@@ -175,9 +175,8 @@ class MemoryTier:
             for looked in range(limit):
                 if looked % _SWEEP_STRIDE == 0 and looked and self._timer() >= end:
                     break
-                node = advance() or (
-                    None if looked else advance()
-                )  # None ends a round: begin the next
+                # None ends a round; a sweep that begins with it continues with the next round.
+                node = advance() or (None if looked else advance())
                 if node is None:
                     break
                 if node.stale_until <= now:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Self
 
 import pytest
 
-from tests.upstream.standin.server import Standin
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
+from tests.upstream.standin.server import Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
 from tv5core.upstream.tmdb.exports import latest_export_day

@@ -1,12 +1,15 @@
-"""Filters: keys, masks, bitmaps."""
+"""Filters: keys, masks, bitmaps over keys and over segments."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.vectors.conftest import F32
-from tv5core.vectors import VectorIndex, recall_at_k
+from tv5core import bitmap, errors
+from tv5core.vectors import Filter, SegmentId, VectorIndex, recall_at_k
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +38,50 @@ def test_allow_with_unknown_keys_and_short_masks(index: VectorIndex, queries: F3
     found = index.search(queries[0], 5, allow=np.ones(4, bool))
     assert set(found.keys.tolist()) == {0, 1, 2, 3, -1}
     assert (index.search(queries[0], 5, allow=[]).keys == -1).all()
+
+
+def test_a_bitmap_over_keys_is_a_mask(index: VectorIndex, vectors: F32, queries: F32) -> None:
+    mask = np.random.default_rng(6).random(len(vectors) - 1_003) < 0.3
+    want = index.search(queries, 10, allow=mask)
+    found = index.search(queries, 10, allow=Filter.from_bitmap(bitmap.from_mask(mask)))
+    np.testing.assert_array_equal(found.keys, want.keys)
+    np.testing.assert_array_equal(found.scores, want.scores)
+
+
+def test_bitmaps_are_in_the_numbers_of_each_segment(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors[:3_000], np.arange(3_000)[::-1] + 7)
+    index.add(vectors[3_000:3_500], np.arange(5_000, 5_500))
+    index.remove([8, 9, 5_001])
+    allowed = np.r_[100:2_000:3, 5_000:5_400:2]
+    want = index.search(queries, 10, allow=allowed)
+    bitmaps = {
+        segment.id: bitmap.from_mask(np.isin(segment.keys, allowed))
+        for segment in index.snapshot.segments
+    }
+    by_segment = Filter.from_segment_bitmaps(bitmaps)
+    np.testing.assert_array_equal(index.search(queries, 10, allow=by_segment).keys, want.keys)
+    # Deleted since: not found. Added since: past the end of the bitmap, so not allowed.
+    index.remove([5_000])
+    index.add(queries[:1], [6_000])
+    assert not {5_000, 6_000} & set(index.search(queries[0], 1_000, allow=by_segment).keys.tolist())
+    index.seal()
+    with pytest.raises(errors.InvalidInputError, match="expected a bitmap for each segment"):
+        index.search(queries, allow=by_segment)
+
+
+def test_a_prepared_filter_sees_rows_that_are_added_later(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors[:50])
+    prepared = index.filter([3, 900, 901])
+    for count, key in enumerate((900, 901), 2):
+        index.add(queries[:1], [key])
+        found = index.search(queries[0], 5, allow=prepared).keys
+        assert (found >= 0).sum() == count
+        assert key in found
+
+
+@pytest.mark.parametrize("bad", [[1, 2], np.ones(3, bool), np.ones((2, 2), np.uint8), None])
+def test_what_is_no_bitmap_is_refused(bad: Any) -> None:
+    with pytest.raises(errors.InvalidInputError, match="expected a bitmap"):
+        Filter.from_bitmap(bad)
+    with pytest.raises(errors.InvalidInputError, match="expected a bitmap"):
+        Filter.from_segment_bitmaps({SegmentId(): bad})

@@ -24,7 +24,7 @@ from tv5core.vectors.filters import Filter
 from tv5core.vectors.index import VectorIndex
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.matches import Matches
-from tv5core.vectors.metric import Metric
+from tv5core.vectors.metric import COSINE, INNER_PRODUCT, Metric
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.recall import recall_at_k
@@ -34,6 +34,8 @@ from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import check_vectors
 
 __all__ = [
+    "COSINE",
+    "INNER_PRODUCT",
     "Filter",
     "Matches",
     "Metric",

@@ -1,8 +1,8 @@
 """A stand-alone index in a folder: sealed files by generation and a manifest that names them.
 
 The manifest (``index.json``) is replaced atomically after the files it names are durable, so a
-crash leaves the previous index or the new one. Files that it does not name are left-overs of a
-crash and are removed by the next sealing.
+crash leaves the previous index or the new one. Files that it does not name are left from a crash;
+the next sealing removes them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VERSION = 1
 _NAME = "index.json"
 _FORMAT = "tv5core vector index"
 TEMPORARY = ".tv5-"
-"""How the names of folders start in which files are written."""
+"""Prefix of the folders in which files are written."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ def paths(folder: Path, generation: int) -> tuple[Path, Path]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest.
+    """Read and validate the manifest.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def claim(folder: Path, manifest: Manifest) -> Manifest:
     Returns
     -------
     Manifest
-        What was given, counting generations on from those of the index there.
+        The given one, with the generation of the index that is there.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def publish(folder: Path, manifest: Manifest, temporary: tuple[Path, Path] | None = None) -> None:
-    """Move written files to their names, replace the manifest, then drop what it names no more."""
+    """Rename written files, replace the manifest, then remove the files it no longer names."""
     if temporary is not None:
         for source, final in zip(temporary, paths(folder, manifest.generation), strict=True):
             source.rename(final)
@@ -139,7 +139,7 @@ def publish(folder: Path, manifest: Manifest, temporary: tuple[Path, Path] | Non
 
 
 def _clean(folder: Path, manifest: Manifest, in_use: Collection[Path]) -> None:
-    """Remove what earlier generations and crashes left."""
+    """Remove files of earlier generations and of crashes."""
     keep = paths(folder, manifest.generation)
     for pattern in ("graph.*.tv5", "rows.*.tv5"):
         for path in folder.glob(pattern):

@@ -12,7 +12,7 @@ from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import Plan, choose_plan
+from tv5core.vectors.planner import choose_plan
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.segment import Allowed, SegmentHits, scan_codes, scan_rows
 from tv5core.vectors.stored_rows import StoredRows
@@ -67,7 +67,7 @@ class LiveSegment:
         """Scan exactly, or by codes."""
         which = Allowed.of(self, allowed)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=False)
-        if plan is Plan.EXACT:
+        if plan == "exact":
             return scan_rows(self, queries, k, which)
         candidates = max(options.settings.candidates(k), _MIN_CANDIDATES)
         return scan_codes(self, queries, k, candidates, which)

@@ -34,7 +34,7 @@ def split_queries(search: Search, queries: F32, threads: int) -> tuple[I64, F32]
     InvalidInputError
         ``threads`` is below 0.
     """
-    shares = 1 if threads == 1 else min(_thread_count(threads), len(queries))
+    shares = min(_thread_count(threads), len(queries))
     if shares <= 1:
         return search(queries)
     own, *others = np.array_split(queries, shares)

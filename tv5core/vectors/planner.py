@@ -10,12 +10,15 @@ Costs are counted in codes read by a walk:
 from __future__ import annotations
 
 import math
-from enum import Enum
+from typing import Literal
 
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.settings import SearchSettings
 
 __all__ = ["Plan", "choose_plan", "pool_size"]
+
+Plan = Literal["exact", "scan", "walk"]
+"""How a segment is searched."""
 
 _EXACT_ROWS = 2_000
 """Up to so many rows, an exact scan (about 0.1 us a row) is as fast as any walk."""
@@ -27,14 +30,6 @@ _READS_WITHIN_MARGIN = 3
 calibrated settings."""
 _SCAN_COST = 0.35
 """Cost of a code read in a scan, relative to one read in a walk."""
-
-
-class Plan(Enum):
-    """How a segment is searched."""
-
-    EXACT = "exact"
-    SCAN = "scan"
-    WALK = "walk"
 
 
 def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walkable: bool) -> Plan:
@@ -51,12 +46,12 @@ def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walk
     """
     settings = options.settings
     if options.exact or allowed <= max(_EXACT_ROWS, settings.candidates(k)):
-        return Plan.EXACT
+        return "exact"
     if not walkable:
-        return Plan.SCAN
+        return "scan"
     reads = _READS_PER_POOL_ROW if settings.error_margin is None else _READS_WITHIN_MARGIN
     walked = min(reads * pool_size(rows, allowed, k, settings), rows)
-    return Plan.SCAN if _SCAN_COST * allowed < walked else Plan.WALK
+    return "scan" if _SCAN_COST * allowed < walked else "walk"
 
 
 def pool_size(rows: int, allowed: int, k: int, settings: SearchSettings) -> int:

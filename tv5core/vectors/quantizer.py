@@ -23,8 +23,9 @@ __all__ = ["Quantizer"]
 
 F32 = npt.NDArray[np.float32]
 _ROUNDS = 4
-"""Two rounds do for sentence embeddings, but where variance lies along the axes, as after a
-truncated SVD, they cost 3 to 4 points of recall at 40 candidates; four equal a dense rotation."""
+"""Two rounds are enough for sentence embeddings, but where variance is aligned with the axes, as
+after a truncated SVD, they cost 3 to 4 points of recall at 40 candidates; four equal a dense
+rotation."""
 
 
 @dataclass(frozen=True)

@@ -194,23 +194,27 @@ class IndexReader:
         ------
         DimensionError, NonFiniteVectorError, ZeroVectorError, InvalidInputError, ClosedError
         """
+        k = _checked_k(k)
         settings = self._settings.override(
-            _checked_k(k),
+            k,
             expansion_search=expansion_search,
             oversampling=oversampling,
             error_margin=error_margin,
             min_k=min_k,
         )
         chosen = None if allow is None else Filter.of(allow)
-        return self.search_with(queries, k, SearchOptions(settings, exact, chosen, threads))
+        return self._search(queries, k, SearchOptions(settings, exact, chosen, threads))
 
     def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
         """Search as :meth:`search` does, with options that are made already."""
+        return self._search(queries, _checked_k(k), options)
+
+    def _search(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
         self._check_open()
         given = np.asarray(queries)
         one = given.ndim == 1
         vectors = self._metric.validate(given[None] if one else given, self._dim)
-        keys, scores = self.snapshot.search(vectors, _checked_k(k), options)
+        keys, scores = self.snapshot.search(vectors, k, options)
         return Matches(keys[0], scores[0]) if one else Matches(keys, scores)
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
@@ -241,6 +245,8 @@ class IndexReader:
 
 
 def _checked_k(k: int) -> int:
+    if type(k) is int and k >= 1:  # the common case
+        return k
     if not isinstance(k, (int, np.integer)) or k < 1:
         raise InvalidInputError(f"expected k >= 1, got {k!r}")
     return int(k)

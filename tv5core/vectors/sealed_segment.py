@@ -13,7 +13,7 @@ from tv5core.bitmap import Bitmap
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import Plan, choose_plan, pool_size
+from tv5core.vectors.planner import choose_plan, pool_size
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.segment import Allowed, SegmentHits, scan_codes, scan_rows
 from tv5core.vectors.settings import SearchSettings
@@ -30,49 +30,35 @@ _LOOKED_UP_ONE_IN = 8  # rows a key: of fewer keys, each is looked up; of more, 
 
 @dataclass(frozen=True)
 class SealedSegment:
-    """A sealed graph and which of its rows are not deleted; see :class:`Segment`."""
+    """A sealed graph and which of its rows are not deleted; see :class:`Segment`.
+
+    Make one with :meth:`of`. Deletions leave the id, which is the graph's.
+    """
 
     graph: SealedGraph
+    id: SegmentId
+    keys: I64
+    codes: U8
+    rows: StoredRows
+    quantizer: Quantizer
     alive: Bitmap | None
     alive_count: int
 
     @classmethod
     def of(cls, graph: SealedGraph, alive: Bitmap | None = None) -> SealedSegment:
         """Count the rows that are not deleted."""
-        return cls(graph, alive, len(graph) if alive is None else bitmap.count(alive))
+        count = len(graph) if alive is None else bitmap.count(alive)
+        return cls(
+            graph, graph.id, graph.keys, graph.codes, graph.rows, graph.quantizer, alive, count
+        )
 
     def __len__(self) -> int:
-        return len(self.graph)
-
-    @property
-    def id(self) -> SegmentId:
-        """Of the graph: deletions leave it."""
-        return self.graph.id
+        return len(self.keys)
 
     @property
     def sealed(self) -> bool:
         """True."""
         return True
-
-    @property
-    def keys(self) -> I64:
-        """int64[n]."""
-        return self.graph.keys
-
-    @property
-    def quantizer(self) -> Quantizer:
-        """Centre and rotation of the codes."""
-        return self.graph.quantizer
-
-    @property
-    def codes(self) -> U8:
-        """uint8[n, stride]."""
-        return self.graph.codes
-
-    @property
-    def rows(self) -> StoredRows:
-        """Rows for exact scores."""
-        return self.graph.rows
 
     @property
     def scratch_bytes(self) -> int:
@@ -84,7 +70,7 @@ class SealedSegment:
         graph, scales = self.graph, self.rows.scales
         return {
             "graph": [graph.links, graph.centroids, graph.lists],
-            "codes": [graph.codes],
+            "codes": [self.codes],
             "keys": [graph.keys, graph.by_key],
             "rescoring": [self.rows.values, *([] if scales is None else [scales])],
         }
@@ -102,9 +88,9 @@ class SealedSegment:
         """Scan exactly, scan codes or walk, whichever is cheapest."""
         which = Allowed.of(self, allowed)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=True)
-        if plan is Plan.WALK:
+        if plan == "walk":
             return self.walk(queries, k, options.settings, which)
-        if plan is Plan.SCAN:
+        if plan == "scan":
             return self.scan(queries, k, options.settings, which)
         return scan_rows(self, queries, k, which)
 
@@ -136,7 +122,7 @@ class SealedSegment:
             short = np.flatnonzero(rows[:, -1] == kernels.NONE)
             some = np.ascontiguousarray(queries[short])
             rows[short], scores[short] = self.scan(some, k, settings, which)
-        return SegmentHits(rows, scores)
+        return rows, scores
 
 
 def _complete(rows: npt.NDArray[np.uint32]) -> bool:

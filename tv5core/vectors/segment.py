@@ -32,13 +32,9 @@ U32 = npt.NDArray[np.uint32]
 _BLOCK_ROWS = 8_192
 
 
-class SegmentHits(NamedTuple):
-    """Best rows of one segment for each query, best first."""
-
-    rows: U32
-    """uint32[queries, k]: row numbers of the segment; NONE where fewer than k exist."""
-    scores: F32
-    """float32[queries, k]: exact inner products with the stored rows; -inf beside NONE."""
+SegmentHits = tuple[U32, F32]
+"""Best rows of one segment for each query, best first: uint32[queries, k] row numbers, NONE where
+fewer than k exist; float32[queries, k] exact inner products with the stored rows, -inf there."""
 
 
 class Segment(KeyedRows, Protocol):
@@ -110,7 +106,7 @@ class Allowed(NamedTuple):
 
 def scan_rows(segment: Segment, queries: F32, k: int, allowed: Allowed) -> SegmentHits:
     """Score every allowed stored row."""
-    return SegmentHits(*segment.rows.scan(queries, k, allowed.bitmap))
+    return segment.rows.scan(queries, k, allowed.bitmap)
 
 
 def scan_codes(
@@ -119,7 +115,7 @@ def scan_codes(
     """Estimate every allowed row by its code and rescore the best candidates."""
     prepared = segment.quantizer.prepare(queries)
     found, _ = kernels.scan_codes(segment.codes, prepared, candidates, allowed.bitmap)
-    return SegmentHits(*segment.rows.rescore(queries, found, k))
+    return segment.rows.rescore(queries, found, k)
 
 
 def alive_rows(segment: Segment) -> I64:
@@ -160,6 +156,8 @@ class Snapshot:
         segments = [segment for segment in self.segments if segment.alive_count]
         chosen = options.filter
         bitmaps = [None] * len(segments) if chosen is None else chosen.bitmaps(segments)
+        if options.threads == 1:
+            return _search(segments, bitmaps, k, options, queries)
         search = partial(_search, segments, bitmaps, k, options)
         return split_queries(search, queries, options.threads)
 
@@ -171,11 +169,20 @@ def _search(
     options: SearchOptions,
     queries: F32,
 ) -> tuple[I64, F32]:
-    found = []
-    for segment, allowed in zip(segments, bitmaps, strict=True):
-        rows, scores = segment.search(queries, k, options, allowed)
-        found.append((kernels.gather(segment.keys, rows), scores))
-    return found[0] if len(found) == 1 else _merge(found, len(queries), k)
+    if len(segments) == 1:  # the common case
+        return _search_segment(segments[0], queries, k, options, bitmaps[0])
+    found = [
+        _search_segment(segment, queries, k, options, allowed)
+        for segment, allowed in zip(segments, bitmaps, strict=True)
+    ]
+    return _merge(found, len(queries), k)
+
+
+def _search_segment(
+    segment: Segment, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None
+) -> tuple[I64, F32]:
+    rows, scores = segment.search(queries, k, options, allowed)
+    return kernels.gather(segment.keys, rows), scores
 
 
 def _merge(found: list[tuple[I64, F32]], queries: int, k: int) -> tuple[I64, F32]:

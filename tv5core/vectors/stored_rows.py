@@ -1,9 +1,9 @@
 """StoredRows: rows kept for exact scores of the best candidates.
 
-One scale a row suits int8 badly where a few axes carry much of a row's length, so int8 rows are
-stored rotated like the codes, which spreads the length evenly: ``q(P x)`` scored with ``P q``. The
-centre stays in, so rows do not depend on it. Where the rotation pads (``dim`` is no multiple of
-64) they are stored as they are: rotated ones would be wider, and what their rounding leaves in the
+One scale a row suits int8 badly where a few axes carry much of a row's length. So int8 rows are
+stored rotated like the codes, which spreads the length evenly: ``q(P x)``, scored with ``P q``.
+They are not centred, so they do not depend on the centre. Where the rotation pads (``dim`` is no
+multiple of 64) they are stored unrotated: rotated ones would be wider, and the rounding in the
 padding would be lost when they are restored.
 """
 
@@ -62,7 +62,7 @@ class StoredRows:
     def encode(
         cls, vectors: F32, rescoring: Rescoring, frame: Quantizer | None = None
     ) -> StoredRows:
-        """Convert float32[n, dim] to the given row type.
+        """Convert float32[n, dim] to a row type.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class StoredRows:
 
     @property
     def shift(self) -> F32 | None:
-        """What a rotated, centred query lacks to be scored against these rows; None: use it raw."""
+        """Rotated centre to add to a rotated, centred query; None where rows take the raw query."""
         return None if self.frame is None else self.frame.shift
 
     def framed(self, rows: npt.NDArray[np.integer] | slice) -> F32:
@@ -116,7 +116,7 @@ class StoredRows:
         return kernels.scan_rows(self.values, self.scales, self._turned(queries), k, allow)
 
     def _turned(self, queries: F32) -> F32:
-        """Bring queries into the frame, by the very sums that a walk makes."""
+        """Rotate queries into the frame, with the same sums as a walk."""
         if self.frame is None:
             return queries
         turned: F32 = kernels.rotate(queries, self.frame.center, self.frame.signs)

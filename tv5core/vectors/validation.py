@@ -1,4 +1,4 @@
-"""What users may pass: vectors, keys, and the names of options."""
+"""Validate what users pass: vectors, keys, dimensions and row types."""
 
 from __future__ import annotations
 
@@ -50,7 +50,12 @@ def check_rescoring(rescoring: str) -> Rescoring:
 
 
 def check_keys(keys: npt.ArrayLike, count: int) -> I64:
-    """Return ``count`` keys as int64, or say what is wrong with them."""
+    """Return ``count`` keys as int64.
+
+    Raises
+    ------
+    InvalidInputError, DuplicateKeyError
+    """
     given = np.asarray(keys)
     if given.shape != (count,) or (given.dtype.kind not in "iu" and count):
         raise InvalidInputError(
@@ -60,14 +65,14 @@ def check_keys(keys: npt.ArrayLike, count: int) -> I64:
         raise InvalidInputError(f"expected keys from 0 to 2**63 - 1, got {int(given.min())}")
     named = given.astype(np.int64)
     ordered = np.sort(named)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(twice):
-        raise DuplicateKeyError(f"expected each key once, got {int(twice[0])} twice")
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        raise DuplicateKeyError(f"expected each key once, got {int(repeated[0])} twice")
     return named
 
 
 def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> F32:
-    """Return ``vectors`` as a contiguous float32 matrix, or say what is wrong with it.
+    """Return ``vectors`` as a contiguous float32 matrix.
 
     Parameters
     ----------
@@ -100,7 +105,7 @@ def unit_vectors(vectors: npt.ArrayLike, dim: int) -> F32:
 
 
 def _matrix(vectors: npt.ArrayLike, dim: int | None) -> F32:
-    """Return a contiguous float32 matrix whose values were not looked at yet."""
+    """Return a contiguous float32 matrix whose values are not validated yet."""
     given = np.asarray(vectors)
     if given.ndim != 2 or given.dtype.kind not in "fiu":
         raise InvalidInputError(

@@ -1,0 +1,86 @@
+"""Segments: what readers hold stays, and whatever searches as one can stand among them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.vectors.conftest import F32
+from tv5core.errors import InvalidInputError
+from tv5core.vectors import COSINE, Metric, SearchOptions, Segment, Snapshot, VectorIndex
+from tv5core.vectors.planner import Plan, choose_plan
+from tv5core.vectors.settings import SearchSettings
+
+
+def test_a_snapshot_stays_while_the_index_changes(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors[:3_000])
+    index.add(vectors[3_000:3_100], np.arange(3_000, 3_100))
+    before, options = index.snapshot, SearchOptions(index.settings)
+    ready = COSINE.validate(queries, 96)
+    want = before.search(ready, 10, options)
+    index.remove(want[0][:, 0][:1])
+    index.add(queries, np.arange(9_000, 9_060))
+    for _ in range(2):
+        found = before.search(ready, 10, options)
+        np.testing.assert_array_equal(found[0], want[0])
+        np.testing.assert_array_equal(found[1], want[1])
+        index.seal()
+
+
+def test_ids_stay_with_row_numbers(vectors: F32) -> None:
+    index = VectorIndex.build(vectors[:100])
+    index.add(vectors[100:110], np.arange(100, 110))
+    sealed, live = index.snapshot.segments
+    index.remove([5, 105])
+    index.add(vectors[:1], [200])
+    later = index.snapshot.segments
+    assert [segment.id for segment in later] == [sealed.id, live.id]
+    np.testing.assert_array_equal(later[1].keys[: len(live)], live.keys)
+    index.seal()
+    assert not {segment.id for segment in index.snapshot.segments} & {sealed.id, live.id}
+
+
+def test_segments_answer_in_their_own_row_numbers(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors[:2_500], np.arange(2_500) + 50)
+    index.add(vectors[2_500:2_600], np.arange(9_000, 9_100))
+    ready, options = COSINE.validate(queries, 96), SearchOptions(index.settings)
+    parts: list[tuple[F32, F32]] = []
+    for segment in index.snapshot.segments:
+        rows, scores = segment.search(ready, 10, options)
+        assert rows.max() < len(segment)
+        parts.append((segment.keys[rows], scores))
+    scores = np.hstack([some for _, some in parts])
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    merged = np.take_along_axis(np.hstack([keys for keys, _ in parts]), order, axis=1)
+    np.testing.assert_array_equal(index.search(queries).keys, merged)
+
+
+def test_several_sealed_segments_are_searched_as_one(vectors: F32, queries: F32) -> None:
+    halves: list[Segment] = []
+    for start in (0, 3_000):
+        some = vectors[start : start + 3_000]
+        halves += VectorIndex.build(some, np.arange(start, start + 3_000)).snapshot.segments
+    options = SearchOptions(COSINE.default_settings(), exact=True)
+    ready = COSINE.validate(queries, 96)
+    found, _ = Snapshot(tuple(halves)).search(ready, 10, options)
+    want = VectorIndex.build(vectors).search(queries, 10, exact=True).keys
+    assert (found == want).mean() > 0.99
+
+
+def test_plans_follow_costs() -> None:
+    def plan(allowed: int, *, walkable: bool = True, exact: bool = False) -> Plan:
+        options = SearchOptions(SearchSettings(256, 16.0, error_margin=2.5), exact)
+        return choose_plan(1_000_000, allowed, 10, options, walkable=walkable)
+
+    assert plan(1_000_000) == "walk"
+    assert plan(1_000_000, walkable=False) == "scan"
+    assert plan(10_000) == "scan"
+    assert plan(1_000) == "exact"
+    assert plan(1_000_000, exact=True) == "exact"
+
+
+def test_metrics_are_found_by_name() -> None:
+    assert Metric.named("cosine") is COSINE
+    assert Metric.named("ip").default_settings().error_margin is None
+    with pytest.raises(InvalidInputError, match="expected metric 'cosine' or 'ip', got 'l2'"):
+        Metric.named("l2")

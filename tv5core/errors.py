@@ -11,7 +11,7 @@
     ├── UnknownIdError (KeyError)        no such title or key
     ├── ClosedError                      used after close()
     ├── ReadOnlyError                    a write through a read-only handle
-    ├── CatalogError                     the folder cannot be used as asked
+    ├── CatalogError                     the folder cannot be used so
     │   ├── NotACatalogError             no catalogue in this folder
     │   ├── CatalogLockedError           another writer holds it
     │   ├── EmbedderMismatchError        vectors of another embedder
@@ -21,13 +21,13 @@
     │   └── FormatVersionError           written by a newer tv5core
     ├── ImportFormatError                a file's format is unknown or unusable
     ├── UnavailableError                 the cache has no answer, and its loader neither
-    └── UpstreamError                    a provider could not be asked, or its answer not used
+    └── UpstreamError                    a call to a provider failed
         ├── RateLimitedError             it would take too long, or break the limit
         ├── DeadlineError                no answer by the deadline
         ├── BreakerOpenError             the provider fails; it is left alone for a while
         ├── UnreachableError             no connection, or one that broke off
         ├── ResponseTooLargeError        more bytes than are accepted
-        ├── ForbiddenTargetError         a host or an address that may not be asked
+        ├── ForbiddenTargetError         a host or an address that may not be called
         ├── UpstreamStatusError          a status that says the call failed
         ├── MalformedResponseError       an answer that cannot be read
         ├── CredentialsError             no key, or one that the provider refuses
@@ -113,7 +113,7 @@ class ClosedError(Tv5Error):
 
 
 class ReadOnlyError(Tv5Error):
-    """A write was asked of a handle that was opened for reading."""
+    """A write through a handle that was opened for reading."""
 
 
 class CatalogError(Tv5Error):
@@ -162,7 +162,7 @@ class UnavailableError(Tv5Error):
     Attributes
     ----------
     retry_after_s : float
-        After how many seconds to ask again.
+        Seconds after which to try again.
     """
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
@@ -171,11 +171,11 @@ class UnavailableError(Tv5Error):
 
 
 class UpstreamError(Tv5Error):
-    """A provider could not be asked, or its answer cannot be used."""
+    """A call to a provider failed, or its answer cannot be used."""
 
 
 class RateLimitedError(UpstreamError):
-    """A call would wait longer than it may, or the provider says that it asked too often.
+    """A call would wait longer than it may, or the provider refuses it as one too many.
 
     Attributes
     ----------
@@ -215,7 +215,7 @@ class ResponseTooLargeError(UpstreamError):
 
 
 class ForbiddenTargetError(UpstreamError):
-    """A host, scheme or address that may not be asked, be it named or redirected to."""
+    """A host, scheme or address that may not be called, directly or by a redirect."""
 
 
 class UpstreamStatusError(UpstreamError):
@@ -256,7 +256,7 @@ class CredentialsError(UpstreamError):
 
 
 class SourceDisabledError(UpstreamError):
-    """A source that promises nothing was asked without being switched on."""
+    """A source without a contract was called without being enabled."""
 
 
 class TitleNotFoundError(UpstreamError):

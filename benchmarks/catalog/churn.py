@@ -86,7 +86,7 @@ def figures(catalog: Catalog, changes: int, started: float) -> dict[str, Any]:
         "index_mb": round(sum(size for name, size in files.items() if ".tv5" in name) / 1e6, 1),
         "rss_mb": round(_resident_bytes() / 1e6, 1),
         "generation": info["generation"],
-        "head": info["head"],
+        "head": info["live"],
         "removed": info["removed"],
     }
 

@@ -154,7 +154,7 @@ def test_everything_survives_reopening(tmp_path: Path) -> None:
     with Catalog.open(tmp_path, create=False) as catalog:
         info = catalog.info()
         assert (info["titles"], info["vectors"], info["generation"]) == (69, 69, 1)
-        assert (info["sealed"], info["head"], info["recovered"]) == (60, 10, [])
+        assert (info["sealed"], info["live"], info["recovered"]) == (60, 10, [])
         assert catalog.search(vectors(65, 66)[0], 1)[0].id == "tmdb:movie:65"
         assert catalog.verify().ok
 
@@ -203,11 +203,11 @@ def test_searches_and_additions_go_on_while_sealing(catalog: Catalog) -> None:
 
 
 def test_sealing_starts_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tv5core.catalog.index.manager.HEAD_ROWS", 100)
+    monkeypatch.setattr("tv5core.catalog.index.manager.MAX_LIVE_ROWS", 100)
     with Catalog.open(tmp_path / "a") as catalog:
         catalog.add(films(0, 200), vectors(0, 200))
         catalog._manager.wait()
-        assert (catalog.info()["sealed"], catalog.info()["head"]) == (200, 0)
+        assert (catalog.info()["sealed"], catalog.info()["live"]) == (200, 0)
     with Catalog.open(tmp_path / "b", auto_seal=False) as catalog:
         catalog.add(films(0, 200), vectors(0, 200))
         catalog._manager.wait()

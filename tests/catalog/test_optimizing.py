@@ -74,7 +74,7 @@ def test_optimizing_reclaims_and_says_what(tmp_path: Path) -> None:
         assert report.bytes_after == catalog.info()["bytes_on_disk"]
         assert report.reusable_bytes == catalog.info()["reusable_bytes"] > 0
         info = catalog.info()
-        assert (info["sealed"], info["head"], info["removed"]) == (490, 0, 0)
+        assert (info["sealed"], info["live"], info["removed"]) == (490, 0, 0)
         versions = dict.fromkeys(range(160, 600), 0) | dict.fromkeys(range(100, 150), 1)
         check(catalog, versions)
         again = catalog.optimize()
@@ -154,7 +154,7 @@ os.kill(os.getpid(), 9)
 def test_much_removed_is_collected_in_the_background(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager, "COLLECT_ROWS", 50)
+    monkeypatch.setattr(manager, "MIN_REMOVED_ROWS", 50)
     with Catalog.open(tmp_path) as catalog:
         fill(catalog, 0, 500)
         catalog.seal()
@@ -175,7 +175,7 @@ def test_much_removed_is_collected_in_the_background(
 def test_nothing_is_collected_without_auto_seal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager, "COLLECT_ROWS", 50)
+    monkeypatch.setattr(manager, "MIN_REMOVED_ROWS", 50)
     with Catalog.open(tmp_path, auto_seal=False) as catalog:
         fill(catalog, 0, 500)
         catalog.seal()

@@ -194,7 +194,7 @@ def test_both_generations_damaged(sealed: Path, read_only: bool) -> None:
     truncate(sealed / "rows.000002.tv5")
     with Catalog.open(sealed, read_only=read_only) as catalog:
         info = catalog.info()
-        assert (info["generation"], info["head"]) == (0, 88)
+        assert (info["generation"], info["live"]) == (0, 88)
         assert "rebuilt from the stored vectors" in info["recovered"][-1]
         check_open(catalog, read_only)
 

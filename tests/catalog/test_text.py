@@ -179,7 +179,7 @@ def test_refit_while_titles_come_and_go(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_refit_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tv5core.catalog.spaces.new_space.HEAD_ROWS", 5)
+    monkeypatch.setattr("tv5core.catalog.spaces.new_space.MAX_LIVE_ROWS", 5)
     with Catalog.open(tmp_path) as catalog:
         catalog.add([*plots(), *more(0, 50)])
         late = [0]

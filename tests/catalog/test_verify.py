@@ -277,7 +277,7 @@ def test_damaged_files_are_built_anew(folder: Path, part: str) -> None:
     with Catalog.open(folder) as catalog:
         assert everything(catalog) == before
         facts = catalog.info()
-        assert (facts["head"], facts["sealed"], facts["recovered"]) == (0, COUNT - 4, [])
+        assert (facts["live"], facts["sealed"], facts["recovered"]) == (0, COUNT - 4, [])
 
 
 def test_the_fitted_embedder(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ MOST = 160  # titles, about
 
 _SMALL = (
     (writer, "CHUNK_TITLES", CHUNK),
-    (manager, "HEAD_ROWS", 90),
-    (new_space, "HEAD_ROWS", 90),
+    (manager, "MAX_LIVE_ROWS", 90),
+    (new_space, "MAX_LIVE_ROWS", 90),
     (new_space, "_BLOCK", 48),
     (text_embedding, "_BLOCK", 48),
     (journal, "_TRIM_BATCH", 8),

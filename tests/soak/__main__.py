@@ -218,7 +218,7 @@ def is_flat(fitted: dict[str, float]) -> bool:
 
 def run(minutes: float, seed: int, every_s: float, progress: bool = False) -> dict[str, Any]:
     """Run the load; return samples, slopes and what went wrong."""
-    manager.HEAD_ROWS = HEAD_ROWS
+    manager.MAX_LIVE_ROWS = HEAD_ROWS
     with tempfile.TemporaryDirectory(prefix="tv5-soak-") as base:
         load = Load(Path(base) / "catalog", seed)
         load.start()

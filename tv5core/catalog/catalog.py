@@ -87,8 +87,8 @@ class Catalog(CatalogReader):
         """Open a catalogue.
 
         Damaged or missing index files are no error: the generation before them is used, or
-        the index is rebuilt from the stored vectors; a damaged text model is fitted anew by
-        the writer. ``info()["recovered"]`` and the log (``tv5core``) tell.
+        the index is rebuilt from the stored vectors; the writer fits
+        a damaged text model again. ``info()["recovered"]`` and the log (``tv5core``) list it.
 
         Parameters
         ----------
@@ -173,8 +173,8 @@ class Catalog(CatalogReader):
         EmbedderMismatchError
             Vectors given to a catalogue that embeds itself, or none to one that cannot.
         DiskFullError
-            The message tells what was stored before, if anything. Searches go on, and with room
-            again so do additions.
+            The message says how many titles were stored before. Searches continue, and so do
+            additions once there is room.
         DiskFailureError
             The disk failed to store it, now or in an earlier write: the catalogue can only be
             read until it is opened again.
@@ -189,7 +189,7 @@ class Catalog(CatalogReader):
         return result
 
     def delete(self, ids: str | Iterable[str]) -> int:
-        """Remove titles by id; ids that do not exist are passed over. Return how many went."""
+        """Remove titles by id, ignoring unknown ids; return how many were removed."""
         self._check_writable()
         return self._writer.delete([ids] if isinstance(ids, str) else list(ids))
 
@@ -202,9 +202,9 @@ class Catalog(CatalogReader):
         return self._text.embed_pending(progress)
 
     def refit(self, progress: Progress | None = None) -> None:
-        """Fit the default embedder anew over all titles, and embed them all again.
+        """Fit the default embedder on all titles, and embed them all again.
 
-        Searches and additions go on meanwhile; the new vectors are taken over at once.
+        Searches and additions go on meanwhile; the new vectors replace the old ones at once.
         """
         self._check_writable()
         self._text.refit(progress)
@@ -236,10 +236,10 @@ class Catalog(CatalogReader):
         self._calibrate_on_own_text()
 
     def optimize(self, progress: Progress | None = None) -> OptimizeReport:
-        """Collect garbage: drop removed rows from the index, old journal, files without use.
+        """Drop removed rows from the index, old journal entries and unused files.
 
         Searches and changes go on meanwhile; it takes the memory and time of a sealing. Without
-        it garbage is collected too, at a fifth of the sealed rows, where ``auto_seal`` is on.
+        it this happens once a fifth of the sealed rows are removed, where ``auto_seal`` is on.
 
         Parameters
         ----------
@@ -296,7 +296,7 @@ class Catalog(CatalogReader):
         """Check every file, title, vector and reference, and the graph against the vectors.
 
         Searches and changes go on meanwhile. Every byte of every file is read and every code
-        computed again, so it takes about as long as building the graph anew.
+        computed again, so it takes about as long as building the graph.
 
         Parameters
         ----------
@@ -311,7 +311,7 @@ class Catalog(CatalogReader):
         Returns
         -------
         VerifyReport
-            ``repaired`` also tells what opening the catalogue recovered.
+            ``repaired`` also lists what opening the catalogue recovered.
 
         Raises
         ------
@@ -326,7 +326,7 @@ class Catalog(CatalogReader):
         return check_and_repair(self._store, self._manager, self._text, progress, aside)
 
     def clear_checkpoints(self, prefix: str) -> int:
-        """Forget the checkpoints whose keys start so; return how many there were."""
+        """Delete the checkpoints whose keys start so; return how many there were."""
         self._check_writable()
         return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))
 
@@ -339,7 +339,7 @@ class Catalog(CatalogReader):
         """Make a catalogue of a backup or an export, after checking all of it.
 
         Of an export it is equal in titles, vectors, what is pending, checkpoints and settings;
-        the graph is built anew.
+        the graph is built again.
 
         Parameters
         ----------
@@ -361,7 +361,7 @@ class Catalog(CatalogReader):
     # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop work in the background and let go of the folder; again does nothing."""
+        """Stop work in the background and close the files; closing twice does nothing."""
         with self._closing:
             if self._closed:
                 return

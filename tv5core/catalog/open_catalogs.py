@@ -1,4 +1,4 @@
-"""The catalogues open in this process: closed when it ends, told apart when it forks."""
+"""The catalogues open in this process: closed when it ends, reset in a child when it forks."""
 
 from __future__ import annotations
 

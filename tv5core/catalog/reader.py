@@ -232,7 +232,7 @@ class CatalogReader:
     # -- versions -------------------------------------------------------------------------
 
     def identity(self) -> str:
-        """Return what tells this catalogue from every other, one later in its place too."""
+        """Return a name that no other catalogue has, not even a later one in the same folder."""
         self._check_open()
         return self._versions.identity()
 

@@ -126,7 +126,7 @@ class Searcher:
     def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
         """Decode the k best titles.
 
-        Where some were deleted since the index was asked, look further, so that the answer is
+        Where some were deleted since the index was searched, look further, so that the answer is
         shorter only where there are no more.
         """
         hits, wanted = self._decoded(matches), k

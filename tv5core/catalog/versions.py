@@ -30,7 +30,7 @@ class Version(NamedTuple):
     Attributes
     ----------
     space : int
-        Grows when all titles are embedded anew.
+        Grows when all titles are embedded again.
     seq : int
         Grows with every transaction that adds, changes or deletes.
     """
@@ -70,7 +70,7 @@ class VersionReader:
         self._seen: tuple[int, Version] = (-1, Version(-1, -1))
 
     def identity(self) -> str:
-        """Return what tells this catalogue from every other, one later in its place too."""
+        """Return a name that no other catalogue has, not even a later one in the same folder."""
         with self._store.read() as txn:
             uid = _read_meta(self._store, txn).uid
         folder = self._store.folder.resolve()

@@ -1,4 +1,4 @@
-"""Adding and deleting: plan against what is stored, commit, then tell the index."""
+"""Additions and deletions: plan against what is stored, commit, then update the index."""
 
 from __future__ import annotations
 
@@ -201,10 +201,10 @@ class Writer:
         rows = self._store.write(work)
         failpoint("add: committed")
         if not all(plan.idle for plan in plans):
-            self._tell_index(rows, plans)
+            self._update_index(rows, plans)
             failpoint("add: indexed")
 
-    def _tell_index(self, rows: list[int], plans: list[_Plan]) -> None:
+    def _update_index(self, rows: list[int], plans: list[_Plan]) -> None:
         touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
         kept = [(row, vector) for row, vector in touched if vector is not None]
         dim = self._store.meta.dim

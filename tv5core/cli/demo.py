@@ -39,7 +39,7 @@ def demo(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build a catalogue of well-known titles and ask it a few questions; needs no network."""
+    """Build a catalogue of well-known titles and run a few searches; needs no network."""
     with _folder(catalog) as path, Catalog.open(path) as opened:
         started = time.perf_counter()
         with progress(quiet=as_json) as report:

@@ -40,7 +40,7 @@ def import_(
     ] = None,
     provider: Annotated[
         str | None,
-        typer.Option(help="Streaming service of the files, where their names don't tell."),
+        typer.Option(help="Streaming service of the files, where their names don't say."),
     ] = None,
     region: Annotated[str, typer.Option(help="Country of the offers in the files.")] = "US",
     map_: Annotated[
@@ -61,7 +61,7 @@ def import_(
     """Import files; what several say of one work becomes one title.
 
     An import that was interrupted goes on where it was, and importing the same files again
-    changes nothing. Exit code 1 tells that a whole file could not be read.
+    changes nothing. Exit code 1: a whole file could not be read.
     """
     _refuse_exports(paths)
     mapping = None if map_ is None else _mapping(map_)

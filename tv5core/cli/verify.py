@@ -39,7 +39,7 @@ def verify(
 ) -> None:
     """Check every file, title and vector, and the graph; exit code 1 if anything is wrong.
 
-    With --repair, the exit code tells whether anything is wrong afterwards. Sound titles and
+    With --repair, the exit code says whether anything is wrong afterwards. Sound titles and
     vectors are never touched: the rest is made from them.
     """
     if quarantine is not None and not repair:

@@ -28,7 +28,7 @@ EncodeFunction: TypeAlias = Callable[[list[str]], npt.ArrayLike]
 
 @runtime_checkable
 class Embedder(Protocol):
-    """What a catalogue asks of an embedder.
+    """What a catalogue needs of an embedder.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class CallableEmbedder:
         From a list of n texts to n rows of equal width: an array or nested lists.
     name : str, optional
         Name of the vector space; by default the function's. Give one where the function
-        is a lambda or a method: ``<lambda>`` does not tell one model from another.
+        is a lambda or a method: ``<lambda>`` does not distinguish models.
     query_fn : callable, optional
         For queries, where the model wants another prefix for them than for documents.
     """

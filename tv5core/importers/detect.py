@@ -70,7 +70,7 @@ def _detect_csv(header: list[str]) -> Detected:
         columns = () if known.match_columns is None else known.match_columns(header)
         if columns:
             return Detected(known.name, f"columns {', '.join(columns)}")
-    raise ImportFormatError(f"unknown columns {shortened(header)}; a mapping of columns can tell")
+    raise ImportFormatError(f"unknown columns {shortened(header)}; a mapping of columns can help")
 
 
 def _detect_json(head: bytes, path: Path) -> Detected:

@@ -97,10 +97,10 @@ def _mentions(title: Title, other: Title) -> int:
     """How many of a title's leading people the other's text names in full."""
     if not other.overview:
         return 0
-    told = f" {normalise_name(other.overview)} "
+    overview = f" {normalise_name(other.overview)} "
     leading = [*title.directors[:2], *(person.name for person in title.cast[:5])]
     full = (normalise_name(name) for name in leading)
-    return sum(1 for name in full if " " in name and f" {name} " in told)
+    return sum(1 for name in full if " " in name and f" {name} " in overview)
 
 
 def _same_text(one: str, other: str) -> int:
@@ -131,7 +131,7 @@ def near_year_suffices(one: Title, other: Title) -> bool:
     """Whether two titles of one name and without contradiction are likely one despite their years.
 
     Catalogues date a film by its premiere or by a later release, a year apart.
-    It is enough that one's text tells the other's year ("is a 2003 film"), that
+    It is enough that one's text names the other's year ("is a 2003 film"), that
     a name of two words comes with the same length, or that the name is long.
     A series ``one`` may be dated by a later season than ``other``, up to six
     years; the name must be a distinctive one.

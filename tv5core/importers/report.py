@@ -34,7 +34,7 @@ class FileReport(msgspec.Struct):
     Attributes
     ----------
     path, format, why : Path, str, str
-        The file, what it was read as and what told so.
+        The file, its format, and how that was recognised.
     rows : int
         Rows read.
     new : int

@@ -32,21 +32,21 @@ from tv5core.store.meta import Generation, Meta
 from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
 
-__all__ = ["HEAD_ROWS", "IndexManager", "ServedIndex"]
+__all__ = ["MAX_LIVE_ROWS", "IndexManager", "ServedIndex"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 log = logging.getLogger("tv5core")
 
-HEAD_ROWS = 20_000
-"""Rows the head may hold before it is worth sealing: a scan of them takes well under 1 ms."""
+MAX_LIVE_ROWS = 20_000
+"""Live rows from which sealing is worth it: a scan of them takes well under 1 ms."""
 
-COLLECT_SHARE = 0.2
-"""Share of the sealed rows that may have been removed before the graph is built anew.
+MAX_REMOVED_SHARE = 0.2
+"""Share of the sealed rows that may have been removed before the graph is rebuilt.
 
 A walk must pass through them: at this share it takes a quarter longer for the same recall."""
-COLLECT_ROWS = 1_000
+MIN_REMOVED_ROWS = 1_000
 """Removed rows below which that is not worth it, whatever their share."""
 
 _BLOCK_ROWS = 4_096
@@ -67,7 +67,7 @@ class IndexManager:
         self._store = store
         self._auto_seal = auto_seal and store.writable
         self._background = BackgroundWorker(store.lock)
-        self._refused: set[int] = set()  # generations found damaged
+        self._damaged: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._retry_from = 0  # changed rows from which to try again after a sealing failed
         self._behind = False
@@ -86,10 +86,10 @@ class IndexManager:
             if served is None and not self._store.writable:
                 with self._store.read() as txn:
                     if self._store.refresh(txn).generations != meta.generations:
-                        continue  # the writer sealed anew, and removed what we looked for
+                        continue  # the writer has sealed again, and removed what we looked for
             served = served or self._rebuild(meta)
             if self.replay(served):
-                self._forget_refused()
+                self._drop_damaged()
                 return served
 
     def _open_sealed(self, meta: Meta) -> ServedIndex | None:
@@ -100,10 +100,10 @@ class IndexManager:
                 if not place or self.replay(served):
                     return served
             except CorruptFileError as error:
-                self._refused.add(generation.number)
-                self._tell(f"generation {generation.number} cannot be used: {error}")
+                self._damaged.add(generation.number)
+                self._note_recovery(f"generation {generation.number} cannot be used: {error}")
             except OSError as error:  # such as too many open files: no fault of the file
-                self._tell(f"generation {generation.number} cannot be opened now: {error}")
+                self._note_recovery(f"generation {generation.number} cannot be opened now: {error}")
         return None
 
     def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
@@ -112,10 +112,10 @@ class IndexManager:
         self._verified.add(generation.number)
         return served
 
-    def _forget_refused(self) -> None:
-        """Take damaged generations off the record, so that sealing replaces them."""
+    def _drop_damaged(self) -> None:
+        """Remove damaged generations from the record, so that sealing replaces them."""
         meta = self._store.meta
-        kept = tuple(g for g in meta.generations if g.number not in self._refused)
+        kept = tuple(g for g in meta.generations if g.number not in self._damaged)
         if self._store.writable and kept != meta.generations:
             with suppress(DiskFullError):  # they are passed over next time as well
                 self._store.change_meta(generations=kept)
@@ -123,7 +123,7 @@ class IndexManager:
     def _rebuild(self, meta: Meta) -> ServedIndex:
         """Index all stored vectors in memory."""
         if meta.generations:
-            self._tell("the index was rebuilt from the stored vectors")
+            self._note_recovery("the index was rebuilt from the stored vectors")
         served = served_of(meta, _empty(meta))
         with self._store.read() as txn:
             rows = embeddings.rows(txn, meta.space)
@@ -131,7 +131,7 @@ class IndexManager:
         served.applied = meta.last_seq
         return served
 
-    def _tell(self, message: str) -> None:
+    def _note_recovery(self, message: str) -> None:
         self.recovered.append(message)
         log.warning("%s: %s", self._store.folder, message)
 
@@ -168,17 +168,17 @@ class IndexManager:
             self._behind = False
             newest = self._store.meta.generations[:1]
         if newest and not self._store.writable and newest[0].number != self.served.generation:
-            self._background.start("follow", lambda: self._take_over(newest[0]))
+            self._background.start("follow", lambda: self._swap_in(newest[0]))
 
-    def _take_over(self, generation: Generation) -> None:
+    def _swap_in(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal kept us in step."""
-        if generation.number in self._refused:
+        if generation.number in self._damaged:
             return
         try:
             served = self._open_generation(self._store.meta, generation)
         except (Tv5Error, OSError) as error:
             # The writer may have replaced it already; what is served now stays in step.
-            self._refused.add(generation.number)
+            self._damaged.add(generation.number)
             log.info("%s: generation %d: %s", self._store.folder, generation.number, error)
             return
         with self._store.lock:
@@ -220,7 +220,7 @@ class IndexManager:
             _apply(index, found.rows, found.vectors, found.absent)
 
     def apply(self, rows: I64, vectors: F32, removed: I64) -> None:
-        """Repeat on the index what was just committed; called with the store's lock held.
+        """Apply to the index what was just committed; called with the store's lock held.
 
         Where an earlier change was committed but, interrupted, did not get this far, or this
         one does not, the journal is replayed instead.
@@ -248,9 +248,9 @@ class IndexManager:
             if index is None or not (index.live_count or index.removed_count):
                 return
             if not len(index):
-                self._serve_nothing()
+                self._serve_live_only()
                 return
-            self._adopt(*self.build(self._store.meta.space, index.dim, progress=progress))
+            self._install(*self.build(self._store.meta.space, index.dim, progress=progress))
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Build files over all stored vectors and serve them, keeping no earlier ones."""
@@ -260,12 +260,12 @@ class IndexManager:
             with self._store.read() as txn:
                 some = len(embeddings.rows(txn, meta.space)) > 0
             if some:
-                self._adopt(*self.build(meta.space, meta.dim, progress=progress))
+                self._install(*self.build(meta.space, meta.dim, progress=progress))
             with self._store.lock:
                 self._store.change_meta(generations=self._store.meta.generations[: int(some)])
         self._store.tidy()
 
-    def _serve_nothing(self) -> None:
+    def _serve_live_only(self) -> None:
         with self._store.lock:
             if self.served.index is None or len(self.served.index):
                 return
@@ -275,7 +275,7 @@ class IndexManager:
             self.served.applied = meta.last_seq
         self._store.tidy()
 
-    def _adopt(self, served: ServedIndex, newest: Generation) -> None:
+    def _install(self, served: ServedIndex, newest: Generation) -> None:
         try:
             self.replay(served)  # most of it, while others may still write
             failpoint("seal: caught up")
@@ -324,22 +324,22 @@ class IndexManager:
     # -- in the background ----------------------------------------------------------------
 
     def seal_if_due(self) -> None:
-        """Start sealing in the background when the head has grown long, or much was removed."""
+        """Start sealing in the background when there are many live or removed rows."""
         index = self.served.index
         if not self._auto_seal or index is None or _changes(index) < self._retry_from:
             return
         if self._store.environment.failure:
             return
-        long = index.live_count > max(HEAD_ROWS, index.sealed_count // 4)
-        garbage = index.removed_sealed_count
-        if long or garbage > max(COLLECT_ROWS, COLLECT_SHARE * index.sealed_count):
-            self._background.start("seal", self._seal_quietly)
+        long = index.live_count > max(MAX_LIVE_ROWS, index.sealed_count // 4)
+        removed = index.removed_sealed_count
+        if long or removed > max(MIN_REMOVED_ROWS, MAX_REMOVED_SHARE * index.sealed_count):
+            self._background.start("seal", self._seal_or_log)
 
     def seal_in_background(self) -> None:
-        """Start sealing, unless something is at work already."""
-        self._background.start("seal", self._seal_quietly)
+        """Start sealing in the background, unless other work is running there."""
+        self._background.start("seal", self._seal_or_log)
 
-    def _seal_quietly(self) -> None:
+    def _seal_or_log(self) -> None:
         try:
             self.seal()
             self._retry_from = 0
@@ -360,7 +360,7 @@ class IndexManager:
         self._background.wait()
 
     def close(self) -> None:
-        """Call off work in the background and let go of the index."""
+        """Stop work in the background and close the index."""
         self._background.stop()
         self.wait()
         with self._store.maintenance:  # whoever seals in another thread is about to stop
@@ -380,7 +380,7 @@ def _empty(meta: Meta) -> VectorIndex | None:
 
 
 def _prepare(served: ServedIndex, meta: Meta) -> None:
-    """Take over what the first vectors decided."""
+    """Adopt the dimension and the embedder of the first vectors."""
     served.fingerprint = meta.embedder
     if served.index is None:
         served.index = _empty(meta)

@@ -1,7 +1,7 @@
-"""Collect what is no longer needed, while searches and changes go on.
+"""Drop what is no longer needed, while searches and changes go on.
 
-What piles up by itself is bounded without this: the graph is built anew once a fifth of its rows
-were removed (where ``auto_seal`` is on), the head and the journal are kept short, and LMDB writes
+What accumulates is bounded without this: the graph is rebuilt once a fifth of its rows
+were removed (where ``auto_seal`` is on), live rows and journal are bounded, and LMDB writes
 to free pages before its file grows. Optimizing does now what would be done then.
 """
 
@@ -30,7 +30,7 @@ class OptimizeReport(msgspec.Struct, frozen=True):
     removed_rows : int
         Rows of deleted or replaced vectors that the index held and holds no more.
     sealed : bool
-        Whether the graph was built anew.
+        Whether the graph was rebuilt.
     journal_entries : int
         Entries of the journal that were dropped or folded into one.
     old_vectors : int
@@ -58,9 +58,9 @@ class OptimizeReport(msgspec.Struct, frozen=True):
 
 
 def optimize(store: Store, manager: IndexManager, progress: Progress | None) -> OptimizeReport:
-    """Do it; see ``Catalog.optimize``."""
+    """Optimize a catalogue; see ``Catalog.optimize``."""
     report = manager.cancellable(progress)
-    before, garbage, generation = _size(store), _garbage(manager), manager.served.generation
+    before, removed, generation = _size(store), _removed_rows(manager), manager.served.generation
     entries = _in_transaction(store, journal.count)
     report(0, 3, "tidying")
     with store.maintenance:
@@ -77,7 +77,7 @@ def optimize(store: Store, manager: IndexManager, progress: Progress | None) -> 
     report(3, 3, "tidying")
     size = _size(store)
     return OptimizeReport(
-        removed_rows=max(0, garbage - _garbage(manager)),
+        removed_rows=max(0, removed - _removed_rows(manager)),
         sealed=manager.served.generation != generation,
         journal_entries=max(0, entries - _in_transaction(store, journal.count)),
         old_vectors=old,
@@ -93,12 +93,12 @@ def _fold(txn: Txn, meta: Meta) -> tuple[Meta, None]:
     return journal.fold(txn, meta), None
 
 
-def _in_transaction(store: Store, ask: Callable[[Txn], int]) -> int:
+def _in_transaction(store: Store, read: Callable[[Txn], int]) -> int:
     with store.read() as txn:
-        return ask(txn)
+        return read(txn)
 
 
-def _garbage(manager: IndexManager) -> int:
+def _removed_rows(manager: IndexManager) -> int:
     index = manager.current().index
     return 0 if index is None else index.removed_count
 

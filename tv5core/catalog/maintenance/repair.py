@@ -2,7 +2,7 @@
 
 Titles and vectors are the truth, so they are never touched where they are sound; everything else
 is made from them. What cannot be made again is reported, and left where it is unless the user
-asks for a quarantine.
+names a quarantine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check_and_repair(
     progress: Progress | None,
     quarantine: Path | None,
 ) -> VerifyReport:
-    """Check, mend what can be mended, and check again; see ``Catalog.verify``."""
+    """Check, repair what can be repaired, and check again; see ``Catalog.verify``."""
     found = check(store, manager, progress)
     work = _Repair(store, manager, text, manager.cancellable(progress))
     if not found.parts and not manager.recovered:

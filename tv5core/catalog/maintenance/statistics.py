@@ -35,7 +35,7 @@ def describe(store: Store, manager: IndexManager, served: ServedIndex) -> dict[s
         "space": served.space,
         "generation": served.generation,
         "sealed": 0 if index is None else index.sealed_count,
-        "head": 0 if index is None else index.live_count,
+        "live": 0 if index is None else index.live_count,
         "removed": 0 if index is None else index.removed_count,
         "settings": {} if index is None else msgspec.to_builtins(index.settings),
         "text_settings": meta.text_settings or {},

@@ -63,7 +63,7 @@ def _check_files(store: Store, findings: Findings, report: Progress) -> None:
 def _check_spaces(store: Store, findings: Findings) -> None:
     """Look for vectors of other embedding spaces, unless someone may be filling one now.
 
-    Only the writer can tell, and no search ever sees them.
+    Only the writer knows, and no search ever sees them.
     """
     if not store.writable or not store.maintenance.acquire(blocking=False):
         return
@@ -111,7 +111,7 @@ class _Rows:
         """Judge suspects that stand still for a moment.
 
         Those that others change at this very moment are looked at once more. One that never
-        stands still is left: each of its changes passes through the index anew.
+        stands still is left: each of its changes is applied to the index.
         """
         wrong: dict[int, str] = {}
         for _ in range(_TRIES):
@@ -147,7 +147,7 @@ def _differences(audit: IndexAudit | None, found: Gathered | None) -> dict[int, 
 
 
 def _stored(txn: Txn, meta: Meta, rows: I64) -> Gathered:
-    """Gather the sound vectors among some rows; the others are told of already."""
+    """Gather the sound vectors among some rows; the others are reported already."""
     stored = {row: embeddings.bytes_of(txn, meta.space, row) for row in rows.tolist()}
     absent = [row for row, data in stored.items() if data is None]
     sound = {row: d for row, d in stored.items() if d is not None and is_sound(d, meta.dim)}

@@ -1,4 +1,4 @@
-"""Fill a new embedding space beside the one that is served, then take it over at once."""
+"""Embed all titles into a new space beside the one that is served, then switch to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.index.manager import HEAD_ROWS, IndexManager, ServedIndex
+from tv5core.catalog.index.manager import MAX_LIVE_ROWS, IndexManager, ServedIndex
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
 from tv5core.errors import Tv5Error
 from tv5core.files import SealedFile
@@ -37,7 +37,7 @@ def embed_into_new_space(
     *,
     due: Callable[[], bool] | None = None,
 ) -> None:
-    """Embed all titles anew, with a given embedder or with one fitted on them.
+    """Embed all titles again, with a given embedder or with one fitted on them.
 
     Searches and additions go on in the old space meanwhile. After a crash at any moment the
     old one is served, and what was written of the new one is removed by the next opening.
@@ -47,7 +47,7 @@ def embed_into_new_space(
     given : Embedder or None
         None fits the default one.
     due : callable, optional
-        Asked once nobody else refits; False ends it there.
+        Called once nobody else refits; False ends the work.
     """
     with store.maintenance:
         if due is not None and not due():
@@ -185,7 +185,7 @@ class _NewSpace:
         """Index the new space: in files where it is large, else in memory."""
         with self._store.read() as txn:
             rows = embeddings.rows(txn, self._space)
-        if len(rows) > HEAD_ROWS:
+        if len(rows) > MAX_LIVE_ROWS:
             return self._manager.build(
                 self._space, self._dim, applied=applied, progress=self._report
             )

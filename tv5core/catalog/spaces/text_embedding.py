@@ -2,7 +2,7 @@
 
 Two kinds of embedder fill a catalogue. A *given* one (any callable, a transformer) never
 changes. The default, latent semantic analysis, is *fitted* on the catalogue's own text and
-kept as a file in its folder; it is fitted anew whenever the catalogue has doubled, at once
+kept as a file in its folder; it is fitted again whenever the catalogue has doubled, at once
 while that is cheap, and later when the caller seals or embeds what is pending.
 """
 
@@ -35,7 +35,7 @@ EXTERNAL = "external"
 """Recorded as embedder where vectors were given and no embedder was named."""
 
 CHEAP_TITLES = 2_000
-"""Up to this many titles, fitting anew takes about a second and is done inside ``add``."""
+"""Up to this many titles, fitting takes about a second and is done inside ``add``."""
 
 _BLOCK = 1_000
 
@@ -98,7 +98,7 @@ class TextEmbedding:
             raise EmbedderMismatchError(_no_embedder(self._store, recorded))
 
     def fits(self, served: ServedIndex) -> bool:
-        """Tell whether the catalogue made this space itself, from its own text."""
+        """Return whether the catalogue made this space itself, from its own text."""
         return self._given is None and _is_fitted(served.fingerprint)
 
     def embedder(self, served: ServedIndex) -> Embedder | None:
@@ -153,7 +153,7 @@ class TextEmbedding:
     # -- what is pending ------------------------------------------------------------------
 
     def after_adding(self, progress: Progress | None) -> None:
-        """Fit, at first or anew, where that is due and cheap."""
+        """Fit the default embedder where that is due and cheap."""
         if not self._fits:
             return
         if not self._store.meta.fitted_on:
@@ -162,7 +162,7 @@ class TextEmbedding:
             self._refit_if_due(progress)
 
     def is_due(self) -> bool:
-        """Say whether the catalogue has doubled since its embedder was fitted."""
+        """Return whether the catalogue has doubled since its embedder was fitted."""
         meta = self._store.meta
         if not self._fits or meta.embedder == EXTERNAL or (meta.embedder and not meta.fitted_on):
             return False
@@ -227,7 +227,7 @@ class TextEmbedding:
         return self._store.meta.embedder if self._given is None else self._given.fingerprint
 
     def recover_model(self) -> None:
-        """Fit anew where the fitted embedder's file is damaged or gone; for the writer."""
+        """Fit again where the fitted embedder's file is damaged or gone; for the writer."""
         served = self._manager.served
         if self._given is not None or not _is_fitted(served.fingerprint):
             return
@@ -243,7 +243,7 @@ class TextEmbedding:
         embed_into_new_space(self._store, self._manager, None, progress, due=self.is_due)
 
     def refit(self, progress: Progress | None = None) -> None:
-        """Embed all titles anew; see ``Catalog.refit``."""
+        """Embed all titles again; see ``Catalog.refit``."""
         self.check_can_embed()
         embed_into_new_space(self._store, self._manager, self._given, progress)
 

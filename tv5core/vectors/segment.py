@@ -192,4 +192,5 @@ def _merge(found: list[tuple[I64, F32]], queries: int, k: int) -> tuple[I64, F32
     keys = np.concatenate([some for some, _ in found], axis=1)
     scores = np.concatenate([some for _, some in found], axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(keys, order, axis=1), np.take_along_axis(scores, order, axis=1)
+    query = np.arange(queries)[:, None]  # several times faster than np.take_along_axis
+    return keys[query, order], scores[query, order]

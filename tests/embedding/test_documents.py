@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tv5core.embedding.documents import CAST, document, pieces, query_terms, title_terms
+from tv5core.embedding.documents import CAST, document, pieces, title_terms
+from tv5core.embedding.lsa import query_terms
 from tv5core.types import Person, Title
 
 FULL = Title(

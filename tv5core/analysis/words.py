@@ -15,12 +15,12 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import Stemmer
 
-__all__ = ["STOP_WORDS", "fold", "pairs", "stems"]
+__all__ = ["STOP_WORDS", "count_terms", "fold", "pairs", "stems"]
 
 STOP_WORDS = frozenset(
     """
@@ -113,7 +113,7 @@ _cache: dict[str, str] = {}
 
 
 def fold(text: str) -> str:
-    """Lower the case and take accents off.
+    """Convert to lower case and strip accents.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def fold(text: str) -> str:
 
 
 def stems(text: str) -> list[str]:
-    """Give the stems of a text's words in order, stop words left out.
+    """Return the stems of a text's words in order, stop words left out.
 
     A text of nothing else keeps its stop words: "Up", "Her" and "It" are films.
 
@@ -152,6 +152,12 @@ def stems(text: str) -> list[str]:
 def pairs(words: Sequence[str]) -> list[str]:
     """Join neighbours, as in ``["new york", "york citi"]``."""
     return [f"{a} {b}" for a, b in pairwise(words)]
+
+
+def count_terms(terms: dict[str, float], words: Iterable[str], weight: float) -> None:
+    """Add a weight to the count of each word."""
+    for word in words:
+        terms[word] = terms.get(word, 0.0) + weight
 
 
 def _remember(word: str) -> str:

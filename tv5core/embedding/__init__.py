@@ -9,9 +9,9 @@ Read in this order:
 ``lsa``
     :class:`LsaEmbedder`, the default: latent semantic analysis of the catalogue's own text.
 ``lsa_model``
-    What fitting found: from weighted terms to vectors, to a file and back.
+    What fitting found, to a file and back.
 ``sparse_rows``, ``random_projection``
-    The model's sparse products, and the fixed random directions of terms.
+    Products of sparse rows, and the fixed random directions of terms.
 ``lsa_fitting``
     Fits a model. Only this imports SciPy and scikit-learn.
 ``transformer``

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from tv5core.analysis.words import pairs, stems
+from tv5core.analysis.words import count_terms, pairs, stems
 from tv5core.types import Title
 
-__all__ = ["Pieces", "document", "pieces", "query_terms", "title_terms"]
+__all__ = ["PAIR_WEIGHT", "Pieces", "document", "pieces", "title_terms"]
 
 Pieces = tuple[tuple[float, bool, tuple[str, ...]], ...]
 """Weight, whether the texts are people's names, and the texts."""
@@ -89,20 +89,6 @@ def title_terms(texts: Pieces) -> dict[str, float]:
     for weight, names, field in texts:
         for text in field:
             words = stems(text) if text else []
-            _count(terms, words[-1:] if names else words, weight)
-            _count(terms, pairs(words), weight * PAIR_WEIGHT)
+            count_terms(terms, words[-1:] if names else words, weight)
+            count_terms(terms, pairs(words), weight * PAIR_WEIGHT)
     return terms
-
-
-def query_terms(text: str) -> dict[str, float]:
-    """Count the words and word pairs of a query."""
-    terms: dict[str, float] = {}
-    words = stems(text)
-    _count(terms, words, 1.0)
-    _count(terms, pairs(words), PAIR_WEIGHT)
-    return terms
-
-
-def _count(terms: dict[str, float], words: Iterable[str], weight: float) -> None:
-    for word in words:
-        terms[word] = terms.get(word, 0.0) + weight

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.embedding.documents import pieces, query_terms, title_terms
-from tv5core.embedding.lsa_model import CONTENT_WIDTH, WIDTH, LsaModel
-from tv5core.embedding.random_projection import facts
+from tv5core.analysis.words import count_terms, pairs, stems
+from tv5core.embedding.documents import PAIR_WEIGHT, pieces, title_terms
+from tv5core.embedding.lsa_model import CONTENT_WIDTH, TOPIC_WIDTH, WIDTH, LsaModel, saturate
+from tv5core.embedding.random_projection import SKETCH_WIDTH, facts, sketch_table
+from tv5core.embedding.sparse_rows import SparseRows
 from tv5core.errors import InvalidInputError
 from tv5core.files import SealedFile
 from tv5core.types import Title
 
-__all__ = ["LsaEmbedder"]
+__all__ = ["LsaEmbedder", "query_terms"]
 
 F32 = npt.NDArray[np.float32]
 
 _BLOCK = 1_000
+_TOPIC_WEIGHT = np.float32(1.5)
 _CONTENT_SHARE = np.float32(0.92)
 
 # How much of its content's length a title without votes loses against one with 100,000.
@@ -143,7 +146,7 @@ class LsaEmbedder:
         InvalidInputError
             Nothing was fitted.
         """
-        content, _ = self._fitted().project([query_terms(text) for text in texts])
+        content, _ = _project(self._fitted(), [query_terms(text) for text in texts])
         vectors = np.zeros((len(texts), WIDTH), np.float32)
         lengths = np.linalg.norm(content, axis=1, keepdims=True)
         vectors[:, :CONTENT_WIDTH] = content / np.maximum(lengths, 1e-12)
@@ -182,8 +185,72 @@ class LsaEmbedder:
         return embedder
 
 
+def query_terms(text: str) -> dict[str, float]:
+    """Count the words and word pairs of a query."""
+    terms: dict[str, float] = {}
+    words = stems(text)
+    count_terms(terms, words, 1.0)
+    count_terms(terms, pairs(words), PAIR_WEIGHT)
+    return terms
+
+
+def _project(model: LsaModel, many: Sequence[Mapping[str, float]]) -> tuple[F32, F32]:
+    """Map weighted terms to topics beside the sketch of what topics leave out.
+
+    Returns
+    -------
+    content : ndarray of float32, shape (n, 704)
+        Of the term vectors scaled to unit length; zeros where no term is known.
+    lengths : ndarray of float32, shape (n,)
+        Lengths of the term vectors before scaling.
+    """
+    table, counts = _count(model.vocabulary, many)
+    known = np.array([model.vocabulary.get(term, -1) for term in table], np.int64)
+    weights = saturate(counts.weights) * _idf_of(model, known)[counts.columns]
+    counts = counts.with_weights(weights)
+    lengths = counts.row_lengths()
+    scales = np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.ends))
+    counts = counts.with_weights(weights / scales)
+    topics = counts.times(_topics_of(model, known))
+    sketch = counts.times_blocks(*sketch_table(list(table)), SKETCH_WIDTH)
+    content: F32 = np.hstack([_TOPIC_WEIGHT * topics, sketch - topics @ model.mixing])
+    return content, lengths
+
+
+def _count(
+    vocabulary: Mapping[str, int], many: Sequence[Mapping[str, float]]
+) -> tuple[dict[str, int], SparseRows]:
+    """Return the terms that count, numbered, and a sparse matrix of their weights."""
+    table: dict[str, int] = {}
+    columns: list[int] = []
+    weights: list[float] = []
+    ends = [0]
+    for terms in many:
+        for term, weight in terms.items():
+            # A pair not in the vocabulary is chance; an unknown word may be a name.
+            if term in vocabulary or " " not in term:
+                columns.append(table.setdefault(term, len(table)))
+                weights.append(weight)
+        ends.append(len(columns))
+    return table, SparseRows(
+        np.array(ends), np.array(columns, np.int64), np.array(weights, np.float32)
+    )
+
+
+def _idf_of(model: LsaModel, known: npt.NDArray[np.int64]) -> F32:
+    idf = np.full(len(known), model.rare_idf, np.float32)
+    idf[known >= 0] = model.idf[known[known >= 0]]
+    return idf
+
+
+def _topics_of(model: LsaModel, known: npt.NDArray[np.int64]) -> F32:
+    topics = np.zeros((len(known), TOPIC_WIDTH), np.float32)
+    topics[known >= 0] = model.components[known[known >= 0]]
+    return topics
+
+
 def _embed_block(model: LsaModel, titles: Sequence[Title]) -> F32:
-    content, lengths = model.project([title_terms(pieces(title)) for title in titles])
+    content, lengths = _project(model, [title_terms(pieces(title)) for title in titles])
     fullness = np.minimum(1, lengths / np.float32(model.pivot))
     known = np.array([_prior(title.votes) for title in titles], np.float32)
     content *= (_CONTENT_SHARE * fullness * known)[:, None]

@@ -1,10 +1,9 @@
-"""A fitted model: from weighted terms to vectors, and to a file and back. Immutable."""
+"""A fitted model: what makes vectors of terms, to a file and back. Immutable."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -13,8 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.embedding.random_projection import FACT_WIDTH, SKETCH_WIDTH, sketch_table
-from tv5core.embedding.sparse_rows import SparseRows
+from tv5core.embedding.random_projection import FACT_WIDTH, SKETCH_WIDTH
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, SectionFile, write_sections
 
@@ -29,7 +27,6 @@ WIDTH = CONTENT_WIDTH + FACT_WIDTH
 
 KIND, VERSION = "LSA0", 1
 
-_TOPIC_WEIGHT = np.float32(1.5)
 _HALF_COUNT = 1.5
 
 
@@ -70,58 +67,6 @@ class LsaModel:
     sampled: int
     pivot: float
     rare_idf: float
-
-    # -- embedding ----------------------------------------------------------------------
-
-    def project(self, many: Sequence[Mapping[str, float]]) -> tuple[F32, F32]:
-        """Map weighted terms to topics beside the sketch of what topics leave out.
-
-        Returns
-        -------
-        content : ndarray of float32, shape (n, 704)
-            Of the term vectors scaled to unit length; zeros where no term is known.
-        lengths : ndarray of float32, shape (n,)
-            Lengths of the term vectors before scaling.
-        """
-        table, counts = self._count(many)
-        known = np.array([self.vocabulary.get(term, -1) for term in table], np.int64)
-        weights = saturate(counts.weights) * self._idf_of(known)[counts.columns]
-        counts = counts.with_weights(weights)
-        lengths = counts.row_lengths()
-        scales = np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.ends))
-        counts = counts.with_weights(weights / scales)
-        topics = counts.times(self._topics_of(known))
-        sketch = counts.times_blocks(*sketch_table(list(table)), SKETCH_WIDTH)
-        content: F32 = np.hstack([_TOPIC_WEIGHT * topics, sketch - topics @ self.mixing])
-        return content, lengths
-
-    def _count(self, many: Sequence[Mapping[str, float]]) -> tuple[dict[str, int], SparseRows]:
-        """Return the terms that count, numbered, and a sparse matrix of their weights."""
-        table: dict[str, int] = {}
-        columns: list[int] = []
-        weights: list[float] = []
-        ends = [0]
-        vocabulary = self.vocabulary
-        for terms in many:
-            for term, weight in terms.items():
-                # A pair not in the vocabulary is chance; an unknown word may be a name.
-                if term in vocabulary or " " not in term:
-                    columns.append(table.setdefault(term, len(table)))
-                    weights.append(weight)
-            ends.append(len(columns))
-        return table, SparseRows(
-            np.array(ends), np.array(columns, np.int64), np.array(weights, np.float32)
-        )
-
-    def _idf_of(self, known: npt.NDArray[np.int64]) -> F32:
-        idf = np.full(len(known), self.rare_idf, np.float32)
-        idf[known >= 0] = self.idf[known[known >= 0]]
-        return idf
-
-    def _topics_of(self, known: npt.NDArray[np.int64]) -> F32:
-        topics = np.zeros((len(known), TOPIC_WIDTH), np.float32)
-        topics[known >= 0] = self.components[known[known >= 0]]
-        return topics
 
     # -- identity and storage -----------------------------------------------------------
 

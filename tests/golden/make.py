@@ -62,7 +62,7 @@ def film(i: int) -> Title:
 
 
 def fill_given(catalog: Catalog, count: int) -> None:
-    """Two generations, a head, deletions, an update, a title that waits, a checkpoint."""
+    """Two generations, live rows, deletions, an update, a title that waits, a checkpoint."""
     first, second = count // 2, 3 * count // 4
     catalog.add([film(i) for i in range(first)], [whole(i) for i in range(first)])
     catalog.seal()
@@ -93,7 +93,7 @@ def answers(catalog: Catalog, queries: list[Any], alias: str) -> dict[str, Any]:
         "facts": {
             name: facts[name]
             for name in ("titles", "vectors", "pending", "dim", "metric", "rescoring", "embedder",
-                         "fitted_on", "generation", "sealed", "head", "settings", "text_settings")
+                         "fitted_on", "generation", "sealed", "live", "settings", "text_settings")
         },
         "alias": [alias, list(catalog.find(alias))],
         "checkpoint": [(catalog.checkpoint("golden") or b"").hex()],

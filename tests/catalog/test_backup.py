@@ -46,7 +46,8 @@ def folder(tmp_path: Path) -> Path:
 def facts(catalog: Catalog) -> Any:
     ids = list(catalog.ids())
     with catalog._store.read() as txn:
-        databases = {name: db for name, db in txn.dbs._asdict().items() if name != "derived"}
+        others = ("derived", "members")
+        databases = {name: db for name, db in txn.dbs._asdict().items() if name not in others}
         stored = {}
         for name, database in {**databases, **txn.dbs.derived}.items():
             with txn.raw.cursor(database) as cursor:

@@ -25,6 +25,8 @@ Modules, in reading order:
     Write sections; validate and map them.
 ``durability``
     Renames and small files that survive a crash; the system's errors as errors of tv5core.
+``locking``
+    One writer at a time in a folder.
 ``failpoints``
     Named places where tests stop, fail or kill the process.
 """

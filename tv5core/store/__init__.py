@@ -16,8 +16,8 @@ Modules, in reading order:
 ``derived``, ``aliases``
     What is computed from titles in the same transaction: ids and aliases, or what the opener
     injects.
-``locking``, ``generations``, ``staging``
-    The writer's lock; names of sealed files; folders that appear whole or not at all.
+``generations``, ``staging``
+    Names of sealed files; folders that appear whole or not at all.
 ``store``
     :class:`Store`, which joins these for one folder.
 ``copying``

@@ -11,7 +11,7 @@ from pathlib import Path
 from tv5core.errors import CatalogError, InvalidInputError
 from tv5core.files import disk_errors, fsync_folder
 from tv5core.files.failpoints import failpoint
-from tv5core.store.locking import LOCK_NAME, WriterLock
+from tv5core.files.locking import LOCK_NAME, WriterLock
 
 __all__ = ["check_new", "kept_bytes", "staged"]
 

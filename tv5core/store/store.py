@@ -14,11 +14,11 @@ import msgspec
 from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Error
 from tv5core.files import fsync_folder
 from tv5core.files.failpoints import failpoint
+from tv5core.files.locking import LOCK_NAME, WriterLock
 from tv5core.lmdb_env.environment import ReadTransaction
 from tv5core.store import generations, journal, reconciliation, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.environment import Environment
-from tv5core.store.locking import LOCK_NAME, WriterLock
 from tv5core.store.meta import FORMAT, Meta, read_meta, write_meta
 from tv5core.store.transaction import Databases, Derived, Txn
 

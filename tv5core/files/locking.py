@@ -40,7 +40,7 @@ class WriterLock:
     CatalogLockedError
         Someone holds it.
     CatalogError
-        The file cannot be opened for writing.
+        The file cannot be opened for writing, or the file system has no locks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,15 +55,35 @@ class WriterLock:
         except OSError as error:
             holder = _describe(os.pread(descriptor, 4096, 0))
             os.close(descriptor)
+            if not isinstance(error, BlockingIOError):
+                raise CatalogError(f"{path}: expected to lock it, got {error.strerror}") from error
             raise CatalogLockedError(
                 f"{folder}: expected to be the only writer, got one at work: {holder}"
             ) from error
-        self._descriptor = descriptor
+        self._path, self._descriptor = path, descriptor
         _HELD.add(self)
         # A full disk must not keep a writer out: deleting is what makes room.
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, msgspec.json.encode(_Holder.me()), 0)
+
+    def check_held(self) -> None:
+        """Check that this process is still the folder's only writer.
+
+        Raises
+        ------
+        CatalogError
+            The lock was released or is a forked parent's, or the folder is another one now.
+        """
+        with suppress(OSError):
+            if self._descriptor >= 0 and os.path.samestat(
+                os.fstat(self._descriptor), self._path.stat()
+            ):
+                return
+        raise CatalogError(
+            f"{self._path.parent}: expected to be its writer, got a lock that another process "
+            "holds, or a folder that was replaced: open it again"
+        )
 
     def release(self) -> None:
         """Let the next writer in, even where a forked child still has the file open."""

@@ -19,6 +19,7 @@ from tests.crash.worker import open_catalog
 from tv5core.catalog import Catalog
 from tv5core.store import Store, embeddings, generations, titles
 from tv5core.store.aliases import aliases
+from tv5core.store.meta import checkpoints
 from tv5core.types import Title
 from tv5core.vectors import planner as searching
 
@@ -138,11 +139,7 @@ class Contents:
             self.pending = {int.from_bytes(key) for key, _ in raw.cursor(dbs.pending)}
             self.rows = embeddings.rows(txn, self.meta.space)
             self.vectors = embeddings.gather(txn, self.meta.space, self.rows, self.meta.dim).vectors
-            self.marks = {
-                str(bytes(key).removeprefix(b"checkpoint:"), "utf-8"): bytes(value)
-                for key, value in raw.cursor(dbs.meta)
-                if bytes(key).startswith(b"checkpoint:")
-            }
+            self.marks = dict(checkpoints(txn))
 
     def vector_of(self) -> dict[str, F32]:
         """Return vectors by id; rows without a title by a name of their own."""

@@ -83,6 +83,8 @@ FAILPOINTS = (
     "seal: served",
     "tidy: journal trimmed",
     "tidy: orphans removed",
+    "upgrade: recorded",
+    "upgrade: some values rewritten",
 )
 """Every failpoint of the code; a test compares them."""
 

@@ -137,7 +137,8 @@ class CatalogReader:
         """
         self._check_open()
         with self._store.read() as txn:
-            title = titles.by_row(txn, self._row(txn, id))
+            stored = titles.by_id(txn, id)
+            title = titles.by_alias(txn, id) if stored is None else stored.title
         if title is None:
             raise UnknownIdError(f"expected a known id, got {id!r}")
         return title
@@ -147,8 +148,8 @@ class CatalogReader:
         self._check_open()
         wanted = list(ids)
         with self._store.read() as txn:
-            rows = [titles.find(txn, name) for name in wanted]
-            return [None if row is None else titles.by_row(txn, row) for row in rows]
+            some = [titles.by_id(txn, name) for name in wanted]
+        return [None if stored is None else stored.title for stored in some]
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Return the ids of the titles that carry an alias, oldest first.

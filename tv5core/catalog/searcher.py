@@ -85,7 +85,7 @@ class Searcher:
     def similar(self, served: ServedIndex, row: int, k: int) -> list[Hit]:
         """Find the titles nearest to a row's, itself left out; none where it has no vector."""
         with self._store.read() as txn:
-            vector = embeddings.get(txn, served.space, row)
+            vector = embeddings.get(txn, served.space, row, self._store.meta.dim)
             title = titles.by_row(txn, row)
         if vector is None or served.index is None:
             return []

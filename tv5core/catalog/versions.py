@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.errors import CatalogError
+from tv5core.errors import CatalogError, CorruptFileError
 from tv5core.store import Store, journal, titles
 from tv5core.store.meta import Meta, read_meta
 from tv5core.store.transaction import Txn
@@ -105,7 +105,10 @@ class VersionReader:
             meta = _read_meta(self._store, txn)
             if seq > meta.last_seq:  # an older copy of the catalogue was put back
                 return Changes(meta.last_seq, None)
-            return Changes(meta.last_seq, journal.rows_after(txn, seq, meta, titles=True))
+            try:
+                return Changes(meta.last_seq, journal.rows_after(txn, seq, meta, titles=True))
+            except CorruptFileError:  # an entry is damaged: any row may have changed
+                return Changes(meta.last_seq, None)
 
 
 def _read_meta(store: Store, txn: Txn) -> Meta:

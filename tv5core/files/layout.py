@@ -62,12 +62,27 @@ class SealedFile:
 
 
 class Section(msgspec.Struct, array_like=True, frozen=True):
-    """One line of the table of sections."""
+    """One line of the table of sections.
+
+    Attributes
+    ----------
+    name : str
+    offset : int
+        From the file's beginning.
+    dtype : str
+    shape : tuple of int
+    version : int
+        Of what the section means; what knows an older one alone does not read it.
+    checksum : int or None
+        CRC-32 of its bytes; None in a file that format 4 or earlier wrote.
+    """
 
     name: str
     offset: int
     dtype: str
     shape: tuple[int, ...]
+    version: int = 1
+    checksum: int | None = None
 
 
 class Header(msgspec.Struct, frozen=True):

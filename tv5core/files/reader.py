@@ -115,13 +115,15 @@ class SectionFile:
         """Names of the sections, in file order."""
         return tuple(self._sections)
 
-    def section(self, name: str) -> Array:
+    def section(self, name: str, max_version: int = 1) -> Array:
         """Give one section as a read-only view of the map.
 
         Parameters
         ----------
         name : str
             Which section.
+        max_version : int
+            The newest version of that section the caller can read.
 
         Returns
         -------
@@ -132,9 +134,37 @@ class SectionFile:
         ------
         CorruptFileError
             The file has no such section.
+        FormatVersionError
+            The section is newer than ``max_version``.
         ClosedError
             The file was closed.
         """
+        map_, section = self._entry(name)
+        if section.version > max_version:
+            known = f"section {name!r} of version {max_version}"
+            raise FormatVersionError(_newer(self.path, known, section.version))
+        return _view(map_, section)
+
+    def section_version(self, name: str) -> int:
+        """Return the version of a section; raises as :meth:`section` does."""
+        return self._entry(name)[1].version
+
+    def check_section(self, name: str) -> None:
+        """Check one section's bytes, where the rest of the file is of no interest.
+
+        Raises
+        ------
+        CorruptFileError
+            There is no such section, or it is not what was written.
+        ClosedError
+            The file was closed.
+        """
+        map_, section = self._entry(name)
+        if section.checksum is not None:
+            got = zlib.crc32(_view(map_, section).tobytes())
+            _check_crc(f"{self.path}: section {name!r}", section.checksum, got)
+
+    def _entry(self, name: str) -> tuple[mmap.mmap, Section]:
         if self._map is None:
             raise ClosedError(f"expected an open file, got {self.path.name} after close()")
         section = self._sections.get(name)
@@ -142,7 +172,7 @@ class SectionFile:
             raise CorruptFileError(
                 f"{self.path}: expected a section {name!r}, got {list(self._sections)}"
             )
-        return _view(self._map, section)
+        return self._map, section
 
     def close(self) -> None:
         """Release the map; views in use keep it alive until they are gone."""

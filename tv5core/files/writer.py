@@ -48,11 +48,14 @@ class SectionStream:
         Shape of the whole section.
     blocks : iterable of ndarray
         Blocks that, flattened in C order one after another, are the section.
+    version : int
+        Of what the section means, from 1; apart from that of the kind of file.
     """
 
     dtype: npt.DTypeLike
     shape: tuple[int, ...]
     blocks: Iterable[Array]
+    version: int = 1
 
 
 def write_sections(
@@ -146,11 +149,14 @@ def _write_section(body: _Body, name: str, value: Array | SectionStream) -> Sect
             f"expected integers or floats of 1 to 8 bytes in section {name!r}, got {dtype}"
         )
     body.align()
-    section = Section(name, body.position, dtype.str, tuple(map(int, value.shape)))
+    start, crc = body.position, 0
     for block in value.blocks:
         for piece in _pieces(np.asarray(block), dtype):
             body.write(piece)
-    _check_length(section, body.position - section.offset)
+            crc = zlib.crc32(piece, crc)
+    shape = tuple(map(int, value.shape))
+    section = Section(name, start, dtype.str, shape, value.version, crc)
+    _check_length(section, body.position - start)
     return section
 
 

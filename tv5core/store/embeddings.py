@@ -1,4 +1,4 @@
-"""Vectors on disk: float32 as given, by space and row.
+"""Vectors on disk: float32 as given, by space and row, with a checksum from format 5 on.
 
 A space is one version of the embedding. A new one is filled while the present one is
 served, and taken over in one transaction.
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError
+from tv5core.store.checked_values import CHECKSUM_BYTES, body_of, is_intact, with_checksum
 from tv5core.store.environment import Environment
 from tv5core.store.transaction import Txn
 
@@ -25,11 +26,15 @@ __all__ = [
     "gather",
     "get",
     "has_other_spaces",
-    "is_sound",
+    "is_checked",
+    "key",
+    "problem",
     "put",
     "put_bytes",
     "put_or_delete",
     "rows",
+    "space_and_row",
+    "vector_bytes",
 ]
 
 F32 = npt.NDArray[np.float32]
@@ -49,23 +54,27 @@ class Gathered(NamedTuple):
     rows : int64[m]
         Those that have a vector.
     vectors : float32[m, dim]
-    absent : int64[n - m]
+    absent : int64[l]
         Those that have none.
+    damaged : int64[n - m - l]
+        Those whose vector is not what was stored, or is none.
     """
 
     rows: I64
     vectors: F32
     absent: I64
+    damaged: I64
 
 
 def put(txn: Txn, space: int, row: int, vector: F32) -> None:
     """Store one vector, float32[dim]."""
-    txn.raw.put(key(space, row), vector.astype("<f4", copy=False).tobytes(), db=txn.dbs.vectors)
+    put_bytes(txn, space, row, vector.astype("<f4", copy=False).tobytes())
 
 
 def put_bytes(txn: Txn, space: int, row: int, data: bytes) -> None:
-    """Store one vector in its form on disk."""
-    txn.raw.put(key(space, row), data, db=txn.dbs.vectors)
+    """Store one vector, given as the bytes of its little-endian float32."""
+    where = key(space, row)
+    txn.raw.put(where, with_checksum(where, data), db=txn.dbs.vectors)
 
 
 def delete(txn: Txn, space: int, row: int) -> bool:
@@ -81,16 +90,28 @@ def put_or_delete(txn: Txn, space: int, row: int, vector: F32 | None) -> None:
         put(txn, space, row, vector)
 
 
-def get(txn: Txn, space: int, row: int) -> F32 | None:
-    """Return a copy of one vector, float32[dim]."""
-    data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
-    return None if data is None else np.frombuffer(data, "<f4").astype(np.float32)
+def get(txn: Txn, space: int, row: int, dim: int) -> F32 | None:
+    """Return a copy of one vector, float32[dim].
+
+    Raises
+    ------
+    CorruptFileError
+        What is stored is not that vector.
+    """
+    data = bytes_of(txn, space, row)
+    if data is None:
+        return None
+    if wrong := problem(space, row, data, dim):
+        raise CorruptFileError(f"row {row}: {wrong}; repair the catalogue")
+    return np.frombuffer(vector_bytes(data, dim), "<f4").astype(np.float32)
 
 
 def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:
-    """Return whether a row's stored vector is exactly this one."""
-    data = txn.raw.get(key(space, row), db=txn.dbs.vectors)
-    return data is not None and bytes(data) == vector.astype("<f4", copy=False).tobytes()
+    """Return whether a row's stored vector is exactly this one, and intact."""
+    where = key(space, row)
+    data = txn.raw.get(where, db=txn.dbs.vectors)
+    given = vector.astype("<f4", copy=False).tobytes()
+    return data is not None and bytes(data) in (given, with_checksum(where, given))
 
 
 def bytes_of(txn: Txn, space: int, row: int) -> bytes | None:
@@ -99,31 +120,83 @@ def bytes_of(txn: Txn, space: int, row: int) -> bytes | None:
     return None if data is None else bytes(data)
 
 
-def is_sound(data: bytes, dim: int) -> bool:
-    """Return whether what is stored is a vector of that width, finite and with a direction."""
-    if len(data) != 4 * dim:
-        return False
-    vector = np.frombuffer(data, "<f4")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(0 < float(vector.dot(vector)) < np.inf)
-
-
-def gather(txn: Txn, space: int, wanted: I64, dim: int) -> Gathered:
-    """Return copies of several vectors.
+def space_and_row(where: bytes) -> tuple[int, int]:
+    """Return what a key stands for.
 
     Raises
     ------
     CorruptFileError
-        A stored vector has another width than ``dim``.
+        It is no key of a vector.
     """
-    get_value, vectors = txn.raw.get, txn.dbs.vectors
-    values = [get_value(key(space, row), db=vectors) for row in wanted.tolist()]
-    present = np.fromiter((v is not None for v in values), bool, len(values))
-    found = [v for v in values if v is not None]
-    if any(len(v) != 4 * dim for v in found):
-        raise CorruptFileError(f"expected stored vectors of {dim} dimensions, got others")
-    matrix = np.frombuffer(b"".join(found), "<f4").reshape(len(found), dim)
-    return Gathered(wanted[present], matrix.astype(np.float32, copy=False), wanted[~present])
+    if len(where) != _KEY.size:
+        raise CorruptFileError(f"expected a key of a vector of 12 bytes, got {where!r}")
+    space, row = _KEY.unpack(where)
+    return space, row
+
+
+def is_checked(data: bytes | memoryview, dim: int) -> bool:
+    """Return whether what is stored has the length of a vector with a checksum."""
+    return len(data) == 4 * dim + CHECKSUM_BYTES
+
+
+def vector_bytes(data: bytes, dim: int) -> bytes:
+    """Return the bytes of the float32 in what is stored."""
+    return data[: 4 * dim]
+
+
+def problem(space: int, row: int, data: bytes, dim: int) -> str:
+    """Say what is wrong with what is stored as a row's vector; ``""`` where nothing is."""
+    if is_checked(data, dim):
+        where = key(space, row)
+        try:
+            body_of(where, data, "a vector")
+        except CorruptFileError as error:
+            return str(error)
+    elif len(data) != 4 * dim:
+        return f"expected a vector of {4 * dim} bytes, got {len(data)}"
+    vector = np.frombuffer(vector_bytes(data, dim), "<f4")
+    return "" if _have_directions(vector[None])[0] else "expected a finite vector other than zero"
+
+
+def _have_directions(vectors: F32) -> npt.NDArray[np.bool_]:
+    """Return which rows are finite and other than zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        return np.asarray((squares > 0) & (squares < np.inf))
+
+
+def gather(txn: Txn, space: int, wanted: I64, dim: int) -> Gathered:
+    """Return copies of several vectors; those that are damaged are named and left out."""
+    get_value, vectors, size = txn.raw.get, txn.dbs.vectors, 4 * dim
+    rows: list[int] = []
+    bodies: list[memoryview] = []
+    absent: list[int] = []
+    damaged: list[int] = []
+    unchecked = False
+    for row in wanted.tolist():
+        where = key(space, row)
+        value = get_value(where, db=vectors)
+        if value is None:
+            absent.append(row)
+        elif len(value) == size or (
+            len(value) == size + CHECKSUM_BYTES and is_intact(where, value)
+        ):
+            unchecked |= len(value) == size
+            rows.append(row)
+            bodies.append(value[:size])
+        else:
+            damaged.append(row)
+    matrix = np.frombuffer(b"".join(bodies), "<f4").reshape(len(rows), dim)
+    found = np.asarray(rows, np.int64)
+    if unchecked:
+        sound = _have_directions(matrix)
+        damaged += found[~sound].tolist()
+        found, matrix = found[sound], matrix[sound]
+    return Gathered(found, matrix.astype(np.float32, copy=False), _sorted(absent), _sorted(damaged))
+
+
+def _sorted(rows: list[int]) -> I64:
+    return np.asarray(sorted(rows), np.int64)
 
 
 def rows(txn: Txn, space: int) -> I64:
@@ -133,6 +206,7 @@ def rows(txn: Txn, space: int) -> I64:
         more = cursor.set_range(key(space, 0))
         end = key(space + 1, 0)
         while more and (here := bytes(cursor.key())) < end:
+            space_and_row(here)
             found += here[4:]
             more = cursor.next()
     return np.frombuffer(bytes(found), ">u8").astype(np.int64)

@@ -19,11 +19,23 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError
+from tv5core.store.checked_values import CHECKSUM_BYTES, body_of, with_checksum
 from tv5core.store.environment import Environment
 from tv5core.store.meta import Meta
 from tv5core.store.transaction import Txn
 
-__all__ = ["append", "begin", "count", "first_seq", "fold", "last_seq", "rows_after", "trim"]
+__all__ = [
+    "append",
+    "begin",
+    "count",
+    "entry",
+    "first_seq",
+    "fold",
+    "is_checked",
+    "last_seq",
+    "rows_after",
+    "trim",
+]
 
 I64 = npt.NDArray[np.int64]
 
@@ -49,8 +61,8 @@ def append(txn: Txn, seq: int, vectors: Sequence[int], titles: Sequence[int]) ->
     titles : sequence of int
         Rows of which only the title was.
     """
-    value = np.asarray([len(vectors), *vectors, *titles], "<u8").tobytes()
-    txn.raw.put(_SEQ.pack(seq), value, db=txn.dbs.journal)
+    key, body = _SEQ.pack(seq), np.asarray([len(vectors), *vectors, *titles], "<u8").tobytes()
+    txn.raw.put(key, with_checksum(key, body), db=txn.dbs.journal)
 
 
 def first_seq(txn: Txn) -> int | None:
@@ -79,6 +91,8 @@ def begin(txn: Txn, meta: Meta) -> int | None:
 def rows_after(txn: Txn, seq: int, meta: Meta, *, titles: bool = False) -> I64 | None:
     """Return the rows changed after ``seq``, each once, or None where entries are missing.
 
+    An entry that is not what was stored raises CorruptFileError: nobody knows what it named.
+
     Where ``seq`` lies within a folded entry, rows that changed before are among them.
 
     Parameters
@@ -99,21 +113,34 @@ def rows_after(txn: Txn, seq: int, meta: Meta, *, titles: bool = False) -> I64 |
     with txn.raw.cursor(txn.dbs.journal) as cursor:
         more = cursor.set_range(_SEQ.pack(seq + 1))
         while more:
-            found.append(_rows(cursor.value(), titles))
+            found.append(_rows(bytes(cursor.key()), bytes(cursor.value()), titles))
             more = cursor.next()
     return np.unique(np.concatenate(found))
 
 
-def _rows(value: memoryview, titles: bool) -> I64:
-    vectors, others = _entry(value)
+def _rows(key: bytes, value: bytes, titles: bool) -> I64:
+    vectors, others = entry(key, value)
     return np.concatenate([vectors, others]) if titles else vectors
 
 
-def _entry(value: memoryview) -> tuple[I64, I64]:
-    """Return the rows whose vector changed, and those of which only the title did."""
+def is_checked(value: bytes) -> bool:
+    """Return whether an entry has the length of one with a checksum."""
+    return len(value) % 8 == CHECKSUM_BYTES
+
+
+def entry(key: bytes, value: bytes) -> tuple[I64, I64]:
+    """Return the rows whose vector changed, and those of which only the title did.
+
+    Raises
+    ------
+    CorruptFileError
+        It is not the entry that was stored.
+    """
+    if is_checked(value):
+        value = body_of(key, value, "a journal entry")
     if len(value) < 8 or len(value) % 8:
         raise CorruptFileError(f"expected a journal entry of whole rows, got {len(value)} bytes")
-    numbers = np.frombuffer(bytes(value), "<u8").astype(np.int64)
+    numbers = np.frombuffer(value, "<u8").astype(np.int64)
     stop = 1 + int(numbers[0])
     if not 1 <= stop <= len(numbers) or int(numbers.min()) < 0:
         raise CorruptFileError(f"expected a journal entry of {len(numbers) - 1} rows, got others")
@@ -149,7 +176,7 @@ def _taken(txn: Txn, last: int) -> tuple[I64, I64]:
     others: list[I64] = [np.empty(0, np.int64)]
     with txn.raw.cursor(txn.dbs.journal) as cursor:
         while cursor.first() and _SEQ.unpack(cursor.key())[0] <= last:
-            some = _entry(cursor.value())
+            some = entry(bytes(cursor.key()), bytes(cursor.value()))
             vectors.append(some[0])
             others.append(some[1])
             cursor.delete()

@@ -11,10 +11,14 @@ import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import SealedFile
+from tv5core.store.checked_values import body_of, with_checksum
 from tv5core.store.transaction import Txn
 
 __all__ = [
+    "CHECKPOINT",
     "FORMAT",
+    "RECORD",
+    "UNCHECKED_CHECKPOINT",
     "Generation",
     "Meta",
     "checkpoint",
@@ -22,14 +26,19 @@ __all__ = [
     "clear_checkpoints",
     "read_meta",
     "set_checkpoint",
+    "unchecked_checkpoints",
     "with_entry",
     "write_meta",
 ]
 
-FORMAT = 4
+FORMAT = 5
 
-_KEY = b"catalog"
-_CHECKPOINT = b"checkpoint:"
+RECORD = b"catalog"
+"""The record's key."""
+CHECKPOINT = b"mark:"
+"""Before a checkpoint's key; its value ends in a checksum."""
+UNCHECKED_CHECKPOINT = b"checkpoint:"
+"""Before the key of one that format 4 or earlier stored."""
 _MOST = 1 << 62
 _FILE_NAME = re.compile(r"(graph|rows|lsa)\.\d{6,}\.tv5")
 _CHECKED_FROM = 2  # the format from which the record ends in its checksum
@@ -99,6 +108,9 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     journal_from : int
         The number from which on the journal's first entry, a folded one, says what changed; 0
         where it stands for itself alone.
+    checked : bool
+        Whether every value has its checksum; False while some may be left that format 4 or earlier
+        stored.
     derived : dict of str to int
         Versions of what is derived from the titles and kept; without the field, format 1's.
     check : int
@@ -122,6 +134,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     text_settings: dict[str, Any] | None = None
     uid: str = ""
     journal_from: int = 0
+    checked: bool = False
     derived: dict[str, int] = msgspec.field(default_factory=lambda: {"ids": 1, "aliases": 1})
     check: int = 0
 
@@ -145,7 +158,7 @@ def read_meta(txn: Txn) -> Meta | None:
     CorruptFileError
         The record is no record, is not what was stored, or contradicts itself.
     """
-    data = txn.raw.get(_KEY, db=txn.dbs.meta)
+    data = txn.raw.get(RECORD, db=txn.dbs.meta)
     return None if data is None else _decode(data)
 
 
@@ -200,7 +213,7 @@ def _check_sense(meta: Meta) -> None:
 def write_meta(txn: Txn, meta: Meta) -> None:
     """Replace the record."""
     data = msgspec.msgpack.encode(msgspec.structs.replace(meta, check=_ROOM))[:-4]
-    txn.raw.put(_KEY, data + _CHECKSUM.pack(zlib.crc32(data)), db=txn.dbs.meta)
+    txn.raw.put(RECORD, data + _CHECKSUM.pack(zlib.crc32(data)), db=txn.dbs.meta)
 
 
 def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:
@@ -214,33 +227,60 @@ def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:
 
 
 def checkpoint(txn: Txn, key: str) -> bytes | None:
-    """Return a checkpoint."""
-    data = txn.raw.get(_CHECKPOINT + key.encode(), db=txn.dbs.meta)
+    """Return a checkpoint.
+
+    Raises
+    ------
+    CorruptFileError
+        It is not what was stored.
+    """
+    name = CHECKPOINT + key.encode()
+    data = txn.raw.get(name, db=txn.dbs.meta)
+    if data is not None:
+        return body_of(name, data, f"a checkpoint {key!r}")
+    data = txn.raw.get(UNCHECKED_CHECKPOINT + key.encode(), db=txn.dbs.meta)
     return None if data is None else bytes(data)
 
 
 def checkpoints(txn: Txn) -> list[tuple[str, bytes]]:
-    """Return all checkpoints, by key."""
+    """Return all checkpoints, by key; raises CorruptFileError like :func:`checkpoint`."""
+    found = [
+        (key, body_of(CHECKPOINT + key.encode(), value, f"a checkpoint {key!r}"))
+        for key, value in _starting(txn, CHECKPOINT)
+    ]
+    return sorted(found + _starting(txn, UNCHECKED_CHECKPOINT))
+
+
+def unchecked_checkpoints(txn: Txn) -> list[tuple[str, bytes]]:
+    """Return the checkpoints that have no checksum yet."""
+    return _starting(txn, UNCHECKED_CHECKPOINT)
+
+
+def _starting(txn: Txn, prefix: bytes) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     with txn.raw.cursor(txn.dbs.meta) as cursor:
-        more = cursor.set_range(_CHECKPOINT)
-        while more and (key := bytes(cursor.key())).startswith(_CHECKPOINT):
-            found.append((key[len(_CHECKPOINT) :].decode(), bytes(cursor.value())))
+        more = cursor.set_range(prefix)
+        while more and (key := bytes(cursor.key())).startswith(prefix):
+            found.append((key[len(prefix) :].decode(), bytes(cursor.value())))
             more = cursor.next()
     return found
 
 
 def set_checkpoint(txn: Txn, key: str, value: bytes) -> None:
     """Store a checkpoint."""
-    txn.raw.put(_CHECKPOINT + key.encode(), value, db=txn.dbs.meta)
+    name = CHECKPOINT + key.encode()
+    txn.raw.put(name, with_checksum(name, value), db=txn.dbs.meta)
+    txn.raw.delete(UNCHECKED_CHECKPOINT + key.encode(), db=txn.dbs.meta)
 
 
 def clear_checkpoints(txn: Txn, prefix: str) -> int:
     """Delete the checkpoints whose keys start with ``prefix``; return how many."""
-    start, cleared = _CHECKPOINT + prefix.encode(), 0
+    cleared = 0
     with txn.raw.cursor(txn.dbs.meta) as cursor:
-        more = cursor.set_range(start)
-        while more and bytes(cursor.key()).startswith(start):
-            more = cursor.delete()
-            cleared += 1
+        for kind in (CHECKPOINT, UNCHECKED_CHECKPOINT):
+            start = kind + prefix.encode()
+            more = cursor.set_range(start)
+            while more and bytes(cursor.key()).startswith(start):
+                more = cursor.delete()
+                cleared += 1
     return cleared

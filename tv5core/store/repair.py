@@ -23,8 +23,11 @@ from tv5core.store.store import Store
 from tv5core.store.transaction import Txn
 
 __all__ = [
+    "mark_without_vectors",
     "quarantine",
+    "quarantine_vectors",
     "remove_pending",
+    "remove_settings",
     "remove_vectors",
     "restart_journal",
     "unsound_vectors",
@@ -44,7 +47,7 @@ class Unsound(NamedTuple):
     orphans : list of int
         Without a title.
     broken : list of int
-        Of a wrong width, not finite, or zero.
+        Damaged: of a wrong width, not finite, zero, or not what was stored.
     """
 
     orphans: list[int]
@@ -63,7 +66,7 @@ def unsound_vectors(store: Store) -> Unsound:
                 data = embeddings.bytes_of(txn, meta.space, row)
                 if txn.raw.get(titles.row_key(row), db=txn.dbs.titles) is None:
                     found.orphans.append(row)
-                elif data is not None and not embeddings.is_sound(data, meta.dim):
+                elif data is not None and embeddings.problem(meta.space, row, data, meta.dim):
                     found.broken.append(row)
     return found
 
@@ -83,24 +86,56 @@ def remove_vectors(store: Store, rows: list[int], *, pending: bool) -> None:
         store.write(partial(work, rows[start : start + _BLOCK]))
 
 
+def mark_without_vectors(store: Store) -> int:
+    """Mark the titles that have no vector as pending; return how many.
+
+    After a pending mark was damaged, nobody knows which title it stood for. Embedding a title
+    that has no text does no harm.
+    """
+    marked = 0
+    for rows in row_blocks(store.environment):
+        with store.read() as txn:
+            space = store.refresh(txn).space
+            bare = [
+                row
+                for row in rows
+                if embeddings.bytes_of(txn, space, row) is None and not titles.is_pending(txn, row)
+            ]
+        if bare:
+            store.write(partial(_mark, bare, True))
+        marked += len(bare)
+    return marked
+
+
 def remove_pending(store: Store) -> int:
-    """Remove pending marks without a title; return how many."""
+    """Remove pending marks that are damaged or without a title; return how many."""
     removed, last = 0, -1
     while True:
         with store.read() as txn:
             rows = titles.pending_rows(txn, last, _BLOCK)
-            gone = [row for row in rows if titles.bytes_of(txn, row) is None]
+            gone = [row for row in rows if titles.pending_problem(txn, row)]
         if not rows:
             return removed
         if gone:
-            store.write(partial(_unmark, gone))
+            store.write(partial(_mark, gone, False))
         removed, last = removed + len(gone), rows[-1]
 
 
-def _unmark(rows: list[int], txn: Txn, meta: Meta) -> tuple[Meta, None]:
+def _mark(rows: list[int], pending: bool, txn: Txn, meta: Meta) -> tuple[Meta, None]:
     for row in rows:
-        titles.set_pending(txn, row, pending=False)
+        titles.set_pending(txn, row, pending=pending)
     return meta, None
+
+
+def remove_settings(store: Store, keys: list[bytes]) -> None:
+    """Remove damaged checkpoints and sections, by their whole keys."""
+
+    def work(txn: Txn, meta: Meta) -> tuple[Meta, None]:
+        for key in keys:
+            txn.raw.delete(key, db=txn.dbs.meta)
+        return meta, None
+
+    store.write(work)
 
 
 def restart_journal(store: Store) -> None:
@@ -126,13 +161,32 @@ def quarantine(store: Store, path: Path) -> int:
     moved = 0
     for rows in row_blocks(store.environment):
         with store.read() as txn:
-            space = store.refresh(txn).space
-            lines = [line for row in rows if (line := _undecodable(txn, space, row)) is not None]
+            meta = store.refresh(txn)
+            lines = [line for row in rows if (line := _undecodable(txn, meta, row)) is not None]
         if lines:
             _append_durably(path, lines)
             store.write(partial(_remove_titles, [line.row for line in lines]))
             moved += len(lines)
     return moved
+
+
+def quarantine_vectors(store: Store, rows: list[int], path: Path) -> None:
+    """Write titles and what is stored as their vectors to a file of JSON Lines.
+
+    Nothing is removed: the titles are sound, and stay.
+    """
+    why = "its vector is damaged"
+    for start in range(0, len(rows), _BLOCK):
+        with store.read() as txn:
+            meta = store.refresh(txn)
+            lines = [_line(txn, meta, row, why) for row in rows[start : start + _BLOCK]]
+        _append_durably(path, lines)
+
+
+def _line(txn: Txn, meta: Meta, row: int, why: str) -> _Quarantined:
+    title, raw = titles.bytes_of(txn, row) or b"", embeddings.bytes_of(txn, meta.space, row) or b""
+    vector = embeddings.vector_bytes(raw, meta.dim)
+    return _Quarantined(row, why, titles.ids_of(txn, row), _base64(title), _base64(vector))
 
 
 class _Quarantined(msgspec.Struct):
@@ -143,7 +197,7 @@ class _Quarantined(msgspec.Struct):
     vector: str
 
 
-def _undecodable(txn: Txn, space: int, row: int) -> _Quarantined | None:
+def _undecodable(txn: Txn, meta: Meta, row: int) -> _Quarantined | None:
     data = titles.bytes_of(txn, row)
     if data is None:
         return None
@@ -152,9 +206,7 @@ def _undecodable(txn: Txn, space: int, row: int) -> _Quarantined | None:
     except FormatVersionError:
         return None  # a newer tv5core reads it
     except CorruptFileError as error:
-        raw = embeddings.bytes_of(txn, space, row) or b""
-        ids = titles.ids_of(txn, row)
-        return _Quarantined(row, str(error), ids, _base64(data), _base64(raw))
+        return _line(txn, meta, row, str(error))
     return None
 
 

@@ -92,7 +92,7 @@ class Store:
             return cls._open_reader(folder, derived)
         lock = WriterLock(folder)
         try:
-            fresh = Meta(FORMAT, metric, rescoring, uid=os.urandom(8).hex())
+            fresh = Meta(FORMAT, metric, rescoring, checked=True, uid=os.urandom(8).hex())
             return cls._open_writer(folder, lock, fresh, derived)
         except BaseException:
             lock.release()

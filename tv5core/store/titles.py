@@ -1,7 +1,7 @@
 """Titles on disk: by row, with their ids and aliases.
 
 ``titles``   row (uint64, big-endian) -> version byte, CRC-32 of the rest, msgpack map
-``pending``  row -> nothing: the title waits to be embedded
+``pending``  row -> CRC-32 of its key, nothing before format 5: the title waits to be embedded
 
 Beside them is what is derived from titles, ids and aliases included; see ``derived``.
 """
@@ -17,6 +17,8 @@ import lmdb
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
+from tv5core.store.aliases import aliases
+from tv5core.store.checked_values import is_intact, with_checksum
 from tv5core.store.derived import MAX_KEY_BYTES, key_of
 from tv5core.store.transaction import Txn
 from tv5core.types import Title
@@ -25,6 +27,8 @@ __all__ = [
     "MAX_ID_BYTES",
     "StoredTitle",
     "body",
+    "by_alias",
+    "by_id",
     "by_row",
     "bytes_of",
     "check_title",
@@ -38,9 +42,11 @@ __all__ = [
     "framed",
     "ids_after",
     "ids_of",
+    "is_checked",
     "is_pending",
     "load",
     "pending_count",
+    "pending_problem",
     "pending_rows",
     "put",
     "readable",
@@ -88,6 +94,11 @@ def framed(body: bytes) -> bytes:
 def body(data: bytes) -> bytes:
     """Return the encoded title within the bytes stored for it."""
     return data[1:] if data[:1] == _UNCHECKED_BYTE else data[_HEAD_BYTES:]
+
+
+def is_checked(data: bytes) -> bool:
+    """Return whether the bytes stored for a title have a checksum."""
+    return data[:1] == _VERSION_BYTE
 
 
 def decode(data: memoryview | bytes) -> Title:
@@ -190,6 +201,24 @@ def find(txn: Txn, id: str) -> int | None:
     return None if raw is None else int(_ROW.unpack(raw)[0])
 
 
+def by_id(txn: Txn, id: str) -> StoredTitle | None:
+    """Return the title of an id; None where there is none.
+
+    Raises
+    ------
+    CorruptFileError
+        The id leads to no title, to another's, or to one that cannot be decoded.
+    """
+    row = find(txn, id)
+    if row is None:
+        return None
+    stored = load(txn, row)
+    if stored is None or stored.title.id != id:
+        got = "none" if stored is None else repr(stored.title.id)
+        raise CorruptFileError(f"expected the title {id!r} in row {row}, got {got}; repair it")
+    return stored
+
+
 def find_alias(txn: Txn, alias: str) -> list[int]:
     """Return the rows that carry an alias, in order."""
     rows: list[int] = []
@@ -199,6 +228,24 @@ def find_alias(txn: Txn, alias: str) -> list[int]:
             rows.append(_ROW.unpack(cursor.value())[0])
             found = cursor.next_dup()
     return rows
+
+
+def by_alias(txn: Txn, alias: str) -> Title | None:
+    """Return the oldest title that carries an alias; None where there is none.
+
+    Raises
+    ------
+    CorruptFileError
+        The alias leads to no title, or to one that does not carry it.
+    """
+    rows = find_alias(txn, alias)
+    if not rows:
+        return None
+    title = by_row(txn, rows[0])
+    if title is None or alias not in aliases(title):
+        got = "none" if title is None else repr(title.id)
+        raise CorruptFileError(f"expected a title with {alias!r} in row {rows[0]}, got {got}")
+    return title
 
 
 def by_row(txn: Txn, row: int) -> Title | None:
@@ -256,6 +303,16 @@ def is_pending(txn: Txn, row: int) -> bool:
     return txn.raw.get(row_key(row), db=txn.dbs.pending) is not None
 
 
+def pending_problem(txn: Txn, row: int) -> str:
+    """Say what is wrong with a row's pending mark; ``""`` where nothing is."""
+    key = row_key(row)
+    value = txn.raw.get(key, db=txn.dbs.pending)
+    if value is not None and len(value) and not is_intact(key, value):
+        return "expected a pending mark with the checksum of its row, got another"
+    gone = txn.raw.get(key, db=txn.dbs.titles) is None
+    return "marked pending, got no title" if gone else ""
+
+
 def pending_count(txn: Txn) -> int:
     """Count titles that wait to be embedded."""
     return txn.raw.stat(txn.dbs.pending)["entries"]
@@ -299,6 +356,7 @@ def delete(txn: Txn, row: int, title: Title) -> None:
 def set_pending(txn: Txn, row: int, *, pending: bool) -> None:
     """Note that a row waits to be embedded, or no longer does."""
     if pending:
-        txn.raw.put(row_key(row), b"", db=txn.dbs.pending)
+        key = row_key(row)
+        txn.raw.put(key, with_checksum(key, b""), db=txn.dbs.pending)
     else:
         txn.raw.delete(row_key(row), db=txn.dbs.pending)

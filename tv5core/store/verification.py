@@ -17,14 +17,22 @@ import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import SealedFile, SectionFile
-from tv5core.store import embeddings, generations, journal, titles
+from tv5core.store import embeddings, generations, journal, sections, titles
+from tv5core.store.checked_values import is_intact
 from tv5core.store.environment import Environment
-from tv5core.store.meta import Meta, read_meta
+from tv5core.store.meta import CHECKPOINT, RECORD, UNCHECKED_CHECKPOINT, Meta, read_meta
 from tv5core.store.report import Findings
 from tv5core.store.transaction import Derived, Entry, Txn
 from tv5core.types import Progress
 
-__all__ = ["Compare", "Kinds", "check_files", "check_store", "check_versions"]
+__all__ = [
+    "Compare",
+    "Kinds",
+    "check_files",
+    "check_settings",
+    "check_store",
+    "check_versions",
+]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -34,7 +42,6 @@ Compare = Callable[[I64, F32], None]
 """Called with every sound vector of the present space, in blocks of rows and vectors."""
 
 _ROW = struct.Struct(">Q")
-_VECTOR_KEY = struct.Struct(">IQ")
 _BLOCK = 1_000
 
 
@@ -111,6 +118,7 @@ def check_store(
         check.vectors(compare)
         check.pending()
         check.journal()
+        check_settings(environment, findings)
     except (lmdb.Error, struct.error, CorruptFileError) as error:
         findings.add("store", f"expected a sound data.mdb, got {error}")
 
@@ -197,35 +205,38 @@ class _Check:
             rows: list[int] = []
             sound: list[bytes] = []
             for key, data in block:
-                space, row = _VECTOR_KEY.unpack(key)
-                if space == meta.space and self._vector(txn, row, data, meta.dim):
+                space, row = embeddings.space_and_row(key)
+                if space == meta.space and self._vector(txn, row, data, meta):
                     rows.append(row)
-                    sound.append(data)
+                    sound.append(embeddings.vector_bytes(data, meta.dim))
             self._findings.checked["vectors"] += len(rows)
             if rows:
                 matrix = np.frombuffer(b"".join(sound), "<f4").reshape(len(rows), meta.dim)
                 compare(np.asarray(rows, np.int64), matrix.astype(np.float32, copy=False))
 
-    def _vector(self, txn: Txn, row: int, data: bytes, dim: int) -> bool:
+    def _vector(self, txn: Txn, row: int, data: bytes, meta: Meta) -> bool:
         if txn.raw.get(_ROW.pack(row), db=txn.dbs.titles) is None:
             self._findings.add("orphan", f"row {row}: expected a title beside its vector, got none")
             return False
-        if len(data) != (want := 4 * dim):
-            got = len(data)
-            self._findings.add("vector", f"row {row}: expected a vector of {want} bytes, got {got}")
+        if wrong := embeddings.problem(meta.space, row, data, meta.dim):
+            self._findings.add("vector", f"row {row}: {wrong}")
             return False
-        if not embeddings.is_sound(data, dim):
-            self._findings.add("vector", f"row {row}: expected a finite vector other than zero")
-            return False
+        if meta.checked and not embeddings.is_checked(data, meta.dim):
+            self._findings.add("unchecked", f"row {row}: expected a vector with its checksum")
         return True
 
     def pending(self) -> None:
         """Check that what waits to be embedded exists."""
         for txn, block in self._blocks("pending"):
             self._findings.checked["pending"] += len(block)
-            for key, _ in block:
-                if txn.raw.get(key, db=txn.dbs.titles) is None:
-                    self._findings.add("pending", f"row {_row(key)}: marked pending, got no title")
+            checked = self._meta(txn).checked
+            for key, value in block:
+                row = _row(key)
+                if row < 0 or (wrong := titles.pending_problem(txn, row)):
+                    wrong = wrong if row >= 0 else f"expected the key of a row, got {key!r}"
+                    self._findings.add("pending", f"row {row}: {wrong}")
+                elif checked and not value:
+                    self._findings.add("unchecked", f"row {row}: expected a mark with a checksum")
 
     def journal(self) -> None:
         """Check the journal's entries, that none is missing, and how far back they reach."""
@@ -235,22 +246,22 @@ class _Check:
             for key, value in block:
                 seq = _row(key)
                 # What was folded meanwhile lies before the present beginning.
-                self._entry(seq, None if before is None or before < first else before, value, meta)
+                self._entry(key, None if before is None or before < first else before, value, meta)
                 before = seq
             self._findings.checked["journal"] += len(block)
         with self._environment.read() as txn:
             self._reach(txn)
 
-    def _entry(self, seq: int, before: int | None, value: bytes, meta: Meta) -> None:
-        wrong = ""
+    def _entry(self, key: bytes, before: int | None, value: bytes, meta: Meta) -> None:
+        seq, wrong = _row(key), ""
         if not 0 < seq < meta.next_seq:
             wrong = f"expected entries up to {meta.last_seq}, got {seq}"
         elif before is not None and seq != before + 1:
             wrong = f"expected entry {before + 1} next, got {seq}"
-        elif len(value) < 8 or len(value) % 8:
-            wrong = f"expected entry {seq} to hold whole rows, got {len(value)} bytes"
-        elif (numbers := np.frombuffer(value, "<u8"))[0] > len(numbers) - 1:
-            wrong = f"expected entry {seq} to hold {numbers[0]} rows, got {len(numbers) - 1}"
+        else:
+            wrong = _entry_problem(key, value)
+        if meta.checked and not journal.is_checked(value):
+            self._findings.add("unchecked", f"journal: expected entry {seq} with its checksum")
         if wrong:
             self._findings.add("journal", f"journal: {wrong}")
 
@@ -263,6 +274,38 @@ class _Check:
                     "journal", f"journal: expected entries from {generation.seq + 1}, "
                     f"where generation {generation.number} ends, got them from {first}"
                 )  # fmt: skip
+
+
+def check_settings(environment: Environment, findings: Findings) -> list[bytes]:
+    """Check checkpoints and sections, all that is beside the record; return the damaged keys."""
+    damaged: list[bytes] = []
+    with environment.read() as txn:
+        meta = read_meta(txn)
+        for key, value in txn.raw.cursor(txn.dbs.meta):
+            wrong = _setting_problem(bytes(key), value, meta is not None and meta.checked)
+            findings.checked["settings"] += 1
+            if wrong:
+                findings.add("setting", f"{bytes(key)!r} in meta: {wrong}")
+                damaged.append(bytes(key))
+    return damaged
+
+
+def _setting_problem(key: bytes, value: memoryview, checked: bool) -> str:
+    if key == RECORD:
+        return ""  # it was read, so its checksum holds
+    if key.startswith(UNCHECKED_CHECKPOINT):
+        return "expected a checkpoint with its checksum" if checked else ""
+    if not key.startswith((CHECKPOINT, sections.PREFIX)):
+        return "expected a checkpoint or a section, got something else"
+    return "" if is_intact(key, value) else "expected what was stored, got another checksum"
+
+
+def _entry_problem(key: bytes, value: bytes) -> str:
+    try:
+        journal.entry(key, value)
+    except CorruptFileError as error:
+        return f"entry {_row(key)}: {error}"
+    return ""
 
 
 def _holds(txn: Txn, row: int | None, id: str) -> bool:

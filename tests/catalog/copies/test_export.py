@@ -64,7 +64,9 @@ def facts(catalog: Catalog) -> Any:
             data = txn.raw.get(titles.row_key(row), db=txn.dbs.titles)
             vector = txn.raw.get(meta.space.to_bytes(4, "big") + titles.row_key(row),
                                  db=txn.dbs.vectors)  # fmt: skip
-            found[name] = bytes(data), vector and bytes(vector), titles.is_pending(txn, row)
+            # Without its checksum, which covers the row's number.
+            given = vector and bytes(vector)[: 4 * meta.dim]
+            found[name] = bytes(data), given, titles.is_pending(txn, row)
     same = ("dim", "metric", "rescoring", "embedder", "fitted_on", "settings", "text_settings")
     return found, {name: getattr(meta, name) for name in same}
 

@@ -203,7 +203,9 @@ def _write_all(
             vector = embeddings.bytes_of(txn, meta.space, row)
             if vector is not None:
                 ids.write(title.id.encode() + b"\n")
-                vectors.write(row, vector)
+                if wrong := embeddings.problem(meta.space, row, vector, meta.dim):
+                    raise CorruptFileError(f"row {row}: {wrong}; repair the catalogue first")
+                vectors.write(embeddings.vector_bytes(vector, meta.dim))
             if titles.is_pending(txn, row):
                 pending.write(title.id.encode() + b"\n")
                 waiting += 1
@@ -244,12 +246,7 @@ class _Matrix:
         self._file.write(_header(0, dim))
         self.count = 0
 
-    def write(self, row: int, vector: bytes) -> None:
-        if len(vector) != 4 * self._dim:
-            raise CorruptFileError(
-                f"row {row}: expected a vector of {4 * self._dim} bytes, got {len(vector)}; "
-                "repair the catalogue first"
-            )
+    def write(self, vector: bytes) -> None:
         self._file.write(vector)
         self.count += 1
 

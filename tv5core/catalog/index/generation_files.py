@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VER
 __all__ = [
     "ServedIndex",
     "build_generation",
+    "empty_index",
     "open_generation",
     "served_of",
 ]
@@ -72,6 +73,13 @@ def served_of(
     )
 
 
+def empty_index(meta: Meta) -> VectorIndex | None:
+    """Return an index without rows; None until the catalogue has a vector."""
+    if not meta.dim:
+        return None
+    return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
+
+
 def open_generation(
     folder: Path, meta: Meta, generation: Generation, *, verify: bool
 ) -> ServedIndex:
@@ -112,6 +120,7 @@ def build_generation(
     applied: int | None,
     threads: int,
     progress: Progress,
+    damaged: Callable[[I64], None],
 ) -> tuple[ServedIndex, Generation]:
     """Write the files of a new generation over a space's vectors, and open them.
 
@@ -130,11 +139,37 @@ def build_generation(
         0 for all cores.
     progress : callable
         An exception it raises ends the work, and the files are removed.
+    damaged : callable
+        Called with the rows whose vectors are damaged, which are left out.
     """
     with store.read() as txn:
         meta = store.refresh(txn)
         rows = embeddings.rows(txn, space)
-    number, seq = meta.next_generation, meta.last_seq if applied is None else applied
+    seq = meta.last_seq if applied is None else applied
+    try:
+        return _build(store, meta, rows, (space, dim, seq), threads, progress)
+    except _DamagedVectorError:
+        lost = _damaged_rows(store, space, rows, dim)
+        damaged(lost)
+        rows = np.setdiff1d(rows, lost)
+        return _build(store, meta, rows, (space, dim, seq), threads, progress)
+
+
+class _DamagedVectorError(CorruptFileError):
+    """A vector to be built from is damaged."""
+
+
+def _build(
+    store: Store,
+    meta: Meta,
+    rows: I64,
+    what: tuple[int, int, int],
+    threads: int,
+    progress: Progress,
+) -> tuple[ServedIndex, Generation]:
+    """Write and open the files over rows of a (space, dim) as of a journal entry."""
+    space, dim, seq = what
+    number = meta.next_generation
     paths = generations.index_paths(store.folder, number)
     temporary = generations.temporary(paths[0]), generations.temporary(paths[1])
     try:
@@ -159,11 +194,23 @@ def build_generation(
     return ServedIndex(space, index, number, seq), Generation(number, seq, space, len(rows), *files)
 
 
+def _damaged_rows(store: Store, space: int, rows: I64, dim: int) -> I64:
+    """Return the rows whose vectors are damaged: no graph may be built over these."""
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        with store.read() as txn:
+            some = embeddings.gather(txn, space, rows[start : start + _BLOCK_ROWS], dim)
+        found.append(some.damaged)
+    return np.concatenate(found)
+
+
 def _blocks(store: Store, space: int, rows: I64, dim: int) -> Iterator[tuple[I64, F32]]:
     for start in range(0, len(rows), _BLOCK_ROWS):
         some = rows[start : start + _BLOCK_ROWS]
         with store.read() as txn:
             found = embeddings.gather(txn, space, some, dim)
+        if len(found.damaged):
+            raise _DamagedVectorError(f"expected sound vectors, got damaged rows {found.damaged}")
         # A row deleted since it was listed still needs its place; replay removes it.
         vectors = np.zeros((len(some), dim), np.float32)
         vectors[:, 0] = 1

@@ -22,13 +22,16 @@ from tv5core.catalog.index.background import BackgroundWorker, StoppedError
 from tv5core.catalog.index.generation_files import (
     ServedIndex,
     build_generation,
+    empty_index,
     open_generation,
     served_of,
 )
+from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.files.failpoints import failpoint
-from tv5core.store import Store, embeddings, generations, journal
+from tv5core.store import Store, embeddings, generations, journal, upgrading
 from tv5core.store.meta import Generation, Meta
+from tv5core.store.transaction import Txn
 from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
 
@@ -70,10 +73,11 @@ class IndexManager:
         self._damaged: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._retry_from = 0  # changed rows from which to try again after a sealing failed
-        self._behind = False
+        self._behind = self._journal_damaged = False
         self._doubts = store.doubts  # those that the index was brought in step after
         self._seen = -1
-        self.recovered: list[str] = []
+        self._recovery = RecoveryLog(store.folder)
+        self.recovered = self._recovery.messages
         self.served = self._open()
 
     # -- opening --------------------------------------------------------------------------
@@ -82,7 +86,7 @@ class IndexManager:
         while True:
             with self._store.read() as txn:
                 meta = self._store.refresh(txn)
-            served = self._open_sealed(meta)
+            served = None if self._journal_damaged else self._open_sealed(meta)
             if served is None and not self._store.writable:
                 with self._store.read() as txn:
                     if self._store.refresh(txn).generations != meta.generations:
@@ -101,9 +105,9 @@ class IndexManager:
                     return served
             except CorruptFileError as error:
                 self._damaged.add(generation.number)
-                self._note_recovery(f"generation {generation.number} cannot be used: {error}")
+                self._recovery.add(f"generation {generation.number} cannot be used: {error}")
             except OSError as error:  # such as too many open files: no fault of the file
-                self._note_recovery(f"generation {generation.number} cannot be opened now: {error}")
+                self._recovery.add(f"generation {generation.number} cannot be opened now: {error}")
         return None
 
     def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
@@ -123,17 +127,13 @@ class IndexManager:
     def _rebuild(self, meta: Meta) -> ServedIndex:
         """Index all stored vectors in memory."""
         if meta.generations:
-            self._note_recovery("the index was rebuilt from the stored vectors")
-        served = served_of(meta, _empty(meta))
+            self._recovery.add("the index was rebuilt from the stored vectors")
+        served = served_of(meta, empty_index(meta))
         with self._store.read() as txn:
             rows = embeddings.rows(txn, meta.space)
         self.reload_rows(served, rows)
         served.applied = meta.last_seq
         return served
-
-    def _note_recovery(self, message: str) -> None:
-        self.recovered.append(message)
-        log.warning("%s: %s", self._store.folder, message)
 
     # -- following the store --------------------------------------------------------------
 
@@ -199,13 +199,21 @@ class IndexManager:
             meta = self._store.refresh(txn)
             if meta.space != served.space:
                 return False
-            rows = journal.rows_after(txn, served.applied, meta)
+            rows = self._rows_after(txn, served.applied, meta)
         if rows is None:
             return False
         _prepare(served, meta)
         self.reload_rows(served, rows)
         served.applied = meta.last_seq
         return True
+
+    def _rows_after(self, txn: Txn, seq: int, meta: Meta) -> I64 | None:
+        try:
+            return journal.rows_after(txn, seq, meta)
+        except CorruptFileError as error:
+            self._journal_damaged = True
+            self._recovery.add(f"the journal does not say any more what changed: {error}")
+            return None
 
     def reload_rows(self, served: ServedIndex, rows: I64) -> None:
         """Bring rows to their present values: the vector stored, or none."""
@@ -217,7 +225,9 @@ class IndexManager:
                 found = embeddings.gather(
                     txn, served.space, rows[start : start + _BLOCK_ROWS], index.dim
                 )
-            _apply(index, found.rows, found.vectors, found.absent)
+            gone = np.concatenate([found.absent, found.damaged])
+            _apply(index, found.rows, found.vectors, gone)
+            self._recovery.leave_out(found.damaged)
 
     def apply(self, rows: I64, vectors: F32, removed: I64) -> None:
         """Apply to the index what was just committed; called with the store's lock held.
@@ -243,6 +253,7 @@ class IndexManager:
     def seal(self, progress: Progress | None = None) -> None:
         """Build files over all vectors and serve them."""
         with self._store.maintenance:
+            upgrading.add_checksums(self._store, self.cancellable(progress))
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
             index = self.current().index
             if index is None or not (index.live_count or index.removed_count):
@@ -271,7 +282,7 @@ class IndexManager:
                 return
             self._store.change_meta(generations=())
             meta = self._store.meta
-            self.served = served_of(meta, _empty(meta), self.served.embedder)
+            self.served = served_of(meta, empty_index(meta), self.served.embedder)
             self.served.applied = meta.last_seq
         self._store.tidy()
 
@@ -317,6 +328,7 @@ class IndexManager:
             # In the background, a core is left to those who search.
             threads=max(1, cores - 1) if self._background.is_current else 0,
             progress=self.cancellable(progress),
+            damaged=self._recovery.leave_out,
         )
         self._verified.add(generation.number)
         return served, generation
@@ -373,17 +385,11 @@ def _changes(index: VectorIndex) -> int:
     return index.live_count + index.removed_sealed_count
 
 
-def _empty(meta: Meta) -> VectorIndex | None:
-    if not meta.dim:
-        return None
-    return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
-
-
 def _prepare(served: ServedIndex, meta: Meta) -> None:
     """Adopt the dimension and the embedder of the first vectors."""
     served.fingerprint = meta.embedder
     if served.index is None:
-        served.index = _empty(meta)
+        served.index = empty_index(meta)
 
 
 def _apply(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:

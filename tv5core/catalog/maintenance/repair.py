@@ -13,9 +13,10 @@ from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.maintenance.verification import check
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.files.failpoints import failpoint
-from tv5core.store import Store, VerifyReport, embeddings, reconciliation
+from tv5core.store import Store, VerifyReport, embeddings, reconciliation, upgrading
 from tv5core.store import repair as store_repair
 from tv5core.store.report import Findings
+from tv5core.store.verification import check_settings
 from tv5core.types import Progress
 
 __all__ = ["check_and_repair"]
@@ -51,12 +52,7 @@ class _Repair:
         if parts & {"derived", "stray", "title"}:
             self._derived()
             failpoint("repair: derived repaired")
-        if "pending" in parts:
-            count = store_repair.remove_pending(self._store)
-            self.done.append(f"removed {_many(count, 'pending mark')} without a title")
-        if parts & {"vector", "orphan"}:
-            self._vectors()
-            failpoint("repair: vectors repaired")
+        self._values(parts, quarantine)
         if "spaces" in parts:
             self._spaces()
         if "journal" in parts:
@@ -71,6 +67,17 @@ class _Repair:
             failpoint("repair: index built")
             self.done.append("built the index anew from the stored vectors")
 
+    def _values(self, parts: set[str], quarantine: Path | None) -> None:
+        if "pending" in parts:
+            self._pending()
+        if "setting" in parts:
+            self._settings()
+        if parts & {"vector", "orphan"}:
+            self._vectors(quarantine)
+            failpoint("repair: vectors repaired")
+        if "unchecked" in parts:
+            self._checksums()
+
     def _quarantine(self, path: Path) -> None:
         count = store_repair.quarantine(self._store, path)
         self._manager.refresh()
@@ -84,8 +91,26 @@ class _Repair:
             if removed or restored:
                 self.done.append(f"{member.name}: entries removed: {removed}, restored: {restored}")
 
-    def _vectors(self) -> None:
+    def _pending(self) -> None:
+        count = store_repair.remove_pending(self._store)
+        store_repair.mark_without_vectors(self._store)
+        self.done.append(f"removed {_many(count, 'pending mark')} without a title")
+
+    def _settings(self) -> None:
+        damaged = check_settings(self._store.environment, Findings())
+        store_repair.remove_settings(self._store, damaged)
+        self.done.append(f"removed {_many(len(damaged), 'checkpoint or section')} of no use")
+
+    def _checksums(self) -> None:
+        self._store.change_meta(checked=False)
+        done = upgrading.add_checksums(self._store, self._report)
+        self.done.append(f"added {_many(done.values, 'checksum')}")
+
+    def _vectors(self, quarantine: Path | None) -> None:
         unsound = store_repair.unsound_vectors(self._store)
+        if quarantine is not None and unsound.broken and not self._text.can_embed():
+            store_repair.quarantine_vectors(self._store, unsound.broken, quarantine)
+            self.done.append(f"wrote {_many(len(unsound.broken), 'vector')} to {quarantine}")
         store_repair.remove_vectors(self._store, unsound.orphans, pending=False)
         store_repair.remove_vectors(self._store, unsound.broken, pending=True)
         self._manager.refresh()

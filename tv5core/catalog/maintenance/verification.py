@@ -8,7 +8,7 @@ import numpy.typing as npt
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.embedding import lsa_model
 from tv5core.store import Store, embeddings, journal, verification
-from tv5core.store.embeddings import Gathered, is_sound
+from tv5core.store.embeddings import Gathered
 from tv5core.store.meta import Meta
 from tv5core.store.report import Findings
 from tv5core.store.transaction import Txn
@@ -148,9 +148,4 @@ def _differences(audit: IndexAudit | None, found: Gathered | None) -> dict[int, 
 
 def _stored(txn: Txn, meta: Meta, rows: I64) -> Gathered:
     """Gather the sound vectors among some rows; the others are reported already."""
-    stored = {row: embeddings.bytes_of(txn, meta.space, row) for row in rows.tolist()}
-    absent = [row for row, data in stored.items() if data is None]
-    sound = {row: d for row, d in stored.items() if d is not None and is_sound(d, meta.dim)}
-    matrix = np.frombuffer(b"".join(sound.values()), "<f4").reshape(len(sound), meta.dim)
-    vectors = matrix.astype(np.float32, copy=False)
-    return Gathered(np.asarray([*sound], np.int64), vectors, np.asarray(absent, np.int64))
+    return embeddings.gather(txn, meta.space, rows, meta.dim)

@@ -97,6 +97,10 @@ class TextEmbedding:
         if self._given is None and recorded and not _is_fitted(recorded):
             raise EmbedderMismatchError(_no_embedder(self._store, recorded))
 
+    def can_embed(self) -> bool:
+        """Return whether a title can be embedded again."""
+        return not self._is_without_embedder()
+
     def fits(self, served: ServedIndex) -> bool:
         """Return whether the catalogue made this space itself, from its own text."""
         return self._given is None and _is_fitted(served.fingerprint)

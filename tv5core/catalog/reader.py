@@ -137,8 +137,9 @@ class CatalogReader:
         """
         self._check_open()
         with self._store.read() as txn:
-            stored = titles.by_id(txn, id)
-            title = titles.by_alias(txn, id) if stored is None else stored.title
+            title = titles.by_id(txn, id)
+            if title is None:
+                title = titles.by_alias(txn, id)
         if title is None:
             raise UnknownIdError(f"expected a known id, got {id!r}")
         return title
@@ -148,8 +149,7 @@ class CatalogReader:
         self._check_open()
         wanted = list(ids)
         with self._store.read() as txn:
-            some = [titles.by_id(txn, name) for name in wanted]
-        return [None if stored is None else stored.title for stored in some]
+            return [titles.by_id(txn, name) for name in wanted]
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Return the ids of the titles that carry an alias, oldest first.

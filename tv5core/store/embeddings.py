@@ -98,12 +98,14 @@ def get(txn: Txn, space: int, row: int, dim: int) -> F32 | None:
     CorruptFileError
         What is stored is not that vector.
     """
-    data = bytes_of(txn, space, row)
+    where = key(space, row)
+    data = txn.raw.get(where, db=txn.dbs.vectors)
     if data is None:
         return None
-    if wrong := problem(space, row, data, dim):
+    intact = is_checked(data, dim) and is_intact(where, data)
+    if not intact and (wrong := problem(space, row, bytes(data), dim)):
         raise CorruptFileError(f"row {row}: {wrong}; repair the catalogue")
-    return np.frombuffer(vector_bytes(data, dim), "<f4").astype(np.float32)
+    return np.frombuffer(data, "<f4", dim).astype(np.float32)
 
 
 def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:

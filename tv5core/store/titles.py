@@ -201,7 +201,7 @@ def find(txn: Txn, id: str) -> int | None:
     return None if raw is None else int(_ROW.unpack(raw)[0])
 
 
-def by_id(txn: Txn, id: str) -> StoredTitle | None:
+def by_id(txn: Txn, id: str) -> Title | None:
     """Return the title of an id; None where there is none.
 
     Raises
@@ -209,14 +209,22 @@ def by_id(txn: Txn, id: str) -> StoredTitle | None:
     CorruptFileError
         The id leads to no title, to another's, or to one that cannot be decoded.
     """
-    row = find(txn, id)
+    get = txn.raw.get
+    row = get(key_of(id), db=txn.dbs.derived["ids"])
     if row is None:
         return None
-    stored = load(txn, row)
-    if stored is None or stored.title.id != id:
-        got = "none" if stored is None else repr(stored.title.id)
-        raise CorruptFileError(f"expected the title {id!r} in row {row}, got {got}; repair it")
-    return stored
+    data = get(row, db=txn.dbs.titles)
+    title = None if data is None else decode(data)
+    if title is None or title.id != id:
+        _refuse_lead(f"the id {id!r}", row, title)
+    return title
+
+
+def _refuse_lead(what: str, row: memoryview, title: Title | None) -> NoReturn:
+    got = "none" if title is None else repr(title.id)
+    raise CorruptFileError(
+        f"expected a title with {what} in row {int.from_bytes(row)}, got {got}; repair the catalogue"
+    )
 
 
 def find_alias(txn: Txn, alias: str) -> list[int]:
@@ -238,14 +246,19 @@ def by_alias(txn: Txn, alias: str) -> Title | None:
     CorruptFileError
         The alias leads to no title, or to one that does not carry it.
     """
-    rows = find_alias(txn, alias)
-    if not rows:
+    row = txn.raw.get(key_of(alias), db=txn.dbs.derived["aliases"])
+    if row is None:
         return None
-    title = by_row(txn, rows[0])
-    if title is None or alias not in aliases(title):
-        got = "none" if title is None else repr(title.id)
-        raise CorruptFileError(f"expected a title with {alias!r} in row {rows[0]}, got {got}")
+    data = txn.raw.get(row, db=txn.dbs.titles)
+    title = None if data is None else decode(data)
+    if title is None or not _carries(title, alias):
+        _refuse_lead(f"the alias {alias!r}", row, title)
     return title
+
+
+def _carries(title: Title, alias: str) -> bool:
+    scheme, _, value = alias.partition(":")  # most aliases; computing all takes far longer
+    return title.external_ids.get(scheme) == value or alias in aliases(title)
 
 
 def by_row(txn: Txn, row: int) -> Title | None:

@@ -223,7 +223,7 @@ def by_id(txn: Txn, id: str) -> Title | None:
 def _refuse_lead(what: str, row: memoryview, title: Title | None) -> NoReturn:
     got = "none" if title is None else repr(title.id)
     raise CorruptFileError(
-        f"expected a title with {what} in row {int.from_bytes(row)}, got {got}; repair the catalogue"
+        f"expected a title with {what} in row {int.from_bytes(row)}, got {got}; repair it"
     )
 
 

@@ -7,10 +7,14 @@ Modules, in reading order:
 
 ``transaction``
     A transaction, the databases it may touch, and the protocol of derived data.
+``checked_values``
+    Values that end in their checksum.
 ``databases``, ``environment``
     Opening LMDB's file as a catalogue's; durable commits and the growing map.
 ``meta``
     The catalogue's record (:class:`~tv5core.store.meta.Meta`), and checkpoints.
+``sections``
+    Small values of other parts, each with its version and checksum.
 ``titles``, ``embeddings``, ``journal``
     What a row has: its title, its vector in each space; which rows changed, in order.
 ``derived``, ``aliases``
@@ -22,6 +26,8 @@ Modules, in reading order:
     :class:`Store`, which joins these for one folder.
 ``copying``
     A consistent copy beside a writer.
+``upgrading``
+    Rewrite what earlier formats stored without a checksum.
 ``report``, ``verification``, ``repair``, ``reconciliation``
     Check everything against everything, repair it, bring derived data up to date.
 """

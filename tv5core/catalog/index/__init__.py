@@ -2,6 +2,8 @@
 
 Read in this order:
 
+``recovery_log``
+    What opening found damaged, collected and logged.
 ``manager``
     ``IndexManager``: opens the index, replays the journal onto it, seals it, swaps it.
 ``generation_files``

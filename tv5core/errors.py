@@ -19,6 +19,7 @@
     │   └── DiskFullError                no room to write; nothing was written
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
+    ├── FittingError                 an embedder cannot be fitted on these texts
     ├── ImportFormatError                a file's format is unknown or unusable
     ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a call to a provider failed
@@ -53,6 +54,7 @@ __all__ = [
     "DiskFullError",
     "DuplicateKeyError",
     "EmbedderMismatchError",
+    "FittingError",
     "ForbiddenTargetError",
     "FormatVersionError",
     "ImportFormatError",
@@ -150,6 +152,10 @@ class CorruptFileError(Tv5Error):
 
 class FormatVersionError(CorruptFileError):
     """A file was written by a newer version of tv5core."""
+
+
+class FittingError(Tv5Error):
+    """An embedder cannot be fitted on the texts it was given; the message says why."""
 
 
 class ImportFormatError(Tv5Error):

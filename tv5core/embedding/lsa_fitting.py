@@ -18,6 +18,7 @@ from scipy import sparse
 from tv5core.embedding.documents import Pieces, pieces, title_terms
 from tv5core.embedding.lsa_model import TOPIC_WIDTH, LsaModel, saturate
 from tv5core.embedding.random_projection import SKETCH_WIDTH, sketch_table
+from tv5core.errors import FittingError
 from tv5core.types import Title
 
 __all__ = ["even_sample", "fit_model"]
@@ -28,6 +29,9 @@ I64 = npt.NDArray[np.int64]
 _PIVOT = 1.4  # in root mean squares of the lengths; 1.2 to 1.5 are as good, 0 is far worse
 _OVERSAMPLES = 20
 _NEGLIGIBLE = 1e-5
+_UNIT_TOLERANCE = 1e-2
+_WAYS = ((np.float32, "gesdd"), (np.float64, "gesvd"))
+"""Precision and LAPACK driver of the decomposition, in the order they are tried."""
 
 
 def even_sample(titles: Iterable[Title], size: int, seed: int) -> tuple[list[Pieces], int]:
@@ -160,15 +164,60 @@ def _components(matrix: Any, seed: int) -> npt.NDArray[np.float16]:
     rank = min(TOPIC_WIDTH, *matrix.shape)
     if rank == 0 or not matrix.nnz:
         return components
+    strengths, right = _decompose(matrix, rank, seed)
+    kept = strengths > _NEGLIGIBLE * strengths[0]  # the rest is rounding noise
+    components[:, : kept.sum()] = right[kept].T
+    return components
+
+
+def _decompose(matrix: Any, rank: int, seed: int) -> tuple[F32, F32]:
+    """Return the largest singular values and their right vectors, by the first way that works.
+
+    LAPACK's divide and conquer (gesdd) may not converge where an optimised BLAS rounds badly,
+    in single precision above all; the QR iteration (gesvd) in double precision is slower and safe.
+
+    Raises
+    ------
+    FittingError
+        No way gave finite numbers.
+    """
+    failures = []
+    for precision, driver in _WAYS:
+        try:
+            strengths, right = _truncated_svd(matrix.astype(precision), rank, seed, driver)
+        except (np.linalg.LinAlgError, ValueError, ArithmeticError) as error:
+            failures.append(f"{driver}: {error}")
+            continue
+        if _is_sound(strengths, right):
+            return strengths, right
+        failures.append(f"{driver}: values that are not finite, or vectors not of unit length")
+    raise FittingError(
+        "expected the singular value decomposition of "
+        f"{matrix.shape[0]:,} titles by {matrix.shape[1]:,} terms, got {'; '.join(failures)}"
+    )
+
+
+def _truncated_svd(matrix: Any, rank: int, seed: int, driver: str) -> tuple[F32, F32]:
     # Imported here: it takes over a second, and only fitting needs it.
     from sklearn.utils.extmath import randomized_svd
 
     _, strengths, right = randomized_svd(
-        matrix, rank, n_oversamples=_OVERSAMPLES, n_iter=2, random_state=seed % (1 << 32)
+        matrix,
+        rank,
+        n_oversamples=_OVERSAMPLES,
+        n_iter=2,
+        random_state=seed % (1 << 32),
+        svd_lapack_driver=driver,
     )
-    kept = strengths > _NEGLIGIBLE * strengths[0]  # the rest is rounding noise
-    components[:, : kept.sum()] = right[kept].T
-    return components
+    return strengths, right
+
+
+def _is_sound(strengths: F32, right: F32) -> bool:
+    if not (np.isfinite(strengths).all() and np.isfinite(right).all()):
+        return False
+    kept = right[strengths > _NEGLIGIBLE * strengths[0]]
+    lengths = np.linalg.norm(kept, axis=1)
+    return bool(np.abs(lengths - 1).max(initial=0) < _UNIT_TOLERANCE)
 
 
 def _mixing(components: npt.NDArray[np.float16], terms: Sequence[str]) -> F32:

@@ -9,9 +9,15 @@ from typing import Any
 
 import msgspec
 
-from tv5core.errors import InvalidInputError, TitleNotFoundError, UpstreamError
+from tv5core.errors import (
+    InvalidInputError,
+    MalformedResponseError,
+    TitleNotFoundError,
+    UpstreamError,
+)
 from tv5core.types import Offer, Title
 from tv5core.upstream.fetching.call_options import CallOptions
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.tmdb.client import Tmdb
@@ -134,14 +140,20 @@ async def _from_tmdb(
     tmdb: Tmdb, title: Title, regions: Sequence[str], options: CallOptions
 ) -> _Result:
     media, tmdb_id = await _tmdb_id(tmdb, title, options)
-    providers = await tmdb.watch_providers(media, tmdb_id, **options)
-    return offers_from(providers, regions, checked_at=int(time.time())), {}
+    with record_omissions() as omitted:
+        providers = await tmdb.watch_providers(media, tmdb_id, **options)
+    offers = offers_from(providers, regions, checked_at=int(time.time()))
+    if omitted and not offers:
+        # Not "nowhere": what was left out may have been the offers.
+        places = ", ".join(f"$.{place}" for place in omitted)
+        raise MalformedResponseError(f"tmdb: expected offers, got unusable values at {places}")
+    return offers, {}
 
 
 async def _tmdb_id(tmdb: Tmdb, title: Title, options: CallOptions) -> tuple[Media, int]:
     media: Media = "movie" if title.kind == "movie" else "tv"
     ids = title.external_ids
-    if known := ids.get("tmdb"):
+    if (known := ids.get("tmdb", "")).isascii() and known.isdigit():
         return media, int(known)
     if "imdb" not in ids:
         raise TitleNotFoundError(f"expected an id of TMDB or IMDb, got {title.id} without one")

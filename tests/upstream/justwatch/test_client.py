@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ from tv5core.errors import (
 from tv5core.sources.vocabulary import provider
 from tv5core.types import Title
 from tv5core.upstream.fetching.decoding import decode
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.justwatch.mapping import offers_from, title_from
 from tv5core.upstream.justwatch.provider import JUSTWATCH_URL, justwatch_provider
@@ -215,6 +217,58 @@ def test_a_title_without_ids_elsewhere_keeps_its_own() -> None:
 def test_what_is_no_title(body: bytes, said: str) -> None:
     with pytest.raises(MalformedResponseError, match=said):
         title_from(decode(body, JustWatchTitle, "x"), country="US")
+
+
+EDGES = (
+    b'{"node": {"id": "tm1", "objectType": "MOVIE", "content": {"title": "One", "runtime": 9.5, '
+    b'"scoring": {"imdbScore": "NaN"}, "genres": [], "externalIds": []}, "offers": '
+    b'[{"monetizationType": "RENT", "retailPriceValue": "inf", '
+    b'"package": {"clearName": "A"}}, 5]}},'
+    b'{"node": {"id": "tm2", "objectType": "GENRE", "content": {"title": "x"}}},'
+    b'{"node": {"id": "tm3", "objectType": "MOVIE", "content": {"title": ""}}},'
+    b'{"node": {"id": "", "objectType": "MOVIE", "content": {"title": "x"}}}, {"node": 7}'
+)
+
+
+class Canned(JustWatch):
+    """Receives one body for every query."""
+
+    body = b""
+
+    async def _query(self, query: bytes, label: str, **options: Any) -> GraphqlResponse:
+        return self._decode(self.body, GraphqlResponse, label)
+
+
+async def test_an_odd_value_or_entry_costs_that_value_or_entry_alone(server: Standin) -> None:
+    client = Canned(justwatch_client(server).fetcher, enabled=True)
+    client.body = b'{"data": {"popularTitles": {"edges": [' + EDGES + b'], "totalCount": []}}}'
+    with record_omissions() as omitted:
+        (title,) = (await client.popular()).titles
+    assert (title.id, title.title, title.runtime, title.rating) == (
+        "justwatch:tm1", "One", None, None,
+    )  # fmt: skip
+    assert [(offer.provider, offer.price) for offer in title.offers] == [("a", None)]
+    assert omitted["popularTitles.edges[]"] == 4
+    assert omitted["popularTitles.edges[].node.content.runtime"] == 1
+
+
+@pytest.mark.parametrize("node", [b"[]", b"5", b'{"US": {"a": 1}, "DE": []}'])
+async def test_offers_of_an_odd_form_count_as_missing(server: Standin, node: bytes) -> None:
+    client = Canned(justwatch_client(server).fetcher, enabled=True)
+    client.body = b'{"data": {"node": ' + node + b"}}"
+    if b"DE" in node:
+        found = await client.offers("tm1", ["US", "DE"])
+        assert (found.offers, set(found.missing)) == ((), {"US"})
+        return
+    with pytest.raises(UpstreamRefusalError):
+        await client.offers("tm1", ["US", "DE"])
+
+
+async def test_an_unreadable_cursor_is_an_error(server: Standin) -> None:
+    client = Canned(justwatch_client(server).fetcher, enabled=True)
+    client.body = b'{"data": {"popularTitles": {"edges": [], "pageInfo": {"hasNextPage": "so"}}}}'
+    with pytest.raises(MalformedResponseError, match="pageInfo"):
+        await client.popular()
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded bodies beside the checkout")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.upstream.tmdb.recorded import FILM, LIST, SERIES, as_body
 from tv5core.errors import MalformedResponseError
 from tv5core.types import Offer, Person
 from tv5core.upstream.fetching.decoding import decode, drop_nulls
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.justwatch.types import GraphqlResponse, Popular
 from tv5core.upstream.tmdb.details import (
     Credits,
@@ -101,15 +103,14 @@ def test_any_field_may_be_null_or_missing(name: str) -> None:
     [
         ({"id": None}, "field `id`"),
         ({"id": "seven"}, "$.id"),
-        ({"runtime": [104]}, "$.runtime"),
-        ({"title": {"en": "x"}}, "$.title"),
-        ({"genres": {"id": 1}}, "$.genres"),
-        ({"credits": {"cast": [{"name": "A"}, {"name": 5}]}}, "$.credits.cast[1].name"),
-        ({"watch/providers": {"results": {"US": []}}}, "$.watch/providers.results[...]"),
+        ({"id": 7001.5}, "$.id"),
         ({"title": None, "original_title": None}, "expected a title"),
+        ({"title": "", "original_title": {"en": "x"}}, "expected a title"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(changes: dict[str, Any], place: str) -> None:
+def test_an_unusable_id_or_title_is_an_error_with_its_place(
+    changes: dict[str, Any], place: str
+) -> None:
     with pytest.raises(MalformedResponseError) as caught:
         film(**changes)
     assert place in str(caught.value), str(caught.value)
@@ -152,10 +153,130 @@ def test_a_mixed_list() -> None:
 
 
 def test_films_are_no_series() -> None:
-    films = as_body({"page": 1, "results": [{"id": 4, "title": "Four"}]})
+    films = as_body({"page": 1, "results": [{"id": n, "title": "Four"} for n in range(4, 9)]})
     assert decode(films, Page[MovieResult], "x").results[0].title == "Four"
     with pytest.raises(MalformedResponseError, match=r"expected a name.*\$\.results\[0\]"):
         decode(films, Page[TvResult], "tmdb search/tv")
+
+
+@pytest.mark.parametrize("odd", ["", "x", "NaN", 95.5, -1, 10**20, 1e300, True, [], {}, [[]], [{}]])
+def test_one_odd_value_anywhere_costs_that_value_alone(odd: Any) -> None:
+    whole = title_from(film())
+    for path in _paths(FILM):
+        with record_omissions() as omitted:
+            try:
+                details = decode(as_body(_replaced(FILM, path, odd)), MovieDetails, "x")
+            except MalformedResponseError:
+                assert path == ("id",)
+                continue
+            title = title_from(details)
+        changed = {name for name in title.__struct_fields__
+                   if getattr(title, name) != getattr(whole, name)}  # fmt: skip
+        affected = _AFFECTED.get(str(path[0]), {str(path[0])})
+        assert changed <= affected, (path, odd, changed)
+        assert sum(omitted.values()) <= 2, (path, odd, omitted)
+
+
+_AFFECTED = {
+    "id": {"id", "external_ids"},
+    "title": {"title"},
+    "release_date": {"release_date", "year"},
+    "vote_average": {"rating"},
+    "vote_count": {"votes", "rating"},
+    "credits": {"cast", "directors", "creators"},
+    "keywords": {"keywords"},
+    "watch/providers": {"offers"},
+    "external_ids": {"external_ids"},
+    "imdb_id": {"external_ids"},
+    "release_dates": {"certification"},
+    "spoken_languages": {"languages"},
+    "original_language": {"languages"},
+    "production_countries": {"countries"},
+    "origin_country": {"countries"},
+    "genre_ids": {"genres"},
+    "similar": set[str](),
+}
+
+
+def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every value inside a document."""
+    keys: Any = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    for key in keys:
+        yield (*path, key)
+        yield from _paths(value[key], (*path, key))
+
+
+def _replaced(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    copy = json.loads(json.dumps(document))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("changes", "omitted"),
+    [
+        ({"runtime": 95.5}, {"runtime": 1}),
+        ({"external_ids": {"imdb_id": "", "tvdb_id": ""}}, {"external_ids.tvdb_id": 1}),
+        ({"credits": []}, {"credits": 1}),
+        ({"watch/providers": {"results": []}}, {"watch/providers.results": 1}),
+        ({"watch/providers": {"results": {"US": [], "FR": {}}}}, {"watch/providers.results[]": 1}),
+        (
+            {"similar": {"results": [{"id": 5, "title": ""}, {"id": 6, "title": "Six"}]}},
+            {"similar.results[]": 1},
+        ),
+        ({"similar": {"results": [{"id": n} for n in range(9)]}}, {"similar": 1}),
+        ({"similar": {"results": [], "total_pages": "many"}}, {"similar": 1}),
+        ({"genres": [{"id": "18", "name": 1917}]}, {}),
+        ({"popularity": "NaN"}, {"popularity": 1}),
+        ({"runtime": 10**9}, {"runtime out of range": 1}),
+        ({"release_date": "soon"}, {"date malformed": 1}),
+    ],
+)
+def test_what_is_left_out_is_counted(changes: dict[str, Any], omitted: dict[str, int]) -> None:
+    with record_omissions() as counted:
+        assert title_from(film(**changes)).title == FILM["title"]
+    assert counted == omitted
+
+
+@pytest.mark.parametrize("kind", [MovieResult, TvResult, MultiResult])
+def test_an_untitled_entry_of_a_page_is_left_out(kind: Any) -> None:
+    one = {"id": 1, "title": "One", "name": "One"}
+    body = as_body({"page": 1, "results": [one, {"id": 2, "title": "", "name": None}, {"id": "x"}]})
+    with record_omissions() as omitted:
+        page = decode(body, Page[kind], "x")
+    assert [each.id for each in page.results] == [1]
+    assert omitted == {"results[]": 2}
+    only = as_body({"results": [{"id": 2, "title": ""}]})
+    assert decode(only, Page[kind], "x").results == ()
+
+
+def test_an_unreadable_number_of_pages_is_an_error() -> None:
+    with pytest.raises(MalformedResponseError, match="total_pages"):
+        decode(b'{"results": [{"id": 7}], "total_pages": "many"}', Page[ChangedId], "changes")
+
+
+def test_json_as_other_encoders_write_it() -> None:
+    body = b'\xef\xbb\xbf{"id": 1, "title": "One", "overview": "a \\ud83d b", "popularity": NaN}'
+    with record_omissions() as omitted:
+        found = decode(body, MovieResult, "x")
+    assert (found.overview, found.popularity) == ("a \ufffd b", 0.0)
+    assert sum(omitted.values()) == 2
+    huge = decode(b'{"id": 1, "title": "One", "popularity": 1e999}', MovieResult, "x")
+    assert huge.popularity == 0.0
+
+
+def test_omissions_are_counted_by_outer_blocks_too() -> None:
+    with record_omissions() as outer:
+        with record_omissions() as inner:
+            film(runtime=95.5)
+        film(runtime="x")
+        film()
+    assert (inner, outer) == ({"runtime": 1}, {"runtime": 2})
 
 
 def test_offers_of_some_countries() -> None:

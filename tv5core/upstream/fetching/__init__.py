@@ -10,7 +10,8 @@ methods take the keyword arguments in :mod:`.call_options`. Read in the order of
 5. :mod:`tv5core.upstream.limiting.scheduler`: waits for a permit to send.
 6. :mod:`.transport`: sends one HTTP request, with keys.
 7. :mod:`.response_body`: reads a body with bounds on its size.
-8. :mod:`.decoding`: converts JSON into structs, for the client.
+8. :mod:`.decoding`: converts JSON into structs, for the client. :mod:`.lenient` leaves out what
+   cannot be converted, and :mod:`.omissions` counts it.
 
 :mod:`.request` holds the values that travel along this way, :mod:`.metrics` counts and times
 calls, and :mod:`.target_guard` decides which hosts and addresses may be reached.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
+from tv5core.upstream.fetching.decoding import convert, decode
 from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.omissions import record_omissions
 
 __all__ = ["ProviderClient"]
+
+T = TypeVar("T")
 
 
 class ProviderClient:
@@ -39,3 +43,17 @@ class ProviderClient:
     async def close(self) -> None:
         """Cancel all calls, whose callers get a ClosedError, and close the connections."""
         await self.fetcher.close()
+
+    def _decode(self, body: bytes, kind: type[T], label: str) -> T:
+        """Decode a body; what is left out of it is counted as ``upstream.omitted``."""
+        with record_omissions() as omitted:
+            value = decode(body, kind, label)
+        self.fetcher.count_omissions(omitted)
+        return value
+
+    def _convert(self, value: Any, kind: type[T], label: str) -> T:
+        """Convert a decoded value, as :meth:`_decode` does."""
+        with record_omissions() as omitted:
+            converted = convert(value, kind, label)
+        self.fetcher.count_omissions(omitted)
+        return converted

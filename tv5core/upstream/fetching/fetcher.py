@@ -51,7 +51,7 @@ class Fetcher:
 
     All fetchers of a provider in a process share its limiter, unless they are given another.
     Counts ``upstream.request`` (by outcome), ``upstream.attempt`` (by status), ``.retry``,
-    ``.shared`` and ``.breaker``; times ``upstream.request`` and ``upstream.wait``.
+    ``.shared``, ``.omitted`` (by place) and ``.breaker``; times ``upstream.request`` and ``.wait``.
 
     Parameters
     ----------
@@ -155,6 +155,11 @@ class Fetcher:
         if self._limiter is None:
             raise ClosedError("expected an open fetcher, got one that is not open yet")
         return self._limiter
+
+    def count_omissions(self, omitted: Mapping[str, int]) -> None:
+        """Count values left out of responses as ``upstream.omitted``, by their places."""
+        for place, number in omitted.items():
+            self._metrics.count("omitted", number, place=place)
 
     # -- calls ---------------------------------------------------------------------------------
 

@@ -48,9 +48,9 @@ class CallMetrics:
     def __init__(self, provider: str, observer: Observer) -> None:
         self._provider, self._observer = provider, observer
 
-    def count(self, name: str, **labels: str) -> None:
-        """Add one to the counter ``upstream.NAME``."""
-        self._observer.count(f"upstream.{name}", 1, provider=self._provider, **labels)
+    def count(self, name: str, number: int = 1, **labels: str) -> None:
+        """Add a number to the counter ``upstream.NAME``."""
+        self._observer.count(f"upstream.{name}", number, provider=self._provider, **labels)
 
     def time(self, name: str, seconds: float, **labels: str) -> None:
         """Add a duration to the timer ``upstream.NAME``."""

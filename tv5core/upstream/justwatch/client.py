@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, Unpack
 
@@ -22,6 +23,7 @@ import msgspec
 
 from tv5core.errors import (
     InvalidInputError,
+    MalformedResponseError,
     SourceDisabledError,
     TitleNotFoundError,
     UpstreamRefusalError,
@@ -30,12 +32,12 @@ from tv5core.errors import (
 from tv5core.types import Kind, Offer, Title
 from tv5core.upstream.fetching.call_options import CallOptions
 from tv5core.upstream.fetching.client import ProviderClient
-from tv5core.upstream.fetching.decoding import convert, decode
 from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.omissions import note_omissions
 from tv5core.upstream.justwatch.mapping import offers_from, title_from
 from tv5core.upstream.justwatch.provider import justwatch_provider
 from tv5core.upstream.justwatch.queries import offers_query, popular_query, search_query
-from tv5core.upstream.justwatch.types import GraphqlResponse, JustWatchOffer, Popular
+from tv5core.upstream.justwatch.types import Edge, GraphqlResponse, JustWatchOffer, Popular
 
 __all__ = ["ENABLED_VARIABLE", "CountryOffers", "JustWatch", "PopularTitles"]
 
@@ -170,12 +172,12 @@ class JustWatch(ProviderClient):
         query = offers_query(id, codes, self.language)
         response = await self._query(query, f"offers {id}", **options)
         missing = _missing(response, codes)
-        node = (response.data or {}).get("node")
-        if node is None and not response.errors:
+        if (response.data or {}).get("node") is None and not response.errors:
             raise TitleNotFoundError(f"expected a title that JustWatch knows, got {id}")
+        offers = self._offers_by_country(_node(response), codes, id, missing)
         if len(missing) == len(codes):
             raise _refusal(response, f"offers {id}")
-        return CountryOffers(_offers_by_country(node or {}, codes, id), missing)
+        return CountryOffers(offers, missing)
 
     async def find_id(
         self, title: Title, *, country: str = "US", **options: Unpack[CallOptions]
@@ -202,11 +204,36 @@ class JustWatch(ProviderClient):
         response = await self._query(query, label, **options)
         if response.data is None or response.data.get("popularTitles") is None:
             raise _refusal(response, label)
-        page = convert(response.data, Popular, f"justwatch {label}").popular_titles
-        now = int(time.time())
-        titles = (title_from(edge.node, country=country, checked_at=now) for edge in page.edges)
+        page = self._convert(response.data, Popular, f"justwatch {label}").popular_titles
         after = page.page_info.end_cursor if page.page_info.has_next_page else ""
-        return PopularTitles(tuple(titles), page.total_count, after)
+        return PopularTitles(self._usable(page.edges, country), page.total_count, after)
+
+    def _usable(self, edges: Sequence[Edge], country: str) -> tuple[Title, ...]:
+        """Convert the titles of a page; those that cannot be used are left out and counted."""
+        now, titles, omitted = int(time.time()), list[Title](), Counter[str]()
+        for edge in edges:
+            try:
+                titles.append(title_from(edge.node, country=country, checked_at=now))
+            except MalformedResponseError:
+                omitted["popularTitles.edges[]"] += 1
+        note_omissions(omitted.elements())
+        self.fetcher.count_omissions(omitted)
+        return tuple(titles)
+
+    def _offers_by_country(
+        self, node: dict[str, Any], countries: Sequence[str], id: str, missing: dict[str, str]
+    ) -> tuple[Offer, ...]:
+        """Convert the offers of each country; one without usable offers counts as missing."""
+        now, offers = int(time.time()), list[Offer]()
+        for code in countries:
+            label = f"justwatch offers {id} {code}"
+            try:
+                found = self._convert(node.get(code) or [], tuple[JustWatchOffer, ...], label)
+            except MalformedResponseError as error:
+                missing[code] = str(error)
+                continue
+            offers += offers_from(found, code, checked_at=now)
+        return tuple(offers)
 
     async def _query(
         self, query: bytes, label: str, **options: Unpack[CallOptions]
@@ -216,7 +243,7 @@ class JustWatch(ProviderClient):
         response = await self.fetcher.post("graphql", query, idempotent=True, **options)
         if response.status >= _FIRST_ERROR_STATUS:
             raise UpstreamStatusError(response.status, where=f"justwatch {label}")
-        return decode(response.body, GraphqlResponse, f"justwatch {label}")
+        return self._decode(response.body, GraphqlResponse, f"justwatch {label}")
 
     def _check_enabled(self) -> None:
         if not self.enabled:
@@ -226,21 +253,14 @@ class JustWatch(ProviderClient):
             )
 
 
-def _offers_by_country(
-    node: dict[str, Any], countries: Sequence[str], id: str
-) -> tuple[Offer, ...]:
-    now, offers = int(time.time()), list[Offer]()
-    for code in countries:
-        found = convert(
-            node.get(code) or [], tuple[JustWatchOffer, ...], f"justwatch offers {id} {code}"
-        )
-        offers += offers_from(found, code, checked_at=now)
-    return tuple(offers)
+def _node(response: GraphqlResponse) -> dict[str, Any]:
+    node = (response.data or {}).get("node")
+    return node if isinstance(node, dict) else {}
 
 
 def _missing(response: GraphqlResponse, countries: Sequence[str]) -> dict[str, str]:
     """Return the countries without a result, with JustWatch's message about each."""
-    node = (response.data or {}).get("node") or {}
+    node = _node(response)
     messages = {error.path[1]: error.message for error in response.errors if len(error.path) > 1}
     overall = next((error.message for error in response.errors if len(error.path) <= 1), "")
     return {

@@ -79,6 +79,8 @@ def _title(
     notes = Remarks()
     day, year = calendar_date(content.original_release_date, notes)
     ids = _external_ids(found.id, content)
+    if "justwatch" not in ids:
+        raise RowError("malformed id", f"expected an id of JustWatch's, got {found.id[:60]!r}")
     scoring = content.scoring
     offers = found.offers or ((found.watch_now_offer,) if found.watch_now_offer else ())
     return Title(

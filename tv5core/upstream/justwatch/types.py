@@ -1,10 +1,16 @@
-"""The responses of JustWatch's GraphQL as structs; missing and null fields get their defaults."""
+"""The responses of JustWatch's GraphQL as structs.
+
+Missing, null and unusable fields get their defaults.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
 import msgspec
+
+from tv5core.upstream.fetching.lenient import EXACT
 
 __all__ = [
     "Connection",
@@ -24,6 +30,12 @@ __all__ = [
 
 class Struct(msgspec.Struct, frozen=True, rename="camel"):
     """Base of all: immutable, with names in camel case as in GraphQL."""
+
+
+def _check_finite(*numbers: float | None) -> None:
+    """Refuse texts such as ``"NaN"``, which count as numbers."""
+    if not all(math.isfinite(number) for number in numbers if number is not None):
+        raise ValueError("expected finite numbers, got others")
 
 
 class GraphqlError(Struct, frozen=True):
@@ -58,6 +70,9 @@ class JustWatchOffer(Struct, frozen=True):
     standard_web_url: str = msgspec.field(default="", name="standardWebURL")
     package: Package | None = None
 
+    def __post_init__(self) -> None:
+        _check_finite(self.retail_price_value)
+
 
 class JustWatchId(Struct, frozen=True):
     """Ids at other sources."""
@@ -72,6 +87,9 @@ class Scoring(Struct, frozen=True):
     imdb_score: float | None = None
     imdb_votes: float = 0
     tmdb_popularity: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_finite(self.imdb_score, self.imdb_votes, self.tmdb_popularity)
 
 
 class GenreCode(Struct, frozen=True):
@@ -117,15 +135,16 @@ class Edge(Struct, frozen=True):
 class PageInfo(Struct, frozen=True):
     """The end of a page."""
 
-    end_cursor: str = ""
-    has_next_page: bool = False
+    # Their defaults would lose the other pages.
+    end_cursor: Annotated[str, EXACT] = ""
+    has_next_page: Annotated[bool, EXACT] = False
 
 
 class Connection(Struct, frozen=True):
     """A page of a list."""
 
     edges: tuple[Edge, ...] = ()
-    page_info: PageInfo = PageInfo()
+    page_info: Annotated[PageInfo, EXACT] = PageInfo()
     total_count: int = 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, datetime, timedelta
 
 from tv5core.errors import InvalidInputError
-from tv5core.upstream.tmdb.types import ChangedId, Page
+from tv5core.upstream.tmdb.types import END_OF_IDS, ChangedId, Page
 
 __all__ = [
     "MAX_WINDOW_DAYS",
@@ -91,4 +91,4 @@ async def _changed_within(fetch: FetchChanges, start: date, end: date) -> set[in
     ids = {each.id for each in first.results}
     for number in range(2, min(first.total_pages, _MAX_PAGE) + 1):
         ids.update(each.id for each in (await fetch(start, end, number)).results)
-    return ids - {0}
+    return {each for each in ids if 0 < each < END_OF_IDS}

@@ -19,16 +19,21 @@ from datetime import date
 from functools import partial
 from typing import Any, Literal, TypeVar, Unpack
 
-from tv5core.errors import InvalidInputError, TitleNotFoundError, UpstreamStatusError
+from tv5core.errors import (
+    InvalidInputError,
+    MalformedResponseError,
+    TitleNotFoundError,
+    UpstreamStatusError,
+)
 from tv5core.types import Title
 from tv5core.upstream.fetching.call_options import CallOptions
 from tv5core.upstream.fetching.client import ProviderClient
-from tv5core.upstream.fetching.decoding import decode
 from tv5core.upstream.fetching.fetcher import Fetcher
 from tv5core.upstream.tmdb.api_errors import (
     FIRST_ERROR_STATUS,
     error_from_response,
     error_from_status,
+    raise_error_in_body,
 )
 from tv5core.upstream.tmdb.changes import changed_ids, validated_day, window_params
 from tv5core.upstream.tmdb.details import MovieDetails, TvDetails, WatchProviders
@@ -36,6 +41,7 @@ from tv5core.upstream.tmdb.exports import ExportedId, MalformedLine, export_path
 from tv5core.upstream.tmdb.mapping import title_from
 from tv5core.upstream.tmdb.provider import tmdb_provider
 from tv5core.upstream.tmdb.types import (
+    END_OF_IDS,
     ChangedId,
     Configuration,
     FindResults,
@@ -340,7 +346,11 @@ class Tmdb(ProviderClient):
             raise error_from_status(error.status, error.code, error.message, path) from None
         if response.status >= FIRST_ERROR_STATUS:
             raise error_from_response(response, path)
-        return decode(response.body, kind, f"tmdb {path}")
+        try:
+            return self._decode(response.body, kind, f"tmdb {path}")
+        except MalformedResponseError:
+            raise_error_in_body(response.body, path)
+            raise
 
 
 def _to_text(params: Mapping[str, Any]) -> dict[str, str]:
@@ -358,7 +368,7 @@ def _pages(media: Media) -> type[Page[MovieResult | TvResult]]:
 
 
 def _id(id: int) -> int:
-    if isinstance(id, bool) or not isinstance(id, int) or not 0 < id < 10**12:
+    if isinstance(id, bool) or not isinstance(id, int) or not 0 < id < END_OF_IDS:
         raise InvalidInputError(f"expected an id of TMDB, a positive integer, got {id!r}")
     return id
 

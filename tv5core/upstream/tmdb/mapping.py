@@ -14,6 +14,7 @@ from tv5core.errors import MalformedResponseError
 from tv5core.sources.tmdb import offers_of, title_of
 from tv5core.sources.values import Remarks, RowError
 from tv5core.types import Offer, Title
+from tv5core.upstream.fetching.omissions import note_omissions
 from tv5core.upstream.tmdb.details import MovieDetails, TvDetails, WatchProviders
 from tv5core.upstream.tmdb.types import MovieResult, MultiResult, TvResult
 
@@ -41,6 +42,9 @@ def title_from(
     checked_at : int
         Unix time of the response, in seconds; stored in the offers and ``updated_at``.
 
+    Values that cannot be stored, such as a runtime of a million minutes, are left out and counted
+    as omissions.
+
     Raises
     ------
     MalformedResponseError
@@ -48,10 +52,12 @@ def title_from(
     """
     media = _MEDIA.get(type(response), response.media_type)
     fields: dict[str, Any] = {**_as_json(response), "media_type": media}
+    remarks = Remarks()
     try:
-        title = title_of(fields, Remarks(), region)
+        title = title_of(fields, remarks, region)
     except RowError as error:
         raise MalformedResponseError(f"{media or 'title'}/{response.id}: {error.detail}") from None
+    note_omissions(remarks.elements())
     return msgspec.structs.replace(
         title,
         id=f"tmdb:{'movie' if title.kind == 'movie' else 'tv'}:{response.id}",

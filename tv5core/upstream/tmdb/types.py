@@ -1,16 +1,20 @@
 """The responses of TMDB's API, version 3, as structs.
 
 Only ids and names that identify a thing are required. Every other field has a default for where
-TMDB omits it or sends null, and fields not listed here are ignored.
+TMDB omits it, sends null or sends what cannot be used, and fields not listed here are ignored.
 """
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+import math
+from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 
+from tv5core.upstream.fetching.lenient import EXACT
+
 __all__ = [
+    "END_OF_IDS",
     "Change",
     "ChangeItem",
     "ChangedId",
@@ -36,6 +40,9 @@ __all__ = [
     "TitleChanges",
     "TvResult",
 ]
+
+END_OF_IDS = 10**12
+"""All ids are positive and below this."""
 
 Media = Literal["movie", "tv"]
 """TMDB's two kinds of titles: films and series."""
@@ -106,6 +113,13 @@ class Result(Struct, frozen=True, kw_only=True):
     backdrop_path: str = ""
     adult: bool = False
 
+    def __post_init__(self) -> None:
+        # A text such as "NaN" counts as a number.
+        if not (math.isfinite(self.popularity) and math.isfinite(self.vote_average)):
+            raise ValueError("expected finite numbers, got others")
+        if not 0 < self.id < END_OF_IDS:
+            raise ValueError(f"expected an id of TMDB, a positive integer, got {self.id}")
+
 
 class MovieResult(Result, frozen=True, kw_only=True):
     """A film in a list."""
@@ -116,6 +130,7 @@ class MovieResult(Result, frozen=True, kw_only=True):
     video: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.title and not self.original_title:
             raise ValueError("expected a title, got a film without one")
 
@@ -128,6 +143,7 @@ class TvResult(Result, frozen=True, kw_only=True):
     first_air_date: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.name and not self.original_name:
             raise ValueError("expected a name, got a series without one")
 
@@ -143,6 +159,11 @@ class MultiResult(Result, frozen=True, kw_only=True):
     first_air_date: str = ""
     known_for_department: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.title or self.original_title or self.name or self.original_name):
+            raise ValueError("expected a title or name, got an entry without one")
+
 
 class Page(Struct, Generic[T_co], frozen=True):
     """A page of a list: 20 results, at most 500 pages.
@@ -152,13 +173,15 @@ class Page(Struct, Generic[T_co], frozen=True):
     page : int
         From 1.
     results : tuple
+        Without entries that cannot be used, such as films without a title.
     total_pages, total_results : int
         Of the whole list, as TMDB counts; pages after the 500th are not served.
     """
 
     results: tuple[T_co, ...]
     page: int = 1
-    total_pages: int = 1
+    # Its default would lose the other pages.
+    total_pages: Annotated[int, EXACT] = 1
     total_results: int = 0
 
 

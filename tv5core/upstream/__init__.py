@@ -24,6 +24,7 @@ from tv5core.backoff import Backoff
 from tv5core.upstream.availability import Availability, find_availability
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
 from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.fetching.request import Response
 from tv5core.upstream.fetching.retry_bounds import RetryBudget
 from tv5core.upstream.justwatch.client import JustWatch
@@ -61,6 +62,7 @@ __all__ = [
     "find_availability",
     "justwatch_provider",
     "limiter_for",
+    "record_omissions",
     "refresh_tmdb",
     "sync_tmdb",
     "tmdb_provider",

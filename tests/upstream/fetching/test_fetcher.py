@@ -18,6 +18,7 @@ from tv5core.errors import (
     BreakerOpenError,
     ClosedError,
     DeadlineError,
+    ForbiddenTargetError,
     InvalidInputError,
     MalformedResponseError,
     RateLimitedError,
@@ -89,7 +90,7 @@ async def missing(request: web.Request) -> web.Response:
 
 
 async def packed(request: web.Request) -> web.Response:
-    body = gzip.compress(b'{"a":') + gzip.compress(b"1}")
+    body = gzip.compress(b'{"a":') + gzip.compress(b"1}") + b"\n<!-- served by a proxy -->"
     return web.Response(body=body, headers={"Content-Encoding": "gzip"})
 
 
@@ -134,6 +135,15 @@ async def test_packed_bodies_are_unpacked() -> None:
     async with serving() as at:
         assert (await at.fetcher.get("packed")).body == b'{"a":1}'
         assert at.server.headers[0]["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("url", ["https://elsewhere.test/x", "http://[", "ftp://a", "x", ""])
+async def test_a_stream_of_a_forbidden_url_is_counted(url: str) -> None:
+    async with serving() as at:
+        with pytest.raises(ForbiddenTargetError):
+            [each async for each in at.fetcher.stream(url, max_bytes=99)]
+        assert at.outcome("forbidden") == 1
+        assert not at.server.arrivals
 
 
 async def test_paths_stay_below_the_base() -> None:

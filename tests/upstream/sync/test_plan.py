@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from tv5core.errors import ImportFormatError
 from tv5core.upstream.sync.plan import PlanBuilder, plan_from_files, plan_from_ids
 from tv5core.upstream.tmdb.exports import ExportedId, MalformedLine
 
@@ -74,3 +77,13 @@ async def test_files_tell_their_kind_by_lines_or_name(tmp_path: Path) -> None:
     assert len(plan) == 2_000
     assert plan.adult == 1
     assert "tmdb:tv:7" in {plan[n] for n in range(len(plan))}
+
+
+async def test_an_export_without_a_usable_line_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "movie_ids.json"
+    path.write_text("<html>\nplease log in\n</html>\n", "utf-8")
+    with pytest.raises(ImportFormatError, match=r"movie_ids\.json: expected lines with ids, got 3"):
+        await plan_from_files([path], ["movie"])
+    path.write_text('<html>\n{"id": 1, "popularity": "NaN"}\n', "utf-8")
+    plan = await plan_from_files([path], ["movie"])
+    assert (len(plan), plan.malformed, plan.omitted) == (1, 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,87 @@ def test_a_last_line_without_an_end() -> None:
 def test_a_bad_line_is_told_by_number_and_the_rest_read() -> None:
     body = b'{"id": 1}\n\n{"id": "x"}\nnot json\n{"id": 2, "popularity": null}\n{"id": 3}\n'
     found = read(body, 10)
-    assert [line.line for line in found if isinstance(line, MalformedLine)] == [3, 4, 5]
-    assert [line.id for line in found if isinstance(line, ExportedId)] == [1, 3]
+    assert [line.line for line in found if isinstance(line, MalformedLine)] == [3, 4]
+    assert [line.id for line in found if isinstance(line, ExportedId)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("step", [1, 7, 10**6])
+@pytest.mark.parametrize(
+    ("extra", "counted"),
+    [
+        (b"\n", 0),
+        (b"\r\n \t", 0),
+        (b"\0" * 512, 0),
+        (b"\0\0" + gzip.compress(b'{"id": 9, "original_title": "x"}\n'), 0),
+        (b"<html>bye</html>", 1),
+        (b"\0\0\n<html>", 1),
+        (b"\x1f", 1),
+        (b"\x1fx" + gzip.compress(b"x"), 1),
+    ],
+)
+def test_bytes_after_the_end_are_counted_and_cost_nothing(
+    extra: bytes, counted: int, step: int
+) -> None:
+    body = gzip.compress(b'{"id": 1, "original_title": "One"}\n{"id": 2}\n') + extra
+    found = read(body, step)
+    ids = [line.id for line in found if isinstance(line, ExportedId)]
+    assert ids == [1, 2, 9] if b"\x1f\x8b" in extra and not counted else [1, 2]
+    assert sum(isinstance(line, MalformedLine) for line in found) == counted
+
+
+def test_a_damaged_second_member_is_an_error() -> None:
+    one, two = gzip.compress(LINES[:5_000]), gzip.compress(LINES[5_000:])
+    with pytest.raises(MalformedResponseError, match="got a part"):
+        read(one + two[:-9], 4_096)
+    with pytest.raises(MalformedResponseError, match="damaged"):
+        read(one + two[:200] + bytes(100) + two[300:], 4_096)
+
+
+def test_many_empty_members_take_bounded_steps() -> None:
+    body = gzip.compress(b"") * 3_000 + gzip.compress(LINES)
+    parser, steps = ExportParser("x"), 0
+    for part in parser.decompress(body):
+        steps += 1
+        list(parser.parse(part))
+    assert steps >= 3_000, "each member is a step of its own, between which other tasks may run"
+    started = time.perf_counter()
+    assert not read(gzip.compress(b"") * 13_000, 262_144)
+    assert time.perf_counter() - started < 0.5, "linear in the number of members"
+
+
+@pytest.mark.parametrize(
+    ("line", "popularity", "omitted"),
+    [
+        (b'{"id": 7, "popularity": NaN}', 0.0, 1),
+        (b'{"id": 7, "popularity": "NaN"}', 0.0, 1),
+        (b'{"id": 7, "popularity": 1e999}', 0.0, 1),
+        (b'{"id": 7, "popularity": -1}', 0.0, 1),
+        (b'{"id": 7, "popularity": null}', 0.0, 0),
+        (b'{"id": 7, "popularity": []}', 0.0, 1),
+        (b'{"id": "7", "popularity": "1.5"}', 1.5, 0),
+        (b'\xef\xbb\xbf{"id": 7, "popularity": 2}', 2.0, 0),
+        (b'{"id": 7, "popularity": 2, "original_title": "a \\ud83d"}', 2.0, 1),
+        (b'{"id": 7, "popularity": 2, "original_title": 1917}', 2.0, 0),
+        (b'{"id": 7, "popularity": 2, "adult": null, "original_title": null}', 2.0, 0),
+    ],
+)
+def test_an_unusable_value_costs_that_value_alone(
+    line: bytes, popularity: float, omitted: int
+) -> None:
+    (found,) = read(line + b"\n", 1_000)
+    assert isinstance(found, ExportedId)
+    assert (found.id, found.popularity, found.omitted) == (7, popularity, omitted)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"id": 0}', b'{"id": -4}', b'{"id": 99999999999999999999}', b'{"id": 1.5}', b'{"id": null}',
+     b'{"id": 1, "adult": "perhaps"}', b'{"id": 5, "orig', b"[]", b"\xff\xfe", b"[" * 50_000],
+)  # fmt: skip
+def test_a_line_without_a_usable_id_is_malformed(line: bytes) -> None:
+    found = read(line + b'\n{"id": 3}\n', 100_000)
+    assert isinstance(found[0], MalformedLine)
+    assert [each.id for each in found if isinstance(each, ExportedId)] == [3]
 
 
 def test_damage_is_an_error() -> None:

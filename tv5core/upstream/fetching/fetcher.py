@@ -22,6 +22,7 @@ from tv5core.backoff import Backoff
 from tv5core.errors import (
     ClosedError,
     DeadlineError,
+    ForbiddenTargetError,
     InvalidInputError,
     MalformedResponseError,
     UpstreamError,
@@ -266,12 +267,15 @@ class Fetcher:
 
         Raises
         ------
+        ForbiddenTargetError
+            The URL is not one of the provider's hosts.
         UpstreamStatusError
             The status is 400 or more.
         UpstreamError
             As for :meth:`get`.
         """
-        request = self._request("GET", URL(url), None, priority, deadline_s, is_idempotent=True)
+        target = self._checked(url)
+        request = self._request("GET", target, None, priority, deadline_s, is_idempotent=True)
         async with contextlib.AsyncExitStack() as stack:
             raw = await self._retrier.open_stream(request, stack)
             pieces = iter_body(raw, request.label, max_bytes, max_bytes)
@@ -294,13 +298,21 @@ class Fetcher:
             raise InvalidInputError(f"expected a deadline in seconds, got {deadline_s}")
         return Request(
             method=method,
-            url=self._guard.check_url(url),
+            url=url,
             label=f"{self.provider.name} {url.path.lstrip('/')[:120]}",
             priority=priority,
             deadline=asyncio.get_running_loop().time() + deadline_s,
             is_idempotent=is_idempotent,
             body=body,
         )
+
+    def _checked(self, url: str) -> URL:
+        """Return a URL that may be requested; one that may not counts as a forbidden call."""
+        try:
+            return self._guard.parse_url(url)
+        except ForbiddenTargetError:
+            self._metrics.count("request", outcome="forbidden")
+            raise
 
     async def _send(self, key: object, request: Request) -> Response:
         """Send a request, or join an identical one, under this caller's own deadline."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 
 from tv5core.errors import MalformedResponseError, ResponseTooLargeError
+from tv5core.upstream.fetching.gzip_stream import GzipStream
+from tv5core.upstream.fetching.pacing import Pacer
 
 __all__ = ["iter_body", "read_body"]
-
-_STEP_BYTES = 65_536
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 async def read_body(
@@ -49,11 +49,14 @@ async def iter_body(
     decompressed = _ByteLimit(label, "decompressed", max_bytes)
     sent.check_announced(raw.headers.get("Content-Length", ""))
     decompressor = _decompressor(raw.headers.get("Content-Encoding", "identity"), label)
+    pacer = Pacer()
     async for piece in raw.content.iter_any():
         sent.add(len(piece))
         for chunk in decompressor.feed(piece):
             decompressed.add(len(chunk))
-            yield chunk
+            if chunk:
+                yield chunk
+            await pacer.pace()
     decompressor.finish()
 
 
@@ -93,26 +96,16 @@ class _Gzip:
     """Decompresses in small steps, so that a decompression bomb is noticed early."""
 
     def __init__(self, label: str) -> None:
-        self._label = label
-        self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._label, self._stream = label, GzipStream()
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        while piece:
-            if self._inner.eof:
-                # A gzip body may consist of several members.
-                self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
-            yield self._step(piece)
-            piece = self._inner.unconsumed_tail or self._inner.unused_data
-
-    def _step(self, piece: bytes) -> bytes:
-        try:
-            return self._inner.decompress(piece, _STEP_BYTES)
-        except zlib.error:
-            pass
+        with contextlib.suppress(zlib.error):
+            yield from self._stream.feed(piece)
+            return
         raise MalformedResponseError(f"{self._label}: expected gzip, got other bytes")
 
     def finish(self) -> None:
-        if not self._inner.eof:
+        if not self._stream.is_whole:
             raise MalformedResponseError(f"{self._label}: expected a whole gzip body, got a part")
 
 

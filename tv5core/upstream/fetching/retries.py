@@ -23,7 +23,7 @@ from tv5core.upstream.fetching.circuit_breaker import Admission, CircuitBreaker
 from tv5core.upstream.fetching.metrics import CallMetrics
 from tv5core.upstream.fetching.request import Request, Response
 from tv5core.upstream.fetching.response_body import read_body
-from tv5core.upstream.fetching.retry_bounds import RetryBudget, retry_after_s
+from tv5core.upstream.fetching.retry_bounds import RetryBudget, response_retry_after_s
 from tv5core.upstream.fetching.target_guard import TargetGuard
 from tv5core.upstream.fetching.transport import (
     REDIRECT_STATUSES,
@@ -140,11 +140,11 @@ class Retrier:
 
     def _pause_s(self, attempt: int, outcome: Response | UpstreamError) -> float:
         pause_s = self._backoff.pause_s(attempt)
-        if isinstance(outcome, Response):
-            header = outcome.headers.get("Retry-After")
-            if header is not None or outcome.status == _TOO_MANY_REQUESTS:
-                return max(pause_s, retry_after_s(header))
-        return pause_s
+        if not isinstance(outcome, Response):
+            return pause_s
+        if "Retry-After" not in outcome.headers and outcome.status != _TOO_MANY_REQUESTS:
+            return pause_s
+        return max(pause_s, response_retry_after_s(outcome.headers))
 
     # -- one attempt ---------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Retrier:
         """Report a status before the body is read, so that other calls see it at once."""
         self._metrics.count("attempt", status=str(raw.status))
         if raw.status == _TOO_MANY_REQUESTS:
-            self._limiter().pause(retry_after_s(raw.headers.get("Retry-After")))
+            self._limiter().pause(response_retry_after_s(raw.headers))
         elif raw.status >= _FIRST_SERVER_ERROR:
             admission.fail()
 
@@ -249,7 +249,7 @@ def _to_error(request: Request, outcome: Response | UpstreamError) -> UpstreamEr
         return UpstreamStatusError(outcome.status, where=request.label)
     return RateLimitedError(
         f"{request.label}: expected a response, got 429: too many requests",
-        retry_after_s=retry_after_s(outcome.headers.get("Retry-After")),
+        retry_after_s=response_retry_after_s(outcome.headers),
     )
 
 

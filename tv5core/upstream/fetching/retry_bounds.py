@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["MAX_RETRY_AFTER_S", "RetryBudget", "retry_after_s"]
+__all__ = ["MAX_RETRY_AFTER_S", "RetryBudget", "response_retry_after_s", "retry_after_s"]
 
 MAX_RETRY_AFTER_S = 60.0
 """Longer waits than this are shortened to it."""
 
 _DEFAULT_RETRY_AFTER_S = 1.0
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 
 
 class RetryBudget:
@@ -49,17 +52,32 @@ def retry_after_s(header: str | None, now: datetime | None = None) -> float:
     Parameters
     ----------
     header : str or None
-        Seconds or an HTTP date; a missing or invalid header counts as one second.
+        Seconds, fractions too although no standard has them, or an HTTP date; a missing or
+        invalid header counts as one second.
     now : datetime or None
-        Reference for dates; None uses the current time.
+        Reference for dates, such as the date of the response; None uses the current time.
     """
     text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), MAX_RETRY_AFTER_S)
+    if _SECONDS.fullmatch(text):
+        return min(float(text), MAX_RETRY_AFTER_S)
+    when = _parsed_date(text)
+    if when is None:
+        return _DEFAULT_RETRY_AFTER_S
+    seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else 0.0
+
+
+def response_retry_after_s(headers: Mapping[str, str]) -> float:
+    """Parse the Retry-After header of a response.
+
+    A date is compared with the response's own Date, so that this machine's clock does not matter.
+    """
+    return retry_after_s(headers.get("Retry-After"), _parsed_date(headers.get("Date", "")))
+
+
+def _parsed_date(text: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):
-        return _DEFAULT_RETRY_AFTER_S
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    seconds = (when - (now or datetime.now(UTC))).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else 0.0
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -58,6 +58,14 @@ class TargetGuard:
             raise self._forbidden(f"{host} with port {url.port}")
         return url
 
+    def parse_url(self, text: str) -> URL:
+        """Parse and check a URL; one that cannot be parsed is forbidden too."""
+        try:
+            url = URL(text)
+        except ValueError:
+            url = URL()
+        return self.check_url(url)
+
     def check_address(self, address: str) -> None:
         """Check an IP address.
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.errors import ImportFormatError, MalformedResponseError
 from tv5core.upstream.tmdb.client import Tmdb
 from tv5core.upstream.tmdb.exports import ExportedId, MalformedLine, read_export_file
+from tv5core.upstream.tmdb.types import END_OF_IDS
 
 __all__ = ["Plan", "PlanBuilder", "plan_from_files", "plan_from_ids", "plan_from_tmdb"]
 
@@ -29,6 +31,8 @@ class Plan:
         Of all ids in order, whatever the limit; a checkpoint belongs to one digest.
     adult, malformed : int
         Lines of the exports that were skipped.
+    omitted : int
+        Unusable values in lines that were not.
     """
 
     def __init__(
@@ -39,9 +43,10 @@ class Plan:
         *,
         adult: int = 0,
         malformed: int = 0,
+        omitted: int = 0,
     ) -> None:
         self._media, self._ids, self._popularity = media, ids, popularity
-        self.adult, self.malformed = adult, malformed
+        self.adult, self.malformed, self.omitted = adult, malformed, omitted
         self.digest = hashlib.blake2b(
             media.tobytes() + ids.astype("<i8").tobytes(), digest_size=16
         ).digest()
@@ -71,13 +76,14 @@ class PlanBuilder:
     def __init__(self, media: Collection[str]) -> None:
         self._included = frozenset(media)
         self._media, self._ids, self._popularity = array("b"), array("q"), array("d")
-        self._adult = self._malformed = 0
+        self._adult = self._malformed = self._omitted = 0
 
     def add(self, line: ExportedId | MalformedLine, media: str = "") -> None:
         """Add a line; ``media`` is its kind where the line does not have one."""
-        if isinstance(line, MalformedLine) or not 0 < line.id < 10**12:
+        if isinstance(line, MalformedLine) or not 0 < line.id < END_OF_IDS:
             self._malformed += 1
             return
+        self._omitted += line.omitted
         kind = line.media or media
         if kind not in self._included:
             self._malformed += not kind
@@ -98,17 +104,50 @@ class PlanBuilder:
         _, first = np.unique(np.stack([media.astype(np.int64), ids]), axis=1, return_index=True)
         kept = np.sort(first)
         return Plan(
-            media[kept], ids[kept], popularity[kept], adult=self._adult, malformed=self._malformed
+            media[kept],
+            ids[kept],
+            popularity[kept],
+            adult=self._adult,
+            malformed=self._malformed,
+            omitted=self._omitted,
         )
 
 
 async def plan_from_tmdb(client: Tmdb, media: Sequence[str], day: date) -> Plan:
-    """Stream the exports of a day; raises as :meth:`Tmdb.export` does."""
+    """Stream the exports of a day; raises as :meth:`Tmdb.export` does.
+
+    Raises
+    ------
+    MalformedResponseError
+        Besides, an export of which no line is usable, such as a web page.
+    """
     builder = PlanBuilder(media)
     for kind in media:
+        lines = _Lines(f"tmdb: the export of {day} ({kind})")
         async for line in client.export("movie" if kind == "movie" else "tv", day):
-            builder.add(line, kind)
-    return builder.plan()
+            builder.add(lines.seen(line), kind)
+        lines.check()
+    return await asyncio.to_thread(builder.plan)
+
+
+class _Lines:
+    """Counts the lines of one export, to notice that it is something else."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._usable, self._malformed = name, 0, 0
+
+    def seen(self, line: ExportedId | MalformedLine) -> ExportedId | MalformedLine:
+        """Count a line, and return it."""
+        self._malformed += isinstance(line, MalformedLine)
+        self._usable += isinstance(line, ExportedId)
+        return line
+
+    def check(self) -> None:
+        """Raise a MalformedResponseError where there are lines, and all are malformed."""
+        if self._malformed and not self._usable:
+            raise MalformedResponseError(
+                f"{self._name}: expected lines with ids, got {self._malformed:,} malformed lines"
+            )
 
 
 async def plan_from_files(paths: Iterable[Path], media: Sequence[str]) -> Plan:
@@ -117,7 +156,7 @@ async def plan_from_files(paths: Iterable[Path], media: Sequence[str]) -> Plan:
     Raises
     ------
     ImportFormatError
-        A file is damaged.
+        A file is damaged, or no line of it is usable.
     OSError
         A file cannot be read.
     """
@@ -128,8 +167,13 @@ def _read_files(paths: Sequence[Path], media: Sequence[str]) -> Plan:
     builder = PlanBuilder(media)
     for path in paths:
         media_of_file = _media_of_file(path.name)
+        lines = _Lines(path.name)
         for line in read_export_file(path):
-            builder.add(line, media_of_file)
+            builder.add(lines.seen(line), media_of_file)
+        try:
+            lines.check()
+        except MalformedResponseError as error:
+            raise ImportFormatError(str(error)) from None
     return builder.plan()
 
 

@@ -6,10 +6,12 @@ costs neither memory nor disk.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -19,8 +21,14 @@ from tv5core.errors import (
     TitleNotFoundError,
     UpstreamStatusError,
 )
+from tv5core.upstream.fetching.decoding import drop_nulls, parse_json
 from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.gzip_stream import GZIP_MAGIC, GzipStream
+from tv5core.upstream.fetching.lenient import EXACT, prune
+from tv5core.upstream.fetching.omissions import record_omissions
+from tv5core.upstream.fetching.pacing import Pacer
 from tv5core.upstream.tmdb.api_errors import error_from_status
+from tv5core.upstream.tmdb.types import END_OF_IDS
 
 __all__ = [
     "ExportParser",
@@ -40,7 +48,6 @@ _MAX_LINE_BYTES = 64 << 10
 _STEP_BYTES = 256 << 10
 # Object stores respond 403 for a missing file.
 _MISSING_STATUSES = (403, 404)
-_GZIP = b"\x1f\x8b"
 
 
 class ExportedId(msgspec.Struct, frozen=True, gc=False):
@@ -49,18 +56,23 @@ class ExportedId(msgspec.Struct, frozen=True, gc=False):
     Attributes
     ----------
     id : int
-        TMDB's id.
+        TMDB's id: positive and below 10**12.
     popularity : float
+        From 0; 0 where it is missing or unusable.
     adult : bool
     original_title, original_name : str
         Name of a film or of a series; only one of the two is present.
+    omitted : int
+        Unusable values of the line that were left out.
     """
 
     id: int
     popularity: float = 0.0
-    adult: bool = False
+    # Never left out: an adult title would count as another.
+    adult: Annotated[bool, EXACT] = False
     original_title: str | None = None
     original_name: str | None = None
+    omitted: int = msgspec.field(default=0, name="(omitted)")
 
     @property
     def media(self) -> str:
@@ -71,7 +83,7 @@ class ExportedId(msgspec.Struct, frozen=True, gc=False):
 
 
 class MalformedLine(msgspec.Struct, frozen=True):
-    """A line that cannot be decoded, by its number from 1."""
+    """A line that cannot be used, by its number from 1, or what follows the end of the file."""
 
     line: int
     problem: str
@@ -93,12 +105,14 @@ def export_path(media: str, day: date) -> str:
 
 async def stream_export(fetcher: Fetcher, path: str) -> AsyncIterator[ExportedId | MalformedLine]:
     """Stream an export; see ``Tmdb.export``."""
-    parser = ExportParser(path)
+    parser, pacer = ExportParser(path), Pacer()
     url = fetcher.provider.files_url(path)
     try:
         async for chunk in fetcher.stream(url, max_bytes=_MAX_COMPRESSED_BYTES):
-            for each in parser.feed(chunk):
-                yield each
+            for part in parser.decompress(chunk):
+                for each in parser.parse(part):
+                    yield each
+                await pacer.pace()
     except UpstreamStatusError as error:
         if error.status in _MISSING_STATUSES:
             raise TitleNotFoundError(f"tmdb: expected an export {path}, got none") from None
@@ -140,7 +154,7 @@ class ExportParser:
 
     def __init__(self, name: str, *, max_bytes: int = _MAX_BYTES) -> None:
         self._name, self._max_bytes = name, max_bytes
-        self._decompressor: zlib._Decompress | None = None
+        self._gzip: GzipStream | None = None
         self._is_started = False
         self._rest, self._lines, self._bytes = b"", 0, 0
 
@@ -152,48 +166,56 @@ class ExportParser:
         MalformedResponseError
             The bytes are not gzip, or a bound is exceeded.
         """
+        for part in self.decompress(chunk):
+            yield from self.parse(part)
+
+    def decompress(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the next bytes decompressed, in small steps, for :meth:`parse`."""
         if not self._is_started:
-            self._is_started = True
-            if chunk[:2] == _GZIP:
-                self._decompressor = _gunzip()
-        for part in self._decompress(chunk):
-            self._bytes += len(part)
-            if self._bytes > self._max_bytes:
-                raise MalformedResponseError(
-                    f"{self._name}: expected at most {self._max_bytes:,} bytes decompressed, "
-                    "got more"
-                )
-            yield from self._split(part)
+            chunk = self._rest + chunk
+            if len(chunk) < len(GZIP_MAGIC):
+                self._rest = chunk
+                return
+            self._rest, self._is_started = b"", True
+            self._gzip = GzipStream() if chunk.startswith(GZIP_MAGIC) else None
+        if self._gzip is None:
+            yield chunk
+            return
+        try:
+            yield from self._gzip.feed(chunk)
+        except zlib.error as error:
+            raise MalformedResponseError(
+                f"{self._name}: expected a gzip file, got a damaged one ({error})"
+            ) from None
+
+    def parse(self, part: bytes) -> Iterator[ExportedId | MalformedLine]:
+        """Yield the lines that decompressed bytes complete."""
+        self._bytes += len(part)
+        if self._bytes > self._max_bytes:
+            raise MalformedResponseError(
+                f"{self._name}: expected at most {self._max_bytes:,} bytes decompressed, got more"
+            )
+        return self._split(part)
 
     def finish(self) -> Iterator[ExportedId | MalformedLine]:
-        """Yield the last line, which may lack its line feed.
+        """Yield the last line, which may lack its line feed, and what follows the gzip file.
 
         Raises
         ------
         MalformedResponseError
             The file is truncated.
         """
-        if self._decompressor is not None and not self._decompressor.eof:
+        if self._gzip is not None and not self._gzip.is_whole:
             raise MalformedResponseError(f"{self._name}: expected a whole gzip file, got a part")
         if self._rest.strip():
             yield self._line(self._rest)
         self._rest = b""
-
-    def _decompress(self, chunk: bytes) -> Iterator[bytes]:
-        if self._decompressor is None:
-            yield chunk
-            return
-        while chunk:
-            try:
-                yield self._decompressor.decompress(chunk, _STEP_BYTES)
-            except zlib.error as error:
-                raise MalformedResponseError(
-                    f"{self._name}: expected a gzip file, got a damaged one ({error})"
-                ) from None
-            chunk = self._decompressor.unconsumed_tail
-            # A gzip file may have several members, and end in padding.
-            if self._decompressor.eof and (chunk := self._decompressor.unused_data.lstrip(b"\0")):
-                self._decompressor = _gunzip()
+        if self._gzip is not None:
+            self._gzip.finish()
+            if extra := self._gzip.trailing_bytes:
+                yield MalformedLine(
+                    self._lines + 1, f"expected the end of the gzip file, got {extra:,} bytes more"
+                )
 
     def _split(self, part: bytes) -> Iterator[ExportedId | MalformedLine]:
         *whole, self._rest = (self._rest + part).split(b"\n")
@@ -211,10 +233,23 @@ class ExportParser:
     def _line(self, line: bytes) -> ExportedId | MalformedLine:
         self._lines += 1
         try:
-            return _DECODER.decode(line)
+            found = _decode_line(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return MalformedLine(self._lines, str(error))
+        if 0 < found.id < END_OF_IDS:
+            return found
+        return MalformedLine(self._lines, f"expected an id from 1, got {found.id}")
 
 
-def _gunzip() -> zlib._Decompress:
-    return zlib.decompressobj(zlib.MAX_WBITS | 16)
+def _decode_line(line: bytes) -> ExportedId:
+    """Decode a line; only where that fails, without its unusable values."""
+    try:
+        found = _DECODER.decode(line)
+    except msgspec.DecodeError:
+        with record_omissions() as parsed:
+            value, omitted = prune(drop_nulls(parse_json(line)), ExportedId)
+        found = msgspec.convert(value, ExportedId, strict=False)
+        found = msgspec.structs.replace(found, omitted=len(omitted) + parsed.total())
+    if 0 <= found.popularity < math.inf:
+        return found
+    return msgspec.structs.replace(found, popularity=0.0, omitted=found.omitted + 1)

@@ -1,42 +1,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from tests.catalog.numbered import DIM, films, vectors
 from tv5core.catalog import AddResult, Catalog
 from tv5core.types import Person, Title
-
-DIM = 32
-
-
-def films(start: int, stop: int, text: str = "") -> list[Title]:
-    return [
-        Title(
-            f"tmdb:movie:{i}",
-            "movie",
-            f"Film {i}",
-            year=2000,
-            overview=text,
-            external_ids={"imdb": f"tt{i:07}", "tmdb": str(i)},
-        )
-        for i in range(start, stop)
-    ]
-
-
-def vectors(start: int, stop: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    rows = [np.random.default_rng((seed, i)).standard_normal(DIM) for i in range(start, stop)]
-    return np.asarray(rows, np.float32)
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "c") as opened:
-        yield opened
 
 
 def test_added_is_found_at_once(catalog: Catalog) -> None:
@@ -156,71 +128,6 @@ def test_everything_survives_reopening(tmp_path: Path) -> None:
         assert (info["titles"], info["vectors"], info["generation"]) == (69, 69, 1)
         assert (info["sealed"], info["live"], info["recovered"]) == (60, 10, [])
         assert catalog.search(vectors(65, 66)[0], 1)[0].id == "tmdb:movie:65"
-        assert catalog.verify().ok
-
-
-def test_sealing_keeps_two_generations(catalog: Catalog) -> None:
-    for i in range(4):
-        catalog.add(films(i, i + 1), vectors(i, i + 1))
-        catalog.seal()
-        catalog.seal()  # nothing to do
-    names = sorted(p.name for p in catalog._store.folder.glob("*.tv5"))
-    assert names == [f"{part}.00000{g}.tv5" for part in ("graph", "rows") for g in (3, 4)]
-
-
-def test_sealing_what_became_empty(tmp_path: Path) -> None:
-    with Catalog.open(tmp_path) as catalog:
-        catalog.add(films(0, 5), vectors(0, 5))
-        catalog.seal()
-        catalog.delete(catalog.ids())
-        catalog.seal()
-        assert catalog.info()["generation"] == 0
-        assert catalog.search(vectors(0, 1)[0]) == []
-    with Catalog.open(tmp_path) as catalog:
-        assert catalog.count() == 0
-        catalog.add(films(0, 5), vectors(0, 5))
-        assert len(catalog.search(vectors(0, 1)[0])) == 5
-
-
-def test_searches_and_additions_go_on_while_sealing(catalog: Catalog) -> None:
-    catalog.add(films(0, 3000), vectors(0, 3000))
-    during: list[str] = []
-
-    def progress(done: int, total: int, stage: str) -> None:
-        i = 3000 + len(during)
-        if i < 3020:
-            catalog.add(films(i, i + 1), vectors(i, i + 1))
-            catalog.delete(f"tmdb:movie:{i - 3000}")
-            during.append(catalog.search(vectors(i, i + 1)[0], 1)[0].id)
-
-    catalog.seal(progress)
-    assert during
-    assert during == [f"tmdb:movie:{3000 + i}" for i in range(len(during))]
-    assert catalog.count() == 3000
-    assert catalog.search(vectors(3000, 3001)[0], 1)[0].id == "tmdb:movie:3000"
-    assert catalog.search(vectors(0, 1)[0], 1)[0].id != "tmdb:movie:0"
-    assert catalog.verify().ok
-
-
-def test_sealing_starts_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tv5core.catalog.index.manager.MAX_LIVE_ROWS", 100)
-    with Catalog.open(tmp_path / "a") as catalog:
-        catalog.add(films(0, 200), vectors(0, 200))
-        catalog._manager.wait()
-        assert (catalog.info()["sealed"], catalog.info()["live"]) == (200, 0)
-    with Catalog.open(tmp_path / "b", auto_seal=False) as catalog:
-        catalog.add(films(0, 200), vectors(0, 200))
-        catalog._manager.wait()
-        assert catalog.info()["sealed"] == 0
-
-
-def test_closing_calls_off_sealing(tmp_path: Path) -> None:
-    catalog = Catalog.open(tmp_path)
-    catalog.add(films(0, 3000), vectors(0, 3000))
-    catalog.seal(wait=False)
-    catalog.close()
-    with Catalog.open(tmp_path) as catalog:
-        assert catalog.count() == 3000
         assert catalog.verify().ok
 
 

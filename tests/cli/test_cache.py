@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cache.redis_server import RedisServer
+from tests.cli.command import tv5
 from tv5core import Catalog
 from tv5core.data import demo_titles
 
 JAWS = "tmdb:movie:578"
-
-
-def tv5(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from tv5core.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **env},
-    )
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.cli.command import tv5
 from tv5core import Catalog, Person, Title
 from tv5core.data import demo_titles
 
@@ -19,16 +18,6 @@ CSV = """id,title,genres,original_language,overview,release_date,popularity
 2,Robot Summer,"[{""id"": 2, ""name"": ""Comedy""}]",en,A robot learns to surf.,2004-07-01,2.0
 ,No Id And,,,no id and no date at all,,
 """
-
-
-def tv5(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from tv5core.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **env},
-    )
 
 
 @pytest.fixture(scope="module")

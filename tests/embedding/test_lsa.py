@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.embedding.made_up import make_titles
 from tv5core.embedding import LsaEmbedder
 from tv5core.embedding.lsa_fitting import even_sample
-from tv5core.embedding.random_projection import SKETCH_WIDTH, facts, sketch_places
+from tv5core.embedding.random_projection import facts
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.files import SectionFile, write_sections
 from tv5core.types import Person, Title
@@ -315,28 +315,6 @@ def test_nothing_in_the_file_is_a_pickle(fitted: LsaEmbedder, tmp_path: Path) ->
     fitted.save(tmp_path / "lsa")
     file = SectionFile.open(tmp_path / "lsa", "LSA0", 1)
     assert {file.section(name).dtype.kind for name in file.names} <= set("uf")
-
-
-# -- sketches ---------------------------------------------------------------------------
-
-
-def test_sketches_never_change() -> None:
-    """Stored vectors depend on them."""
-    places, values = sketch_places("shark")
-    assert places.tolist() == [20, 96, 155, 176, 269, 288, 378, 401]
-    assert np.sign(values).tolist() == [-1, 1, 1, -1, -1, 1, -1, -1]
-
-
-def test_sketches_are_nearly_orthogonal_unit_vectors() -> None:
-    rows = np.zeros((400, SKETCH_WIDTH))
-    for row, i in enumerate(range(400)):
-        places, values = sketch_places(f"word{i}")
-        rows[row, places] = values
-    products = rows @ rows.T
-    np.testing.assert_allclose(np.diag(products), 1, atol=1e-6)
-    off = products[~np.eye(400, dtype=bool)]
-    assert abs(off.mean()) < 0.002
-    assert abs(off.std() - SKETCH_WIDTH**-0.5) < 0.003
 
 
 def test_facts_bring_titles_of_a_kind_together() -> None:

@@ -5,36 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.lmdb_env.stored import get, put
 from tv5core import errors
 from tv5core.lmdb_env import registry
 from tv5core.store import databases
 from tv5core.store import environment as module
 from tv5core.store.environment import Environment
-from tv5core.store.meta import checkpoint, set_checkpoint
+from tv5core.store.meta import checkpoint
 
 WAIT_S = 30
-
-
-@pytest.fixture
-def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
-    monkeypatch.setattr(module, "INITIAL_MAP_BYTES", 1 << 17)
-    opened = Environment.acquire(tmp_path, writable=True)
-    yield opened
-    opened.release()
-
-
-def put(environment: Environment, key: str, value: bytes) -> None:
-    environment.write(lambda txn: set_checkpoint(txn, key, value))
-
-
-def get(environment: Environment, key: str) -> bytes | None:
-    with environment.read() as txn:
-        return checkpoint(txn, key)
 
 
 def start(work: object, *arguments: object) -> threading.Thread:

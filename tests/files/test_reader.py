@@ -1,9 +1,7 @@
-"""The container of every file that is not LMDB's."""
+"""Opening sealed files: damage of every kind is detected."""
 
 from __future__ import annotations
 
-import errno
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,29 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tv5core import files
+from tests.files.small import write_small
 from tv5core.errors import (
     ClosedError,
     CorruptFileError,
-    DiskFailureError,
-    DiskFullError,
     FormatVersionError,
-    InvalidInputError,
-    Tv5Error,
 )
-from tv5core.files import SectionFile, SectionStream, write_durably, write_sections
-
-BLOCK = 1 << 20
-
-
-def write_small(path: Path) -> files.SealedFile:
-    sections: dict[str, Any] = {
-        "rows": np.arange(35, dtype=np.float32).reshape(7, 5),
-        "keys": np.arange(7, dtype=np.int64),
-        "none": np.empty((0, 5), np.uint8),
-        "text": np.frombuffer(b"some words", np.uint8),
-    }
-    return write_sections(path, "TEST", 3, {"dim": 5, "names": ["a", "b"]}, sections)
+from tv5core.files import SectionFile, SectionStream, write_sections
 
 
 def forge(
@@ -54,21 +36,6 @@ def forge(
     path.write_bytes(start + struct.pack("<I", zlib.crc32(start)) + data + header)
 
 
-def test_round_trip(tmp_path: Path) -> None:
-    record = write_small(tmp_path / "f")
-    file = SectionFile.open(tmp_path / "f", "TEST", 3)
-    assert file.names == ("rows", "keys", "none", "text")
-    assert file.meta == {"dim": 5, "names": ["a", "b"]}
-    assert (file.version, file.size, file.checksum) == (3, record.size, record.checksum)
-    assert record.size == (tmp_path / "f").stat().st_size
-    np.testing.assert_array_equal(file.section("rows"), np.arange(35).reshape(7, 5))
-    np.testing.assert_array_equal(file.section("keys"), np.arange(7))
-    assert file.section("none").shape == (0, 5)
-    assert file.section("text").tobytes() == b"some words"
-    assert "keys" in file
-    assert "words" not in file
-
-
 def test_sections_are_aligned_and_read_only(tmp_path: Path) -> None:
     write_small(tmp_path / "f")
     file = SectionFile.open(tmp_path / "f", "TEST", 3)
@@ -76,80 +43,6 @@ def test_sections_are_aligned_and_read_only(tmp_path: Path) -> None:
         section = file.section(name)
         assert not section.flags.writeable
         assert section.size == 0 or section.ctypes.data % 64 == 0
-
-
-def test_an_empty_file_of_no_sections(tmp_path: Path) -> None:
-    write_sections(tmp_path / "f", "TEST", 1, {}, {})
-    assert SectionFile.open(tmp_path / "f", "TEST", 1).names == ()
-
-
-@pytest.mark.parametrize("dtype", ["i1", "u1", "<i2", ">u2", "<i4", ">i8", "<f2", ">f4", "<f8"])
-def test_every_dtype_is_stored_little_endian(tmp_path: Path, dtype: str) -> None:
-    values = np.arange(12).astype(dtype).reshape(3, 4)
-    write_sections(tmp_path / "f", "TEST", 1, {}, {"a": values})
-    read = SectionFile.open(tmp_path / "f", "TEST", 1).section("a")
-    assert read.dtype == np.dtype(dtype).newbyteorder("<")
-    np.testing.assert_array_equal(read, values)
-
-
-def test_streams_and_strided_arrays_over_several_blocks(tmp_path: Path) -> None:
-    rows = np.random.default_rng(0).integers(0, 256, (3000, 1001), dtype=np.uint8)
-    stream = SectionStream(np.uint8, rows.shape, (rows[i : i + 700] for i in range(0, 3000, 700)))
-    whole = {"a": rows, "b": rows[:, ::-2].astype(np.uint8), "c": rows.T}
-    record = write_sections(tmp_path / "f", "TEST", 1, {}, {"s": stream, **whole})
-    assert record.size > 3 * BLOCK
-    file = SectionFile.open(tmp_path / "f", "TEST", 1)
-    np.testing.assert_array_equal(file.section("s"), rows)
-    for name, array in whole.items():
-        np.testing.assert_array_equal(file.section(name), array)
-
-
-def test_a_stream_may_widen_but_not_narrow(tmp_path: Path) -> None:
-    stream = SectionStream(np.float32, (4,), [np.arange(2, dtype=np.float64), np.ones(2, np.int8)])
-    write_sections(tmp_path / "f", "TEST", 1, {}, {"a": stream})
-    assert SectionFile.open(tmp_path / "f", "TEST", 1).section("a").tolist() == [0, 1, 1, 1]
-    with pytest.raises(InvalidInputError, match="expected a block of int32, got float64"):
-        write_sections(
-            tmp_path / "g", "TEST", 1, {}, {"a": SectionStream(np.int32, (1,), [np.ones(1)])}
-        )
-
-
-@pytest.mark.parametrize(
-    ("kind", "version", "sections", "message"),
-    [
-        ("LONGER", 1, {}, "kind of 4 ASCII"),
-        ("TÄST", 1, {}, "kind of 4 ASCII"),
-        ("TEST", 0, {}, "version from 1"),
-        ("TEST", 1, {"a": np.array(["x"])}, "expected integers or floats"),
-        ("TEST", 1, {"a": np.array([1j])}, "expected integers or floats"),
-        ("TEST", 1, {"a": SectionStream("u1", (3,), [np.ones(2, "u1")])}, "expected 3 bytes"),
-        ("TEST", 1, {"a": SectionStream("u1", (3,), [np.ones(4, "u1")])}, "expected 3 bytes"),
-    ],
-)
-def test_wrong_arguments_leave_no_file(
-    tmp_path: Path, kind: str, version: int, sections: Any, message: str
-) -> None:
-    with pytest.raises(InvalidInputError, match=message):
-        write_sections(tmp_path / "f", kind, version, {}, sections)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_checksum_tells_files_apart(tmp_path: Path) -> None:
-    one = np.zeros(3, np.uint8)
-    two = np.array([0, 0, 1], np.uint8)
-    checksums = {
-        write_sections(tmp_path / "f", kind, version, meta, {"a": array}).checksum
-        for kind, version, meta, array in [
-            ("TEST", 1, {}, one),
-            ("TEST", 1, {}, two),
-            ("TEST", 2, {}, one),
-            ("BEST", 1, {}, one),
-            ("TEST", 1, {"x": 1}, one),
-        ]
-    }
-    assert len(checksums) == 5
-    again = write_sections(tmp_path / "g", "TEST", 1, {}, {"a": two}).checksum
-    assert again in checksums
 
 
 def test_views_outlive_close(tmp_path: Path) -> None:
@@ -305,76 +198,6 @@ def test_a_header_nested_too_deep_is_refused(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(start + struct.pack("<I", zlib.crc32(start)) + header)
     with pytest.raises(CorruptFileError, match="readable header"):
         SectionFile.open(tmp_path / "f", "TEST", 1)
-
-
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DiskFullError, match="expected room to write"):
-        write_small(tmp_path / "f")
-    with pytest.raises(DiskFullError):
-        files.write_durably(tmp_path / "g", b"x")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("code", [errno.EIO, errno.EROFS])
-def test_a_failing_disk_is_told_and_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    syncs = []
-
-    def broken(*_: object) -> None:
-        syncs.append(1)
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(DiskFailureError, match=os.strerror(code)):
-        write_small(tmp_path / "f")
-    assert len(syncs) == 1  # a second one would succeed, and lie
-    with pytest.raises(DiskFailureError):
-        write_durably(tmp_path / "g", b"x")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_other_os_errors_pass_through_and_leave_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise OSError(errno.EPERM, "not permitted")
-
-    monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(OSError, match="not permitted") as caught:
-        write_small(tmp_path / "f")
-    assert not isinstance(caught.value, Tv5Error)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failing_stream_leaves_no_file(tmp_path: Path) -> None:
-    def blocks() -> Any:
-        yield np.zeros(2 * BLOCK, np.uint8)
-        raise RuntimeError("source went away")
-
-    stream = SectionStream(np.uint8, (3 * BLOCK,), blocks())
-    with pytest.raises(RuntimeError):
-        write_sections(tmp_path / "f", "TEST", 1, {}, {"a": stream})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_write_and_replace_durably(tmp_path: Path) -> None:
-    path = tmp_path / "f"
-    files.write_durably(path, b"one")
-    files.write_durably(path, b"two")
-    assert path.read_bytes() == b"two"
-    record = write_small(tmp_path / "temp")
-    files.replace_durably(tmp_path / "temp", path)
-    assert SectionFile.open(path, "TEST", 3).checksum == record.checksum
-    assert [p.name for p in tmp_path.iterdir()] == ["f"]
-    files.fsync_folder(tmp_path)
 
 
 def test_a_section_has_a_version_of_its_own(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ ORDER = {
         {"sync", "availability"},
     ],
     "cache": [
-        {"entry", "policy", "answer", "stats", "cooldown"},
+        {"entry", "policy", "answer", "stats", "cooldown", "validation"},
+        {"clock"},
         {"memory", "disk", "redis"},
         {"loading"},
         {"tiered"},

@@ -144,7 +144,7 @@ def test_statistics_add_up(clock: Clock) -> None:
         assert thing["loader"] == {"load": 1}
         assert thing["hit_ratio"] == pytest.approx(0.8)
         assert thing["load_s"] == pytest.approx(0.5, abs=0.01)
-        assert stats["tiers"]["lower"] == {"entries": 1}
+        assert stats["tiers"]["lower"] == {"entries": 1, "available": True, "reason": ""}
         assert stats["loading"] == 1
         assert tally.counted("cache.hit") == 8
         assert tally.counted("cache.load") == 1
@@ -197,3 +197,26 @@ def test_an_unknown_event_is_an_error(clock: Clock) -> None:
             await cache.invalidate_event("title.chnaged", "k")
 
     using(clock, work)
+
+
+def test_statistics_of_a_tier_out_of_use_say_why_outside_the_loop_too(clock: Clock) -> None:
+    async def work(cache: TieredCache) -> None:
+        lower.broken = True
+        assert await cache.get_or_load("thing", "k", Loader("a")) == "a"
+        lower.broken = False
+        in_thread = await asyncio.to_thread(cache.stats)
+        for stats in (cache.stats(), in_thread):
+            assert stats["tiers"]["lower"]["available"] is False
+            assert stats["tiers"]["lower"]["reason"] == "OSError"
+
+    class Broken(FakeTier):
+        async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
+            raise OSError
+
+    lower = Broken(clock)
+
+    async def whole() -> None:
+        async with make(clock, lower) as cache:
+            await work(cache)
+
+    asyncio.run(whole())

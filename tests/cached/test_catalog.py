@@ -229,3 +229,42 @@ def test_a_thousand_cold_callers_search_once(folder: Path) -> None:
                 assert found[1]
 
     run(work)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 5, None, b"bytes"], ids=repr)
+def test_what_is_no_id_is_refused_and_costs_nothing(folder: Path, odd: Any) -> None:
+    async def work() -> None:
+        with Catalog.open(folder) as catalog:
+            async with CachedCatalog.open(catalog, None) as films:
+                before = await films.get(JAWS)
+                for call in (
+                    lambda: films.get(odd),
+                    lambda: films.similar(odd),
+                    lambda: films.delete([JAWS, odd]),
+                    lambda: films.search("a shark", allow=[JAWS, odd]),
+                ):
+                    with pytest.raises(InvalidInputError):
+                        await call()
+                assert await films.get(JAWS) == before, "nothing of it was deleted"
+                with pytest.raises(InvalidInputError):
+                    await films.search("a shark \ud800")
+
+    run(work)
+
+
+def test_titles_beside_one_that_is_refused_are_invalidated(folder: Path) -> None:
+    async def work() -> None:
+        with Catalog.open(folder) as catalog:
+            async with CachedCatalog.open(catalog, None) as films:
+                new = changed(await films.get(JAWS), title="Jaws, again")
+
+                def add(*_: object, **__: object) -> None:
+                    Catalog.add(catalog, [new])
+                    raise InvalidInputError("expected good titles, got one that is not")
+
+                catalog.add = add  # type: ignore[assignment, method-assign]
+                with pytest.raises(InvalidInputError, match="one that is not"):
+                    await films.add([new, changed(new, id="\ud800")])
+                assert (await films.get(JAWS)).title == "Jaws, again"
+
+    run(work)

@@ -10,19 +10,21 @@
 
 The modules, in reading order:
 
-============  =======================================================================
-``tiered``    :class:`TieredCache`, what callers use
-``policy``    per kind of value: TTL, jitter, stale serving, timeouts, codec
-``answer``    what the cache takes and returns: loader, loaded value, answer
-``entry``     what tiers store and offer: entry, invalidation, the tier's interface
-``memory``    the first tier: decoded values, bounded in bytes, S3-FIFO eviction
-``disk``      the second tier: LMDB in a folder, shared by processes
-``redis``     the third tier: Redis, shared by machines
-``loading``   a miss: single flight, lower tiers, leases, loader, fallback
-``warming``   loading values before they are requested
-``stats``     counters and hit ratios
-``cooldown``  leaving what failed alone for a while
-============  =======================================================================
+==============  =======================================================================
+``tiered``      :class:`TieredCache`, what callers use
+``policy``      per kind of value: TTL, jitter, stale serving, timeouts, codec
+``answer``      what the cache takes and returns: loader, loaded value, answer
+``entry``       what tiers store and offer: entry, invalidation, the tier's interface
+``memory``      the first tier: decoded values, bounded in bytes, S3-FIFO eviction
+``disk``        the second tier: LMDB in a folder, shared by processes
+``redis``       the third tier: Redis, shared by machines
+``loading``     a miss: single flight, lower tiers, leases, loader, fallback
+``warming``     loading values before they are requested
+``stats``       counters and hit ratios
+``cooldown``    leaving what failed alone for a while
+``clock``       one clock for lifetimes here, one that other processes share
+``validation``  what may be a kind, a key or a tag
+==============  =======================================================================
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class CachedValue(msgspec.Struct, frozen=True):
-    """A decoded value, its times in Unix seconds, and the tier it came from."""
+    """A decoded value, its times by the cache's clock, and the tier it came from."""
 
     value: Any
     stored_at: float

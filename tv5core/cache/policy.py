@@ -133,7 +133,7 @@ def policy_of(policies: Mapping[str, Policy], kind: str) -> Policy:
     InvalidInputError
         There is none.
     """
-    policy = policies.get(kind)
+    policy = policies.get(kind) if isinstance(kind, str) else None
     if policy is None:
         known = ", ".join(sorted(policies))
         raise InvalidInputError(f"expected a kind with a policy ({known}), got {kind!r}")

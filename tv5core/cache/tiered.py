@@ -9,18 +9,15 @@ A loader is ``async def loader(key)``. It runs in a task of its own and returns 
 where there is none, or :class:`Loaded` to set tags or a TTL. A caller gets, in this order: a
 fresh value; a stale one with its age; a static fallback; :class:`UnavailableError` with the time
 after which to retry. Where a stale value or a fallback can be served, a load gets 300 ms from its
-start (``soft_timeout_s``); otherwise its callers wait up to 10 s (``hard_timeout_s``). Reading a
-lower tier gets 100 ms.
+start (``soft_timeout_s``); otherwise its callers wait up to 10 s (``hard_timeout_s``).
 
-Use a cache from one event loop. Its tiers on disk and in Redis may be shared by any number of
-processes; what one of them invalidates leaves the others' memory within a tenth of a second or,
-over Redis, as soon as the message arrives.
+Use a cache from one event loop. Any number of processes may share its disk and Redis; what one of
+them invalidates leaves the others' memory in 0.1 s or, over Redis, when the message arrives.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,30 +26,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tv5core.cache.answer import Answer, CachedValue, Loader
+from tv5core.cache.answer import Answer, Loader
+from tv5core.cache.clock import lifetime_clock
 from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Invalidation, Tier
 from tv5core.cache.loading.early_refresh import is_due
-from tv5core.cache.loading.fallback import FallbackChain, Fallbacks
+from tv5core.cache.loading.fallback import FallbackChain, Fallbacks, value_in_memory
 from tv5core.cache.loading.guarded_tier import GuardedTier
 from tv5core.cache.loading.invalidation import Invalidator
+from tv5core.cache.loading.life_cycle import LifeCycle
 from tv5core.cache.loading.read_through import LoadRequest, ReadThrough
 from tv5core.cache.loading.single_flight import Flight, SingleFlight
 from tv5core.cache.loading.tier_stack import TierStack
 from tv5core.cache.memory.tier import MemoryEntry, MemoryTier
 from tv5core.cache.policy import DEFAULT_POLICIES, Codec, Policy, kinds_with_event, policy_of
 from tv5core.cache.stats import Stats
+from tv5core.cache.validation import check_keys, check_name, check_tags, check_ttl
 from tv5core.errors import ClosedError
 from tv5core.observing import SILENT, Observer
 
 __all__ = ["TieredCache"]
 
-_SWEEP_EVERY_S, _SWEEP_ENTRIES = 0.05, 500
-_PUBLISH_EVERY = 20  # sweeps
 _CHUNK = 500  # keys of one invalidation: every load under way is compared with each of them
-_DRAIN_S = 2.0
-
-log = logging.getLogger("tv5core")
+_WAIT_S = 2.0  # for the lower tiers, by a put
+_YIELD_EVERY = 64  # puts
 
 
 class TieredCache:
@@ -68,8 +65,9 @@ class TieredCache:
         By kind, what to answer when nothing else is available: values by key, or a function of
         the key that returns None where it has none.
     observer : Observer
-    clock : callable
-        Unix seconds.
+    clock, wall_clock : callable, optional
+        Seconds that lifetimes here are counted in, by default the memory's clock; and Unix
+        seconds, for what processes share, by default the system's clock, or ``clock`` if given.
     tier_timeout_s : float
         What one call of a lower tier may take.
     lease_wait_s : float
@@ -86,22 +84,27 @@ class TieredCache:
         policies: Mapping[str, Policy] = DEFAULT_POLICIES,
         fallbacks: Fallbacks | None = None,
         observer: Observer = SILENT,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
+        wall_clock: Callable[[], float] | None = None,
         tier_timeout_s: float = 0.1,
         lease_wait_s: float = 2.0,
         window_s: float = 300.0,
     ) -> None:
+        for kind in policies:
+            check_name("kind", kind)
         self.policies = dict(policies)
         self._codecs = {kind: Codec(policy) for kind, policy in policies.items()}
+        clock = clock or memory.clock
+        wall_clock = wall_clock or (time.time if clock is lifetime_clock else clock)
         self._memory, self._clock = memory, clock
         self._stats = Stats(window_s, time.monotonic, observer)
         self._tiers = [GuardedTier(tier, self._stats, tier_timeout_s) for tier in tiers]
-        self._stack = TierStack(memory, self._tiers, self._stats, clock, lease_wait_s)
+        self._stack = TierStack(memory, self._tiers, self._stats, clock, wall_clock, lease_wait_s)
         self._single_flight = SingleFlight()
         self._fallback = FallbackChain(self._stats, clock, fallbacks or {})
         self._invalidator = Invalidator(self._stack, self._single_flight)
-        self._sweeping: asyncio.Task[None] | None = None
-        self._closed = False
+        self._life_cycle = LifeCycle(self._stack, self._single_flight, self._invalidator)
+        self._puts = 0
         for position, tier in enumerate(tiers):
             tier.on_invalidation(partial(self._invalidator.receive, position))
 
@@ -215,8 +218,9 @@ class TieredCache:
         """Return a fresh value from memory, and refresh it early where that is due."""
         if self._invalidator.received:
             self._invalidator.apply_received()
-        entry = self._memory.get(kind, key)
-        if entry is None or (remaining_s := entry.fresh_until - self._clock()) <= 0:
+        now = self._clock()
+        entry = self._memory.get(kind, key, now)
+        if entry is None or (remaining_s := entry.fresh_until - now) <= 0 or entry.stored_at > now:
             return None
         self._stats.hit(kind)
         whole_s = entry.fresh_until - entry.stored_at
@@ -232,12 +236,13 @@ class TieredCache:
         self, kind: str, key: str, loader: Loader, tags: Iterable[str], ttl_s: float | None
     ) -> Answer:
         """Answer where memory has no fresh value: start or join a flight, and wait for it."""
-        policy = self._check_kind(kind)
+        policy = self._check(kind, key)
+        request = self._request(kind, key, loader, tags, ttl_s)
         self._stats.miss(kind)
-        flight = self._start_flight(self._request(kind, key, loader, tags, ttl_s))
+        flight = self._start_flight(request)
         stale = self._memory.get(kind, key)
         if stale is not None:
-            flight.set_stale(_stale_value(stale))
+            flight.set_stale(value_in_memory(stale))
         return await self._fallback.answer(kind, key, policy, flight)
 
     def _start_flight(self, request: LoadRequest, *, refresh: bool = False) -> Flight:
@@ -253,20 +258,28 @@ class TieredCache:
         ttl_s: float | None = None,
     ) -> LoadRequest:
         policy, codec = self.policies[kind], self._codecs[kind]
-        return LoadRequest(kind, key, policy, codec, loader, tuple(tags), ttl_s)
+        if ttl_s is not None:
+            check_ttl(ttl_s)
+        return LoadRequest(kind, key, policy, codec, loader, check_tags(tags), ttl_s)
 
     def _check_kind(self, kind: str) -> Policy:
         self._start()
         return policy_of(self.policies, kind)
 
+    def _check(self, kind: str, key: str) -> Policy:
+        policy = self._check_kind(kind)
+        check_name("key", key)
+        return policy
+
     # -- getting and putting --------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Any:
         """Return a fresh value from memory or a lower tier; None where none has one."""
-        self._check_kind(kind)
+        self._check(kind, key)
         self._invalidator.apply_received()
-        entry = self._memory.get(kind, key)
-        if entry is not None and entry.fresh_until > self._clock():
+        now = self._clock()
+        entry = self._memory.get(kind, key, now)
+        if entry is not None and entry.stored_at <= now < entry.fresh_until:
             self._stats.hit(kind)
             return entry.value
         self._stats.miss(kind)
@@ -285,15 +298,23 @@ class TieredCache:
     ) -> None:
         """Store a value that came from elsewhere, in place of what is cached or being loaded.
 
+        The lower tiers store it behind; while they cannot keep up, this waits for them, for up to
+        two seconds.
+
         Raises
         ------
         InvalidInputError
-            Its type is not that of the kind's policy.
+            Its type is not that of the kind's policy; or its key or a tag cannot be one.
         """
-        self._check_kind(kind)
+        self._check(kind, key)
+        request = self._request(kind, key, None, tags, ttl_s)
         self._codecs[kind].encode(value)
         await self.invalidate(kind, key)
-        ReadThrough(self._stack, self._request(kind, key, None, tags, ttl_s)).store(value)
+        await self._stack.background.wait_for_room(_WAIT_S)
+        ReadThrough(self._stack, request).store(value)
+        self._puts += 1
+        if not self._puts % _YIELD_EVERY:
+            await asyncio.sleep(0)  # a loop of puts leaves room for others, without tiers too
 
     # -- invalidation ---------------------------------------------------------------------
 
@@ -303,7 +324,7 @@ class TieredCache:
         Loads under way are not cached, and callers from now on do not join them.
         """
         self._check_kind(kind)
-        listed = (keys,) if isinstance(keys, str) else tuple(keys)
+        listed = check_keys(keys)
         for start in range(0, len(listed), _CHUNK):
             chunk = listed[start : start + _CHUNK]
             await self._invalidator.invalidate(Invalidation("key", kind, chunk))
@@ -316,6 +337,7 @@ class TieredCache:
     async def invalidate_tag(self, tag: str) -> None:
         """Invalidate all values with a tag."""
         self._start()
+        check_name("tag", tag)
         await self._invalidator.invalidate(Invalidation("tag", tag=tag))
 
     async def invalidate_event(self, event: str, keys: str | Iterable[str]) -> None:
@@ -327,7 +349,7 @@ class TieredCache:
             No policy lists the event.
         """
         kinds = kinds_with_event(self.policies, event)
-        listed = (keys,) if isinstance(keys, str) else tuple(keys)
+        listed = check_keys(keys)
         for kind in kinds:
             await self.invalidate(kind, listed)
 
@@ -339,48 +361,31 @@ class TieredCache:
     # -- life cycle -----------------------------------------------------------------------
 
     def _start(self) -> None:
-        if self._closed:
+        if self._life_cycle.closed:
             raise ClosedError("expected an open cache, got one after close()")
-        if self._sweeping is None:
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
-
-    async def _sweep(self) -> None:
-        """Remove expired values, a few at a time, so that the loop never stalls."""
-        rounds = 0
-        while True:
-            await asyncio.sleep(_SWEEP_EVERY_S)
-            rounds += 1
-            try:
-                self._invalidator.apply_received()
-                self._memory.sweep(_SWEEP_ENTRIES)
-                if not rounds % _PUBLISH_EVERY:
-                    self._stats.publish_hits()
-            except Exception:
-                log.exception("cache: sweeping failed")
+        self._life_cycle.start()
 
     def stats(self) -> dict[str, Any]:
-        """Return counters by kind and tier, and each tier's own statistics."""
+        """Return counters by kind and tier, and each tier's own statistics.
+
+        A tier that is out of use has ``available`` False and says why in ``reason``.
+        """
         return {
             "kinds": self._stats.report(),
             "memory": self._memory.stats(),
-            "tiers": {guarded.name: guarded.tier.stats() for guarded in self._tiers},
+            "tiers": {guarded.name: guarded.stats() for guarded in self._tiers},
             "loading": len(self._single_flight),
+            "writing": len(self._stack.background),
         }
 
     async def close(self) -> None:
-        """Cancel loads under way, let the tiers store what is queued, and close them."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-        await self._single_flight.cancel()
-        draining = asyncio.create_task(self._stack.drain())
-        await asyncio.wait({draining}, timeout=_DRAIN_S)
-        draining.cancel()
-        for guarded in self._tiers:
-            await guarded.close()
-        self._memory.clear()
+        """Cancel loads under way, let the tiers store what is queued, and close them.
+
+        Each step has a limit: loads 2 s, writes 2 s, each tier 15 s. A load that ignores its
+        cancellation is left running and named in a warning of the log ``tv5core``; nothing it
+        returns is stored. A caller who gives up does not end the closing.
+        """
+        await self._life_cycle.close()
 
     async def __aenter__(self) -> Self:
         self._start()
@@ -393,7 +398,3 @@ class TieredCache:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-def _stale_value(entry: MemoryEntry) -> CachedValue:
-    return CachedValue(entry.value, entry.stored_at, entry.fresh_until, entry.stale_until, "memory")

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from tv5core.cache.loading.fallback import Fallbacks
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
+from tv5core.cache.validation import check_keys, check_name, is_name
 from tv5core.cache.warming.id_sources import Source
 from tv5core.cache.warming.warm import CONCURRENCY, WarmReport, warm
 from tv5core.cached.keys import digest, namespace, normalized, query_key
@@ -132,6 +133,8 @@ class CachedCatalog:
         return (await self._title(id, None)).title
 
     async def _title(self, id: str, pace: Pace | None) -> CachedTitle:
+        if type(id) is not str:
+            check_name("id", id)
         key = f"{self._namespace}:{id}"
         for _ in range(_MAX_ATTEMPTS):
             loader = partial(self._load_title, id, pace)
@@ -173,7 +176,7 @@ class CachedCatalog:
         pace: Pace | None,
     ) -> list[Hit]:
         canonical = normalized(query)
-        ids = None if allow is None else sorted(set(allow))
+        ids = None if allow is None else sorted(set(check_keys(allow)))
         parts = [query_key(canonical), operator.index(k), ids, bool(exact)]
         call = partial(self.catalog.search, canonical, k, allow=ids, exact=exact)
         return list(await self._cached("search", parts, call, pace))
@@ -183,6 +186,7 @@ class CachedCatalog:
         return await self._similar(id, k, None)
 
     async def _similar(self, id: str, k: int, pace: Pace | None) -> list[Hit]:
+        check_name("id", id)
         parts = ["similar", id, operator.index(k)]
         call = partial(self.catalog.similar, id, k)
         return list(await self._cached("recommendations", parts, call, pace))
@@ -232,14 +236,14 @@ class CachedCatalog:
 
     async def delete(self, ids: str | Iterable[str]) -> int:
         """Delete titles in a thread, as ``Catalog.delete``, and invalidate what is cached."""
-        listed = [ids] if isinstance(ids, str) else list(ids)
+        listed = check_keys(ids)
         try:
             return await asyncio.to_thread(self.catalog.delete, listed)
         finally:
-            await self._invalidate(name for name in listed if isinstance(name, str))
+            await self._invalidate(listed)
 
     async def _invalidate(self, ids: Iterable[str]) -> None:
-        keys = [f"{self._namespace}:{name}" for name in ids]
+        keys = [f"{self._namespace}:{name}" for name in ids if is_name(name)]
         if keys:
             await self.cache.invalidate_event("title.changed", keys)
 

@@ -46,5 +46,15 @@ def query_key(query: str | npt.NDArray[np.float32]) -> Any:
 
 
 def digest(parts: Sequence[Any]) -> str:
-    """Return a 128-bit digest of anything msgpack can encode, in hexadecimal."""
-    return hashlib.blake2b(msgspec.msgpack.encode(list(parts)), digest_size=16).hexdigest()
+    """Return a 128-bit digest of anything msgpack can encode, in hexadecimal.
+
+    Raises
+    ------
+    InvalidInputError
+        It cannot be encoded, such as text with half a surrogate pair.
+    """
+    try:
+        raw = msgspec.msgpack.encode(list(parts))
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"expected ids and text to search by, got {error}") from error
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()

@@ -81,20 +81,6 @@ def test_any_text_is_a_key(tier: DiskTier, key: str) -> None:
     assert value(tier, key + "x") == b"other"
 
 
-def test_text_that_cannot_be_written_is_a_miss(tier: DiskTier) -> None:
-    half = "half a pair \udc80"
-    put(tier, half)
-    put(tier, "a", kind=half)
-    put(tier, "a", tags=(half,))
-    assert tier.stats()["dropped"] == {"encoding": 3}
-    assert value(tier, half) is None
-    put(tier, "a")
-    assert asyncio.run(tier.delete("title", [half, "a"])) == 1
-    assert asyncio.run(tier.delete_kind(half)) == asyncio.run(tier.delete_tag(half)) == 0
-    assert asyncio.run(tier.acquire_lease("title", half, b"me", 1.0))
-    asyncio.run(tier.release_lease("title", half, b"me"))
-
-
 @pytest.mark.parametrize("kind", ["k" * 65, "a\0b", "a"])
 def test_kinds_do_not_meet(tier: DiskTier, kind: str) -> None:
     put(tier, "key", b"mine", kind=kind)

@@ -21,7 +21,6 @@ __all__ = [
     "encode",
     "entry_key",
     "expires_ms_of",
-    "is_encodable",
     "kind_of",
     "kind_prefix",
     "tag_prefix",
@@ -52,16 +51,6 @@ def kind_prefix(kind: str) -> bytes:
 def kind_of(key: bytes) -> str:
     """Return the kind of an entry's key; of a hashed kind, the hash."""
     return key.partition(b"\0")[0].decode("utf-8", "replace").lstrip("\1")
-
-
-def is_encodable(*texts: str) -> bool:
-    """Return whether texts can be encoded; one with a lone surrogate cannot."""
-    try:
-        for text in texts:
-            text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def entry_key(kind: str, key: str) -> bytes:

@@ -1,9 +1,9 @@
 """The disk tier: LMDB in a folder, shared by the processes that open it.
 
-It raises nothing to its callers. What cannot be read is a miss; what cannot be written is
-dropped and counted; where an *invalidation* cannot be written, the whole tier is emptied by
-drawing a new epoch, which takes no room. After a failed write (a full disk), the tier drops
-values for a while, and then tries again.
+It raises nothing to its callers but InvalidInputError, for what cannot be a name. What cannot be
+read is a miss; what cannot be written is dropped and counted; where an *invalidation* cannot be
+written, the whole tier is emptied by drawing a new epoch, which takes no room. After a failed
+write (a full disk), the tier drops values for a while, and then tries again.
 
 Reads run on the calling thread and take a few microseconds. Writes go through one thread and
 are visible, in this process too, once they are committed: until then memory has the value.
@@ -29,7 +29,6 @@ from tv5core.cache.disk.entry_codec import (
     decode,
     encode,
     entry_key,
-    is_encodable,
     kind_of,
     kind_prefix,
     tag_prefix,
@@ -38,6 +37,7 @@ from tv5core.cache.disk.environment import Txn
 from tv5core.cache.disk.maintenance import Maintenance
 from tv5core.cache.disk.writer_thread import Job
 from tv5core.cache.entry import Entry, Invalidation
+from tv5core.cache.validation import check_entry_names, check_keys, check_name
 from tv5core.errors import InvalidInputError
 
 __all__ = ["MIN_BYTES", "DiskTier"]
@@ -106,8 +106,9 @@ class DiskTier:
                         entry = decode(data, environment.epoch, maintenance.now_ms)
                 finally:
                     environment.end_read(raw, ticket)
-            except UnicodeEncodeError:
-                pass  # such a key is not stored
+            except (UnicodeEncodeError, AttributeError, TypeError):
+                check_entry_names(kind, key)
+                raise
             except _ERRORS as error:
                 maintenance.record_read_failure(error)
         # Without a lock: a lost count is harmless.
@@ -144,11 +145,9 @@ class DiskTier:
         token : Token, optional
             Taken before the load: the entry is dropped where it was invalidated since.
         """
+        check_entry_names(kind, key, entry.tags)
         size = len(entry.value) + len(key) + _OVERHEAD_BYTES
         work: Callable[[Txn], object] = partial(self._put, kind, key, entry, token)
-        if not is_encodable(kind, key, *entry.tags):
-            self._counters.add("dropped.encoding")
-            return
         if size * _MIN_VALUES_PER_CAP > self._maintenance.cap_bytes:
             self._counters.add("dropped.too_large")
             # Delete at least the entry it would have replaced.
@@ -176,7 +175,8 @@ class DiskTier:
     async def delete(self, kind: str, keys: Iterable[str]) -> int:
         """Delete entries by key; return how many there were."""
         total = 0
-        for chunk in _chunks((key for key in keys if is_encodable(kind, key)), _CHUNK):
+        check_name("kind", kind)
+        for chunk in _chunks(check_keys(keys), _CHUNK):
             invalidation = Invalidation("key", kind, tuple(chunk), origin=self._maintenance.origin)
             names = [entry_key(kind, key) for key in chunk]
             total += await self._invalidate(invalidation, partial(_delete_all, names))
@@ -184,15 +184,13 @@ class DiskTier:
 
     async def delete_kind(self, kind: str) -> int:
         """Delete all entries of a kind; return how many there were."""
-        if not is_encodable(kind):
-            return 0
+        check_name("kind", kind)
         invalidation = Invalidation("kind", kind, origin=self._maintenance.origin)
         return await self._delete_prefix(invalidation, "entries", kind_prefix(kind))
 
     async def delete_tag(self, tag: str) -> int:
         """Delete all entries with a tag; return how many there were."""
-        if not is_encodable(tag):
-            return 0
+        check_name("tag", tag)
         invalidation = Invalidation("tag", tag=tag, origin=self._maintenance.origin)
         return await self._delete_prefix(invalidation, "tags", tag_prefix(tag))
 
@@ -243,8 +241,7 @@ class DiskTier:
         ttl_s : float
             When it expires, should its holder be killed.
         """
-        if not is_encodable(kind, key):
-            return True
+        check_entry_names(kind, key)
         ttl_ms = int(ttl_s * 1e3)
         name = entry_key(kind, key)
 
@@ -255,8 +252,7 @@ class DiskTier:
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
         """Release a lease, after what was put before is committed."""
-        if not is_encodable(kind, key):
-            return
+        check_entry_names(kind, key)
         name = entry_key(kind, key)
         self._maintenance.writer.submit(
             lambda txn: leases.release(txn, name, owner)

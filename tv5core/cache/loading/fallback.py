@@ -9,6 +9,7 @@ from typing import Any
 
 from tv5core.cache.answer import Answer, CachedValue
 from tv5core.cache.loading.single_flight import Flight
+from tv5core.cache.memory.tier import MemoryEntry
 from tv5core.cache.policy import Policy
 from tv5core.cache.stats import Stats
 from tv5core.errors import (
@@ -19,7 +20,7 @@ from tv5core.errors import (
     UnknownIdError,
 )
 
-__all__ = ["FallbackChain", "Fallbacks"]
+__all__ = ["FallbackChain", "Fallbacks", "value_in_memory"]
 
 Fallbacks = Mapping[str, Mapping[str, Any] | Callable[[str], Any]]
 """By kind, what to answer when nothing else is available: values by key, or a function of it."""
@@ -37,7 +38,7 @@ class FallbackChain:
     ----------
     stats : Stats
     clock : callable
-        Unix seconds.
+        Seconds, as the cache's.
     fallbacks : mapping
     """
 
@@ -61,7 +62,7 @@ class FallbackChain:
         if not flight.task.done() and expired:
             await flight.wait_until(soft_deadline)  # the stale value is too old to be served
         fallback = None if _succeeded(flight) else self._best_fallback(kind, key, flight)
-        if fallback is None and not flight.task.done():
+        if fallback is None and not flight.task.done() and not flight.ended.done():
             await flight.wait_until(started + policy.hard_timeout_s)
         if _succeeded(flight):
             return self._fresh(flight)
@@ -105,7 +106,7 @@ class FallbackChain:
     def _unavailable(
         self, kind: str, policy: Policy, flight: Flight, error: BaseException | None
     ) -> Exception:
-        if flight.task.cancelled():
+        if flight.ended.done():
             return ClosedError("expected an open cache, got close() during a load")
         self._stats.count("loader", kind, "unavailable")
         retry_after_s = getattr(error, "retry_after_s", None) or policy.retry_after_s
@@ -121,11 +122,21 @@ class FallbackChain:
         return max(0.0, self._clock() - found.stored_at)
 
 
+def value_in_memory(entry: MemoryEntry) -> CachedValue:
+    """Return what memory has, as a flight announces it."""
+    return CachedValue(entry.value, entry.stored_at, entry.fresh_until, entry.stale_until, "memory")
+
+
 def _succeeded(flight: Flight) -> bool:
     task = flight.task
     return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _failure(flight: Flight) -> BaseException | None:
-    task = flight.task
-    return task.exception() if task.done() and not task.cancelled() else None
+    """Return why a flight failed; a loader may also be cancelled, by itself or from within."""
+    if not flight.task.done():
+        return None
+    try:
+        return flight.task.exception()
+    except asyncio.CancelledError as error:
+        return error

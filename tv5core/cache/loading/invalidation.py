@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from tv5core.cache.loading.tier_stack import TierStack
 
 __all__ = ["Invalidator"]
 
+_MAX_RECEIVED = 10_000
 _WAIT_S = 2.0  # for the tiers; they go on in the background
 
 
@@ -33,17 +35,30 @@ class Invalidator:
     def __init__(self, stack: TierStack, single_flight: SingleFlight) -> None:
         self._stack, self._single_flight = stack, single_flight
         self.received: deque[tuple[int, Invalidation]] = deque()
+        self._lock = threading.Lock()
 
     def receive(self, position: int, invalidation: Invalidation) -> None:
-        """Queue an invalidation from a tier, from any thread: a deque needs no lock."""
-        self.received.append((position, invalidation))
+        """Queue an invalidation from a tier, from any thread.
+
+        Where the event loop does not come to apply them, they become one of everything.
+        """
+        with self._lock:
+            if len(self.received) >= _MAX_RECEIVED:
+                position = max([position, *(queued for queued, _ in self.received)])
+                invalidation = Invalidation("all")
+                self.received.clear()
+            self.received.append((position, invalidation))
 
     def apply_received(self) -> None:
         """Apply other processes' invalidations: to memory, and to the tiers nearer to it."""
         while self.received:
-            position, invalidation = self.received.popleft()
+            with self._lock:
+                position, invalidation = self.received[0]
             self._apply_locally(invalidation)
             _start(invalidation, self._stack.tiers[:position])
+            with self._lock:  # only now: an interrupt loses nothing, and twice is harmless
+                if self.received and self.received[0][1] is invalidation:
+                    self.received.popleft()
 
     async def invalidate(self, invalidation: Invalidation) -> None:
         """Apply an invalidation everywhere; it goes on where the caller gives up.

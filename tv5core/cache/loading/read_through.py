@@ -8,8 +8,9 @@ who wait get it all the same, since they asked before.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,11 +22,12 @@ from tv5core.cache.loading.guarded_tier import GuardedTier
 from tv5core.cache.loading.single_flight import OnStale
 from tv5core.cache.loading.tier_stack import TierStack
 from tv5core.cache.policy import Codec, Policy
-from tv5core.errors import InvalidInputError
+from tv5core.cache.validation import check_tags, check_ttl
 
 __all__ = ["LoadRequest", "ReadThrough"]
 
 _POLLS = Backoff(0.02, 0.25, jitter=0.0)
+_WRITE_BYTES = 1_000  # what a write behind holds besides the value
 _LEASE_MARGIN_S = 1.0  # for reading the lower tiers once more, and for storing
 
 
@@ -92,11 +94,11 @@ class ReadThrough:
             if not tier.available:
                 continue
             entry = await tier.get(self._kind, self._key)
-            found = None if entry is None else self._restore(entry, tier)
+            found = None if entry is None else self._restore(self._stack.to_local(entry), tier)
             if found is not None and found.fresh_until > self._stack.clock():
                 self._count(tier.name, "hit")
                 if position and entry is not None:
-                    self._stack.run_in_background(self._put(entry, position))
+                    self._write_behind(partial(self._put, entry, position), entry)
                 return found
             if found is not None:
                 on_stale(found)
@@ -120,6 +122,13 @@ class ReadThrough:
         for position in reversed(range(count)):
             tier = self._stack.tiers[position]
             await tier.put(self._kind, self._key, entry, self._tokens[position])
+
+    def _write_behind(self, work: Callable[[], Coroutine[Any, Any, None]], entry: Entry) -> bool:
+        """Start to store an entry in the background; drop and count it where there is no room."""
+        started = self._stack.background.start(work, len(entry.value) + _WRITE_BYTES)
+        if not started:
+            self._count("background", "dropped")
+        return started
 
     def _count(self, tier: str, event: str) -> None:
         self._stack.stats.count(tier, self._kind, event)
@@ -157,7 +166,7 @@ class ReadThrough:
         """Release the leases in the background, after what was stored before."""
         leases, self._leases = self._leases, []
         if leases:
-            self._stack.run_in_background(self._release(leases))
+            self._stack.background.start(partial(self._release, leases))
 
     async def _release(self, leases: list[GuardedTier]) -> None:
         for tier in reversed(leases):
@@ -190,23 +199,30 @@ class ReadThrough:
             self._stack.delete(self._kind, self._key)
             return found
         self._stack.fill_memory(self._kind, self._key, value, entry, self._since)
-        leases, self._leases = self._leases, []
-        self._stack.run_in_background(self._put_and_release(entry, leases))
+        if self._stack.tiers:
+            self._put_behind(self._stack.to_wall(entry))
         return found
+
+    def _put_behind(self, entry: Entry) -> None:
+        """Store an entry in all tiers, then release the leases, in the background."""
+        if self._write_behind(partial(self._put_and_release, entry, self._leases), entry):
+            self._leases = []
+        else:
+            self.release()
 
     async def _put_and_release(self, entry: Entry, leases: list[GuardedTier]) -> None:
         await self._put(entry, len(self._stack.tiers))
         await self._release(leases)
 
     def _entry(self, loaded: Loaded, stored_at: float, load_s: float) -> tuple[Entry, Any]:
-        tags = tuple(dict.fromkeys((*self._request.tags, *loaded.tags)))
+        tags = tuple(dict.fromkeys(check_tags((*self._request.tags, *check_tags(loaded.tags)))))
         if loaded.value is None:
             until = stored_at + self._policy.negative_ttl_s
             return Entry(b"", stored_at, until, until, tags, load_s, negative=True), None
         data, value = self._request.codec.encode(loaded.value)
         requested_s = self._request.ttl_s if loaded.ttl_s is None else loaded.ttl_s
-        if requested_s is not None and not (math.isfinite(requested_s) and requested_s > 0):
-            raise InvalidInputError(f"expected a TTL in seconds, got {requested_s}")
+        if requested_s is not None:
+            check_ttl(requested_s)
         fresh_until = stored_at + self._policy.draw_ttl_s(requested_s)
         stale_until = fresh_until + self._policy.stale_s
         return Entry(data, stored_at, fresh_until, stale_until, tags, load_s), value

@@ -34,6 +34,7 @@ class Flight:
 
     Attributes
     ----------
+    kind, key : str
     task : asyncio.Task
         Ends with the value, or fails.
     stale : asyncio.Future
@@ -41,12 +42,16 @@ class Flight:
     work : Work
     started : float
         On the loop's clock.
+    ended : asyncio.Future
+        Done once the cache is closed: nobody waits any more, whatever the task does.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, kind: str, key: str, work: Work) -> None:
         loop = asyncio.get_running_loop()
+        self.kind, self.key = kind, key
         self.work, self.started = work, loop.time()
         self.stale: asyncio.Future[CachedValue] = loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
         self.task: asyncio.Task[CachedValue | None] = loop.create_task(self._run())
         self.task.add_done_callback(_retrieve_exception)
 
@@ -69,7 +74,7 @@ class Flight:
         """
         left_s = when - asyncio.get_running_loop().time()
         if left_s > 0:
-            awaited: set[asyncio.Future[Any]] = {self.task}
+            awaited: set[asyncio.Future[Any]] = {self.task, self.ended}
             if accept_stale:
                 awaited.add(self.stale)
             # Unlike wait_for, this cancels nothing when the caller is cancelled or times out.
@@ -98,8 +103,9 @@ class SingleFlight:
     def join(self, kind: str, key: str, make: Callable[[], Work]) -> Flight:
         """Return the flight for a key, started with ``make()`` where there is none."""
         flight = self._joinable.get((kind, key))
-        if flight is None:
-            flight = self._joinable[kind, key] = Flight(make())
+        # One that ended is still here where an interrupt came before its callback was added.
+        if flight is None or flight.task.done():
+            flight = self._joinable[kind, key] = Flight(kind, key, make())
             self._all.add(flight)
             flight.task.add_done_callback(lambda _: self._remove(kind, key, flight))
         return flight
@@ -114,9 +120,25 @@ class SingleFlight:
         for kind_key in [kind_key for kind_key in self._joinable if matches(*kind_key)]:
             self._joinable.pop(kind_key).work.release()
 
-    async def cancel(self) -> None:
-        """Cancel all flights, and wait for their end."""
-        tasks = [flight.task for flight in self._all]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def cancel(self, timeout_s: float) -> list[tuple[str, str]]:
+        """Cancel all flights, wait for their end, and return which are still running.
+
+        A loader may ignore that it is cancelled; its callers wait no longer all the same.
+
+        Parameters
+        ----------
+        timeout_s : float
+            How long to wait.
+
+        Returns
+        -------
+        list of (kind, key)
+        """
+        flights = list(self._all)
+        for flight in flights:
+            flight.task.cancel()
+            if not flight.ended.done():
+                flight.ended.set_result(None)
+        if flights:
+            await asyncio.wait([flight.task for flight in flights], timeout=timeout_s)
+        return [(f.kind, f.key) for f in flights if not f.task.done()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from tv5core.cache.clock import to_local, to_wall
 from tv5core.cache.entry import Entry, Invalidation
+from tv5core.cache.loading.background import Background
 from tv5core.cache.loading.guarded_tier import GuardedTier
 from tv5core.cache.loading.invalidation_log import InvalidationLog
 from tv5core.cache.memory.tier import MemoryTier
@@ -25,13 +26,18 @@ class TierStack:
         The lower tiers, nearest first.
     stats : Stats
     clock : callable
-        Unix seconds.
+        Seconds, never set back: what lifetimes in this process are counted in.
+    wall_clock : callable
+        Unix seconds: the times of entries in the lower tiers.
     lease_wait_s : float
         How long to wait for another process that loads the same key.
 
     Attributes
     ----------
     log : InvalidationLog
+    background : Background
+    closed : bool
+        Nothing is stored any more.
     """
 
     def __init__(
@@ -40,20 +46,32 @@ class TierStack:
         tiers: Sequence[GuardedTier],
         stats: Stats,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
         lease_wait_s: float,
     ) -> None:
         self.memory, self.tiers, self.stats = memory, tuple(tiers), stats
         self.clock, self.lease_wait_s = clock, lease_wait_s
-        self.log = InvalidationLog()
-        self._background: set[asyncio.Task[None]] = set()
+        self._wall_clock = wall_clock
+        self.log, self.background = InvalidationLog(), Background()
+        self.closed = False
+
+    def to_local(self, entry: Entry) -> Entry:
+        """Return an entry of a lower tier in this process's time; see ``tv5core.cache.clock``."""
+        return to_local(entry, self.clock(), self._wall_clock())
+
+    def to_wall(self, entry: Entry) -> Entry:
+        """Return an entry as the lower tiers store it, in Unix time."""
+        return to_wall(entry, self.clock(), self._wall_clock())
 
     def fill_memory(self, kind: str, key: str, value: Any, entry: Entry, since: int) -> None:
         """Store a value in memory, unless it was invalidated after ``since`` or is the older."""
+        if self.closed:
+            return
         if self.log.invalidated_since(since, kind, key, entry.tags):
             self.stats.count("memory", kind, "invalidated")
             return
         present = self.memory.get(kind, key)
-        if present is not None and present.stored_at > entry.stored_at:
+        if present is not None and entry.stored_at < present.stored_at <= self.clock():
             return
         self.memory.put(
             kind,
@@ -71,16 +89,9 @@ class TierStack:
     def delete(self, kind: str, key: str) -> None:
         """Delete a value from all tiers, in the background from the lower ones."""
         self.memory.delete(kind, key)
-        for tier in self.tiers:
+        for tier in () if self.closed else self.tiers:
             tier.invalidate(Invalidation("key", kind, (key,)))
-
-    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something that nobody waits for."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     async def drain(self) -> None:
         """Wait for everything in the background."""
-        while self._background:
-            await asyncio.gather(*self._background, return_exceptions=True)
+        await self.background.drain()

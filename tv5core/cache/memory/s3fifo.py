@@ -35,13 +35,13 @@ class MemoryEntry(msgspec.Struct, gc=False, eq=False):
     size : int
         Encoded length in bytes.
     fresh_until, stale_until : float
-        Unix seconds. It is fresh until the first; until the second it may be served stale.
+        By the cache's clock. It is fresh until the first; until the second it may be served stale.
     tags : tuple of str
         Tags it can be invalidated by.
     load_s : float
         How long its load took, in seconds.
     stored_at : float
-        When its load began, in Unix seconds.
+        When its load began, by the cache's clock.
     negative : bool
         There is no such value.
     """

@@ -8,13 +8,14 @@ during an eviction returns the entry as it was. Eviction is S3-FIFO
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from sys import getsizeof
 from threading import RLock
+from time import perf_counter
 from typing import Any
 
+from tv5core.cache.clock import lifetime_clock
 from tv5core.cache.memory.footprint import SizedDict, SizeEstimator, string_bytes
 from tv5core.cache.memory.s3fifo import MAX_FREQUENCY, MemoryEntry, Node, S3Fifo
 from tv5core.errors import InvalidInputError
@@ -43,12 +44,16 @@ class MemoryTier:
     cap_bytes : int
         What everything may take; one value may take a tenth of that.
     clock : callable
-        Unix seconds.
+        Seconds, never set back: what lifetimes are counted in.
     on_evict : callable, optional
         Called with the kind and the reason (``capacity`` or ``expired``) of each eviction, while
         the lock is held: it must be fast and must not change the tier.
     timer : callable
         Seconds; limits the time of a sweep.
+
+    Attributes
+    ----------
+    clock : callable
 
     Raises
     ------
@@ -60,16 +65,16 @@ class MemoryTier:
         self,
         cap_bytes: int,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = lifetime_clock,
         on_evict: Callable[[str, str], None] | None = None,
-        timer: Callable[[], float] = time.perf_counter,
+        timer: Callable[[], float] = perf_counter,
     ) -> None:
         if cap_bytes < _MIN_CAP_BYTES:
             raise InvalidInputError(
                 f"expected cap_bytes of at least {_MIN_CAP_BYTES}, got {cap_bytes}"
             )
         self.cap_bytes = cap_bytes
-        self._clock, self._on_evict, self._timer = clock, on_evict, timer
+        self.clock, self._on_evict, self._timer = clock, on_evict, timer
         self._lock = RLock()
         self._policy = S3Fifo(cap_bytes)
         self._estimator = SizeEstimator()
@@ -80,14 +85,15 @@ class MemoryTier:
         self._kind_bytes: Counter[str] = Counter()
         self._table_bytes = 0
         self._evictions: Counter[str] = Counter()
+        self._changing = False
 
-    def get(self, kind: str, key: str) -> MemoryEntry | None:
-        """Return an entry that may be served, fresh or stale."""
+    def get(self, kind: str, key: str, now: float | None = None) -> MemoryEntry | None:
+        """Return an entry that may be served, fresh or stale; ``now`` saves reading the clock."""
         try:
             node = self._items[kind][key]
-        except KeyError:
+        except (KeyError, TypeError):  # what cannot be hashed is no key
             return None
-        if node.stale_until <= self._clock():
+        if node.stale_until <= (self.clock() if now is None else now):
             self._expire(node)
             return None
         if (hits := node.hits) < MAX_FREQUENCY:
@@ -120,10 +126,11 @@ class MemoryTier:
             value, size, fresh_until, stale_until, tags, load_s, stored_at, negative,
             kind=kind, key=key, cost=cost,
         )  # fmt: skip
-        if cost > self.cap_bytes * _MAX_VALUE_SHARE or stale_until <= self._clock():
+        if cost > self.cap_bytes * _MAX_VALUE_SHARE or stale_until <= self.clock():
             self.delete(kind, key)
             return False
         with self._lock:
+            self._begin()
             old = self._items.get(kind, {}).get(key)
             if old is None:
                 self._policy.add(node)
@@ -133,35 +140,55 @@ class MemoryTier:
                 self._kind_bytes[kind] -= old.cost
             self._insert(node)
             self._evict_to_cap()
+            self._changing = False
             return self._items.get(kind, {}).get(key) is node
 
     def delete(self, kind: str, key: str) -> bool:
         """Remove an entry; return whether there was one."""
         with self._lock:
+            self._begin()
             node = self._items.get(kind, {}).get(key)
-            if node is None:
-                return False
-            self._drop(node)
-            return True
+            if node is not None:
+                self._drop(node)
+            self._changing = False
+            return node is not None
 
     def delete_kind(self, kind: str) -> int:
         """Remove all entries of a kind; return how many there were."""
         with self._lock:
+            self._begin()
             return self._drop_all(list(self._items.get(kind, {}).values()))
 
     def delete_tag(self, tag: str) -> int:
         """Remove all entries that carry a tag; return how many there were."""
         with self._lock:
+            self._begin()
             table = self._tags.get(tag)
             return self._drop_all(list(table.items) if table else [])
 
     def clear(self) -> None:
         """Remove everything."""
         with self._lock:
-            self._policy.clear()
-            for container in (self._tables, self._items, self._tags, self._kind_bytes):
-                container.clear()
-            self._table_bytes = 0
+            self._changing = True
+            self._empty()
+            self._changing = False
+
+    def _begin(self) -> None:
+        """Mark the beginning of a change.
+
+        An exception out of a signal handler may end a change anywhere. What the entries, their
+        queues and their bytes are then is in doubt, so the next change begins with none.
+        """
+        if self._changing:
+            self._empty()
+        self._changing = True
+
+    def _empty(self) -> None:
+        self._items.clear()  # first: nothing is read any more
+        self._policy.clear()
+        for container in (self._tables, self._tags, self._kind_bytes):
+            container.clear()
+        self._table_bytes = 0
 
     def sweep(self, limit: int = 1_000) -> int:
         """Remove expired entries among the next ``limit``, for a millisecond at most.
@@ -170,7 +197,8 @@ class MemoryTier:
         """
         removed = 0
         with self._lock:
-            now, advance = self._clock(), self._policy.next_in_scan
+            self._begin()
+            now, advance = self.clock(), self._policy.next_in_scan
             end = self._timer() + _SWEEP_S
             for looked in range(limit):
                 if looked % _SWEEP_STRIDE == 0 and looked and self._timer() >= end:
@@ -182,6 +210,7 @@ class MemoryTier:
                 if node.stale_until <= now:
                     self._evict(node, "expired")
                     removed += 1
+            self._changing = False
         return removed
 
     @property
@@ -256,12 +285,15 @@ class MemoryTier:
 
     def _expire(self, node: Node) -> None:
         with self._lock:
+            self._begin()
             if self._items.get(node.kind, {}).get(node.key) is node:
                 self._evict(node, "expired")
+            self._changing = False
 
     def _drop_all(self, nodes: list[Node]) -> int:
         for node in nodes:
             self._drop(node)
+        self._changing = False
         return len(nodes)
 
     def _drop(self, node: Node) -> None:

@@ -1,7 +1,8 @@
 """The Redis tier: entries and leases shared by processes on several machines.
 
-It raises nothing to its callers. While Redis is unavailable, every read is a miss and nothing is
-stored; invalidations are kept, and sent before anything is read again.
+It raises nothing to its callers but InvalidInputError, for what cannot be a name. While Redis is
+unavailable, every read is a miss and nothing is stored; invalidations are kept, and sent before
+anything is read again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tv5core.cache.redis.connection import RedisConnection
 from tv5core.cache.redis.invalidation import InvalidationChannel, Token
 from tv5core.cache.redis.keys import RedisKeys
 from tv5core.cache.stats import Counters
+from tv5core.cache.validation import check_entry_names, check_keys, check_name
 
 __all__ = ["RedisTier"]
 
@@ -85,6 +87,7 @@ class RedisTier:
 
     async def get(self, kind: str, key: str) -> Entry | None:
         """Return an entry that has not expired, fresh or stale."""
+        check_entry_names(kind, key)
         entry = None
         if not self._channel.pending or await self._channel.flush():
             name = self._keys.entry(kind, key)
@@ -115,6 +118,7 @@ class RedisTier:
 
     async def put(self, kind: str, key: str, entry: Entry, token: Token | None = None) -> None:
         """Store an entry, unless it was invalidated after the token was taken."""
+        check_entry_names(kind, key, entry.tags)
         epoch, seq = token or (self._channel.epoch, self._channel.seq)
         left_ms = min(int((entry.stale_until - self._clock()) * 1e3), _MAX_TTL_MS)
         if not epoch or left_ms <= 0 or self._channel.pending:
@@ -135,18 +139,21 @@ class RedisTier:
 
     async def delete(self, kind: str, keys: Iterable[str]) -> int:
         """Delete entries by key; return how many there were, 0 while Redis is unavailable."""
-        listed, total = list(keys), 0
+        check_name("kind", kind)
+        listed, total = check_keys(keys), 0
         for start in range(0, len(listed), _CHUNK):
-            chunk = tuple(listed[start : start + _CHUNK])
+            chunk = listed[start : start + _CHUNK]
             total += await self._invalidate("key", kind=kind, keys=chunk)
         return total
 
     async def delete_kind(self, kind: str) -> None:
         """Delete all entries of a kind; how many there were is unknown."""
+        check_name("kind", kind)
         await self._invalidate("kind", kind=kind)
 
     async def delete_tag(self, tag: str) -> None:
         """Delete all entries with a tag; how many there were is unknown."""
+        check_name("tag", tag)
         await self._invalidate("tag", tag=tag)
 
     async def clear(self) -> None:
@@ -175,12 +182,14 @@ class RedisTier:
 
     async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
         """Acquire the lease on loading a key; true too while Redis is unavailable."""
+        check_entry_names(kind, key)
         name, ttl_ms = self._keys.lease(kind, key), int(ttl_s * 1e3)
         work = lambda: self._connection.commands.set(name, owner, nx=True, px=ttl_ms)  # noqa: E731
         return await self._call(work, True) is not None
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
         """Release a lease, where it is still its owner's."""
+        check_entry_names(kind, key)
         name = self._keys.lease(kind, key)
         await self._call(lambda: self._run_release(keys=[name], args=[owner]))
 

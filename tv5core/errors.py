@@ -21,6 +21,7 @@
     │   └── FormatVersionError           written by a newer tv5core
     ├── FittingError                 an embedder cannot be fitted on these texts
     ├── ImportFormatError                a file's format is unknown or unusable
+    │   └── UnknownColumnsError          a table whose columns only its owner can name
     ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a call to a provider failed
         ├── RateLimitedError             it would take too long, or break the limit
@@ -69,6 +70,7 @@ __all__ = [
     "TitleNotFoundError",
     "Tv5Error",
     "UnavailableError",
+    "UnknownColumnsError",
     "UnknownIdError",
     "UnreachableError",
     "UpstreamError",
@@ -160,6 +162,20 @@ class FittingError(Tv5Error):
 
 class ImportFormatError(Tv5Error):
     """A file to import has a format that is unknown or unusable."""
+
+
+class UnknownColumnsError(ImportFormatError):
+    """A table has columns that are not known; a mapping can name them.
+
+    Attributes
+    ----------
+    columns : list of str
+        As the file has them.
+    """
+
+    def __init__(self, message: str, columns: list[str]) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 class UnavailableError(Tv5Error):

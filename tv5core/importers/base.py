@@ -25,6 +25,8 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
+from tv5core.errors import ImportFormatError
+from tv5core.sources.dates import DateReader
 from tv5core.types import Title
 
 __all__ = [
@@ -49,13 +51,26 @@ _EXCERPT_CHARS = 200
 class Source(msgspec.Struct, frozen=True):
     """One file to read: where, as what, and why it is taken for that.
 
-    ``partner`` is the credits file that belongs to a JustWatch titles file.
+    ``member`` is the file's name inside where ``path`` is a ZIP archive, ``partner`` the credits
+    file that belongs to a JustWatch titles file.
     """
 
     path: Path
     format: str
     why: str = ""
-    partner: Path | None = None
+    partner: Source | None = None
+    member: str = ""
+
+    @property
+    def label(self) -> Path:
+        """Path for messages: inside of an archive its own and the member's."""
+        return self.path / self.member if self.member else self.path
+
+    @property
+    def name(self) -> Path:
+        """Path of what is in the file: ``x.csv`` for ``x.csv.gz`` and for a member ``x.csv``."""
+        path = self.label
+        return path.with_suffix("") if path.suffix.casefold() == ".gz" else path
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -69,11 +84,21 @@ class Options(msgspec.Struct, frozen=True):
         ISO 3166-1 alpha-2 country of offers and age ratings.
     mapping : mapping of str to str or None
         Title field to CSV column, for format ``csv``.
+    date_format : str
+        ``day-first``, ``month-first`` or a pattern of ``strptime``; empty lets each file decide.
+    encoding : str
+        Of text files without a byte order mark; empty takes UTF-8, and Windows-1252 for lines
+        that are not.
+    prefer : str
+        Whose fields win where two titles are one work; see :func:`tv5core.importers.merge.merge`.
     """
 
     provider: str | None = None
     region: str = "US"
     mapping: Mapping[str, str] | None = None
+    date_format: str = ""
+    encoding: str = ""
+    prefer: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -81,12 +106,14 @@ class Row(msgspec.Struct, frozen=True):
 
     The title's id is empty unless the row states one itself; the importer then
     derives it. ``fallback`` is an id for rows that have neither an external id
-    nor a year.
+    nor a year. ``dated`` is the date as it is written, where that is all that tells
+    rows of one name apart: two rows with different dates are two works.
     """
 
     line: int
     title: Title
     fallback: str = ""
+    dated: str = ""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -130,8 +157,10 @@ class Context:
     ----------
     options : Options
         As the user gave them.
+    dates : DateReader
+        Reads the dates of this file.
     bytes_read : int
-        For progress; of the file and its partner together.
+        For progress; of the file and its partner together, packed as they are.
     notes : Counter of str
         Values left out of rows that were otherwise accepted, such as
         ``runtime out of range``, with how often.
@@ -139,12 +168,42 @@ class Context:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.dates = DateReader(options.date_format)
         self.bytes_read = 0
         self.notes: Counter[str] = Counter()
+        self._lost: list[tuple[str, str]] = []
 
-    def note(self, what: str) -> None:
-        """Count one remark."""
+    def note(self, what: str, given: str = "", /) -> None:
+        """Count one remark, and keep what was given for the list of rejects."""
         self.notes[what] += 1
+        self._lost.append((what, given))
+
+    def lost(self) -> list[tuple[str, str]]:
+        """Return the remarks since the last call, with the values they are about."""
+        lost, self._lost = self._lost, []
+        return lost
+
+    def read_dates_of(self, column: Callable[[Context], Iterable[object]]) -> None:
+        """Let the dates of a column decide whether the day comes first.
+
+        Parameters
+        ----------
+        column : callable
+            Reads the file again, with a context of its own, and returns all dates as they are
+            written. It is called at most once.
+        """
+        self.dates = DateReader(
+            self.options.date_format, lambda: _as_far_as_read(column, Context(self.options))
+        )
+
+
+def _as_far_as_read(
+    column: Callable[[Context], Iterable[object]], context: Context
+) -> Iterator[object]:
+    try:
+        yield from column(context)
+    except (OSError, ImportFormatError):
+        return  # The reading proper will meet it too, and report it.
 
 
 class Reader(Protocol):

@@ -9,18 +9,22 @@ from typing import Any
 
 import msgspec
 
-from tv5core.errors import ImportFormatError
-from tv5core.importers.base import shortened
+from tv5core.errors import ImportFormatError, UnknownColumnsError
+from tv5core.importers.base import Options, Source, shortened
 from tv5core.importers.formats import FORMATS
-from tv5core.importers.jsonstream import peek
-from tv5core.importers.lines import header_of
-from tv5core.sources.values import decode
+from tv5core.importers.jsonstream import decode_tolerantly, peek
+from tv5core.importers.opening import head_of, open_source
+from tv5core.importers.tables import columns_of, container_of
+from tv5core.sources.values import Remarks
 
-__all__ = ["Detected", "detect"]
+__all__ = ["DATA_SUFFIXES", "Detected", "detect"]
 
-_HEAD = 1 << 20
 _CSV = {".csv", ".tsv"}
 _JSON = {".json", ".jsonl", ".ndjson"}
+_TABLES = {".parquet", ".xlsx"}
+DATA_SUFFIXES = _CSV | _JSON | _TABLES
+"""Names of files that are read, also with ``.gz`` behind them and in a ``.zip``."""
+_MAX_WHOLE = 64 << 20
 _SPECIFIC_FIRST = sorted(FORMATS.values(), key=lambda each: each.generality)
 
 
@@ -31,7 +35,9 @@ class Detected(msgspec.Struct, frozen=True):
     why: str
 
 
-def detect(path: Path, *, mapped: bool = False) -> Detected:
+def detect(
+    path: Path, *, mapped: bool = False, member: str = "", options: Options | None = None
+) -> Detected:
     """Recognise the format of a file.
 
     Parameters
@@ -39,11 +45,17 @@ def detect(path: Path, *, mapped: bool = False) -> Detected:
     path : Path
         A regular file.
     mapped : bool
-        Whether the user gave a mapping of columns: then every CSV file is
+        Whether the user gave a mapping of columns: then every table is
         read by it.
+    member : str
+        Name of the file in it where ``path`` is a ZIP archive.
+    options : Options or None
+        Says which encoding the file is in.
 
     Raises
     ------
+    UnknownColumnsError
+        It is a table whose columns a mapping could name.
     ImportFormatError
         The format is not one of ``FORMATS``; the message says what was found.
     OSError
@@ -51,18 +63,20 @@ def detect(path: Path, *, mapped: bool = False) -> Detected:
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ImportFormatError("expected a regular file, got something else")
-    suffix = path.suffix.casefold()
-    if suffix not in _CSV | _JSON:
-        raise ImportFormatError(f"expected .csv, .tsv, .json, .jsonl or .ndjson, got {path.name}")
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ImportFormatError("expected UTF-8 text, got UTF-16: convert the file first")
-    if not head.strip():
+    source, options = Source(path, "", member=member), options or Options()
+    suffix = source.name.suffix.casefold()
+    container = container_of(source)
+    if container == "text" and suffix not in _CSV | _JSON:
+        raise ImportFormatError(
+            "expected .csv, .tsv, .json, .jsonl or .ndjson (also with .gz or in a .zip), .parquet "
+            f"or .xlsx, got {source.name.name}"
+        )
+    if container == "text" and suffix in _JSON:
+        return _detect_json(source)
+    if container == "text" and not head_of(source).strip():
         raise ImportFormatError("expected rows, got an empty file")
-    if suffix in _JSON:
-        return _detect_json(head, path)
-    return Detected("csv", "a mapping was given") if mapped else _detect_csv(header_of(head))
+    columns = columns_of(source, options)
+    return Detected("csv", "a mapping was given") if mapped else _detect_csv(columns)
 
 
 def _detect_csv(header: list[str]) -> Detected:
@@ -70,14 +84,23 @@ def _detect_csv(header: list[str]) -> Detected:
         columns = () if known.match_columns is None else known.match_columns(header)
         if columns:
             return Detected(known.name, f"columns {', '.join(columns)}")
-    raise ImportFormatError(f"unknown columns {shortened(header)}; a mapping of columns can help")
+    if not any(header):
+        raise ImportFormatError("expected a line of column names, got none")
+    raise UnknownColumnsError(
+        f"unknown columns {shortened(header)}; --map title=COLUMN,... (mapping=) names them",
+        header,
+    )
 
 
-def _detect_json(head: bytes, path: Path) -> Detected:
+def _detect_json(source: Source) -> Detected:
+    head = head_of(source)
+    if not head.strip():
+        raise ImportFormatError("expected rows, got an empty file")
     shape, raw = peek(head)
     if not raw and shape == "object":
         # One large object, or a first line that is no JSON.
-        raw = _whole(path)
+        with open_source(source) as file:
+            raw = file.read(_MAX_WHOLE).removeprefix(b"\xef\xbb\xbf")
     sample = _sample(raw, head)
     if sample is None:
         raise ImportFormatError("expected JSON objects, got something else")
@@ -88,17 +111,11 @@ def _detect_json(head: bytes, path: Path) -> Detected:
     raise ImportFormatError(f"JSON without titles: keys {shortened(sample)}")
 
 
-def _whole(path: Path) -> bytes:
-    if path.stat().st_size > 64 << 20:
-        return b""
-    return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-
-
 def _sample(raw: bytes, head: bytes) -> Mapping[str, Any] | None:
     """Return the first object that can be decoded, also where the first line cannot."""
     for candidate in (raw, *head.split(b"\n", 20)[:20]):
         try:
-            value = decode(candidate)
+            value = decode_tolerantly(candidate, Remarks())
         except ValueError:
             continue
         if isinstance(value, dict):

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from tv5core.errors import ImportFormatError, InvalidInputError
-from tv5core.importers.base import Source
+from tv5core.errors import ImportFormatError, InvalidInputError, UnknownColumnsError
+from tv5core.importers.base import Options, Source
 from tv5core.importers.detect import Detected, detect
 from tv5core.importers.formats import FORMATS
+from tv5core.importers.opening import content_name, members
+from tv5core.importers.tables import container_of
 
 __all__ = ["Plan", "Skipped", "expand"]
 
 _ORDER = {name: place for place, name in enumerate(FORMATS)}
 _TITLES, _CREDITS = "_titles", "_credits"
+_PARTNER_SUFFIXES = ("csv", "tsv", "csv.gz", "tsv.gz", "parquet", "xlsx")
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """A file in a named folder that holds no titles, and why."""
+    """A file in a named folder that holds no titles, and why.
+
+    ``columns`` are those of a table that a mapping could read.
+    """
 
     path: Path
     reason: str
+    columns: list[str] = []
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -33,12 +40,18 @@ class Plan(msgspec.Struct, frozen=True):
     unreadable: list[Skipped]
 
 
-def expand(paths: Iterable[Path], *, format: str | None = None, mapped: bool = False) -> Plan:
+def expand(
+    paths: Iterable[Path],
+    *,
+    format: str | None = None,
+    mapped: bool = False,
+    options: Options | None = None,
+) -> Plan:
     """Find the files to import.
 
-    A folder stands for all files in it. Files are sorted by format, those rich
-    in ids first, so that later ones find what to merge with; a credits file is
-    read along with its titles file.
+    A folder stands for all files in it, and so does a ZIP archive. Files are sorted by format,
+    those rich in ids first, so that later ones find what to merge with; a credits file is read
+    along with its titles file.
 
     Parameters
     ----------
@@ -48,6 +61,8 @@ def expand(paths: Iterable[Path], *, format: str | None = None, mapped: bool = F
         Read every file as this format instead of detecting it.
     mapped : bool
         Whether the user gave a mapping of columns.
+    options : Options or None
+        Says which encoding files are in.
 
     Raises
     ------
@@ -57,6 +72,7 @@ def expand(paths: Iterable[Path], *, format: str | None = None, mapped: bool = F
     if format is not None and format not in FORMATS:
         raise InvalidInputError(f"expected a format among {', '.join(FORMATS)}; got {format!r}")
     plan = Plan([], [], [])
+    search = _Search(plan, format, mapped, options or Options())
     seen: set[Path] = set()
     for path, named in _files(paths, plan):
         real = path.resolve()
@@ -64,7 +80,7 @@ def expand(paths: Iterable[Path], *, format: str | None = None, mapped: bool = F
             plan.skipped.append(Skipped(path, "named twice"))
             continue
         seen.add(real)
-        _add(plan, path, named, format, mapped)
+        search.add(path, named)
     sources = sorted(_with_partners(plan), key=lambda source: _ORDER[source.format])
     return Plan(sources, plan.skipped, plan.unreadable)
 
@@ -88,47 +104,86 @@ def _files(paths: Iterable[Path], plan: Plan) -> Iterator[tuple[Path, bool]]:
             yield found, False
 
 
-def _add(plan: Plan, path: Path, named: bool, given: str | None, mapped: bool) -> None:
-    try:
-        found = _as(given, path) if given else detect(path, mapped=mapped)
-    except ImportFormatError as error:
-        (plan.unreadable if named else plan.skipped).append(Skipped(path, str(error)))
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-        plan.unreadable.append(Skipped(path, reason))
-    else:
-        plan.sources.append(Source(path, found.format, found.why))
+class _Search:
+    """Sorts files into a plan: to read, passed over, or named in vain."""
+
+    def __init__(self, plan: Plan, given: str | None, mapped: bool, options: Options) -> None:
+        self._plan, self._given, self._mapped, self._options = plan, given, mapped, options
+
+    def add(self, path: Path, named: bool) -> None:
+        """Add a file, or what is in it where it is an archive."""
+        try:
+            inside = members(path) if _is_archive(path) else None
+        except ImportFormatError as error:
+            self._refuse(Skipped(path, str(error)), named)
+            return
+        except OSError as error:
+            self._plan.unreadable.append(_unreadable(path, error))
+            return
+        for member in [""] if inside is None else inside:
+            self._add(path, member, named and (inside is None or len(inside) == 1))
+        if inside == []:
+            self._refuse(Skipped(path, "expected files in it, got an empty archive"), named)
+
+    def _add(self, path: Path, member: str, named: bool) -> None:
+        label = path / member
+        try:
+            found = self._detected(path, member)
+        except UnknownColumnsError as error:
+            self._refuse(Skipped(label, str(error), error.columns), named)
+        except ImportFormatError as error:
+            self._refuse(Skipped(label, str(error)), named)
+        except OSError as error:
+            self._plan.unreadable.append(_unreadable(label, error))
+        else:
+            self._plan.sources.append(Source(path, found.format, found.why, member=member))
+
+    def _refuse(self, found: Skipped, named: bool) -> None:
+        (self._plan.unreadable if named else self._plan.skipped).append(found)
+
+    def _detected(self, path: Path, member: str) -> Detected:
+        """Return the format the user gave, but for credits beside the titles they belong to."""
+        if not self._given:
+            return detect(path, mapped=self._mapped, member=member, options=self._options)
+        if not path.is_file():
+            raise ImportFormatError("expected a regular file, got none of that name")
+        if self._given == "justwatch" and content_name(path, member).stem.endswith(_CREDITS):
+            return Detected("justwatch-credits", "its name")
+        return Detected(self._given, "as given")
 
 
-def _as(given: str, path: Path) -> Detected:
-    """Return the format the user gave, except for credits beside the titles they belong to."""
-    if not path.is_file():
-        raise ImportFormatError("expected a regular file, got none of that name")
-    if given == "justwatch" and path.stem.endswith(_CREDITS):
-        return Detected("justwatch-credits", "its name")
-    return Detected(given, "as given")
+def _unreadable(path: Path, error: OSError) -> Skipped:
+    return Skipped(path, f"cannot be read: {error.strerror or error}")
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_file() and container_of(Source(path, "")) == "zip"
 
 
 def _with_partners(plan: Plan) -> Iterator[Source]:
     """Titles files with their credits; credits without titles go to the skipped."""
+    beside = {s.label: s for s in plan.sources if s.format == "justwatch-credits"}
     taken: set[Path] = set()
     for source in plan.sources:
         if source.format == "justwatch":
-            partner = _partner(source.path)
+            partner = _partner(source, beside)
             if partner is not None:
-                taken.add(partner.resolve())
-            yield Source(source.path, source.format, source.why, partner)
+                taken.add(partner.label.resolve())
+            yield msgspec.structs.replace(source, partner=partner)
     for source in plan.sources:
         if source.format == "justwatch-credits":
-            if source.path.resolve() not in taken:
-                plan.skipped.append(Skipped(source.path, "credits without their titles file"))
+            if source.label.resolve() not in taken:
+                plan.skipped.append(Skipped(source.label, "credits without their titles file"))
         elif source.format != "justwatch":
             yield source
 
 
-def _partner(path: Path) -> Path | None:
+def _partner(source: Source, found: Mapping[Path, Source]) -> Source | None:
     """``X_credits.csv`` beside ``X_titles.csv``: the only file that is read without being named."""
-    if not path.stem.endswith(_TITLES):
+    head, mark, tail = source.label.name.rpartition(_TITLES)
+    if not mark or tail.strip(".").casefold() not in _PARTNER_SUFFIXES:
         return None
-    partner = path.with_name(path.stem.removesuffix(_TITLES) + _CREDITS + path.suffix)
-    return partner if partner.is_file() else None
+    label = source.label.with_name(head + _CREDITS + tail)
+    if label in found or source.member:
+        return found.get(label)
+    return Source(label, "justwatch-credits") if label.is_file() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tv5core.importers import jsonl, justwatch, links, mapping, streaming, tmdb, wikipedia
+from tv5core.importers import imdb, jsonl, justwatch, links, mapping, streaming, tmdb, wikipedia
 
 __all__ = ["FORMATS"]
 
@@ -11,6 +11,7 @@ _IN_ORDER = (
     jsonl.FORMAT,
     tmdb.JSON_FORMAT,
     tmdb.CSV_FORMAT,
+    imdb.FORMAT,
     justwatch.FORMAT,
     justwatch.CREDITS_FORMAT,
     streaming.FORMAT,

@@ -9,7 +9,13 @@ from typing import Any
 import msgspec
 
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
-from tv5core.importers.jsonstream import peek, read_json_array, read_json_lines
+from tv5core.importers.jsonstream import (
+    decode_tolerantly,
+    peek,
+    read_json_array,
+    read_json_lines,
+)
+from tv5core.importers.opening import head_of
 from tv5core.sources.values import MAX_TEXT
 from tv5core.types import Title
 
@@ -25,30 +31,38 @@ _COUNTS = ("votes", "updated_at", "popularity")
 
 def read_jsonl(source: Source, context: Context) -> Iterator[Item]:
     """Read titles; unknown fields are ignored, wrong types are rejects."""
-    with source.path.open("rb") as file:
-        shape, _ = peek(file.read(1 << 20))
+    shape, _ = peek(head_of(source, context))
     if shape == "array":
-        for found in read_json_array(source.path, context):
+        for found in read_json_array(source, context):
             if isinstance(found, Reject):
                 yield found
             else:
-                yield _item(found[0], msgspec.json.encode(found[1]))
+                yield _item(found[0], msgspec.json.encode(found[1]), context)
         return
-    for line in read_json_lines(source.path, context):
-        yield line if isinstance(line, Reject) else _item(*line)
+    for line in read_json_lines(source, context):
+        yield line if isinstance(line, Reject) else _item(*line, context)
 
 
-def _item(line: int, raw: bytes) -> Item:
+def _item(line: int, raw: bytes, context: Context) -> Item:
     try:
-        title = _DECODER.decode(raw)
+        title = _decoded(raw, context)
     except msgspec.ValidationError as error:
         return Reject(line, "wrong type", str(error), excerpt(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return Reject(line, "malformed JSON", str(error), excerpt(raw))
     wrong = _fault(title)
     if wrong:
         return Reject(line, "value out of range", wrong, excerpt(raw))
     return Row(line, _completed(title))
+
+
+def _decoded(raw: bytes, context: Context) -> Title:
+    try:
+        return _DECODER.decode(raw)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _DECODER.decode(msgspec.json.encode(decode_tolerantly(raw, context)))
 
 
 def _completed(title: Title) -> Title:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tv5core.errors import ImportFormatError
-from tv5core.importers.base import Context, Reject, excerpt
+from tv5core.importers.base import Context, Reject, Source, excerpt
 from tv5core.importers.lines import read_lines
-from tv5core.sources.values import decode
+from tv5core.importers.opening import open_source
+from tv5core.sources.encodings import decode_text
+from tv5core.sources.values import Notes, RowError, decode
 
-__all__ = ["MAX_VALUE", "peek", "read_json_array", "read_json_file", "read_json_lines"]
+__all__ = [
+    "MAX_VALUE",
+    "decode_tolerantly",
+    "peek",
+    "read_json_array",
+    "read_json_file",
+    "read_json_lines",
+]
 
 MAX_VALUE = 8 << 20
 """Longest single value in an array, in bytes."""
@@ -23,6 +31,34 @@ _MAX_RECOVERIES = 100
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]', re.DOTALL)
 _GAP = re.compile(rb"[\s,]*")
 _SCALAR = re.compile(rb"[^\s,\[\]{}]+")
+# Strings whole, so that the words are found outside of them only.
+_NOT_JSON = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+
+
+def decode_tolerantly(raw: bytes, notes: Notes) -> Any:
+    """Decode one JSON value, though it is not UTF-8 or has the NaN that Python writes.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON for another reason.
+    """
+    try:
+        return decode(raw)
+    except ValueError as error:
+        first = error
+    try:
+        fixed = decode_text(raw, notes).encode("utf-8", "replace")
+        value = decode(_NOT_JSON.sub(_null_for_nan, fixed))
+    except (RowError, ValueError):
+        raise first from None
+    if _NOT_JSON.sub(_null_for_nan, fixed) != fixed:
+        notes.note("NaN in JSON read as nothing", excerpt(raw))
+    return value
+
+
+def _null_for_nan(found: re.Match[bytes]) -> bytes:
+    return found.group() if found.group().startswith(b'"') else b"null"
 
 
 def end_of_value(buffer: bytes, start: int) -> int:
@@ -44,20 +80,15 @@ def end_of_value(buffer: bytes, start: int) -> int:
 class _Window:
     """The part of the file being looked at, and the line it begins on."""
 
-    def __init__(self, path: Path, context: Context) -> None:
-        self._file = path.open("rb")
-        self._context = context
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
         self.buffer = b""
         self.at = 0
         self.line = 1
 
-    def close(self) -> None:
-        self._file.close()
-
     def more(self) -> bool:
         """Read on, dropping what was passed; False at the end of the file."""
         chunk = self._file.read(_CHUNK)
-        self._context.bytes_read += len(chunk)
         self.buffer = self.buffer[self.at :] + chunk
         self.at = 0
         return bool(chunk)
@@ -97,7 +128,7 @@ class _Window:
         self.pass_to(nearest if nearest >= 0 else len(self.buffer))
 
 
-def read_json_array(path: Path, context: Context) -> Iterator[tuple[int, Any] | Reject]:
+def read_json_array(source: Source, context: Context) -> Iterator[tuple[int, Any] | Reject]:
     """Yield ``(line, object)`` for each object of an array, or of objects in a row.
 
     The file is never held as a whole. A malformed object is one reject.
@@ -105,29 +136,25 @@ def read_json_array(path: Path, context: Context) -> Iterator[tuple[int, Any] | 
     Raises
     ------
     ImportFormatError
-        The file is UTF-16.
+        The file is packed, and damaged or too large.
     OSError
         The file cannot be read.
     """
-    window = _Window(path, context)
-    try:
+    with open_source(source, context) as file:
+        window = _Window(file)
         window.more()
         _skip_opening(window)
-        yield from _array_items(window)
-    finally:
-        window.close()
+        yield from _array_items(window, context)
 
 
 def _skip_opening(window: _Window) -> None:
-    if window.buffer.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ImportFormatError("expected UTF-8 text, got UTF-16: convert the file first")
     if window.buffer.startswith(b"\xef\xbb\xbf"):
         window.pass_to(3)
     if window.skip_gap() == ord("["):
         window.pass_to(window.at + 1)
 
 
-def _array_items(window: _Window) -> Iterator[tuple[int, Any] | Reject]:
+def _array_items(window: _Window, context: Context) -> Iterator[tuple[int, Any] | Reject]:
     recoveries = 0
     while (mark := window.skip_gap()) >= 0:
         line = window.line
@@ -137,7 +164,7 @@ def _array_items(window: _Window) -> Iterator[tuple[int, Any] | Reject]:
             start = window.buffer[window.at : window.at + 300]
             raw = window.take_value()
             if raw is not None:
-                yield _decoded(line, raw)
+                yield _decoded(line, raw, context)
                 continue
             yield Reject(line, "unfinished JSON", "expected the object to end", excerpt(start))
             recoveries += 1
@@ -150,9 +177,9 @@ def _array_items(window: _Window) -> Iterator[tuple[int, Any] | Reject]:
             yield Reject(line, "not an object", "expected a JSON object", excerpt(raw))
 
 
-def _decoded(line: int, raw: bytes) -> tuple[int, Any] | Reject:
+def _decoded(line: int, raw: bytes, context: Context) -> tuple[int, Any] | Reject:
     try:
-        value = decode(raw)
+        value = decode_tolerantly(raw, context)
     except ValueError as error:
         return Reject(line, "malformed JSON", str(error), excerpt(raw))
     if not isinstance(value, dict):
@@ -160,16 +187,16 @@ def _decoded(line: int, raw: bytes) -> tuple[int, Any] | Reject:
     return line, value
 
 
-def read_json_lines(path: Path, context: Context) -> Iterator[tuple[int, bytes] | Reject]:
+def read_json_lines(source: Source, context: Context) -> Iterator[tuple[int, bytes] | Reject]:
     """Yield ``(line, bytes)`` for each line that is not blank."""
-    for line in read_lines(path, context):
+    for line in read_lines(source, context):
         if line.overlong:
             yield Reject(line.number, "record too long", excerpt=excerpt(line.raw))
         elif raw := line.raw.strip():
             yield line.number, raw
 
 
-def read_json_file(path: Path, context: Context) -> Any:
+def read_json_file(source: Source, context: Context) -> Any:
     """Decode a file that is one JSON value of at most 64 MiB.
 
     Raises
@@ -177,15 +204,15 @@ def read_json_file(path: Path, context: Context) -> Any:
     ImportFormatError
         It is larger, or not JSON.
     """
-    with path.open("rb") as file:
+    with open_source(source, context) as file:
         raw = file.read(_MAX_FILE + 1)
-    context.bytes_read += len(raw)
+    name = source.name.name
     if len(raw) > _MAX_FILE:
-        raise ImportFormatError(f"expected at most {_MAX_FILE} bytes in {path.name}, got more")
+        raise ImportFormatError(f"expected at most {_MAX_FILE} bytes in {name}, got more")
     try:
-        return decode(raw.removeprefix(b"\xef\xbb\xbf"))
+        return decode_tolerantly(raw.removeprefix(b"\xef\xbb\xbf"), context)
     except ValueError as error:
-        raise ImportFormatError(f"expected JSON in {path.name}, got: {error}") from None
+        raise ImportFormatError(f"expected JSON in {name}, got: {error}") from None
 
 
 def peek(head: bytes) -> tuple[str, bytes]:

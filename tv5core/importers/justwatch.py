@@ -12,22 +12,13 @@ from pathlib import Path
 
 from tv5core.errors import ImportFormatError
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, Used, excerpt, folded
-from tv5core.importers.lines import CsvRow, read_csv
+from tv5core.importers.lines import CsvRow
+from tv5core.importers.tables import read_rows
+from tv5core.sources.lists import names
+from tv5core.sources.numbers import amount, count, rating, runtime, seasons, year_of
 from tv5core.sources.places import country
-from tv5core.sources.tmdb import MAX_RUNTIME
-from tv5core.sources.values import (
-    RowError,
-    imdb_id,
-    integer,
-    names,
-    number,
-    rating,
-    required_title,
-    text,
-    unique,
-    whole,
-    year_of,
-)
+from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
+from tv5core.sources.values import RowError, imdb_id, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
@@ -35,7 +26,6 @@ __all__ = ["CREDITS_FORMAT", "FORMAT", "read_justwatch"]
 
 _KINDS: dict[str, Kind] = {"MOVIE": "movie", "SHOW": "show"}
 _COLUMNS = {"age_certification", "imdb_id", "tmdb_popularity", "production_countries"}
-_MAX_SEASONS = 1_000
 
 
 class _Crew:
@@ -58,11 +48,11 @@ def read_justwatch(source: Source, context: Context) -> Iterator[Item]:
             yield from _read_credits(source.partner, context, crews)
         except (OSError, ImportFormatError) as error:
             # The titles are worth having without their credits.
-            yield Reject(0, "unreadable file", str(error), path=source.partner)
+            yield Reject(0, "unreadable file", str(error), path=source.partner.label)
     named = context.options.provider
-    service = provider(named) if named else provider_of_file(source.path)
+    service = provider(named) if named else provider_of_file(source.name)
     used = 0
-    for record in read_csv(source.path, context):
+    for record in read_rows(source, context):
         if isinstance(record, Reject):
             yield record
             continue
@@ -70,21 +60,21 @@ def read_justwatch(source: Source, context: Context) -> Iterator[Item]:
         used += crew.count
         yield item
     if source.partner is not None:
-        yield Used(source.partner, used)
-        yield from _orphans(crews, source)
+        yield Used(source.partner.label, used)
+        yield from _orphans(crews, source, source.partner)
 
 
-def _read_credits(path: Path, context: Context, crews: dict[str, _Crew]) -> Iterator[Reject]:
-    for record in read_csv(path, context):
+def _read_credits(partner: Source, context: Context, crews: dict[str, _Crew]) -> Iterator[Reject]:
+    for record in read_rows(partner, context):
         if isinstance(record, Reject):
-            yield _in_partner(record, path)
+            yield _in_partner(record, partner.label)
             continue
         fields = record.fields
         key, name = fields.get("id", "").strip(), text(fields.get("name"))
         if not key or not name:
             shown = excerpt(",".join(fields.values()))
             detail = "expected an id and a name"
-            yield Reject(record.line, "incomplete credit", detail, shown, path)
+            yield Reject(record.line, "incomplete credit", detail, shown, partner.label)
             continue
         _add_credit(crews.setdefault(key, _Crew(record.line)), name, fields)
 
@@ -102,12 +92,12 @@ def _add_credit(crew: _Crew, name: str, fields: dict[str, str]) -> None:
         crew.cast.append((name, text(fields.get("character"))))
 
 
-def _orphans(crews: dict[str, _Crew], source: Source) -> Iterator[Reject]:
+def _orphans(crews: dict[str, _Crew], source: Source, partner: Source) -> Iterator[Reject]:
     """One reject for each title that has credits but is not in the titles file."""
     for key, crew in crews.items():
-        detail = f"expected {key} in {source.path.name}, got no usable row"
+        detail = f"expected {key} in {source.name.name}, got no usable row"
         yield Reject(
-            crew.line, "credits without a title", detail, key, source.partner, count=crew.count
+            crew.line, "credits without a title", detail, key, partner.label, count=crew.count
         )
 
 
@@ -142,27 +132,27 @@ def _title(fields: dict[str, str], service: str, context: Context) -> Title:
         raise RowError("malformed type", f"expected MOVIE or SHOW, got {got!r}")
     if not key.startswith(("tm", "ts")) or not key[2:].isdigit():
         raise RowError("malformed id", f"expected a JustWatch id such as tm82169, got {key[:60]!r}")
-    votes = whole(fields.get("imdb_votes"))
+    votes = count(fields.get("imdb_votes"), "votes", context)
     score = rating(fields.get("imdb_score"), context)
     if score is None or not votes:
         # Without IMDb's votes TMDB's score says more than a mean of an unknown number.
         score, votes = score or rating(fields.get("tmdb_score"), context), 0
     imdb = imdb_id(fields.get("imdb_id"), context)
-    made_in = names(fields.get("production_countries"), context)
+    made_in = names(fields.get("production_countries"), context, what="countries")
     return Title(
         id="",
         kind=kind,
         title=required_title(fields.get("title")),
         year=year_of(fields.get("release_year"), context),
         overview=text(fields.get("description"), context),
-        genres=genres(names(fields.get("genres"), context)),
-        runtime=integer(fields.get("runtime"), 1, MAX_RUNTIME, "runtime", context),
+        genres=genres(names(fields.get("genres"), context, what="genres")),
+        runtime=runtime(fields.get("runtime"), MAX_RUNTIME, context),
         countries=unique(country(word) for word in made_in),
         certification=certification(text(fields.get("age_certification"))),
-        seasons=integer(fields.get("seasons"), 1, _MAX_SEASONS, "seasons", context),
+        seasons=seasons(fields.get("seasons"), MAX_SEASONS, context),
         rating=score,
         votes=votes,
-        popularity=max(0.0, number(fields.get("tmdb_popularity")) or 0.0),
+        popularity=max(0.0, amount(fields.get("tmdb_popularity"), "popularity", context) or 0.0),
         external_ids={"justwatch": key, **({"imdb": imdb} if imdb else {})},
         offers=(Offer(service, context.options.region),) if service else (),
         source="justwatch",
@@ -182,7 +172,7 @@ def _matching_credits(header: Sequence[str]) -> Sequence[str]:
 
 def _read_credits_alone(source: Source, context: Context) -> Iterator[Item]:
     del context
-    raise ImportFormatError(f"expected credits beside their titles, got {source.path.name} alone")
+    raise ImportFormatError(f"expected credits beside their titles, got {source.name.name} alone")
 
 
 FORMAT = Format(

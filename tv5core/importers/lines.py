@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
-from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from tv5core.errors import ImportFormatError
-from tv5core.importers.base import Context, Reject, excerpt
+from tv5core.importers.base import Context, Options, Reject, Source, excerpt
+from tv5core.importers.dialect import Dialect, dialect_of
+from tv5core.importers.opening import open_source
+from tv5core.sources.encodings import decode_text
+from tv5core.sources.values import RowError
 
-__all__ = ["MAX_RECORD", "CsvRow", "Line", "header_of", "read_csv", "read_lines", "sniff_delimiter"]
+__all__ = ["MAX_RECORD", "CsvRow", "Line", "header_of", "read_csv", "read_lines"]
 
 MAX_RECORD = 1 << 20
 """Longest line or CSV record accepted, in bytes."""
 
-_DELIMITERS = ",;\t|"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOM = b"\xef\xbb\xbf"
+_LOOK_AHEAD = 200
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -40,7 +44,7 @@ class _RecordTooLongError(Exception):
     """More lines belong to one record than can be right."""
 
 
-def read_lines(path: Path, context: Context) -> Iterator[Line]:
+def read_lines(source: Source, context: Context) -> Iterator[Line]:
     """Yield the lines of a file; one longer than ``MAX_RECORD`` comes cut and marked.
 
     A UTF-8 byte order mark is dropped.
@@ -48,35 +52,25 @@ def read_lines(path: Path, context: Context) -> Iterator[Line]:
     Raises
     ------
     ImportFormatError
-        The file is UTF-16.
+        The file is packed, and damaged or too large.
     OSError
         The file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_source(source, context) as file:
         number = 0
         while raw := file.readline(MAX_RECORD + 1):
             number += 1
-            context.bytes_read += len(raw)
             overlong = len(raw) > MAX_RECORD and not raw.endswith(b"\n")
             if overlong:
                 raw = raw[:1000]
-                _skip_line(file, context)
-            if number == 1:
-                raw = _without_mark(raw)
-            yield Line(number, raw, overlong)
+                _skip_line(file)
+            yield Line(number, raw.removeprefix(_BOM) if number == 1 else raw, overlong)
 
 
-def _skip_line(file: object, context: Context) -> None:
-    while rest := file.readline(MAX_RECORD):  # type: ignore[attr-defined]
-        context.bytes_read += len(rest)
+def _skip_line(file: IO[bytes]) -> None:
+    while rest := file.readline(MAX_RECORD):
         if rest.endswith(b"\n"):
             return
-
-
-def _without_mark(raw: bytes) -> bytes:
-    if raw.startswith(_UTF16):
-        raise ImportFormatError("expected UTF-8 text, got UTF-16: convert the file first")
-    return raw.removeprefix(b"\xef\xbb\xbf")
 
 
 class _Feed:
@@ -86,8 +80,8 @@ class _Feed:
     lines at hand only the first is given up and the rest are read again.
     """
 
-    def __init__(self, path: Path, context: Context) -> None:
-        self._lines = read_lines(path, context)
+    def __init__(self, source: Source, context: Context) -> None:
+        self._lines = read_lines(source, context)
         self._context = context
         self._again: deque[Line] = deque()
         self.taken: list[Line] = []
@@ -102,14 +96,7 @@ class _Feed:
         self._size += len(line.raw)
         if line.overlong or self._size > MAX_RECORD:
             raise _RecordTooLongError
-        return self._decode(line.raw)
-
-    def _decode(self, raw: bytes) -> str:
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            self._context.note("invalid UTF-8 replaced")
-            text = raw.decode("utf-8", "replace")
+        text = decode_text(line.raw, self._context)
         return text.replace("\0", "") if "\0" in text else text
 
     def begin(self) -> None:
@@ -123,28 +110,28 @@ class _Feed:
         self._again.extendleft(reversed(self.taken[1:]))
         return first
 
+    def ahead(self, count: int) -> list[bytes]:
+        """Look at the next lines that are not blank; blank ones before them are dropped."""
+        while len(self._again) < count and (line := next(self._lines, None)) is not None:
+            if line.raw.strip() or self._again:
+                self._again.append(line)
+        return [line.raw for line in self._again]
+
+    def drop(self) -> None:
+        """Drop the line that is next."""
+        self._again.popleft()
+
     def quotes_balance(self) -> bool:
         """Whether the record has an even number of quotation marks, as it must."""
         return sum(line.raw.count(b'"') for line in self.taken) % 2 == 0
 
 
-def sniff_delimiter(header: str) -> str:
-    """Return the most frequent of ``,``, ``;``, tab and ``|`` in a header line."""
-    return max(_DELIMITERS, key=header.count)
+def header_of(source: Source, options: Options | None = None) -> list[str]:
+    """Column names of a CSV file; empty where there are none."""
+    return _open_csv(_Feed(source, Context(options or Options())))[1]
 
 
-def header_of(raw: bytes) -> list[str]:
-    """Column names in a CSV file's first bytes; empty where there are none."""
-    raw = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
-    line = raw.split(b"\n", 1)[0].decode("utf-8", "replace")
-    try:
-        fields = next(csv.reader([line], delimiter=sniff_delimiter(line)), [])
-    except csv.Error:
-        return []
-    return [field.strip() for field in fields]
-
-
-def read_csv(path: Path, context: Context) -> Iterator[CsvRow | Reject]:
+def read_csv(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
     """Yield the records of a CSV file with a header line.
 
     Every record that is not blank becomes one :class:`CsvRow`, or a
@@ -160,27 +147,43 @@ def read_csv(path: Path, context: Context) -> Iterator[CsvRow | Reject]:
     """
     # The csv module's limit is one for the whole process; raise it, never lower it.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
-    feed = _Feed(path, context)
-    header, delimiter = _read_header(path, feed)
-    reader = csv.reader(feed, delimiter=delimiter)
-    while (record := _next_record(reader, feed, header)) is not None:
+    feed = _Feed(source, context)
+    reader, header, dialect = _open_csv(feed)
+    if not any(header):
+        raise ImportFormatError(f"expected a CSV header in {source.name.name}, got none")
+    _note_doubles(header, context)
+    while (record := _next_record(reader, feed, header, dialect)) is not None:
         if not isinstance(record, bool):
             yield record
 
 
-def _read_header(path: Path, feed: _Feed) -> tuple[list[str], str]:
+def _open_csv(feed: _Feed) -> tuple[Iterator[list[str]], list[str], Dialect]:
+    """Pass the header and return what reads the records, the header and how it is written."""
+    dialect = dialect_of(feed.ahead(_LOOK_AHEAD))
+    if dialect.declared:
+        feed.drop()
+        feed.ahead(1)
+    reader = csv.reader(
+        feed, delimiter=dialect.delimiter,
+        quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
+    )  # fmt: skip
     try:
-        line = next(feed, "")
-    except _RecordTooLongError:
-        line = ""
-    header = header_of(line.encode("utf-8", "replace"))
-    if not any(header):
-        raise ImportFormatError(f"expected a CSV header in {path.name}, got none")
-    return header, sniff_delimiter(line)
+        header = next(reader, [])
+    except RowError as error:
+        raise ImportFormatError(f"{error.reason}: {error.detail}") from None
+    except (_RecordTooLongError, csv.Error):
+        header = []
+    return reader, [field.strip() for field in header], dialect
+
+
+def _note_doubles(header: list[str], context: Context) -> None:
+    for name, count in Counter(filter(None, header)).items():
+        if count > 1:
+            context.note("column named twice, the last one taken", name)
 
 
 def _next_record(
-    reader: Iterator[list[str]], feed: _Feed, header: list[str]
+    reader: Iterator[list[str]], feed: _Feed, header: list[str], dialect: Dialect
 ) -> CsvRow | Reject | bool | None:
     """Read the next record; False for a blank line, None at the end."""
     feed.begin()
@@ -188,16 +191,18 @@ def _next_record(
         fields = next(reader, None)
     except _RecordTooLongError:
         return _reject(feed, "record too long", f"expected at most {MAX_RECORD} bytes")
+    except RowError as error:
+        return _reject(feed, error.reason, error.detail)
     except csv.Error as error:
         return _reject(feed, "malformed CSV", str(error))
     if not fields:
         return None if fields is None else False
+    if dialect.quoted and len(feed.taken) > 1 and not feed.quotes_balance():
+        return _reject(feed, "unbalanced quotes", "expected every quote to be closed")
     return _record(feed, fields, header)
 
 
 def _record(feed: _Feed, fields: list[str], header: list[str]) -> CsvRow | Reject:
-    if len(feed.taken) > 1 and not feed.quotes_balance():
-        return _reject(feed, "unbalanced quotes", "expected every quote to be closed")
     if len(fields) != len(header):
         detail = f"expected {len(header)} fields, got {len(fields)}"
         return _reject(feed, "wrong number of fields", detail)

@@ -16,15 +16,17 @@ from tv5core.importers.base import (
     folded,
     shortened,
 )
-from tv5core.importers.lines import CsvRow, read_csv
-from tv5core.sources.values import digits, imdb_id
+from tv5core.importers.lines import CsvRow
+from tv5core.importers.tables import read_rows
+from tv5core.sources.numbers import digits
+from tv5core.sources.values import imdb_id
 
 __all__ = ["FORMAT", "read_links"]
 
 
 def read_links(source: Source, context: Context) -> Iterator[Item]:
     """Read ``movieId,imdbId,tmdbId``: no titles, but ids to match titles by."""
-    for record in read_csv(source.path, context):
+    for record in read_rows(source, context):
         yield record if isinstance(record, Reject) else _link(record)
 
 

@@ -6,27 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from tv5core.errors import ImportFormatError, InvalidInputError
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
-from tv5core.importers.lines import CsvRow, header_of, read_csv
+from tv5core.importers.lines import CsvRow
+from tv5core.importers.tables import columns_of, read_rows
+from tv5core.sources.lists import names, people_names
+from tv5core.sources.numbers import amount, count, digits, rating, runtime, seasons, year_of
 from tv5core.sources.places import country, language
-from tv5core.sources.tmdb import MAX_RUNTIME
-from tv5core.sources.values import (
-    RowError,
-    calendar_date,
-    digits,
-    imdb_id,
-    integer,
-    names,
-    number,
-    people_names,
-    plain,
-    rating,
-    required_title,
-    text,
-    unique,
-    whole,
-    year_of,
-)
+from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
+from tv5core.sources.values import RowError, imdb_id, plain, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genres, provider
+from tv5core.store.aliases import normalise_name
 from tv5core.types import Kind, Offer, Person, Title
 
 __all__ = ["FORMAT", "MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]
@@ -70,16 +58,22 @@ def read_mapped_csv(source: Source, context: Context) -> Iterator[Item]:
     """
     mapping = context.options.mapping
     if not mapping:
-        raise ImportFormatError(f"expected a mapping of columns for {source.path.name}, got none")
-    columns = _columns(source, mapping)
-    for record in read_csv(source.path, context):
+        raise ImportFormatError(f"expected a mapping of columns for {source.name.name}, got none")
+    columns = _columns(columns_of(source, context.options), source, mapping)
+    day = columns.get("release_date", "")
+    context.read_dates_of(
+        lambda again: (
+            record.fields.get(day)
+            for record in read_rows(source, again)
+            if isinstance(record, CsvRow)
+        )
+    )
+    for record in read_rows(source, context):
         yield record if isinstance(record, Reject) else _item(record, columns, context)
 
 
-def _columns(source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
+def _columns(header: list[str], source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
     """Return the mapping with column names as the file spells them."""
-    with source.path.open("rb") as file:
-        header = header_of(file.readline(1 << 20))
     spelled = {name.casefold(): name for name in reversed(header)}
     found: dict[str, str] = {}
     for field, column in mapping.items():
@@ -87,7 +81,7 @@ def _columns(source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
         if name is None:
             have = ", ".join(header)[:300]
             raise ImportFormatError(
-                f"expected a column {column!r} in {source.path.name}, got {have}"
+                f"expected a column {column!r} in {source.name.name}, got {have}"
             )
         found[field] = name
     return found
@@ -96,19 +90,23 @@ def _columns(source: Source, mapping: Mapping[str, str]) -> dict[str, str]:
 def _item(record: CsvRow, columns: dict[str, str], context: Context) -> Item:
     values = {field: record.fields[column] for field, column in columns.items()}
     try:
-        return Row(record.line, _title(values, context))
+        title = _title(values, context)
     except RowError as error:
         shown = excerpt(",".join(record.fields.values()))
         return Reject(record.line, error.reason, error.detail, shown)
+    dated = title.release_date or text(values.get("release_date"))
+    # Where not even the year is known, the date as it stands tells two works of one name apart.
+    fallback = f"{title.kind}:{normalise_name(title.title)[:120]}:{dated[:60]}" if dated else ""
+    return Row(record.line, title, fallback, dated)
 
 
 def _title(values: Mapping[str, str], context: Context) -> Title:
     def listed(field: str) -> list[str]:
         given = values.get(field, "")
         mark = next((m for m in _SEPARATORS if m in given), ",")
-        return names(given, context, separators=mark)
+        return names(given, context, separators=mark, what=field)
 
-    day, year = calendar_date(values.get("release_date"), context)
+    day, year = context.dates(values.get("release_date"), context)
     return Title(
         id=_own_id(values),
         kind=_kind(values.get("kind", "")),
@@ -120,17 +118,17 @@ def _title(values: Mapping[str, str], context: Context) -> Title:
         tagline=text(values.get("tagline")),
         genres=genres(listed("genres")),
         keywords=unique(word.lower() for word in listed("keywords")),
-        cast=tuple(Person(name) for name in people_names(listed("cast"), context)),
+        cast=tuple(Person(name) for name in people_names(listed("cast"), context, "cast")),
         directors=people_names(listed("directors"), context),
         creators=people_names(listed("creators"), context),
-        runtime=integer(_leading(values.get("runtime")), 1, MAX_RUNTIME, "runtime", context),
+        runtime=runtime(values.get("runtime"), MAX_RUNTIME, context),
         languages=unique(filter(None, map(language, listed("languages")))),
         countries=unique(map(country, listed("countries"))),
         certification=certification(text(values.get("certification"))),
-        seasons=integer(_leading(values.get("seasons")), 1, 1_000, "seasons", context),
+        seasons=seasons(values.get("seasons"), MAX_SEASONS, context),
         rating=rating(values.get("rating"), context),
-        votes=whole(values.get("votes", "").replace(",", "")),
-        popularity=max(0.0, number(values.get("popularity")) or 0.0),
+        votes=count(values.get("votes"), "votes", context),
+        popularity=max(0.0, amount(values.get("popularity"), "popularity", context) or 0.0),
         external_ids=_external_ids(values, context),
         poster_path=text(values.get("poster_path")),
         offers=_offers(listed("provider"), context),
@@ -149,19 +147,21 @@ def _kind(value: str) -> Kind:
     return "show" if plain(value).casefold() in _SHOW_WORDS else "movie"
 
 
-def _leading(value: str | None) -> str:
-    """``120`` out of ``120 min``."""
-    return text(value).partition(" ")[0]
-
-
 def _external_ids(values: Mapping[str, str], context: Context) -> dict[str, str]:
     found = {
         "imdb": imdb_id(values.get("imdb"), context),
-        "tmdb": digits(values.get("tmdb")),
+        "tmdb": _tmdb(values.get("tmdb"), context),
         "justwatch": text(values.get("justwatch"))[:60],
         "wikipedia": text(values.get("wikipedia")).rpartition("/wiki/")[2][:120],
     }
     return {scheme: value for scheme, value in found.items() if value}
+
+
+def _tmdb(given: str | None, context: Context) -> str:
+    found = digits(given)
+    if not found and text(given):
+        context.note("tmdb number malformed", text(given))
+    return found
 
 
 def _offers(listed: list[str], context: Context) -> tuple[Offer, ...]:

@@ -2,7 +2,7 @@
 
 A catalogue holds one title a work, and every source may add to it. Sources
 have a rank: ``own`` (the user's titles, and any source we do not know), then
-``tmdb``, ``justwatch``, ``streaming``, ``csv``, ``wikipedia``. *Stronger* is the
+``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``csv``, ``wikipedia``. *Stronger* is the
 side of the higher rank; of two from the same source the one with the later
 ``updated_at``; else the one that is stored.
 
@@ -27,6 +27,10 @@ source                                  the source of higher rank
 updated_at                              that of the source kept, the later one
 ======================================  =======================================
 
+The user may prefer another side to be the stronger one: ``newer``, the row that is read now (but
+for one that says it is older); ``first``, the stored title; or a source by its name. What is
+preferred also gives rating and votes, where it has them, and the title's source.
+
 Merging the same description again changes nothing, in whatever order others
 came between; a rule that looked at two fields together could not promise that.
 Rating and votes can go together because more votes never give way to fewer.
@@ -39,16 +43,18 @@ from typing import Any
 
 import msgspec
 
+from tv5core.errors import InvalidInputError
 from tv5core.store.aliases import normalise_name
 from tv5core.types import Offer, Person, Title
 
-__all__ = ["SHORT_OVERVIEW", "merge", "rank"]
+__all__ = ["SHORT_OVERVIEW", "check_preference", "merge", "rank"]
 
 SHORT_OVERVIEW = 40
 """An overview of fewer characters gives way to a longer one."""
 
-_RANKS = {"tmdb": 5, "justwatch": 4, "streaming": 3, "csv": 2, "wikipedia": 1}
-_OWN = 6
+_RANKS = {"tmdb": 6, "imdb": 5, "justwatch": 4, "streaming": 3, "csv": 2, "wikipedia": 1}
+_OWN = 7
+_PREFERENCES = ("newer", "first", "own", *_RANKS)
 _SCALARS = (
     "title", "original_title", "tagline", "year", "release_date", "runtime", "certification",
     "seasons", "poster_path", "popularity",
@@ -62,7 +68,19 @@ def rank(source: str) -> int:
     return _RANKS.get(source, _OWN)
 
 
-def merge(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
+def check_preference(prefer: str) -> None:
+    """Check what the user says about whose fields win.
+
+    Raises
+    ------
+    InvalidInputError
+        It is neither ``newer`` nor ``first`` nor a source that has a rank.
+    """
+    if prefer not in _PREFERENCES:
+        raise InvalidInputError(f"expected one of {', '.join(_PREFERENCES)}; got {prefer!r}")
+
+
+def merge(stored: Title, incoming: Title, *, restated: bool = False, prefer: str = "") -> Title:
     """Unite two descriptions of one work by the rule in this module's docstring.
 
     Parameters
@@ -74,19 +92,22 @@ def merge(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
     restated : bool
         The incoming title is the user's new statement under the stored title's
         very id: of two from the same source it is then the stronger one.
+    prefer : str
+        ``newer``, ``first`` or a source, whose side is the stronger one; empty for the ranks.
 
     Returns
     -------
     Title
         Equal to ``stored`` where nothing is new.
     """
-    wins = _is_stronger(stored, incoming, restated)
+    preferred = _is_preferred(stored, incoming, prefer)
+    wins = _is_stronger(stored, incoming, restated) if preferred is None else preferred
     strong, weak = (incoming, stored) if wins else (stored, incoming)
     fields: dict[str, Any] = {
         name: getattr(strong, name) or getattr(weak, name) for name in _SCALARS
     }
     fields["overview"] = _overview(strong.overview, weak.overview)
-    fields["rating"], fields["votes"] = _rating(strong, weak)
+    fields["rating"], fields["votes"] = _rating(strong, weak, preferred is not None)
     for name in _WORDS:
         fields[name] = _united(getattr(strong, name), getattr(weak, name), str.casefold)
     for name in _NAMES:
@@ -94,8 +115,22 @@ def merge(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
     fields["cast"] = _cast(strong.cast, weak.cast)
     fields["offers"] = _offers(stored.offers, incoming.offers)
     fields["external_ids"] = _external_ids(stored, incoming)
-    fields["source"], fields["updated_at"] = _origin(stored, incoming)
+    fields["source"], fields["updated_at"] = _origin(strong, weak, preferred is not None)
     return msgspec.structs.replace(stored, **fields)
+
+
+def _is_preferred(stored: Title, incoming: Title, prefer: str) -> bool | None:
+    """Whether the incoming title is the one the user prefers; None where that says nothing."""
+    if prefer == "newer":
+        return not incoming.updated_at or incoming.updated_at >= stored.updated_at
+    if prefer == "first" or not prefer:
+        return False if prefer else None
+    mine, theirs = _is_from(incoming, prefer), _is_from(stored, prefer)
+    return mine if mine != theirs else None
+
+
+def _is_from(title: Title, source: str) -> bool:
+    return title.source == source or (source == "own" and title.source not in _RANKS)
 
 
 def _is_stronger(stored: Title, incoming: Title, restated: bool) -> bool:
@@ -109,7 +144,9 @@ def _overview(strong: str, weak: str) -> str:
     return weak if len(strong) < SHORT_OVERVIEW and len(weak) > len(strong) else strong
 
 
-def _rating(strong: Title, weak: Title) -> tuple[float | None, int]:
+def _rating(strong: Title, weak: Title, preferred: bool) -> tuple[float | None, int]:
+    if preferred and strong.rating is not None:
+        return strong.rating, strong.votes
     best = (
         weak
         if (weak.rating is not None, weak.votes) > (strong.rating is not None, strong.votes)
@@ -161,8 +198,8 @@ def _external_ids(stored: Title, incoming: Title) -> dict[str, str]:
     return {**added, **stored.external_ids}
 
 
-def _origin(stored: Title, incoming: Title) -> tuple[str, int]:
-    if incoming.source == stored.source:
-        return stored.source, max(stored.updated_at, incoming.updated_at)
-    higher = incoming if rank(incoming.source) > rank(stored.source) else stored
+def _origin(strong: Title, weak: Title, preferred: bool) -> tuple[str, int]:
+    if strong.source == weak.source:
+        return strong.source, max(strong.updated_at, weak.updated_at)
+    higher = weak if not preferred and rank(weak.source) > rank(strong.source) else strong
     return higher.source, higher.updated_at

@@ -53,6 +53,11 @@ class FileReport(msgspec.Struct):
         Values left out of rows that were used, by what was wrong with them.
     resumed : int
         Rows that an earlier, interrupted import had done already.
+    date_order : str
+        ``day-first`` or ``month-first``, as the user or the file's dates say; ``unknown`` where
+        they don't. Empty where the file has no date that needs it.
+    ambiguous_dates : int
+        Dates that could be read in either order.
     seconds : float
         Time taken in this run.
     """
@@ -69,6 +74,8 @@ class FileReport(msgspec.Struct):
     rejected: Counter[str] = msgspec.field(default_factory=Counter)
     notes: Counter[str] = msgspec.field(default_factory=Counter)
     resumed: int = 0
+    date_order: str = ""
+    ambiguous_dates: int = 0
     seconds: float = 0.0
 
     def count(self, outcome: str) -> None:

@@ -112,6 +112,7 @@ class Resolver:
         self._unite = unite
         self._by_alias: dict[str, list[str]] = {}
         self._stated: set[str] = set()
+        self._dated: dict[str, str] = {}
         self.pending: dict[str, Title] = {}
 
     def flushed(self) -> None:
@@ -119,10 +120,20 @@ class Resolver:
         self.pending = {}
         self._by_alias = {}
 
+    def next_file(self) -> None:
+        """Forget which dates the rows of the file before had."""
+        self._dated = {}
+
     def passed(self, row: Row) -> None:
         """Note a row that an earlier, interrupted import has placed already."""
+        found = self._match_row(row)[1] if row.dated else None
+        self._placed(row, found.id if found is not None else "")
+
+    def _placed(self, row: Row, key: str) -> None:
         if row.title.id:
             self._stated.add(row.title.id)
+        if row.dated and key:
+            self._dated.setdefault(key, row.dated)
 
     def place(self, row: Row) -> str:
         """Store a row's title as pending, alone or merged.
@@ -133,17 +144,15 @@ class Resolver:
             ``new``, ``merged`` (into a title of another source), ``changed``
             (an update of a title of the same source) or ``unchanged``.
         """
-        owner, given = self._page_owner(row.title)
-        title = self._bridge.complete(given)
-        found = self._match(given, title, owner, row.fallback)
+        title, found = self._match_row(row)
         if found is None:
             fresh = self._with_id(title, row.fallback)
             # Merged with itself it has no name twice, as after any later merge.
             self._put(merge(fresh, fresh))
-            self.passed(row)
+            self._placed(row, fresh.id)
             return "new"
         restated = title.id in (found.id, own_id(found)) and title.id not in self._stated
-        self.passed(row)
+        self._placed(row, found.id)
         merged = self._unite(found, _under(found, title), restated=bool(title.id) and restated)
         if merged == found:
             return "unchanged"
@@ -169,11 +178,12 @@ class Resolver:
             return []
         return self._get((*self._store.find(alias), *self._by_alias.get(alias, ())))
 
-    def _match(
-        self, given: Title, title: Title, owner: Title | None, fallback: str
-    ) -> Title | None:
+    def _match_row(self, row: Row) -> tuple[Title, Title | None]:
+        """Return a row's title as it is to be stored, and the title it is about if there is one."""
+        owner, given = self._page_owner(row.title)
+        title = self._bridge.complete(given)
         found = self._by_own_id(title) or self._by_external_id(given, title) or owner
-        return found or self._by_name(title, fallback)
+        return title, found or self._by_name(title, row)
 
     def _by_own_id(self, title: Title) -> Title | None:
         if not title.id:
@@ -202,13 +212,13 @@ class Resolver:
         ids = {k: v for k, v in title.external_ids.items() if k != "wikipedia"}
         return None, msgspec.structs.replace(title, external_ids=ids)
 
-    def _by_name(self, title: Title, fallback: str) -> Title | None:
-        base = _derived_id(title, fallback)
+    def _by_name(self, title: Title, row: Row) -> Title | None:
+        base = _derived_id(title, row.fallback)
         named = self._named(title, (title.year,)) if title.year else []
-        namesakes = _compatible(title, [*named, *self._family(base)])
+        namesakes = self._compatible(title, row, [*named, *self._family(base)])
         year = title.year or 0
         years = (None,) if title.kind == "show" else (year - 1, year + 1)
-        others = _compatible(title, self._named(title, years)) if year else []
+        others = self._compatible(title, row, self._named(title, years)) if year else []
         # A title that says all the row says already is the one the row went into before, whatever
         # has come since: without this a second import could decide otherwise.
         known = (found for found in (*namesakes, *others) if merge(found, title) == found)
@@ -219,6 +229,16 @@ class Resolver:
     def _named(self, title: Title, years: Iterable[int | None]) -> list[Title]:
         found = (self._find(name_alias(title.title, year, title.kind)) for year in years)
         return [title for titles in found for title in titles]
+
+    def _compatible(self, title: Title, row: Row, found: Iterable[Title]) -> list[Title]:
+        """Titles that may be the row's: no other id, and no other date in the row's own file."""
+        distinct = {other.id: other for other in found}
+        return [
+            other
+            for other in distinct.values()
+            if not ids_conflict(title, other)
+            and (not row.dated or self._dated.get(other.id, row.dated) == row.dated)
+        ]
 
     def _family(self, base: str) -> list[Title]:
         """Titles whose ids are ``base``, ``base:2``, ``base:3`` ..."""
@@ -236,11 +256,6 @@ class Resolver:
         base = _derived_id(title, fallback)
         free = next((key for key in _numbered(base) if not self._get([key])), "")
         return msgspec.structs.replace(title, id=free or f"{base}:{_digest(title.overview)}")
-
-
-def _compatible(title: Title, found: Iterable[Title]) -> list[Title]:
-    distinct = {other.id: other for other in found}
-    return [other for other in distinct.values() if not ids_conflict(title, other)]
 
 
 def _of_namesakes(title: Title, namesakes: Iterable[Title], base: str) -> Title | None:

@@ -8,6 +8,7 @@ the same; when a whole import is done its checkpoints are removed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,12 +28,16 @@ from tv5core.importers.base import (
     Row,
     Source,
     Used,
+    excerpt,
 )
-from tv5core.importers.expand import expand
+from tv5core.importers.expand import Plan, Skipped, expand
 from tv5core.importers.formats import FORMATS
 from tv5core.importers.mapping import check_mapping
+from tv5core.importers.merge import check_preference, merge
 from tv5core.importers.report import FileReport, ImportReport, RejectRecord, Rejects, RejectWriter
 from tv5core.importers.resolve import Bridge, Resolver
+from tv5core.sources.dates import check_date_format
+from tv5core.sources.encodings import check_encoding
 from tv5core.sources.places import country
 from tv5core.types import Progress, Title
 
@@ -98,6 +103,9 @@ def import_paths(
     rejects: Path | Rejects | None = None,
     progress: Progress | None = None,
     limit: int | None = None,
+    date_format: str = "",
+    encoding: str = "",
+    prefer: str = "",
 ) -> ImportReport:
     """Import files into a catalogue.
 
@@ -121,6 +129,15 @@ def import_paths(
         Called with bytes done, bytes in all and what is being done.
     limit : int or None
         Read at most so many rows of each file; no checkpoints are kept then.
+    date_format : str
+        ``day-first``, ``month-first`` or a pattern such as ``%d/%m/%Y``; empty lets the dates of
+        each file decide.
+    encoding : str
+        Of text files without a byte order mark; empty takes UTF-8, and Windows-1252 for lines
+        that are not UTF-8.
+    prefer : str
+        Whose fields win where a row is about a title that is there: ``newer`` (the row's),
+        ``first`` (the stored title's) or a source such as ``tmdb``; empty by the rank of sources.
 
     Returns
     -------
@@ -133,33 +150,58 @@ def import_paths(
         An argument is wrong. Nothing about the files raises: what cannot be
         read is in the report.
     """
-    options = _options(provider, region, mapping, limit)
+    _check_limit(limit)
+    options = _options(provider, region, mapping, date_format, encoding, prefer)
     started = time.perf_counter()
-    plan = expand([Path(path) for path in paths], format=format, mapped=mapping is not None)
+    named = [Path(path) for path in paths]
+    plan = expand(named, format=format, mapped=mapping is not None, options=options)
     with ExitStack() as stack:
         if isinstance(rejects, Path | str):
+            _check_rejects(Path(rejects), plan)
             rejects = stack.enter_context(RejectWriter(Path(rejects)))
         run = _Run(catalog, options, rejects, progress, limit)
         for problem in plan.unreadable:
-            run.unreadable(problem.path, problem.reason)
+            run.unreadable(problem)
+        run.skipped(plan.skipped)
         run.read(plan.sources)
-    run.report.skipped = plan.skipped
     run.finish()
     run.report.seconds = time.perf_counter() - started
     return run.report
 
 
 def _options(
-    provider: str | None, region: str, mapping: Mapping[str, str] | None, limit: int | None
+    provider: str | None,
+    region: str,
+    mapping: Mapping[str, str] | None,
+    date_format: str,
+    encoding: str,
+    prefer: str,
 ) -> Options:
     code = country(region)
     if not (code.isalpha() and code.isupper() and len(code) == len("US")):
         raise InvalidInputError(f"expected a country such as US, got {region!r}")
     if mapping is not None:
         check_mapping(mapping)
+    if date_format:
+        check_date_format(date_format)
+    if prefer:
+        check_preference(prefer)
+    found = check_encoding(encoding) if encoding else ""
+    return Options(provider, code, mapping, date_format, found, prefer)
+
+
+def _check_limit(limit: int | None) -> None:
     if limit is not None and limit < 1:
         raise InvalidInputError(f"expected a limit of 1 or more, got {limit}")
-    return Options(provider, code, mapping)
+
+
+def _check_rejects(path: Path, plan: Plan) -> None:
+    """Refuse a list of rejects that cannot be written, or would overwrite what is to be read."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"expected a file in a folder that exists for rejects, got {path}")
+    partners = [source.partner for source in plan.sources if source.partner is not None]
+    if path.resolve() in {source.path.resolve() for source in (*plan.sources, *partners)}:
+        raise InvalidInputError(f"expected another file for rejects than one to read, got {path}")
 
 
 class _Run:
@@ -180,22 +222,31 @@ class _Run:
         self.progress = progress
         self.limit = limit
         self.bridge = Bridge()
-        self.resolver = Resolver(catalog, self.bridge)
+        rule = functools.partial(merge, prefer=options.prefer)
+        self.resolver = Resolver(catalog, self.bridge, unite=rule)
         self.keys: list[str] = []
         self.stored = 0
         self.bytes_done = 0
         self.bytes_all = 0
 
-    def unreadable(self, path: Path, reason: str) -> None:
+    def unreadable(self, problem: Skipped) -> None:
         """Report a file that was named but cannot be read: one reject."""
-        file = FileReport(path, "unknown")
+        file = FileReport(problem.path, "unknown")
         self.report.files.append(file)
-        self.reject(file, Reject(0, "unreadable file", reason))
+        self.reject(file, Reject(0, "unreadable file", problem.reason))
+
+    def skipped(self, found: list[Skipped]) -> None:
+        """Report files of folders that are not read, and list those that a mapping could read."""
+        self.report.skipped = found
+        for file in found:
+            if file.columns:
+                self.write(RejectRecord(str(file.path), 0, "file not read", file.reason, count=0))
 
     def read(self, sources: Sequence[Source]) -> None:
         """Import the files one after another."""
         self.bytes_all = sum(map(_size, sources))
         for source in sources:
+            self.resolver.next_file()
             _File(self, source).read()
             self.bytes_done += _size(source)
 
@@ -210,13 +261,15 @@ class _Run:
     def reject(self, file: FileReport, found: Reject) -> None:
         """Count a rejected row and write it to the list of rejects."""
         file.reject(found)
+        name = str(found.path or file.path)
+        self.write(
+            RejectRecord(name, found.line, found.reason, found.detail, found.excerpt, found.count)
+        )
+
+    def write(self, record: RejectRecord) -> None:
+        """Write one line to the list of rejects, if there is one."""
         if self.rejects is not None:
-            name = str(found.path or file.path)
-            self.rejects(
-                RejectRecord(
-                    name, found.line, found.reason, found.detail, found.excerpt, found.count
-                )
-            )
+            self.rejects(record)
 
     def show(self, context: Context) -> None:
         """Tell how many bytes are done."""
@@ -232,7 +285,7 @@ class _File:
         self._run = run
         self._source = source
         self._context = Context(run.options)
-        self._report = FileReport(source.path, source.format, source.why)
+        self._report = FileReport(source.label, source.format, source.why)
         self._partner: FileReport | None = None
         self._key = _key(source)
         self._mark = self._earlier_mark()
@@ -247,8 +300,11 @@ class _File:
             self._take(item, batch)
             if len(batch) >= BATCH_ROWS:
                 self._store(batch)
+        self._write_lost(0)
         self._store(batch)
         self._report.notes = self._context.notes
+        self._report.date_order = self._context.dates.taken
+        self._report.ambiguous_dates = self._context.dates.ambiguous
         self._report.seconds = time.perf_counter() - started
 
     def _items(self) -> Iterator[Item]:
@@ -265,6 +321,7 @@ class _File:
             yield Reject(0, "unreadable file", str(error))
 
     def _take(self, item: Item, batch: list[Row]) -> None:
+        self._write_lost(item.line if isinstance(item, Row | Reject) else 0)
         if isinstance(item, Row):
             self._position += 1
             if self._position <= self._mark.rows:
@@ -279,11 +336,19 @@ class _File:
         else:
             self._run.reject(self._report if item.path is None else self._side(), item)
 
+    def _write_lost(self, line: int) -> None:
+        """List the values that were left out of a row; no row is lost by them."""
+        for what, given in self._context.lost():
+            name = str(self._report.path)
+            self._run.write(RejectRecord(name, line, f"left out: {what}", "", excerpt(given), 0))
+
     def _side(self) -> FileReport:
         """Return the report of the partner file, begun when it is first needed."""
         if self._partner is None:
-            path = self._source.partner or self._source.path
-            self._partner = FileReport(path, f"{self._source.format}-credits", "beside its titles")
+            side = self._source.partner or self._source
+            self._partner = FileReport(
+                side.label, f"{self._source.format}-credits", "beside its titles"
+            )
             self._run.report.files.append(self._partner)
         return self._partner
 
@@ -330,8 +395,8 @@ def _decoded(raw: bytes | None) -> _Mark | None:
 
 
 def _size(source: Source) -> int:
-    paths = [source.path] if source.partner is None else [source.path, source.partner]
-    return sum(_stat(path)[0] for path in paths)
+    partner = source.partner
+    return _stat(source.path)[0] + (0 if partner is None else _stat(partner.path)[0])
 
 
 def _stat(path: Path) -> tuple[int, int]:
@@ -343,13 +408,14 @@ def _stat(path: Path) -> tuple[int, int]:
 
 
 def _key(source: Source) -> str:
-    digest = hashlib.blake2b(str(source.path.absolute()).encode("utf-8", "surrogateescape"))
+    digest = hashlib.blake2b(str(source.label.absolute()).encode("utf-8", "surrogateescape"))
     return f"import:{digest.hexdigest()[:32]}:{source.format}"
 
 
 def _identity(source: Source, options: Options) -> bytes:
     """Digest everything that decides what the rows of a file are."""
-    partner = None if source.partner is None else _stat(source.partner)
+    partner = None if source.partner is None else _stat(source.partner.path)
     mapping = sorted((options.mapping or {}).items())
     parts = [_stat(source.path), partner, options.provider, options.region, mapping]
+    parts += [options.date_format, options.encoding, options.prefer]
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()

@@ -6,27 +6,20 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt, folded
-from tv5core.importers.lines import CsvRow, read_csv
+from tv5core.importers.lines import CsvRow
+from tv5core.importers.tables import read_rows
+from tv5core.sources.lists import names, people_names
+from tv5core.sources.numbers import runtime, seasons, year_of
 from tv5core.sources.places import country
-from tv5core.sources.tmdb import MAX_RUNTIME
-from tv5core.sources.values import (
-    RowError,
-    integer,
-    names,
-    people_names,
-    plain,
-    required_title,
-    text,
-    unique,
-    year_of,
-)
+from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
+from tv5core.sources.values import RowError, plain, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
 __all__ = ["FORMAT", "read_streaming"]
 
 _KINDS: dict[str, Kind] = {"movie": "movie", "tv show": "show", "tv series": "show"}
-_LENGTH = re.compile(r"(\d+)\s*(min|mins|minutes|seasons?)", re.IGNORECASE)
+_LENGTH = re.compile(r"\d[\d .:hms]*(?:min|mins|minutes|hours?|seasons?)\.?", re.IGNORECASE)
 # How a copy is encoded or dubbed is no part of the film's name.
 _EDITION = re.compile(
     r"\s*[\[(](4k uhd|ultra hd|uhd|hd|english subtitled|subtitled|subbed|dubbed"
@@ -39,8 +32,8 @@ _ARTS = "Arts, Entertainment, and Culture"
 def read_streaming(source: Source, context: Context) -> Iterator[Item]:
     """Read a service's catalogue; every title gets one subscription offer of it."""
     named = context.options.provider
-    service = provider(named) if named else provider_of_file(source.path)
-    for record in read_csv(source.path, context):
+    service = provider(named) if named else provider_of_file(source.name)
+    for record in read_rows(source, context):
         yield record if isinstance(record, Reject) else _item(record, service, context)
 
 
@@ -61,7 +54,7 @@ def _title(fields: dict[str, str], service: str, context: Context) -> Title:
         raise RowError("malformed type", f"expected Movie or TV Show, got {got!r}")
     name, quality = _without_edition(required_title(fields.get("title")))
     age, length = _rating_and_length(fields)
-    runtime, seasons = _lengths(length, context)
+    minutes, count = _lengths(length, context)
     listed = fields.get("listed_in", "").replace(_ARTS, "Arts & Culture")
     return Title(
         id="",
@@ -69,12 +62,14 @@ def _title(fields: dict[str, str], service: str, context: Context) -> Title:
         title=name,
         year=year_of(fields.get("release_year"), context),
         overview=text(fields.get("description"), context),
-        genres=genres(names(listed, context)),
-        cast=tuple(Person(person) for person in people_names(fields.get("cast"), context)),
-        directors=people_names(fields.get("director"), context),
-        runtime=runtime,
-        seasons=seasons,
-        countries=unique(country(word) for word in names(fields.get("country"), context)),
+        genres=genres(names(listed, context, what="genres")),
+        cast=tuple(Person(person) for person in people_names(fields.get("cast"), context, "cast")),
+        directors=people_names(fields.get("director"), context, "directors"),
+        runtime=minutes,
+        seasons=count,
+        countries=unique(
+            country(word) for word in names(fields.get("country"), context, what="countries")
+        ),
         certification=certification(age),
         offers=(Offer(service, context.options.region, quality=quality),) if service else (),
         source="streaming",
@@ -101,14 +96,9 @@ def _rating_and_length(fields: dict[str, str]) -> tuple[str, str]:
 
 def _lengths(length: str, context: Context) -> tuple[int | None, int | None]:
     """Minutes and seasons out of ``90 min`` or ``2 Seasons``."""
-    found = _LENGTH.fullmatch(length)
-    if not found:
-        if length:
-            context.note("duration malformed")
-        return None, None
-    if found.group(2).casefold().startswith("season"):
-        return None, integer(found.group(1), 1, 1_000, "seasons", context)
-    return integer(found.group(1), 1, MAX_RUNTIME, "runtime", context), None
+    if "season" in length.casefold():
+        return None, seasons(length, MAX_SEASONS, context)
+    return runtime(length, MAX_RUNTIME, context), None
 
 
 def _matching_columns(header: Sequence[str]) -> Sequence[str]:

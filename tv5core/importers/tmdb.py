@@ -7,19 +7,21 @@ differs. :mod:`tv5core.sources.tmdb` says what a title is made of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt, folded
 from tv5core.importers.jsonstream import (
+    decode_tolerantly,
     peek,
     read_json_array,
     read_json_file,
     read_json_lines,
 )
-from tv5core.importers.lines import read_csv
-from tv5core.sources.tmdb import SHOW_KEYS, title_of
-from tv5core.sources.values import RowError, decode, plain
+from tv5core.importers.lines import CsvRow
+from tv5core.importers.opening import head_of
+from tv5core.importers.tables import read_rows
+from tv5core.sources.tmdb import SHOW_KEYS, released, title_of
+from tv5core.sources.values import RowError, plain
 
 __all__ = [
     "CSV_FORMAT",
@@ -64,38 +66,61 @@ def list_of_titles(record: Mapping[str, Any]) -> list[Any] | None:
 
 def read_tmdb_csv(source: Source, context: Context) -> Iterator[Item]:
     """Read a CSV file with TMDB's column names."""
-    for record in read_csv(source.path, context):
+    context.read_dates_of(lambda again: map(_released, read_rows(source, again)))
+    for record in read_rows(source, context):
         if isinstance(record, Reject):
             yield record
         else:
             yield _item(record.line, record.fields, context)
 
 
+def _released(record: CsvRow | Reject) -> object:
+    return released(record.fields) if isinstance(record, CsvRow) else None
+
+
 def read_tmdb_json(source: Source, context: Context) -> Iterator[Item]:
     """Read details (one object a file, an array or one a line) or pages of results."""
-    with source.path.open("rb") as file:
-        shape, _ = peek(file.read(1 << 20))
+    context.read_dates_of(lambda again: _all_released(source, again))
+    for found in _values(source, context):
+        if isinstance(found, Reject):
+            yield found
+        else:
+            yield from _items(*found, context)
+
+
+def _all_released(source: Source, context: Context) -> Iterator[object]:
+    for found in _values(source, context):
+        if not isinstance(found, Reject) and isinstance(found[1], dict):
+            yield from (released(each) for each in _records(found[1]) if isinstance(each, dict))
+
+
+def _values(source: Source, context: Context) -> Iterator[tuple[int, Any] | Reject]:
+    """Yield the JSON values of a file with their lines, however it is laid out."""
+    shape, _ = peek(head_of(source, context))
     if shape == "object":
-        yield from _items(1, read_json_file(source.path, context), context)
+        yield 1, read_json_file(source, context)
     elif shape == "array":
-        for found in read_json_array(source.path, context):
-            yield from [found] if isinstance(found, Reject) else _items(*found, context)
+        yield from read_json_array(source, context)
     else:
-        yield from _json_lines(source.path, context)
+        yield from _json_lines(source, context)
 
 
-def _json_lines(path: Path, context: Context) -> Iterator[Item]:
-    for found in read_json_lines(path, context):
+def _json_lines(source: Source, context: Context) -> Iterator[tuple[int, Any] | Reject]:
+    for found in read_json_lines(source, context):
         if isinstance(found, Reject):
             yield found
             continue
         line, raw = found
         try:
-            value = decode(raw)
+            yield line, decode_tolerantly(raw, context)
         except ValueError as error:
             yield Reject(line, "malformed JSON", str(error), excerpt(raw))
-            continue
-        yield from _items(line, value, context)
+
+
+def _records(value: dict[str, Any]) -> list[Any]:
+    """Titles in a JSON body: it is one, or lists some."""
+    inner = None if looks_like_title(value) else list_of_titles(value)
+    return [value] if inner is None else inner
 
 
 def _items(line: int, value: object, context: Context) -> Iterator[Item]:
@@ -103,8 +128,7 @@ def _items(line: int, value: object, context: Context) -> Iterator[Item]:
         kind = type(value).__name__
         yield Reject(line, "not an object", f"expected a JSON object, got {kind}")
         return
-    inner = None if looks_like_title(value) else list_of_titles(value)
-    for record in [value] if inner is None else inner:
+    for record in _records(value):
         if isinstance(record, dict):
             yield _item(line, record, context)
         else:
@@ -113,7 +137,7 @@ def _items(line: int, value: object, context: Context) -> Iterator[Item]:
 
 def _item(line: int, record: Mapping[str, Any], context: Context) -> Item:
     try:
-        return Row(line, title_of(record, context, context.options.region))
+        return Row(line, title_of(record, context, context.options.region, context.dates))
     except RowError as error:
         shown = ", ".join(f"{key}={plain(value)[:40]}" for key, value in list(record.items())[:12])
         return Reject(line, error.reason, error.detail, excerpt(shown))

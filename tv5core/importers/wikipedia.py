@@ -9,7 +9,9 @@ from urllib.parse import unquote
 
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
 from tv5core.importers.jsonstream import read_json_array
-from tv5core.sources.values import RowError, names, plain, required_title, text, unique, year_of
+from tv5core.sources.lists import names
+from tv5core.sources.numbers import year_of
+from tv5core.sources.values import RowError, plain, required_title, text, unique
 from tv5core.sources.vocabulary import genres
 from tv5core.types import Person, Title
 
@@ -25,7 +27,7 @@ _MAX_PAGE = 240
 
 def read_wikipedia(source: Source, context: Context) -> Iterator[Item]:
     """Read an array of films object by object."""
-    for found in read_json_array(source.path, context):
+    for found in read_json_array(source, context):
         yield found if isinstance(found, Reject) else _item(*found, context)
 
 
@@ -39,7 +41,7 @@ def _item(line: int, record: dict[str, Any], context: Context) -> Item:
 
 def _title(record: dict[str, Any], context: Context) -> Title:
     page = _page(record.get("href"))
-    listed = (_REMARK.sub("", name) for name in names(record.get("cast"), context))
+    listed = (_REMARK.sub("", name) for name in names(record.get("cast"), context, what="cast"))
     cast = unique(name for name in listed if name and not _NO_NAME.match(name))
     return Title(
         id="",
@@ -47,7 +49,7 @@ def _title(record: dict[str, Any], context: Context) -> Title:
         title=required_title(record.get("title")),
         year=year_of(record.get("year"), context),
         overview=text(record.get("extract"), context),
-        genres=genres(names(record.get("genres"), context)),
+        genres=genres(names(record.get("genres"), context, what="genres")),
         cast=tuple(Person(name) for name in cast),
         external_ids={"wikipedia": page} if page else {},
         poster_path=text(record.get("thumbnail")),

@@ -1,7 +1,7 @@
 """A title out of a record of TMDB's, from its API or from the CSV files made of it.
 
 A CSV row and a JSON body have the same keys; only how lists are written differs, and
-:func:`tv5core.sources.values.split_list` takes them all.
+:func:`tv5core.sources.lists.split_list` takes them all.
 """
 
 from __future__ import annotations
@@ -9,28 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tv5core.sources.dates import DateReader
+from tv5core.sources.lists import names, split_list
+from tv5core.sources.numbers import amount, count, digits, number, rating, runtime, seasons
 from tv5core.sources.places import country, language
-from tv5core.sources.values import (
-    Notes,
-    RowError,
-    calendar_date,
-    digits,
-    imdb_id,
-    integer,
-    names,
-    number,
-    plain,
-    rating,
-    required_title,
-    split_list,
-    text,
-    unique,
-    whole,
-)
+from tv5core.sources.values import Notes, RowError, imdb_id, plain, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genre_by_tmdb_number, genres, provider
 from tv5core.types import Kind, Offer, Person, Title
 
-__all__ = ["MAX_RUNTIME", "MAX_SEASONS", "OFFER_KINDS", "SHOW_KEYS", "offers_of", "title_of"]
+__all__ = [
+    "MAX_RUNTIME",
+    "MAX_SEASONS",
+    "OFFER_KINDS",
+    "SHOW_KEYS",
+    "offers_of",
+    "released",
+    "title_of",
+]
 
 MAX_RUNTIME = 1_440
 """Longest film that is believed, in minutes."""
@@ -42,7 +37,9 @@ _WRITING = {"Writer", "Screenplay", "Story", "Author", "Creator", "Teleplay"}
 _BOOLEANS = {"", "true", "false", "0", "1"}
 
 
-def title_of(record: Mapping[str, Any], notes: Notes, region: str = "US") -> Title:
+def title_of(
+    record: Mapping[str, Any], notes: Notes, region: str = "US", dates: DateReader | None = None
+) -> Title:
     """Make a title of one CSV row or JSON object; its id is left empty.
 
     Parameters
@@ -53,6 +50,8 @@ def title_of(record: Mapping[str, Any], notes: Notes, region: str = "US") -> Tit
         Told of values that were left out.
     region : str
         Country whose age rating is taken.
+    dates : DateReader or None
+        Knows the order of day and month in the record's file.
 
     Raises
     ------
@@ -61,11 +60,10 @@ def title_of(record: Mapping[str, Any], notes: Notes, region: str = "US") -> Tit
     """
     number_at_tmdb = _identity(record)
     kind = _kind(record)
-    released = record.get("release_date") or record.get("first_air_date")
-    day, year = calendar_date(released, notes)
+    day, year = (dates or DateReader())(released(record), notes)
     name = record.get("title") or record.get("name")
     original = text(record.get("original_title") or record.get("original_name"))
-    votes = whole(record.get("vote_count"))
+    votes = count(record.get("vote_count"), "votes", notes)
     cast, directors, writers = _credits(record, notes)
     return Title(
         id="",
@@ -80,20 +78,25 @@ def title_of(record: Mapping[str, Any], notes: Notes, region: str = "US") -> Tit
         keywords=_keywords(record, notes),
         cast=cast,
         directors=directors,
-        creators=unique((*names(record.get("created_by"), notes), *writers)),
+        creators=unique((*names(record.get("created_by"), notes, what="creators"), *writers)),
         runtime=_runtime(record, notes),
         languages=_languages(record, notes),
         countries=_countries(record, notes),
         certification=_certification(record, region),
-        seasons=integer(record.get("number_of_seasons"), 1, MAX_SEASONS, "seasons", notes),
-        rating=rating(record.get("vote_average"), notes) if votes else None,
+        seasons=seasons(record.get("number_of_seasons"), MAX_SEASONS, notes),
+        rating=_rating(record, votes, notes),
         votes=votes,
-        popularity=max(0.0, number(record.get("popularity")) or 0.0),
+        popularity=max(0.0, amount(record.get("popularity"), "popularity", notes) or 0.0),
         external_ids=_external_ids(record, number_at_tmdb, notes),
         poster_path=text(record.get("poster_path")),
         offers=offers_of(record.get("watch/providers")),
         source="tmdb",
     )
+
+
+def released(record: Mapping[str, Any]) -> object:
+    """Return a record's date of release or first broadcast as it is written."""
+    return record.get("release_date") or record.get("first_air_date")
 
 
 def _identity(record: Mapping[str, Any]) -> str:
@@ -135,17 +138,32 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def _genres(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
-    by_name = names(record.get("genres") or record.get("genre"), notes)
-    numbered = record.get("genre_ids")
-    by_number = map(genre_by_tmdb_number, numbered if isinstance(numbered, list) else ())
+    by_name = names(record.get("genres") or record.get("genre"), notes, what="genres")
+    numbered = split_list(record.get("genre_ids"), notes, what="genres")
+    by_number = [genre_by_tmdb_number(_whole(each)) for each in numbered]
+    if "" in by_number:
+        notes.note("genre number unknown", plain(numbered[by_number.index("")]))
     return genres([*by_name, *by_number])
+
+
+def _rating(record: Mapping[str, Any], votes: int, notes: Notes) -> float | None:
+    """Return the mean rating, but not that of a title for which nobody voted."""
+    found = rating(record.get("vote_average"), notes)
+    if found is None or votes or number(record.get("vote_count")) != 0:
+        return found
+    notes.note("rating without votes", plain(record.get("vote_average")))
+    return None
+
+
+def _whole(value: object) -> int:
+    return int(digits(value) or 0)
 
 
 def _keywords(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
     given = record.get("keywords")
     if isinstance(given, dict):
         given = given.get("keywords") or given.get("results")
-    return unique(word.lower() for word in names(given, notes))
+    return unique(word.lower() for word in names(given, notes, what="keywords"))
 
 
 def _runtime(record: Mapping[str, Any], notes: Notes) -> int | None:
@@ -153,18 +171,18 @@ def _runtime(record: Mapping[str, Any], notes: Notes) -> int | None:
     episodes = record.get("episode_run_time")
     if given is None and isinstance(episodes, list) and episodes:
         given = episodes[0]
-    return integer(given, 1, MAX_RUNTIME, "runtime", notes)
+    return runtime(given, MAX_RUNTIME, notes)
 
 
 def _languages(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
-    spoken = names(record.get("spoken_languages"), notes, key="iso_639_1")
+    spoken = names(record.get("spoken_languages"), notes, "iso_639_1", what="languages")
     found = (language(word) for word in [text(record.get("original_language")), *spoken])
     return unique(code for code in found if code)
 
 
 def _countries(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
-    made_in = names(record.get("production_countries"), notes, key="iso_3166_1")
-    origin = names(record.get("origin_country"), notes)
+    made_in = names(record.get("production_countries"), notes, "iso_3166_1", what="countries")
+    origin = names(record.get("origin_country"), notes, what="countries")
     return unique(country(word) for word in [*made_in, *origin])
 
 
@@ -192,7 +210,14 @@ def _crowd(record: Mapping[str, Any], key: str, notes: Notes) -> list[dict[str, 
         if found := _objects(_part(record, part, key)):
             return found
     given = record.get(key)
-    return _objects(split_list(given, notes) if isinstance(given, str) and given else given)
+    return _members(split_list(given, notes, what=key) if isinstance(given, str) else given)
+
+
+def _members(given: object) -> list[dict[str, Any]]:
+    """Return people as objects, also those that a file lists by name only."""
+    listed = given if isinstance(given, list) else []
+    people = ({"name": member} if isinstance(member, str) else member for member in listed)
+    return _objects(list(people))
 
 
 def _people(members: Iterable[Mapping[str, Any]]) -> tuple[Person, ...]:
@@ -209,8 +234,8 @@ def _people(members: Iterable[Mapping[str, Any]]) -> tuple[Person, ...]:
 def _with_job(crew: Iterable[Mapping[str, Any]], jobs: set[str]) -> tuple[str, ...]:
     found: list[str] = []
     for member in crew:
-        held = {member.get("job"), *(job.get("job") for job in _objects(member.get("jobs")))}
-        if held & jobs:
+        held = [member.get("job"), *(job.get("job") for job in _objects(member.get("jobs")))]
+        if any(isinstance(job, str) and job in jobs for job in held):
             found.append(text(member.get("name")))
     return unique(name for name in found if name)
 

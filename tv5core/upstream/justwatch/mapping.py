@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tv5core.errors import MalformedResponseError
+from tv5core.sources.dates import DateReader
+from tv5core.sources.numbers import count, digits, integer, rating, year_of
 from tv5core.sources.tmdb import MAX_RUNTIME
-from tv5core.sources.values import (
-    Remarks,
-    RowError,
-    calendar_date,
-    digits,
-    imdb_id,
-    integer,
-    rating,
-    required_title,
-    text,
-    whole,
-    year_of,
-)
+from tv5core.sources.values import Remarks, RowError, imdb_id, required_title, text
 from tv5core.sources.vocabulary import certification, genres, provider
 from tv5core.types import Kind, Offer, Title
 from tv5core.upstream.justwatch.types import Content, JustWatchOffer, JustWatchTitle
@@ -77,7 +67,7 @@ def _title(
     found: JustWatchTitle, kind: Kind, content: Content, country: str, checked_at: int
 ) -> Title:
     notes = Remarks()
-    day, year = calendar_date(content.original_release_date, notes)
+    day, year = DateReader()(content.original_release_date, notes)
     ids = _external_ids(found.id, content)
     if "justwatch" not in ids:
         raise RowError("malformed id", f"expected an id of JustWatch's, got {found.id[:60]!r}")
@@ -95,7 +85,7 @@ def _title(
         runtime=integer(content.runtime, 1, MAX_RUNTIME, "runtime", notes),
         certification=certification(text(content.age_certification)),
         rating=rating(scoring.imdb_score, notes) if scoring else None,
-        votes=whole(scoring.imdb_votes) if scoring else 0,
+        votes=count(scoring.imdb_votes, "votes", notes) if scoring else 0,
         popularity=max(0.0, scoring.tmdb_popularity) if scoring else 0.0,
         external_ids=ids,
         offers=offers_from(offers, country, checked_at=checked_at),

@@ -1,0 +1,174 @@
+"""Rows of a table by column names: CSV, Parquet and Excel files alike.
+
+Cells of the last two have types; they become the text that a CSV file would have, so that one
+importer reads all three. Both need a library: ``pip install tv5core[arrow]`` and ``[xlsx]``.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import date, datetime, time
+from typing import Any
+
+import msgspec
+
+from tv5core.errors import ImportFormatError
+from tv5core.importers.base import Context, Options, Reject, Source
+from tv5core.importers.lines import CsvRow, header_of, read_csv
+from tv5core.importers.opening import ZIP, unpacked_limit
+
+__all__ = ["columns_of", "container_of", "read_rows"]
+
+_PARQUET = b"PAR1"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_BATCH = 1_000
+
+
+def container_of(source: Source) -> str:
+    """Return what a file is by its first bytes: ``parquet``, ``xlsx``, ``zip`` or ``text``.
+
+    Raises
+    ------
+    ImportFormatError
+        It is one of the containers that are not read.
+    """
+    if source.member:
+        return "text"
+    with source.path.open("rb") as file:
+        start = file.read(4)
+    if start == _OLD_EXCEL:
+        raise ImportFormatError("expected .xlsx, got an old Excel file: save it as .xlsx or .csv")
+    if start == ZIP:
+        return "xlsx" if _is_workbook(source) else "zip"
+    return "parquet" if start == _PARQUET else "text"
+
+
+def _is_workbook(source: Source) -> bool:
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+
+
+def columns_of(source: Source, options: Options) -> list[str]:
+    """Column names of a table; empty where it has none.
+
+    Raises
+    ------
+    ImportFormatError
+        The file is damaged, or the library that reads it is missing.
+    OSError
+        The file cannot be read.
+    """
+    read = _TYPED.get(container_of(source))
+    if read is None:
+        return header_of(source, options)
+    with closing(read(source, Context(options))) as rows:
+        return next(_texts(rows), [])
+
+
+def read_rows(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
+    """Yield the rows of a table; see :func:`read_csv`. The first row of a sheet is its header.
+
+    Raises
+    ------
+    ImportFormatError
+        The file is damaged, or the library that reads it is missing.
+    OSError
+        The file cannot be read.
+    """
+    read = _TYPED.get(container_of(source))
+    if read is None:
+        yield from read_csv(source, context)
+        return
+    with closing(read(source, context)) as rows:
+        texts = _texts(rows)
+        header = next(texts, [])
+        for line, fields in enumerate(texts, 2):
+            if any(fields):
+                yield CsvRow(line, dict(zip(header, fields, strict=True)))
+
+
+def _texts(rows: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+    """Rows as text, all as wide as the first that is not blank."""
+    width = 0
+    for row in rows:
+        fields = [_cell(value) for value in row]
+        if not width and not any(fields):
+            continue
+        width = width or len(fields)
+        yield (fields + [""] * (width - len(fields)))[:width]
+
+
+def _cell(value: Any) -> str:
+    """Return a typed cell as a CSV file would have it."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple | dict):
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    return str(value)
+
+
+def _parquet(source: Source, _context: Context) -> Iterator[Sequence[Any]]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise _missing(source, "pyarrow", "arrow") from None
+    try:
+        with parquet.ParquetFile(source.path) as file:
+            groups = range(file.metadata.num_row_groups)
+            size = sum(file.metadata.row_group(each).total_byte_size for each in groups)
+            _check_unpacked(source, size)
+            yield file.schema_arrow.names
+            for batch in file.iter_batches(batch_size=_BATCH):
+                yield from zip(*(_values(column) for column in batch.columns), strict=True)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise ImportFormatError(f"expected a whole Parquet file, got: {error}") from None
+
+
+def _values(column: Any) -> list[Any]:
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
+def _xlsx(source: Source, context: Context) -> Iterator[Sequence[Any]]:
+    try:
+        import openpyxl
+    except ImportError:
+        raise _missing(source, "openpyxl", "xlsx") from None
+    with zipfile.ZipFile(source.path) as archive:
+        _check_unpacked(source, sum(each.file_size for each in archive.infolist()))
+    try:
+        with closing(openpyxl.load_workbook(source.path, read_only=True, data_only=True)) as book:
+            for sheet in book.worksheets[1:]:
+                context.note("sheet left out, the first one is read", sheet.title)
+            yield from book.worksheets[0].iter_rows(values_only=True)
+    except (OSError, ImportFormatError):
+        raise
+    except Exception as error:  # noqa: BLE001 - what a damaged sheet raises is not documented
+        raise ImportFormatError(f"expected a whole Excel file, got: {error}") from None
+
+
+def _check_unpacked(source: Source, size: int) -> None:
+    limit = unpacked_limit(source.path.stat().st_size)
+    if size > limit:
+        raise ImportFormatError(f"expected at most {limit} bytes unpacked, got {size}")
+
+
+def _missing(source: Source, library: str, extra: str) -> ImportFormatError:
+    return ImportFormatError(
+        f"expected {library} to read {source.name.name}, which is not installed: "
+        f"pip install tv5core[{extra}]"
+    )
+
+
+_TYPED: dict[str, Callable[[Source, Context], Any]] = {"parquet": _parquet, "xlsx": _xlsx}

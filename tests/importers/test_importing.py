@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -222,7 +223,7 @@ def test_formulas_are_not_written_to_csv(write_csv: Write, catalog: Any, tmp_pat
 
 
 def test_unreadable_files_do_not_stop_an_import(folder: Path, catalog: Any, adds_up: Check) -> None:
-    (folder / "broken.csv").write_bytes("id,title,overview".encode("utf-16"))
+    (folder / "broken.csv").write_bytes(gzip.compress(b"id,title,overview")[:-9])
     (folder / "big.json").write_text('{"id": 1, "title": "X", "overview": "unfinished')
     paths = [
         folder / name for name in ("none.csv", "broken.csv", "README.md", "big.json", "tmdb.csv")

@@ -25,7 +25,8 @@ Write = Callable[..., Path]
 
 
 def read(reader: Any, path: Path, *, partner: Path | None = None, **options: Any) -> list[Item]:
-    return list(reader(Source(path, "", partner=partner), Context(Options(**options))))
+    beside = None if partner is None else Source(partner, "justwatch-credits")
+    return list(reader(Source(path, "", partner=beside), Context(Options(**options))))
 
 
 def one_title(items: list[Item]) -> Title:
@@ -463,7 +464,7 @@ def line(key: str, title: str) -> bytes:
             [],
         ),
         (HEADER + b"\n" + line("s1", "A\x00B"), ["AB"], []),
-        (HEADER + b"\n" + line("s1", "A").replace(b"A", b"A\xff"), ["A\ufffd"], []),
+        (HEADER + b"\n" + line("s1", "A").replace(b"A", b"A\xff"), ["A\u00ff"], []),
         (
             HEADER + b"\n" + line("s1", "A") + b",more\n" + line("s2", "B"),
             ["B"],
@@ -568,7 +569,10 @@ def test_detection(name: str, content: bytes, want: str, tmp_path: Path) -> None
         ("x.csv", b"a,b,c\n", "unknown columns a, b, c"),
         ("ratings.csv", b"userId,movieId,rating,timestamp\n", "MovieLens"),
         ("x.csv", b"", "empty"),
-        ("x.csv", "id,title".encode("utf-16"), "UTF-16"),
+        ("x.csv", "id,title".encode("utf-16"), "unknown columns id, title"),
+        ("x.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel file"),
+        ("x.tsv", b"tconst\taverageRating\tnumVotes\n", "IMDb data without titles"),
+        ("x.csv", b"\n\n,,\n", "expected a line of column names"),
         ("x.json", b"[]", "expected JSON objects"),
         ("x.json", b"no json", "expected JSON objects"),
         ("x.json", b'{"status_code": 34}', "JSON without titles: keys status_code"),

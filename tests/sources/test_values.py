@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tv5core.importers.base import Context, Options
-from tv5core.sources import values
+from tv5core.sources import lists, numbers, values
+from tv5core.sources.dates import DateReader
 from tv5core.sources.places import country, language
 from tv5core.sources.values import RowError
 from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
@@ -32,7 +33,7 @@ def context() -> Context:
     ],
 )
 def test_a_list_in_any_writing(written: str, context: Context) -> None:
-    assert values.names(written, context) == ["Drama", "Crime"]
+    assert lists.names(written, context) == ["Drama", "Crime"]
     assert not context.notes
 
 
@@ -50,7 +51,7 @@ def test_a_list_in_any_writing(written: str, context: Context) -> None:
     ],
 )
 def test_what_is_no_list_is_noted_and_never_run(written: str, context: Context) -> None:
-    assert values.names(written, context) == []
+    assert lists.names(written, context) == []
     assert context.notes == {"list malformed": 1}
 
 
@@ -67,7 +68,7 @@ def test_what_is_no_list_is_noted_and_never_run(written: str, context: Context) 
     ],
 )
 def test_dates(written: object, day: str, year: int | None, context: Context) -> None:
-    assert values.calendar_date(written, context) == (day, year)
+    assert DateReader()(written, context) == (day, year)
     assert not context.notes
 
 
@@ -75,7 +76,7 @@ def test_dates(written: object, day: str, year: int | None, context: Context) ->
     "written", ["2010-02-30", "0000-00-00", "1", "12", "soon", "2010-13-01", "0001-01-01"]
 )
 def test_malformed_dates_are_noted(written: str, context: Context) -> None:
-    assert values.calendar_date(written, context) == ("", None)
+    assert DateReader()(written, context) == ("", None)
     assert context.notes == {"date malformed": 1}
 
 
@@ -110,17 +111,17 @@ def test_imdb_ids(written: object, want: str) -> None:
     ],
 )
 def test_digits(written: object, want: str) -> None:
-    assert values.digits(written) == want
+    assert numbers.digits(written) == want
 
 
 def test_numbers_out_of_range_are_noted(context: Context) -> None:
-    assert values.integer("81.0", 1, 1_440, "runtime", context) == 81
-    assert values.integer("0", 1, 1_440, "runtime", context) is None
+    assert numbers.integer("81.0", 1, 1_440, "runtime", context) == 81
+    assert numbers.integer("0", 1, 1_440, "runtime", context) is None
     assert not context.notes
-    assert values.integer("100000", 1, 1_440, "runtime", context) is None
-    assert values.integer("long", 1, 1_440, "runtime", context) is None
-    assert values.year_of(0, context) is None
-    assert values.year_of("20100", context) is None
+    assert numbers.integer("100000", 1, 1_440, "runtime", context) is None
+    assert numbers.integer("long", 1, 1_440, "runtime", context) is None
+    assert numbers.year_of(0, context) is None
+    assert numbers.year_of("20100", context) is None
     assert context.notes == {
         "runtime out of range": 1,
         "runtime malformed": 1,
@@ -143,7 +144,7 @@ def test_long_text_is_cut_and_noted(context: Context) -> None:
 
 
 def test_people(context: Context) -> None:
-    assert values.people_names("Robert Downey, Jr., 1, Ann B, ann b", context) == (
+    assert lists.people_names("Robert Downey, Jr., 1, Ann B, ann b", context) == (
         "Robert Downey, Jr.",
         "Ann B",
     )
@@ -205,10 +206,13 @@ def test_services(name: str, want: str) -> None:
 def test_no_value_raises(value: object) -> None:
     context = Context(Options())
     values.text(value, context)
-    values.names(value, context)
-    values.calendar_date(value, context)
+    lists.names(value, context)
+    DateReader()(value, context)
     values.imdb_id(value, context)
-    values.digits(value)
-    values.whole(value)
-    values.rating(value, context)
-    values.year_of(value, context)
+    numbers.digits(value)
+    numbers.count(value, "votes", context)
+    numbers.amount(value, "popularity", context)
+    numbers.runtime(value, 1_440, context)
+    numbers.seasons(value, 100, context)
+    numbers.rating(value, context)
+    numbers.year_of(value, context)

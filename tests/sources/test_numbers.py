@@ -206,7 +206,7 @@ def test_an_amount_in_groups_is_right_or_missing(whole: int, cents: int, marks: 
 
 def readings(written: str) -> set[Fraction]:
     """Every number that a text of digits and marks could mean, with either decimal mark."""
-    power = {"k": 3, "m": 6, "b": 9}.get(written.strip().casefold()[-1:], 0)
+    power = {"k": 3, "m": 6, "b": 9}.get(written.strip(" .").casefold()[-1:], 0)
     found = set()
     for decimal in (".", ",", ""):
         whole, _, fraction = written.rpartition(decimal) if decimal else (written, "", "")

@@ -11,14 +11,18 @@ Read in this order:
     in ``formats``.
 ``base``
     What every importer shares: rows, rejects, options, ``Format``.
-``links``, ``jsonl``, ``tmdb``, ``justwatch``, ``streaming``, ``mapping``, ``wikipedia``
+``links``, ``jsonl``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``mapping``, ``wikipedia``
     The importers, one a source of files.
-``lines``, ``jsonstream``
-    Text, CSV and JSON read as a stream, whatever is in them.
+``opening``
+    Files unpacked and in UTF-8: gzip, ZIP archives, other encodings.
+``lines``, ``dialect``, ``tables``, ``jsonstream``
+    Text, CSV, Parquet, Excel and JSON read as a stream, whatever is in them.
 ``resolve``, ``evidence``, ``merge``
     Which title a row is about, what speaks for it, and how two titles become one.
 ``live``
     :class:`MergingCatalog`: the same for titles of a live source.
+``checkpoints``
+    How far each file is read.
 ``report``
     What an import did, and the list of rejected rows.
 

@@ -9,7 +9,6 @@ the same; when a whole import is done its checkpoints are removed.
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -30,6 +29,7 @@ from tv5core.importers.base import (
     Used,
     excerpt,
 )
+from tv5core.importers.checkpoints import Mark, decode_mark, identity_of, key_of, size_of
 from tv5core.importers.expand import Plan, Skipped, expand
 from tv5core.importers.formats import FORMATS
 from tv5core.importers.mapping import check_mapping
@@ -79,17 +79,6 @@ class ImportCatalog(Protocol):
     def seal(self, progress: Progress | None = None, /) -> Any:
         """Write a new generation of the index."""
         ...
-
-
-class _Mark(msgspec.Struct):
-    """A checkpoint: which file, how far, and the counts so far."""
-
-    identity: bytes
-    rows: int = 0
-    new: int = 0
-    merged: int = 0
-    changed: int = 0
-    unchanged: int = 0
 
 
 def import_paths(
@@ -244,11 +233,11 @@ class _Run:
 
     def read(self, sources: Sequence[Source]) -> None:
         """Import the files one after another."""
-        self.bytes_all = sum(map(_size, sources))
+        self.bytes_all = sum(map(size_of, sources))
         for source in sources:
             self.resolver.next_file()
             _File(self, source).read()
-            self.bytes_done += _size(source)
+            self.bytes_done += size_of(source)
 
     def finish(self) -> None:
         """Embed and seal what was stored; the checkpoints have served."""
@@ -287,7 +276,7 @@ class _File:
         self._context = Context(run.options)
         self._report = FileReport(source.label, source.format, source.why)
         self._partner: FileReport | None = None
-        self._key = _key(source)
+        self._key = key_of(source)
         self._mark = self._earlier_mark()
         self._position = 0
         run.report.files.append(self._report)
@@ -371,13 +360,13 @@ class _File:
     def _keeps_marks(self) -> bool:
         return self._run.limit is None
 
-    def _earlier_mark(self) -> _Mark:
+    def _earlier_mark(self) -> Mark:
         """Where an interrupted import of this very file stopped, or the beginning."""
-        fresh = _Mark(_identity(self._source, self._run.options))
+        fresh = Mark(identity_of(self._source, self._run.options))
         if not self._keeps_marks():
             return fresh
         self._run.keys.append(self._key)
-        mark = _decoded(self._run.catalog.checkpoint(self._key))
+        mark = decode_mark(self._run.catalog.checkpoint(self._key))
         if mark is None or mark.identity != fresh.identity:
             return fresh
         report = self._report
@@ -385,37 +374,3 @@ class _File:
         report.new, report.merged = mark.new, mark.merged
         report.changed, report.unchanged = mark.changed, mark.unchanged
         return mark
-
-
-def _decoded(raw: bytes | None) -> _Mark | None:
-    try:
-        return None if raw is None else msgspec.msgpack.decode(raw, type=_Mark)
-    except msgspec.DecodeError:
-        return None
-
-
-def _size(source: Source) -> int:
-    partner = source.partner
-    return _stat(source.path)[0] + (0 if partner is None else _stat(partner.path)[0])
-
-
-def _stat(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_size, found.st_mtime_ns
-
-
-def _key(source: Source) -> str:
-    digest = hashlib.blake2b(str(source.label.absolute()).encode("utf-8", "surrogateescape"))
-    return f"import:{digest.hexdigest()[:32]}:{source.format}"
-
-
-def _identity(source: Source, options: Options) -> bytes:
-    """Digest everything that decides what the rows of a file are."""
-    partner = None if source.partner is None else _stat(source.partner.path)
-    mapping = sorted((options.mapping or {}).items())
-    parts = [_stat(source.path), partner, options.provider, options.region, mapping]
-    parts += [options.date_format, options.encoding, options.prefer]
-    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()

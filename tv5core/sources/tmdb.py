@@ -147,11 +147,17 @@ def _genres(record: Mapping[str, Any], notes: Notes) -> tuple[str, ...]:
 
 
 def _rating(record: Mapping[str, Any], votes: int, notes: Notes) -> float | None:
-    """Return the mean rating, but not that of a title for which nobody voted."""
-    found = rating(record.get("vote_average"), notes)
-    if found is None or votes or number(record.get("vote_count")) != 0:
+    """Return the mean rating, but not one of a title for which nobody voted.
+
+    An API leaves out a count of 0; a CSV file may have no such column, or one that is unreadable.
+    """
+    given = record.get("vote_average")
+    found = rating(given, notes)
+    if found is None or votes:
         return found
-    notes.note("rating without votes", plain(record.get("vote_average")))
+    if isinstance(given, str) and number(record.get("vote_count")) != 0:
+        return found
+    notes.note("rating without votes", plain(given))
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 import weakref
 from contextlib import suppress
@@ -26,7 +25,7 @@ class _Holder(msgspec.Struct, frozen=True):
 
     @classmethod
     def me(cls) -> _Holder:
-        return cls(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        return cls(os.getpid(), os.uname().nodename, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
 
 
 class WriterLock:

@@ -163,7 +163,7 @@ def _order_by_similarity(codes: U8) -> I64:
     """
     if not 2 < len(codes) <= _MOST_ORDERED:
         return np.arange(len(codes))
-    from scipy.cluster import hierarchy  # 0.1 s, for builds only
+    from scipy.cluster import hierarchy  # 0.1 s to load, which only building a graph needs
 
     distances = [kernels.hamming(codes[i + 1 :], codes[i]) for i in range(len(codes) - 1)]
     tree = hierarchy.linkage(np.concatenate(distances, dtype=np.float64), "average")

@@ -22,7 +22,7 @@ TOLERANCE = {"own": 1e-5}
 # But for cosine, a stored vector that was searched for was divided by its length in double
 # precision when the golden answers were made.
 DIVIDED = {"given": 1e-6}
-# An index built anew has another centre, which the last bits of rotated queries depend on; and
+# A rebuilt index has another centre, which the last bits of rotated queries depend on; and
 # before format 3 int8 rows were rounded without a rotation, which moved scores otherwise.
 REBUILT, REROUNDED = 1e-5, 2e-3
 
@@ -36,33 +36,33 @@ def unpacked(name: str, folder: Path) -> Path:
 @pytest.fixture(params=NAMES)
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, dict[str, Any]]:
     name: str = request.param
-    told = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
-    return name.split("-")[2], unpacked(name, tmp_path / "c"), told
+    expected = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+    return name.split("-")[2], unpacked(name, tmp_path / "c"), expected
 
 
-def ask(catalog: Catalog, kind: str, told: dict[str, Any]) -> None:
-    titles = [msgspec.convert(t, Title) for t in told["titles"]]
+def ask(catalog: Catalog, kind: str, expected: dict[str, Any]) -> None:
+    titles = [msgspec.convert(t, Title) for t in expected["titles"]]
     assert catalog.get_many(list(catalog.ids())) == titles
     facts = catalog.info()
     # The files were written when info() called the live rows the head.
-    if "head" in told["facts"]:
-        told["facts"]["live"] = told["facts"].pop("head")
+    if "head" in expected["facts"]:
+        expected["facts"]["live"] = expected["facts"].pop("head")
     # Settings have gained two members, and lost one, without which more is rescored; what was not
     # calibrated follows the defaults.
-    settings, before = facts.pop("settings"), told["facts"].pop("settings")
+    settings, before = facts.pop("settings"), expected["facts"].pop("settings")
     assert settings["recall"] == before["recall"]
     if before["recall"] is not None:
         before.pop("error_bound", None)
         assert settings == {"reach": None, "answers": 10, **before}
-    assert {name: facts[name] for name in told["facts"]} == told["facts"]
-    alias, owners = told["alias"]
+    assert {name: facts[name] for name in expected["facts"]} == expected["facts"]
+    alias, owners = expected["alias"]
     assert owners
     assert list(catalog.find(alias)) == owners
-    assert [(catalog.checkpoint("golden") or b"").hex()] == told["checkpoint"]
-    for exact, asked in ((False, told["searches"]), (True, told["exact"])):
+    assert [(catalog.checkpoint("golden") or b"").hex()] == expected["checkpoint"]
+    for exact, asked in ((False, expected["searches"]), (True, expected["exact"])):
         for query, hits in asked:
             same(kind, catalog.search(query, 5, exact=exact), hits)
-    for id_, hits in told["similar"]:
+    for id_, hits in expected["similar"]:
         same(kind, catalog.similar(id_, 5), hits, DIVIDED.get(kind, 0))
 
 
@@ -71,7 +71,7 @@ def same(kind: str, got: Any, want: list[list[Any]], least: float = 0) -> None:
     scores = [score for _, score in want]
     assert [hit.score for hit in got] == pytest.approx(scores, abs=tolerance, rel=0)
     for place, (hit, (id_, score)) in enumerate(zip(got, want, strict=True)):
-        # Which of two comes first is told only where they differ by more than that.
+        # Which of two comes first is certain only where they differ by more than that.
         near = scores[max(0, place - 1) : place] + scores[place + 1 : place + 2]
         if all(abs(score - other) > 2 * tolerance for other in near) and place < len(want) - 1:
             assert hit.id == id_
@@ -86,43 +86,43 @@ def test_every_format_is_there() -> None:
 
 
 def test_a_reader_answers_as_before(golden: tuple[str, Path, dict[str, Any]]) -> None:
-    kind, folder, told = golden
+    kind, folder, expected = golden
     with Catalog.open(folder, read_only=True) as catalog:
-        ask(catalog, kind, told)
+        ask(catalog, kind, expected)
         report = catalog.verify()
         assert report.ok, report.problems
         assert catalog.info()["recovered"] == []
 
 
-def test_a_writer_answers_as_before_and_goes_on(golden: tuple[str, Path, dict[str, Any]]) -> None:
-    kind, folder, told = golden
+def test_a_writer_answers_as_before_and_writes(golden: tuple[str, Path, dict[str, Any]]) -> None:
+    kind, folder, expected = golden
     with Catalog.open(folder) as catalog:
-        ask(catalog, kind, told)
+        ask(catalog, kind, expected)
         assert catalog.info()["recovered"] == []
         assert catalog._store.meta.format == FORMAT
         catalog.delete(next(catalog.ids()))
         catalog.seal()
         report = catalog.verify()
         assert report.ok, report.problems
-        assert catalog.count() == told["facts"]["titles"] - 1
+        assert catalog.count() == expected["facts"]["titles"] - 1
 
 
 def test_a_backup_and_an_export_answer_as_before(
     golden: tuple[str, Path, dict[str, Any]], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    kind, folder, told = golden
+    kind, folder, expected = golden
     written = int(request.node.callspec.params["golden"].split("-")[1])
     with Catalog.open(folder, read_only=True) as catalog:
         catalog.backup(tmp_path / "backup")
         catalog.export(tmp_path / "export")
     with Catalog.open(tmp_path / "backup", read_only=True) as catalog:
-        ask(catalog, kind, told)
-    # The graph of an export is built anew: exact searches tell.
+        ask(catalog, kind, expected)
+    # The graph of an export is rebuilt: exact searches show what came back.
     Catalog.restore(tmp_path / "export", tmp_path / "restored")
     with Catalog.open(tmp_path / "restored", read_only=True) as catalog:
         assert catalog.get_many(list(catalog.ids())) == [
-            msgspec.convert(title, Title) for title in told["titles"]
+            msgspec.convert(title, Title) for title in expected["titles"]
         ]
         least = REBUILT if written >= 3 else REROUNDED
-        for query, hits in told["exact"]:
+        for query, hits in expected["exact"]:
             same(kind, catalog.search(query, 5, exact=True), hits, least)

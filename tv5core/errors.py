@@ -140,7 +140,7 @@ class DiskFailureError(CatalogError):
     """The disk did not store what was written to it.
 
     After one in a transaction the catalogue takes no more writes until it is opened again; what
-    was acknowledged before is safe, and reading goes on.
+    was acknowledged before is safe, and reads still succeed.
     """
 
 

@@ -18,7 +18,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Observer(Protocol):
-    """Told of what happened; must return at once, raise nothing, and bear any thread.
+    """Receives events; returns at once, raises nothing, and may be called from any thread.
 
     Names are dotted (``upstream.request``); labels have few values each, never ids or URLs.
     """

@@ -14,7 +14,7 @@ one in five is replaced by a request for something asked for only this once. Siz
 log-normal (sigma 0.6, mean 3,000 bytes), whatever the popularity. Every cache holds the values of a
 share of the population. tv5core, cachetools and cachebox count their bytes; theine and cashews
 count entries, and get as many as those bytes hold at the mean size. tv5core also counts what it
-takes to keep them: it gets that on top, measured beforehand; ``strict`` is without.
+takes to keep them: it gets that on top, measured before; ``strict`` is without.
 
 **Bytes an entry** are what tracemalloc sees beyond key and value; what Rust allocates (cachebox,
 part of theine) it does not see. **The longest sweep slice** is of a million keys, of which half and

@@ -6,7 +6,7 @@
     pytest benchmarks/ --benchmark-json after.json
     python -m benchmarks compare before.json after.json --threshold 0.1
 
-Each benchmark is judged by its fastest round: what else goes on in the machine only ever adds
+Each benchmark is judged by its fastest round: what else runs on the machine only ever adds
 time, so the fastest round is nearest the code's own. How well a run knows it, in two respects:
 
 - how near its fast rounds are to each other: the distance from the fastest round to the lower
@@ -24,7 +24,7 @@ yardsticks are for, work that is none of tv5core's: the largest change among the
 noise that any ratio has.
 
 A benchmark is slower where its ratio new / old exceeds 1 by more than the threshold *and* by more
-than its noise and the yardsticks'. What is left, such as where code and data came to lie in
+than its noise and the yardsticks'. What is left, such as where code and data are placed in
 memory, the threshold is for. The two runs should follow each other on one machine with nothing
 else to do. Where it has, take processor time instead, and more turns, in both::
 

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--work", type=Path, help="folder of built indexes; in the cache by default"
     )
-    parser.add_argument("--rebuild", action="store_true", help="build anew what was built before")
+    parser.add_argument("--rebuild", action="store_true", help="build again what was built before")
     parser.add_argument("--build-only", action="store_true", help="build and stop")
     parser.add_argument("--quick", action="store_true", help="the headline, roughly")
     parser.add_argument("--catalog", action="store_true", help="measure Catalog.search as well")

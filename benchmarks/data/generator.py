@@ -12,7 +12,7 @@ More titles bring more genres, but not in proportion: neighbours come a little n
 Free-text queries are of another kind: they lie elsewhere on average and have weaker ties to any
 group. Theirs were fitted to 0.43, 0.37, 0.32 and a dimension near 60.
 
-Every block has random streams of its own, and a franchise's centre is drawn anew wherever a row
+Every block has random streams of its own, and a franchise's centre is drawn again wherever a row
 needs it, from a stream that its number gives: so any size takes the same memory.
 """
 

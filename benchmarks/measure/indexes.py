@@ -74,7 +74,7 @@ def find(peer: Peer, dataset: Dataset, work: Path) -> Index | None:
 
 
 def build(
-    peer: Peer, dataset: Dataset, work: Path, cores: list[int], *, anew: bool, progress: Progress
+    peer: Peer, dataset: Dataset, work: Path, cores: list[int], *, rebuild: bool, progress: Progress
 ) -> Index:
     """Find an index, or build it in a process of its own.
 
@@ -85,7 +85,7 @@ def build(
     WorkerError
         Building failed.
     """
-    kept = None if anew else find(peer, dataset, work)
+    kept = None if rebuild else find(peer, dataset, work)
     if kept is not None:
         progress(f"{peer.name}: index of {kept.sidecar.created} found in {kept.folder}")
         return kept

@@ -105,7 +105,7 @@ def measure_peer(peer: Peer, plan: Plan, reference: Reference | None) -> PeerRes
             plan.dataset,
             plan.work,
             plan.cores,
-            anew=plan.rebuild,
+            rebuild=plan.rebuild,
             progress=plan.progress,
         )
         _note_index(known, index)

@@ -141,7 +141,7 @@ def build_all(peers: list[Peer], plan: Plan) -> int:
                 plan.dataset,
                 plan.work,
                 plan.cores,
-                anew=plan.rebuild,
+                rebuild=plan.rebuild,
                 progress=plan.progress,
             )
         except (WorkerError, InsufficientError, OSError) as error:

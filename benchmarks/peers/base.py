@@ -74,7 +74,7 @@ class Peer(ABC):
 
     @property
     def index_bytes(self) -> int:
-        """Roughly what the saved index takes, for a look at the disk beforehand."""
+        """Roughly what the saved index takes, to check for disk space before building."""
         return self.shape.rows * (4 * self.shape.dim + 400)
 
     @property
@@ -132,8 +132,8 @@ class Peer(ABC):
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return {"index": sum(path.stat().st_size for path in files)}
 
-    def close(self) -> None:  # noqa: B027  # most have nothing to let go of
-        """Let go of the index."""
+    def close(self) -> None:  # noqa: B027  # most have nothing to close
+        """Close the index."""
 
 
 def ladder(name: str, values: tuple[float, ...]) -> list[list[Setting]]:

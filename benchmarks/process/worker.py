@@ -157,7 +157,7 @@ class Worker:
         return dict(msgspec.to_builtins(answer))
 
     def close(self) -> dict[str, Any]:
-        """Let go of the index."""
+        """Close the index."""
         self._peer.close()
         return {}
 

@@ -28,7 +28,7 @@ POLICIES = {
 
 
 class Loader:
-    """Returns values in turn, counting; slow or failing where told."""
+    """Returns values in turn, counting; slow or failing where asked to be."""
 
     def __init__(self, *values: Any, slow_s: float = 0.0) -> None:
         self.values, self.slow_s = list(values), slow_s

@@ -1,4 +1,4 @@
-"""Entries, and a clock that goes on when told to."""
+"""Entries, and a clock that the test advances."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Process:
     memory: MemoryTier
     tiers: list[Flawed]
     asked: Counter[str] = field(default_factory=Counter)
-    told: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reported: Counter[tuple[str, str]] = field(default_factory=Counter)
     loads: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -242,7 +242,7 @@ class Model(RuleBasedStateMachine):
         with suppress(UnavailableError):
             answer = await process.cache.answer(kind, key, self.loader(number, kind, asked))
         if answer is None:
-            process.told[kind, "unavailable"] += 1
+            process.reported[kind, "unavailable"] += 1
             assert not sure, "expected what was loaded, got UnavailableError"
             return
         took_s = self.clock() - began_at
@@ -252,11 +252,11 @@ class Model(RuleBasedStateMachine):
 
     def check(self, process: Process, kind: str, key: str, asked: int, answer: Answer) -> None:
         if answer.state == "fallback":
-            process.told[kind, "served_fallback"] += 1
+            process.reported[kind, "served_fallback"] += 1
             assert answer == Answer(STATIC[kind].get(key), "fallback", None, "static")
             return
         if answer.state == "stale":
-            process.told[kind, "served_stale"] += 1
+            process.reported[kind, "served_stale"] += 1
         made = self.source(kind, key, answer)
         assert made.dead_from is None or made.dead_from > asked, "declared old before it was asked"
         age_s = self.clock() - made.began_at
@@ -338,7 +338,7 @@ class Model(RuleBasedStateMachine):
         self.bury(began, names)
 
     def part(self) -> int:
-        """Note that loads under way may be begun anew, whatever is invalidated; say when."""
+        """Note that loads under way may restart, whatever is invalidated; say when."""
         for loads in self.running.values():
             for _, load in loads:
                 load.parted = True
@@ -502,10 +502,10 @@ class Model(RuleBasedStateMachine):
                 for what in ("load", "failed"):
                     assert loader.get(what, 0) == process.loads[kind, what], what
                 for what in ("served_stale", "served_fallback", "unavailable"):
-                    told = sum(
+                    counted = sum(
                         counts.get(what, 0) for counts in tiers.values() if isinstance(counts, dict)
                     )
-                    assert told == process.told[kind, what], what
+                    assert counted == process.reported[kind, what], what
 
 
 TestModel = Model.TestCase

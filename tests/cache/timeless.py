@@ -1,4 +1,4 @@
-"""An event loop whose time is a clock's, and goes on only when nothing else is left to do."""
+"""An event loop whose time is a clock's, and advances only when nothing else is left to do."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def test_changes_made_while_nobody_looked(folder: Path, tmp_path: Path) -> None:
     assert asyncio.run(read("4")) == 1
 
 
-def test_a_catalogue_made_anew_in_its_place_is_another(tmp_path: Path) -> None:
+def test_a_new_catalogue_in_the_same_folder_is_another(tmp_path: Path) -> None:
     async def read(title: Title) -> None:
         with Catalog.open(tmp_path / "films") as catalog:
             catalog.add([title])

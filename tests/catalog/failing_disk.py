@@ -74,7 +74,7 @@ def fail(where: str) -> None:
 
 
 def io_error(catalog: Catalog) -> None:
-    """Nothing more is written, reading goes on, and opening again mends it."""
+    """Nothing more is written, reads still succeed, and reopening recovers."""
     sure = set(range(90))
     with Catalog.open(folder, read_only=True) as beside:
         fail("data.mdb")
@@ -107,7 +107,7 @@ def io_error(catalog: Catalog) -> None:
 
 
 def full(catalog: Catalog) -> None:
-    """Reading goes on, and writing as soon as there is room, without opening again."""
+    """Reads succeed, and writes do as soon as there is room, without reopening."""
     sure = set(range(90))
     fail("data.mdb")
     raises(DiskFullError, fill, catalog, 90, 95)
@@ -161,7 +161,7 @@ def recording(catalog: Catalog) -> None:
 
 
 def opening_full(catalog: Catalog) -> None:
-    """A writer gets in on a full disk, also where it would have something to mend."""
+    """A writer can open a catalogue on a full disk, even one with something to repair."""
     catalog.seal()
     catalog.close()
     path = folder / "graph.000002.tv5"
@@ -185,7 +185,7 @@ def opening_full(catalog: Catalog) -> None:
 
 
 def others_read_on(catalog: Catalog) -> None:
-    """Threads that search while LMDB must be opened anew see no error."""
+    """Threads that search while LMDB is reopened see no error."""
     stop, errors = threading.Event(), []
 
     def search() -> None:

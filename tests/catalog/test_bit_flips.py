@@ -1,4 +1,4 @@
-"""Flipped bits in LMDB: opening goes on, ``verify`` names them, a repair deals with them."""
+"""Flipped bits in LMDB: a catalogue still opens, ``verify`` names them, a repair removes them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def vector_key(number: int) -> bytes:
     return bytes(4) + row(number)
 
 
-def test_opening_goes_on_without_a_damaged_vector_and_says_so(folder: Path) -> None:
+def test_opening_leaves_out_a_damaged_vector_and_reports_it(folder: Path) -> None:
     flip(folder, "vectors", vector_key(7), 4 * 3 + 3, 6)
     for read_only in (True, False):
         with Catalog.open(folder, embedder=None, read_only=read_only) as catalog:

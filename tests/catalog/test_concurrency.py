@@ -42,7 +42,7 @@ def fill(catalog: Catalog, start: int, stop: int) -> None:
 
 @pytest.fixture
 def stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-    """Deletions are committed, and the index has not been told yet."""
+    """Deletions are committed, and the index does not know of them yet."""
     with Catalog.open(tmp_path, auto_seal=False) as catalog:
         fill(catalog, 0, 200)
         catalog.seal()
@@ -97,7 +97,7 @@ def test_a_forgotten_iterator_holds_nothing(
 # -- one writer ---------------------------------------------------------------------------
 
 
-def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
+def test_a_second_writer_learns_who_the_first_is(tmp_path: Path) -> None:
     code = """
 import sys
 from tv5core import Catalog, CatalogLockedError
@@ -121,7 +121,7 @@ except CatalogLockedError as error:
 
 
 class Crowd:
-    """Threads that each do one thing again and again, until told to stop."""
+    """Threads that each do one thing again and again, until they are stopped."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()

@@ -57,7 +57,7 @@ def test_a_writer_gets_in_on_a_full_disk(tmp_path: Path) -> None:
     run(tmp_path, "opening_full", "write", 1, "ENOSPC")
 
 
-def test_searches_go_on_while_lmdb_is_opened_anew(tmp_path: Path) -> None:
+def test_searches_succeed_while_lmdb_is_reopened(tmp_path: Path) -> None:
     run(tmp_path, "others_read_on", "write", 2, "EIO")
 
 

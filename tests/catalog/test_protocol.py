@@ -109,7 +109,7 @@ def test_vectors_of_an_abandoned_space_are_removed(sealed: Path) -> None:
 
 
 def test_a_change_that_was_committed_but_not_indexed(sealed: Path) -> None:
-    """As when an exception comes between the commit and the index: the next search mends it."""
+    """As after an exception between the commit and the index: the next search catches up."""
     with Catalog.open(sealed) as catalog:
         index = catalog._manager.served.index
         assert index is not None
@@ -207,7 +207,7 @@ def test_a_reader_in_the_writers_process(sealed: Path) -> None:
     assert early._closed
 
 
-def test_a_reader_left_behind_opens_anew(sealed: Path) -> None:
+def test_a_reader_left_behind_reopens(sealed: Path) -> None:
     with Catalog.open(sealed) as catalog, Catalog.open(sealed, read_only=True) as reader:
         for i in range(90, 95):
             fill(catalog, i, i + 1)

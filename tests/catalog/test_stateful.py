@@ -104,7 +104,7 @@ class Stateful(RuleBasedStateMachine):
 
     @precondition(lambda self: self.copies < 2)
     @rule(compact=st.booleans())
-    def go_on_in_a_backup(self, compact: bool) -> None:
+    def continue_in_a_backup(self, compact: bool) -> None:
         self.copies += 1
         copy = self.base / f"copy{self.copies}"
         self.catalog.backup(copy, compact=compact)

@@ -24,7 +24,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(*arguments: object, **env: str) -> dict[str, object]:
+def cache(*arguments: object, **env: str) -> dict[str, object]:
     done = tv5("cache", *arguments, "--json", **env)
     assert done.returncode == 0, done.stderr
     answer: dict[str, object] = json.loads(done.stdout)
@@ -33,10 +33,10 @@ def told(*arguments: object, **env: str) -> dict[str, object]:
 
 def test_warm_stats_invalidate_clear(films: Path, tmp_path: Path) -> None:
     where = {"TV5_CATALOG": str(films), "TV5_CACHE": str(tmp_path / "cache")}
-    report = told("warm", "--strategy", "popular", "--limit", 30, "--query", "a shark", **where)
+    report = cache("warm", "--strategy", "popular", "--limit", 30, "--query", "a shark", **where)
     assert (report["done"], report["failed"]) == (31, 0)
-    assert told("warm", "--strategy", "popular", "--limit", 30, **where)["done"] == 30
-    facts = told("stats", **where)
+    assert cache("warm", "--strategy", "popular", "--limit", 30, **where)["done"] == 30
+    facts = cache("stats", **where)
     kinds = facts["kinds"]
     assert isinstance(kinds, dict)
     assert kinds["title"]["entries"] == 30
@@ -45,16 +45,16 @@ def test_warm_stats_invalidate_clear(films: Path, tmp_path: Path) -> None:
     assert "title" in tv5("cache", "stats", **where).stdout
 
     (tmp_path / "ids.txt").write_text(f"# liked\n{JAWS}\nno such\n", "utf-8")
-    report = told("warm", "--source", tmp_path / "ids.txt", "--profile", JAWS, **where)
+    report = cache("warm", "--source", tmp_path / "ids.txt", "--profile", JAWS, **where)
     assert (report["done"], report["failed"]) == (2, 1)
-    held = told("stats", **where)["entries"]
-    gone = told("invalidate", "title", JAWS, "--catalog", films, **where)
+    held = cache("stats", **where)["entries"]
+    gone = cache("invalidate", "title", JAWS, "--catalog", films, **where)
     assert gone["removed"] == 1
-    assert told("stats", **where)["entries"] == int(str(held)) - 1
-    assert told("invalidate", "search", **where)["removed"] == 1
-    assert told("invalidate", "--tag", "provider:netflix", **where)["removed"] == 0
-    assert told("clear", **where)["removed"] == int(str(held)) - 2
-    assert told("stats", **where)["kinds"] == {}
+    assert cache("stats", **where)["entries"] == int(str(held)) - 1
+    assert cache("invalidate", "search", **where)["removed"] == 1
+    assert cache("invalidate", "--tag", "provider:netflix", **where)["removed"] == 0
+    assert cache("clear", **where)["removed"] == int(str(held)) - 2
+    assert cache("stats", **where)["kinds"] == {}
 
 
 def test_what_cannot_be_done_is_said(films: Path, tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_a_redis_is_warmed_and_cleared_too(films: Path, tmp_path: Path) -> None:
     server.start()
     where = {"TV5_CATALOG": str(films), "TV5_CACHE": str(tmp_path / "a"), "TV5_REDIS": server.url}
     try:
-        assert told("warm", "--query", "a shark", **where)["done"] == 1
-        assert told("clear", **where)["removed"] == 1
+        assert cache("warm", "--query", "a shark", **where)["done"] == 1
+        assert cache("clear", **where)["removed"] == 1
         server.kill()
         done = tv5("cache", "clear", **where)
         assert done.returncode == 2

@@ -78,7 +78,7 @@ def test_info_verify_seal(films: Path) -> None:
     assert "120" in done.stderr
 
 
-def test_verify_tells_damage_by_exit_code(tmp_path: Path) -> None:
+def test_verify_exits_with_1_on_damage(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "c") as catalog:
         catalog.add(demo_titles()[:40])
         catalog.seal()
@@ -155,7 +155,7 @@ def test_import_with_a_map(tmp_path: Path) -> None:
     assert missing.returncode == 2
 
 
-def test_a_second_writer_is_told_who_holds_it(films: Path) -> None:
+def test_a_second_writer_learns_who_holds_the_lock(films: Path) -> None:
     with Catalog.open(films):
         done = tv5("seal", "-c", films)
     assert done.returncode == 1

@@ -146,7 +146,7 @@ def test_what_could_not_be_had_is_listed(tmdb: Background, tmp_path: Path) -> No
     assert again["errors"] == {"not found": 1}
 
 
-def test_changes_are_fetched_anew(tmdb: Background, tmp_path: Path) -> None:
+def test_changes_are_fetched_again(tmdb: Background, tmp_path: Path) -> None:
     folder = tmp_path / "c"
     assert tmdb.tv5("sync", "tmdb", "-c", folder, "--limit", 20, "--share", "1").returncode == 0
     works = list(tmdb.content.works.values())
@@ -162,7 +162,7 @@ def test_changes_are_fetched_anew(tmdb: Background, tmp_path: Path) -> None:
     tmdb.content.change(works[3], day)
 
 
-def test_interrupted_it_says_how_to_go_on(tmdb: Background, tmp_path: Path) -> None:
+def test_an_interrupted_sync_says_how_to_resume(tmdb: Background, tmp_path: Path) -> None:
     folder = tmp_path / "c"
     asked = ("sync", "tmdb", "-c", folder, "--share", "1", "--no-seal")
 
@@ -243,7 +243,7 @@ def test_fetch_shows_a_title_and_stores_it(tmdb: Background, tmp_path: Path) -> 
     assert (title["id"], title["kind"]) == ("tmdb:tv:1399", "show")
 
 
-def test_fetch_asks_justwatch_only_when_told(tmdb: Background) -> None:
+def test_fetch_asks_justwatch_only_on_request(tmdb: Background) -> None:
     plain = tmdb.tv5("fetch", "tmdb:movie:603", "--json")
     assert not tmdb.other.arrivals
     assert all("themoviedb" in o["url"] for o in json.loads(plain.stdout)["offers"])
@@ -253,9 +253,9 @@ def test_fetch_asks_justwatch_only_when_told(tmdb: Background) -> None:
     assert all("watch.example" in offer["url"] for offer in found)
     tmdb.justwatch.closed = {"US"}
     try:
-        told = tmdb.tv5("fetch", "tmdb:movie:603", "--justwatch")
+        closed = tmdb.tv5("fetch", "tmdb:movie:603", "--justwatch")
     finally:
         tmdb.justwatch.closed = set()
-    assert told.returncode == 0
-    assert "justwatch: " in told.stderr
-    assert "country US is not available" in told.stderr
+    assert closed.returncode == 0
+    assert "justwatch: " in closed.stderr
+    assert "country US is not available" in closed.stderr

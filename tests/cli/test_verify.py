@@ -27,13 +27,13 @@ def test_verify_repairs(films: Path) -> None:
     assert "NOT sound" in found.stderr
     done = tv5("verify", "--repair", "-c", films)
     assert done.returncode == 0, done.stderr
-    assert "repaired: built the index anew from the stored vectors" in done.stdout
+    assert "repaired: rebuilt the index from the stored vectors" in done.stdout
     assert f"checked 3 files, {COUNT} titles" in done.stderr
     again = json.loads(tv5("verify", "--repair", "--json", "-c", films).stdout)
     assert (again["ok"], again["problems"], again["repaired"]) == (True, [], [])
 
 
-def test_verify_moves_titles_out_when_told_to(films: Path, tmp_path: Path) -> None:
+def test_verify_moves_titles_out_on_request(films: Path, tmp_path: Path) -> None:
     spoil_title(films)
     done = tv5("verify", "--repair", "-c", films)
     assert done.returncode == 1

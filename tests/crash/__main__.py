@@ -58,15 +58,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
     from tests.crash import faults, recovery, rounds
 
-    told = 0
+    printed = 0
 
     def progress(totals: rounds.Totals | faults.Totals) -> None:
-        nonlocal told
+        nonlocal printed
         done, bad = totals.done, len(totals.violations)
         print(f"{done} done, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr, flush=True)
-        for violation in totals.violations[told:]:
+        for violation in totals.violations[printed:]:
             print(f"VIOLATION {violation}", file=sys.stderr, flush=True)
-        told = bad
+        printed = bad
 
     if options.recovery:
         tell = functools.partial(print, file=sys.stderr, flush=True)

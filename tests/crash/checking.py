@@ -368,12 +368,12 @@ def _check_reported(
     hurt: Sequence[str], reported: list[str], problems: list[str], found: Findings
 ) -> None:
     said = "\n".join(reported + problems)
-    silent = [name for name in hurt if name not in said and not _told_by_number(name, said)]
+    silent = [name for name in hurt if name not in said and not _named_by_number(name, said)]
     found.facts["undetected"] = len(silent)
-    found.expect(not silent, f"damage was not reported: {silent}; told: {said[:300]}")
+    found.expect(not silent, f"damage was not reported: {silent}; output: {said[:300]}")
 
 
-def _told_by_number(name: str, said: str) -> bool:
+def _named_by_number(name: str, said: str) -> bool:
     part, number, _ = name.split(".")
     return part != "lsa" and f"generation {int(number)} cannot be used" in said
 

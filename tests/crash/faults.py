@@ -1,9 +1,9 @@
 """Faults at every step: one operation on a file after another fails, and nothing may be lost.
 
 A fixed load is run once to count its operations on files; then once more for each of them and
-each sort of fault. After a fault, reading goes on; what was refused is not there, or, for a call
-of several transactions, whole ones of them are. With the fault gone, writing goes on as well,
-except after a failed sync, which needs the catalogue opened again.
+each kind of fault. After a fault, reads still succeed; a refused call stored nothing, or, where it
+takes several transactions, whole ones only. With the fault gone, writes succeed as well, except
+after a failed sync, which needs the catalogue reopened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a catalogue must hold after any crash: a plain model, and the operations on both.
 
 Titles and vectors are functions of an id and a version number, so the model is two numbers a
-title, and whoever finds a title can tell whether it is whole.
+title, so that a title that is found can be checked for being whole.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def perform(catalog: Catalog, op: Op, kind: Kind) -> None:
     elif op.name == "repair":
         report = catalog.verify(repair=True)
         if not report.ok:
-            raise RuntimeError(f"expected the repair to mend everything, got {report.problems}")
+            raise RuntimeError(f"expected a repair of everything, got {report.problems}")
     else:
         getattr(catalog, op.name)()
 
@@ -283,7 +283,7 @@ def _search(catalog: Catalog, query: Any) -> list[Any]:
     try:
         return catalog.search(query, 5)
     except Tv5Error as error:
-        # A damaged text model is the writer's to mend; everything else is a failure.
+        # Only a writer repairs a damaged text model; everything else is a failure.
         if "fitted embedder" in str(error):
             raise _NotFittedError from error
         raise

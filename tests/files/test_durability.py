@@ -34,7 +34,7 @@ def test_a_full_disk_leaves_no_file(
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EROFS])
-def test_a_failing_disk_is_told_and_leaves_no_file(
+def test_a_failing_disk_is_reported_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     syncs = []
@@ -46,7 +46,7 @@ def test_a_failing_disk_is_told_and_leaves_no_file(
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(DiskFailureError, match=os.strerror(code)):
         write_small(tmp_path / "f")
-    assert len(syncs) == 1  # a second one would succeed, and lie
+    assert len(syncs) == 1  # a second one would report success wrongly
     with pytest.raises(DiskFailureError):
         write_durably(tmp_path / "g", b"x")
     assert list(tmp_path.iterdir()) == []

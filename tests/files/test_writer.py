@@ -88,7 +88,7 @@ def test_wrong_arguments_leave_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_checksum_tells_files_apart(tmp_path: Path) -> None:
+def test_checksums_of_different_files_differ(tmp_path: Path) -> None:
     one = np.zeros(3, np.uint8)
     two = np.array([0, 0, 1], np.uint8)
     checksums = {

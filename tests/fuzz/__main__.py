@@ -3,7 +3,7 @@
     python -m tests.fuzz --mutations 100000
 
 Mutations run in forked processes: one that crashes or hangs is found by its number, counted, and
-the rest goes on after it. ``--only N`` repeats one mutation in this process.
+the rest still runs. ``--only N`` repeats one mutation in this process.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Workers:
                 for at in range(first, self.mutations, self.count):
                     struct.pack_into("<q", self._places, 8 * number, at)
                     name, outcome, failure = plan.one(self.seed, at)
-                    told = {"name": name, "outcome": outcome, "failure": failure}
-                    os.write(pipe, json.dumps(told).encode() + b"\n")
+                    result = {"name": name, "outcome": outcome, "failure": failure}
+                    os.write(pipe, json.dumps(result).encode() + b"\n")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -120,8 +120,8 @@ class Plan:
         except Exception as error:
             outcome = "silent" if isinstance(error, SilentError) else "error"
             where = traceback.extract_tb(error.__traceback__)[-1]
-            told = f"{error!r} at {Path(where.filename).name}:{where.lineno}"
-            return name, outcome, f"mutation {number} ({name}): {outcome}: {told}"[:600]
+            place = f"{error!r} at {Path(where.filename).name}:{where.lineno}"
+            return name, outcome, f"mutation {number} ({name}): {outcome}: {place}"[:600]
 
 
 def main(arguments: list[str]) -> int:

@@ -108,7 +108,7 @@ def found(hits: Any) -> list[list[Any]]:
     return [[hit.id, hit.score] for hit in hits]
 
 
-def write(name: str, folder: Path, target: Path, told: dict[str, Any]) -> None:
+def write(name: str, folder: Path, target: Path, expected: dict[str, Any]) -> None:
     """Store a catalogue, its LMDB file compacted, and its answers."""
     with lmdb.open(str(folder), readonly=True, lib_version=0) as source:
         compact = folder.parent / f"{name}.lmdb"
@@ -121,7 +121,7 @@ def write(name: str, folder: Path, target: Path, told: dict[str, Any]) -> None:
             if path.name not in ("lock.mdb", "writer.lock"):
                 entry = zipfile.ZipInfo(path.name)
                 archive.writestr(entry, path.read_bytes(), zipfile.ZIP_LZMA)
-    text = json.dumps(told, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(expected, ensure_ascii=False, sort_keys=True)
     stem.with_suffix(".json").write_text(text + "\n", "utf-8")
 
 
@@ -139,11 +139,11 @@ def main(target: Path) -> None:
             with Catalog.open(folder, **options) as catalog:
                 if kind == "own":
                     fill_own(catalog)
-                    told = answers(catalog, texts, "tmdb:movie:961")
+                    expected = answers(catalog, texts, "tmdb:movie:961")
                 else:
                     fill_given(catalog, 80 if kind == "given" else 40)
-                    told = answers(catalog, queries, "imdb:tt0000007")
-            write(kind, folder, target, told)
+                    expected = answers(catalog, queries, "imdb:tt0000007")
+            write(kind, folder, target, expected)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def test_the_order_of_paths_does_not_matter(folder: Path, catalog: Any, new_cata
 
 
 @pytest.mark.parametrize("broken_at", range(6))
-def test_an_interrupted_import_goes_on(
+def test_an_interrupted_import_resumes(
     broken_at: int, folder: Path, catalog: Any, new_catalog: Any, adds_up: Check, tmp_path: Path
 ) -> None:
     whole = new_catalog()
@@ -288,9 +288,9 @@ def test_wrong_arguments(options: dict[str, Any], catalog: Any, tmp_path: Path) 
         import_paths(catalog, [tmp_path], **options)
 
 
-def test_progress_is_told_in_bytes(folder: Path, catalog: Any) -> None:
+def test_progress_is_reported_in_bytes(folder: Path, catalog: Any) -> None:
     seen: list[tuple[int, int, str]] = []
-    import_paths(catalog, [folder], progress=lambda *told: seen.append(told))
+    import_paths(catalog, [folder], progress=lambda *step: seen.append(step))
     done = [entry[0] for entry in seen]
     assert done == sorted(done)
     assert done[-1] == seen[-1][1] > 0

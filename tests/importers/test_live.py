@@ -91,7 +91,7 @@ def test_the_users_own_statement_stays_the_stronger(catalog: Catalog) -> None:
         assert found.offers == MATRIX.offers
 
 
-def test_numbers_of_films_and_series_are_told_apart(catalog: Catalog) -> None:
+def test_numbers_of_films_and_series_are_kept_apart(catalog: Catalog) -> None:
     series = Title("tmdb:tv:603", "show", "Other", external_ids={"tmdb": "603"}, source="tmdb")
     with catalog:
         add(catalog, MATRIX, series)

@@ -1,4 +1,4 @@
-"""Real catalogues, where they lie beside the project."""
+"""Real catalogues, where they are beside the project."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def links_of(rng, rows, width, below):
 
 
 def graph_of(rng, floats, n, words, degree, lists, flavour):
-    """Draw a graph whose first rows lie in lists of any length, none of them empty."""
+    """Draw a graph whose first rows form lists of any length, none of them empty."""
     lists = min(lists, n)
     offsets = np.sort(rng.choice(np.arange(1, n + 1), lists, replace=False))
     padding = int(rng.integers(0, 25))

@@ -78,7 +78,7 @@ def measure(folder: Path, seconds: float) -> Sample:
 
 
 class Load:
-    """Threads that use one catalogue until told to stop."""
+    """Threads that use one catalogue until they are stopped."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
@@ -209,7 +209,7 @@ def slope(samples: list[Sample], what: str) -> dict[str, float]:
 
 
 def is_flat(fitted: dict[str, float]) -> bool:
-    """Say whether a slope is small, or none that could be told from chance."""
+    """Say whether a slope is small, or within chance."""
     return (
         fitted["growth over the time"] <= GROWTH
         or fitted["an hour"] <= 2 * fitted["standard error"]

@@ -111,7 +111,7 @@ def test_somebody_elses_lmdb(tmp_path: Path) -> None:
 
 
 def test_making_the_file_was_cut_short(tmp_path: Path) -> None:
-    """What a full disk or a crash leaves of the very first write is begun anew by a writer."""
+    """A writer starts over where a full disk or a crash cut short the very first write."""
     Environment.acquire(tmp_path, writable=True).release()
     path = tmp_path / "data.mdb"
     with lmdb.open(str(tmp_path / "new"), lib_version=0):

@@ -59,7 +59,7 @@ def folded(env: Environment, meta: Meta, keep: int, *, forget: bool = False) -> 
     return env.write(lambda txn: journal.fold(txn, meta, keep=keep, forget=forget))
 
 
-def test_a_folded_journal_tells_the_same_rows(env: Environment) -> None:
+def test_a_folded_journal_has_the_same_rows(env: Environment) -> None:
     entries(env, 10)
     journal.trim(env, 2)
     meta = folded(env, Meta(next_seq=11), 3)

@@ -32,7 +32,7 @@ def test_folder_round_trip(vectors: F32, queries: F32, tmp_path: Path) -> None:
     writer.add(queries[:1], [1])
     writer.seal()
     assert 1 in VectorIndex.open(tmp_path / "ix")
-    # The files of the old generation are gone; who has them mapped goes on.
+    # The files of the old generation are gone; a process that has them mapped keeps using them.
     assert (mapped.search(queries).keys == built.search(queries).keys).all()
     assert len(list((tmp_path / "ix").glob("graph.*"))) == 1
 

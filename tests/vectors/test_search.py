@@ -48,7 +48,7 @@ def test_a_walk_that_reaches_less_far_finds_less(vectors: F32, queries: F32) -> 
 
 
 def test_few_answers_are_the_first_of_many(vectors: F32, queries: F32) -> None:
-    """How far to look is told by the tenth answer or the last calibrated for, not the first."""
+    """How far to look depends on the tenth answer or the last calibrated for, not the first."""
     index = VectorIndex.build(vectors)
     for k in (10, 50):
         many = index.search(queries, k)

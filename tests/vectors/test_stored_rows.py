@@ -21,7 +21,7 @@ F32 = npt.NDArray[np.float32]
 
 
 def uneven(n: int, dim: int, seed: int = 0) -> F32:
-    """Draw rows of unit length whose length lies in a few axes."""
+    """Draw rows of unit length with nearly all of it along a few axes."""
     rows = np.random.default_rng(seed).standard_normal((n, dim)) / np.arange(1, dim + 1) ** 0.8
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 

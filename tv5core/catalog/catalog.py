@@ -204,7 +204,7 @@ class Catalog(CatalogReader):
     def refit(self, progress: Progress | None = None) -> None:
         """Fit the default embedder on all titles, and embed them all again.
 
-        Searches and additions go on meanwhile; the new vectors replace the old ones at once.
+        Searches and additions run meanwhile; the new vectors replace the old ones at once.
         """
         self._check_writable()
         self._text.refit(progress)
@@ -238,7 +238,7 @@ class Catalog(CatalogReader):
     def optimize(self, progress: Progress | None = None) -> OptimizeReport:
         """Drop removed rows from the index, old journal entries and unused files.
 
-        Searches and changes go on meanwhile; it takes the memory and time of a sealing. Without
+        Searches and changes run meanwhile; it takes the memory and time of a sealing. Without
         it this happens once a fifth of the sealed rows are removed, where ``auto_seal`` is on.
 
         Parameters
@@ -295,7 +295,7 @@ class Catalog(CatalogReader):
     ) -> VerifyReport:
         """Check every file, title, vector and reference, and the graph against the vectors.
 
-        Searches and changes go on meanwhile. Every byte of every file is read and every code
+        Searches and changes run meanwhile. Every byte of every file is read and every code
         computed again, so it takes about as long as building the graph.
 
         Parameters

@@ -275,7 +275,7 @@ class CatalogReader:
         check: bool = True,
         progress: Progress | None = None,
     ) -> BackupReport:
-        """Copy the catalogue as it is at one moment, while others go on reading and writing.
+        """Copy the catalogue as it is at one moment, while others read and write.
 
         The copy is a catalogue by itself. It shares no bytes with this one, and appears under its
         name when all of it is on disk and checked. Until then it is in ``DEST.partial``, in

@@ -69,7 +69,7 @@ def _to_stdout(opened: Catalog) -> None:
         opened.export_lines(sys.stdout.buffer.write)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Whoever read it has had enough; what Python would still flush goes nowhere.
+        # The reader closed the pipe; what Python would still flush goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
 

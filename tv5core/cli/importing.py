@@ -60,7 +60,7 @@ def import_(
 ) -> None:
     """Import files; what several say of one work becomes one title.
 
-    An import that was interrupted goes on where it was, and importing the same files again
+    An interrupted import resumes where it was, and importing the same files again
     changes nothing. Exit code 1: a whole file could not be read.
     """
     _refuse_exports(paths)

@@ -271,7 +271,7 @@ def _check_sections(header: Header, end: int, path: Path) -> None:
 
 
 def _check_section(section: Section, start: int, end: int, path: Path) -> int:
-    """Check that a section lies after ``start`` and before ``end``; return its end."""
+    """Check that a section is between ``start`` and ``end``; return its end."""
     where = f"{path}: section {section.name!r}"
     if section.dtype not in DTYPES:
         raise CorruptFileError(f"{where}: expected one of {sorted(DTYPES)}, got {section.dtype!r}")

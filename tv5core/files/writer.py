@@ -170,7 +170,7 @@ def _check_length(section: Section, written: int) -> None:
 
 
 def _pieces(block: Array, dtype: np.dtype[Any]) -> Iterator[memoryview]:
-    """Cut a block into runs of whole rows whose bytes can be written as they lie."""
+    """Cut a block into runs of whole rows whose bytes can be written without a copy."""
     if block.dtype == dtype and block.flags.c_contiguous:
         yield block.reshape(-1).view(np.uint8).data
         return

@@ -3,7 +3,7 @@
 Read in this order:
 
 ``runner``
-    :func:`import_paths`: reads files row by row, stores batches, goes on after an interruption.
+    :func:`import_paths`: reads files row by row, stores batches, resumes after an interruption.
 ``expand``
     From paths to the files to read, in a good order.
 ``formats``, ``detect``

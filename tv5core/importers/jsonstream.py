@@ -123,7 +123,7 @@ class _Window:
         return self.pass_to(found.end() if found else self.at + 1)
 
     def recover(self) -> None:
-        """After an unfinished object: go on from the next opening brace."""
+        """After an unfinished object: continue from the next opening brace."""
         nearest = self.buffer.find(b"{", self.at + 1)
         self.pass_to(nearest if nearest >= 0 else len(self.buffer))
 

@@ -2,7 +2,7 @@
 
 Each batch is read, matched, merged and stored in one transaction together with
 a checkpoint that says how far the file has been read. An import that is cut off
-at any point goes on from there when it is started again, as long as the file is
+at any point resumes from there when it is started again, as long as the file is
 the same; when a whole import is done its checkpoints are removed.
 """
 

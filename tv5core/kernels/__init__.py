@@ -14,7 +14,7 @@ The modules, in reading order:
 * ``_types``: array types, constants and named tuples that all backends take and return;
 * ``_protocols``: what graphs, searchers and linkers of any backend can do, with their parameters;
 * ``_numpy``: the reference implementation; its functions document those of this package;
-* ``code_layout``: where the parts of a row's code lie;
+* ``code_layout``: where the parts of a row's code are;
 * ``_rescale``: a statistic of a graph's codes that every backend needs in the same bits;
 * ``_native``: the compiled backends (``bindings/``, which validates arguments, over ``ext/``,
   which computes; ``ext/README.md`` says where an instruction set goes).

@@ -1,4 +1,4 @@
-"""CodeLayout: where the parts of a row's code lie, in bytes; the C kernels read the same layout.
+"""CodeLayout: where the parts of a row's code are, in bytes; the C kernels read the same layout.
 
 A code is the row's sign bits, then two float32 factors, ``f_add`` and ``f_rescale``, that make the
 estimate of an inner product unbiased, then padding.

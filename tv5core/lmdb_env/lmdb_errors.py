@@ -53,7 +53,7 @@ def typed_error(error: lmdb.Error, folder: Path) -> Tv5Error:
     if code in FAILURE_CODES or isinstance(error, lmdb.PanicError):
         return DiskFailureError(
             f"{folder}: expected the disk to store a write, got {error}; no more is written until "
-            "the catalogue is opened again, so check the disk first; reading goes on"
+            "the catalogue is opened again, so check the disk first; reads still succeed"
         )
     if isinstance(error, lmdb.VersionMismatchError):
         return FormatVersionError(f"{folder}: expected LMDB's format of 0.9, got {error}")
@@ -72,7 +72,7 @@ def _is_short_of_room(folder: Path) -> bool:
 
     LMDB reports a write that the system cut short as EIO, whatever cut it. Taking a failing disk
     for a full one, where it is both, does no harm: LMDB never writes to a page in use, so the
-    next transaction writes, and syncs, every page anew that the failed one had written.
+    next transaction writes and syncs again every page that the failed one had written.
     """
     with suppress(OSError):
         status = os.statvfs(folder)

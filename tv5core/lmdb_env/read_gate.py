@@ -13,7 +13,7 @@ __all__ = ["ReadGate"]
 
 
 class ReadGate:
-    """Many hold it shared, or one holds it exclusively; whoever waits to do so goes first.
+    """Many hold it shared, or one holds it exclusively; a thread that waits to do so goes first.
 
     Shared holders take no lock: under one, busy readers starve a writer for seconds. The
     order of two steps takes its place. A shared holder registers, then checks whether the gate

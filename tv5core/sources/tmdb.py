@@ -47,7 +47,7 @@ def title_of(
     record : mapping
         Keys as TMDB names them; ``media_type`` (``movie`` or ``tv``) settles the kind.
     notes : Notes
-        Told of values that were left out.
+        Called with each value that was left out.
     region : str
         Country whose age rating is taken.
     dates : DateReader or None

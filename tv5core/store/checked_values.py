@@ -2,8 +2,8 @@
 
 A checked value is a body and after it, little-endian, the CRC-32 of its key and that body. The key
 is in it so that a value under a wrong key is found out too. A catalogue of format 4 or earlier has
-bodies alone; from their lengths alone the two are told apart, so both may lie side by side until
-:mod:`tv5core.store.upgrading` has rewritten the last of the old ones.
+bodies alone; from their lengths alone readers distinguish the two, so a catalogue may hold
+both until :mod:`tv5core.store.upgrading` has rewritten the last of the old ones.
 """
 
 from __future__ import annotations

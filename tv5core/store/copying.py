@@ -109,7 +109,7 @@ class _Writing(threading.Thread):
     def run(self) -> None:
         try:
             self._environment.copy(self._sink, compact=self._compact)
-        except Exception as error:  # noqa: BLE001 - raised again by whoever asked for the copy
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that asked for the copy
             self.error = error
         finally:
             os.close(self._sink)

@@ -179,7 +179,7 @@ class Environment(LmdbEnvironment[Databases]):
             self._writable, self.failure = True, ""
             try:
                 self._open()
-            except BaseException:  # readers share this environment, and go on
+            except BaseException:  # readers share this environment, and continue
                 self._writable, self.failure = before
                 raise
 

@@ -93,7 +93,7 @@ def rows_after(txn: Txn, seq: int, meta: Meta, *, titles: bool = False) -> I64 |
 
     An entry that is not what was stored raises CorruptFileError: nobody knows what it named.
 
-    Where ``seq`` lies within a folded entry, rows that changed before are among them.
+    Where ``seq`` is within a folded entry, rows that changed before are among them.
 
     Parameters
     ----------

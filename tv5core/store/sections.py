@@ -2,7 +2,7 @@
 
 A part of tv5core that keeps something beside titles and vectors (statistics of fields, settings of
 a ranking) stores it as a section, under a name of its own. A section that a reader does not know
-does not disturb it, and one that is damaged is reported and left out: whoever owns it computes it
+does not disturb it, and one that is damaged is reported and left out: its owner computes it
 again. What is too large for one value belongs into a sealed file, whose sections have a version
 and a checksum as well (``tv5core.files``), or into derived databases (``tv5core.store.derived``).
 

@@ -35,7 +35,7 @@ def check_new(folder: Path) -> None:
 def staged(folder: Path) -> Iterator[Path]:
     """Give a folder to fill that gets its name when all of it is on disk.
 
-    It lies beside and is named ``FOLDER.partial``. After any failure it is gone; what a killed
+    It is beside the target, named ``FOLDER.partial``. After any failure it is gone; what a killed
     process left of one is removed by the next to write there.
 
     Raises

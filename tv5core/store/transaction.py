@@ -63,7 +63,7 @@ class Strays(NamedTuple):
     found : list of Entry
         Those that no title accounts for.
     last : Entry or None
-        Where to go on from; None after the end.
+        Where to continue; None after the end.
     looked_at : int
     """
 

@@ -3,7 +3,7 @@
 A catalogue of an earlier format opens as it is, and what a writer stores from then on is checked.
 The rest is rewritten here, in bounded transactions. Each value says by its length whether it is
 checked, so whatever interrupts the work leaves a catalogue that reads like before, and the next
-one goes on where it ended. The record says ``checked`` last.
+one resumes where it ended. The record says ``checked`` last.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _in_blocks(store: Store, name: str, convert: _Convert) -> Iterator[Converted
 def _block(
     name: str, convert: _Convert, start: bytes, txn: Txn, meta: Meta
 ) -> tuple[Meta, tuple[int, int, bytes | None]]:
-    """Convert a block of entries; return what was done and where to go on."""
+    """Convert a block of entries; return what was done and where to continue."""
     block: list[Entry] = []
     with txn.raw.cursor(_database(txn, name)) as cursor:
         more = cursor.set_range(start) if start else cursor.first()

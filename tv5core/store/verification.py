@@ -245,7 +245,7 @@ class _Check:
             meta, first = self._meta(txn), journal.first_seq(txn) or 0
             for key, value in block:
                 seq = _row(key)
-                # What was folded meanwhile lies before the present beginning.
+                # What was folded meanwhile is before the current first entry.
                 self._entry(key, None if before is None or before < first else before, value, meta)
                 before = seq
             self._findings.checked["journal"] += len(block)

@@ -2,7 +2,7 @@
 
 A walk from one fixed row ends among the wrong titles the more often the more rows there are: one in
 twenty at a million. The sampled rows nearest the query, found by scanning the lists whose centroids
-are nearest, lie within a few links of the answers instead.
+are nearest, are within a few links of the answers instead.
 
 The lists are found by spherical k-means (Dhillon and Modha, Machine Learning 42, 2001) over
 estimates from codes, the same estimates by which a walk later chooses lists.
@@ -158,7 +158,7 @@ def _codes(source: Source, directions: F32) -> U8:
 def _order_by_similarity(codes: U8) -> I64:
     """Order lists so that near ones are numbered one after the other: leaves of a dendrogram.
 
-    Rows are numbered from the entry points on, so rows that are near lie near in memory. Where
+    Rows are numbered from the entry points on, so rows that are similar are near in memory. Where
     there are more lists than a table of all their distances has room for, the order stays.
     """
     if not 2 < len(codes) <= _MOST_ORDERED:

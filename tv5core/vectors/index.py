@@ -277,9 +277,9 @@ class VectorIndex(IndexReader):
     # -- sealing --------------------------------------------------------------------------
 
     def seal(self, progress: Progress | None = None) -> None:
-        """Build the graph anew over all live rows and drop removed ones.
+        """Rebuild the graph over all present rows and drop removed ones.
 
-        Searches and changes go on meanwhile; what changed after the start stays in the head.
+        Searches and changes run meanwhile; what changes after the start stays in the live segment.
         An index without a folder reseals from its stored rows, so int8 rows stay int8-exact.
 
         Parameters
@@ -341,7 +341,7 @@ class VectorIndex(IndexReader):
     # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let go of the files; searches that run finish on what they hold."""
+        """Close the files; searches under way finish on what they hold."""
         with self._lock:
             self._closed = True
             self._segments = SegmentSet(self._dim, self._rescoring)

@@ -61,7 +61,7 @@ class Quantizer:
 
     @property
     def layout(self) -> CodeLayout:
-        """Where the parts of a code lie."""
+        """Where the parts of a code are."""
         return CodeLayout(self.bits)
 
     @cached_property

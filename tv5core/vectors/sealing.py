@@ -42,7 +42,7 @@ _BLOCK_ROWS = 8_192
 
 
 class BuildOptions(msgspec.Struct, frozen=True):
-    """How a graph is built; kept with an index, so that sealing it anew builds alike.
+    """How a graph is built; kept with an index, so that sealing it again builds alike.
 
     Attributes
     ----------

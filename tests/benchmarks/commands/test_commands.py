@@ -11,7 +11,7 @@ from benchmarks.__main__ import COMMANDS
 from benchmarks.__main__ import main as command
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
+def output_of(capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
     printed = capsys.readouterr()
     return json.loads(printed.out), printed.err
 
@@ -40,7 +40,7 @@ def test_unknown_commands_are_refused(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_peers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["peers", "--json"]) == 0
-    listed = {row["name"]: row for row in told(capsys)[0]}
+    listed = {row["name"]: row for row in output_of(capsys)[0]}
     assert listed["tv5core-int8"]["reason"] is None
     assert command(["peers"]) == 0
     assert "tv5core, int8 rescoring" in capsys.readouterr().out
@@ -49,7 +49,7 @@ def test_peers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_churn_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["churn", "--rounds", "1000", "--titles", "600", "--dim", "32"]
     assert command([*words, "--json"]) == 0
-    report, progress = told(capsys)
+    report, progress = output_of(capsys)
     assert report["ids_agree"]
     assert report["verify_ok"]
     assert report["recall_after"] > 0.8
@@ -64,7 +64,7 @@ def test_memory_tier_stands_beside_other_caches(capsys: pytest.CaptureFixture[st
     words = ["cache-memory", "--population", "500", "--requests", "2000", "--shares", "0.1"]
     words += ["--keys", "1000", "--rounds", "1", "--swept", "2000"]
     assert command([*words, "--json"]) == 0
-    report, progress = told(capsys)
+    report, progress = output_of(capsys)
     assert set(report["caches"]) == {"tv5core", "cachetools", "cachebox", "theine", "cashews"}
     assert all(0 < cache["hit_ratio"]["10%"] < 1 for cache in report["caches"].values())
     assert (report["sweep"]["keys"], report["sweep"]["left"]) == (2_000, 0)
@@ -86,7 +86,7 @@ def test_caches_not_installed_are_named(
 def test_traffic_goes_through_a_cached_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["cache-mix", "--titles", "300", "--requests", "400", "--values", "20", "--json"]
     status = command(words)
-    report, progress = told(capsys)
+    report, progress = output_of(capsys)
     paths = report["paths"]
     assert sum(path["asked"] for path in paths.values()) == 400
     missed = {name for name, path in paths.items() if path["hit_ratio"] < path["wanted"]}
@@ -97,7 +97,7 @@ def test_traffic_goes_through_a_cached_catalogue(capsys: pytest.CaptureFixture[s
 
 def test_identical_calls_share_one_request(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["upstream", "sharing", "throughput", "--seconds", "1", "--json"]) == 0
-    report, progress = told(capsys)
+    report, progress = output_of(capsys)
     assert report["sharing"]["requests"] == 1
     assert report["sharing"]["answered"] == 999
     assert report["throughput"]["answered 429"] == 0
@@ -111,7 +111,7 @@ def test_unknown_scenarios_are_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_sync_stores_every_title_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["upstream-sync", "--titles", "20", "--only", "full", "--json"]) == 0
-    report, progress = told(capsys)
+    report, progress = output_of(capsys)
     full = report["full"]
     assert (full["stored"], full["twice"], full["half"], full["lost"]) == (20, 0, 0, 0)
     assert full["sound"] is True

@@ -1,4 +1,4 @@
-"""Comparing runs of the benchmark suites: regressions beyond noise, and only those, are told."""
+"""Comparing runs of the benchmark suites: regressions beyond noise, and only those, count."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def test_turns_are_no_part_of_names(
 ) -> None:
     both = save(tmp_path / "both.json", **{name.format(turn): stats(1 + turn) for turn in (0, 1)})
     assert run(both, both, "--json") == 0
-    told = json.loads(capsys.readouterr().out)["benchmarks"]
+    report = json.loads(capsys.readouterr().out)["benchmarks"]
     bare = {"a[turn{}]": "a", "a[turn{}-x]": "a[x]", "a[y-turn{}]": "a[y]"}
-    assert [one["name"] for one in told] == [bare.get(name, "a[y-x 1]")]
+    assert [one["name"] for one in report] == [bare.get(name, "a[y-x 1]")]
 
 
 def test_threshold(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = save(tmp_path / "old.json", walk=stats(1), gone=stats(1))
     new = save(tmp_path / "new.json", walk=stats(2))
     assert run(old, new, "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["slower"] == ["walk"]
-    assert told["only_in_old"] == ["gone"]
-    assert told["benchmarks"][0]["ratio"] == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["slower"] == ["walk"]
+    assert report["only_in_old"] == ["gone"]
+    assert report["benchmarks"][0]["ratio"] == 2
 
 
 @pytest.mark.parametrize(

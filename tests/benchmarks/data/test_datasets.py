@@ -100,9 +100,9 @@ class TestLoading:
     def test_reuses_what_is_there(self, tmp_path: Path) -> None:
         first = prepare(Generated(1_000, 16, queries=10), tmp_path)
         before = (first.folder / "vectors.npy").stat().st_mtime_ns
-        told: list[str] = []
-        again = prepare(Generated(1_000, 16, queries=10), tmp_path, told.append)
-        assert not told
+        messages: list[str] = []
+        again = prepare(Generated(1_000, 16, queries=10), tmp_path, messages.append)
+        assert not messages
         assert (again.folder / "vectors.npy").stat().st_mtime_ns == before
         assert load(first.folder).content_hash == first.content_hash
 
@@ -337,10 +337,10 @@ class TestTruth:
 
     def test_is_kept(self, folder: Path) -> None:
         dataset = load(folder)
-        told: list[str] = []
-        first = neighbours(dataset, "title", k=7, progress=told.append)
-        again = neighbours(dataset, "title", k=7, progress=told.append)
-        assert len(told) == 1
+        messages: list[str] = []
+        first = neighbours(dataset, "title", k=7, progress=messages.append)
+        again = neighbours(dataset, "title", k=7, progress=messages.append)
+        assert len(messages) == 1
         np.testing.assert_array_equal(first[0], again[0])
 
     def test_belongs_to_content(self, tmp_path: Path) -> None:
@@ -388,16 +388,16 @@ def run(*words: str) -> int:
 
 
 class TestCommand:
-    def test_tells_how_hard(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_prints_how_hard(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("--size", "1k", "--cache", str(tmp_path)) == 0
         printed = capsys.readouterr()
         assert "text queries" in printed.out
         assert "local intrinsic dimension" in printed.out
         assert "exact neighbours" in printed.err
         assert run("--size", "1000", "--cache", str(tmp_path), "--json") == 0
-        told = json.loads(capsys.readouterr().out)
-        assert (told["rows"], told["dim"], told["metric"]) == (1_000, 768, "cosine")
-        assert told["queries"]["title"]["count"] == 1_000
+        printed = json.loads(capsys.readouterr().out)
+        assert (printed["rows"], printed["dim"], printed["metric"]) == (1_000, 768, "cosine")
+        assert printed["queries"]["title"]["count"] == 1_000
 
     @pytest.mark.parametrize(
         "words",

@@ -108,7 +108,7 @@ class Absent(Exact):
     library = module = "a_library_that_nobody_has"
 
 
-def test_a_peer_not_installed_is_told_and_the_run_goes_on(
+def test_a_peer_not_installed_is_reported_and_the_run_continues(
     vectors: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry._MAKERS, "hnswlib", Absent)
@@ -150,7 +150,7 @@ def test_a_peer_that_dies_fails_alone(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (["--peers", "exact,nobody"], "expected --peers among"),
         (["--peers", "exact,exact"], "each once"),
@@ -164,11 +164,11 @@ def test_bad_options_are_refused(
     vectors: Path,
     cache: Path,
     wrong: list[str],
-    told: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert command(arguments(vectors, cache, *wrong)) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_results_of_other_data_are_not_resumed(
@@ -185,7 +185,7 @@ def test_results_of_other_data_are_not_resumed(
     assert "expected results of schema 2 to resume, got 1" in capsys.readouterr().err
 
 
-def test_a_disk_too_small_is_told_before_anything_is_built(
+def test_a_disk_too_small_is_reported_before_anything_is_built(
     vectors: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Exact, "index_bytes", 10**18)
@@ -207,11 +207,11 @@ def test_a_peer_without_memory_is_skipped(
     assert "of available memory for building exact" in skipped.reason
 
 
-def test_an_error_in_the_worker_is_told_and_it_goes_on(vectors: Path, cache: Path) -> None:
+def test_an_error_in_the_worker_is_reported_and_it_continues(vectors: Path, cache: Path) -> None:
     dataset = prepared(vectors, cache)
     made = registry.make("exact", Shape(ROWS, DIM, "cosine"))
     index = indexes.build(
-        made, dataset, cache / "x", processor.cores()[:1], anew=False, progress=print
+        made, dataset, cache / "x", processor.cores()[:1], rebuild=False, progress=print
     )
     with client.Client(
         "exact", dataset.folder, index.files, index.folder / "log", processor.cores()
@@ -219,10 +219,10 @@ def test_an_error_in_the_worker_is_told_and_it_goes_on(vectors: Path, cache: Pat
         with pytest.raises(client.WorkerError, match="adding: NotImplementedError"):
             worker.ask("adding", setting={}, cores=processor.cores(), seed=0)
         worker.ask("open")
-        told = worker.ask(
+        filtered = worker.ask(
             "filtered", selectivity=0.1, seed=0, setting={}, cores=processor.cores(), max_s=5.0
         )
-        assert told["recall"] == 1.0
+        assert filtered["recall"] == 1.0
         two = worker.ask(
             "speed",
             queries="title",
@@ -286,9 +286,9 @@ def test_added_rows_are_counted_and_found() -> None:
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     more = adding.new_rows(rows, 150, seed=0)
     np.testing.assert_allclose(np.linalg.norm(more, axis=1), 1, rtol=1e-5)
-    told = adding.add_while_searching(Adding(rows), rows[:20], {}, more, np.arange(300, 450))
-    assert (told.rows_added, told.found_share) == (150, 1.0)
-    assert min(told.added_per_s, told.searches_per_s, told.alone_searches_per_s) > 0
+    timed = adding.add_while_searching(Adding(rows), rows[:20], {}, more, np.arange(300, 450))
+    assert (timed.rows_added, timed.found_share) == (150, 1.0)
+    assert min(timed.added_per_s, timed.searches_per_s, timed.alone_searches_per_s) > 0
 
 
 def test_recall_counts_true_neighbours_once() -> None:

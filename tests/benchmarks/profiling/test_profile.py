@@ -51,8 +51,8 @@ def test_stages_are_timed_and_add_up(
     cache: Path, dataset: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(cache, *SETTINGS, "--quantized-only", "--titles", "20", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    found = {stage["name"].strip(): stage for stage in told["quantized"]}
+    printed = json.loads(capsys.readouterr().out)
+    found = {stage["name"].strip(): stage for stage in printed["quantized"]}
     assert {"prepare", "walk", "rescore int8", "keys", "decode"} <= set(found)
     walk = found["walk"]
     assert 64 < walk["visited"] < SIZE
@@ -60,11 +60,11 @@ def test_stages_are_timed_and_add_up(
     assert walk["bytes_touched"] > walk["visited"] * 104
     assert found["rescore int8"]["bytes_touched"] == 40 * 772
     # So few rows are scanned exactly by a whole search, not walked.
-    assert found["rescore int8"]["recall"] == pytest.approx(told["recall"], abs=0.02)
-    assert told["recall"] > 0.9
-    assert found["rescore float32"]["recall"] >= told["recall"] - 0.02
+    assert found["rescore int8"]["recall"] == pytest.approx(printed["recall"], abs=0.02)
+    assert printed["recall"] > 0.9
+    assert found["rescore float32"]["recall"] >= printed["recall"] - 0.02
     assert found["rescore float32"]["counts"] is False
-    assert told["full_precision"] == []
+    assert printed["full_precision"] == []
 
 
 def test_full_precision_stands_beside(
@@ -72,11 +72,11 @@ def test_full_precision_stands_beside(
 ) -> None:
     pytest.importorskip("hnswlib")
     assert call(cache, "--kind", "text") == 0
-    told = capsys.readouterr().out
-    assert "text queries, k=10" in told
-    assert "100% of 50 answers the same" in told
-    assert "scan float32, exact" in told
-    assert "times a quantized search" in told
+    printed = capsys.readouterr().out
+    assert "text queries, k=10" in printed
+    assert "100% of 50 answers the same" in printed
+    assert "scan float32, exact" in printed
+    assert "times a quantized search" in printed
 
 
 def test_a_replayed_walk_finds_what_hnswlib_finds(dataset: Dataset) -> None:
@@ -115,9 +115,9 @@ def test_one_thing_is_repeated_for_a_profiler(
     kept = ("--index", str(cache / "kept"))
     for name in profile.ONLY:
         assert call(cache, *SETTINGS, *kept, "--only", name, "--seconds", "0.01") == 0
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("building tv5core") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("building tv5core") == 1
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def peer(
             ("title", 100, 1000, 1), ("title", 10, 1000, 2), ("title", 10, 1, 2),
         )
     ]  # fmt: skip
-    told = {part: rows * size for part, size in (parts or {}).items()}
+    part_bytes = {part: rows * size for part, size in (parts or {}).items()}
     held = rows * row_bytes
     return PeerResult(
         name=name,
@@ -86,7 +86,7 @@ def peer(
         disk_bytes=held,
         opening=Opening(0.01 + held / 4e9, 0.012 + held / 4e9, 0.05, 0.4),
         memory=Memory(
-            0 if told else held, held if told else 0, held, 60_000_000, told
+            0 if part_bytes else held, held if part_bytes else 0, held, 60_000_000, part_bytes
         ),
         curves=[curve(speed, ease, best=best, **kind) for kind in kinds],
         latency=[latency(2 / speed, best * 0.955), latency(6 / speed, best * 0.953, "text")],

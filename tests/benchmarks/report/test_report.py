@@ -1,4 +1,4 @@
-"""The benchmark report: curves, what is told of losses and targets, and README's table."""
+"""The benchmark report: curves, the losses and targets it states, and README's table."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_every_ratio_is_the_quotient_of_the_figures_beside_it(write_page: Any) -
     assert checked >= 6
 
 
-def test_single_calls_and_batches_are_told_apart() -> None:
+def test_single_calls_and_batches_are_kept_apart() -> None:
     peer = find_peer(runs.run())
     assert peer is not None
     single, batch = find_curve(peer, single=True), find_curve(peer)
@@ -221,7 +221,7 @@ def test_memory_is_split_by_what_it_is_for() -> None:
 # -- the page -----------------------------------------------------------------------------
 
 
-def test_every_peer_is_told_of_with_its_recall() -> None:
+def test_every_peer_is_reported_with_its_recall() -> None:
     page, run = run_section(runs.run()), runs.run()
     for peer in measured(run):
         assert f"{peer.label}" in page
@@ -318,7 +318,7 @@ def test_neither_readme_changes_where_one_lacks_markers(checkout: Path) -> None:
         "<!-- benchmark table: 100k -->\n<!-- benchmark table: 1m -->\n<!-- end -->",
     ],
 )
-def test_missing_markers_are_told_and_nothing_changes(tmp_path: Path, page: str) -> None:
+def test_missing_markers_are_reported_and_nothing_changes(tmp_path: Path, page: str) -> None:
     path, run = tmp_path / "README.md", runs.run()
     path.write_text(page)
     with pytest.raises(ValueError, match=r"expected the lines '<!-- benchmark table: 100k -->'"):
@@ -346,9 +346,9 @@ def test_command_writes_markdown_without_matplotlib(
 ) -> None:
     monkeypatch.setattr(plots, "available", lambda: False)
     assert call(saved, "--output", tmp_path / "out") == 0
-    told = capsys.readouterr()
-    assert "matplotlib is missing" in told.err
-    assert "MISSED  one thread: at least 7x hnswlib: 4.82x" in told.out
+    printed = capsys.readouterr()
+    assert "matplotlib is missing" in printed.err
+    assert "MISSED  one thread: at least 7x hnswlib: 4.82x" in printed.out
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["report.md"]
 
 
@@ -367,11 +367,11 @@ def test_command_prints_json(
 ) -> None:
     monkeypatch.setattr(plots, "available", lambda: False)
     assert call(saved, saved, "--json", "--output", tmp_path) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert len(told) == 2
-    assert told[0]["qps_at_target"]["zvec"] is None
-    assert {t["met"] for t in told[0]["targets"]} == {True, False}
-    assert told[0]["losses"][0]["factor"] is None
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed) == 2
+    assert printed[0]["qps_at_target"]["zvec"] is None
+    assert {t["met"] for t in printed[0]["targets"]} == {True, False}
+    assert printed[0]["losses"][0]["factor"] is None
 
 
 def test_command_draws(tmp_path: Path, saved: Path) -> None:
@@ -423,7 +423,7 @@ def test_an_older_schema_is_read_without_ratios(tmp_path: Path) -> None:
     assert "In turns with" not in run_section(run)
 
 
-def test_a_command_is_told_without_places() -> None:
+def test_a_command_is_printed_without_paths() -> None:
     from benchmarks.report.text import portable_command
 
     command = [

@@ -310,20 +310,20 @@ def test_a_token_from_long_ago_is_not_trusted(tier: DiskTier) -> None:
     assert value(tier, "never named") is None
 
 
-def test_other_handles_are_told(tier: DiskTier, tmp_path: Path, clock: Clock) -> None:
+def test_other_handles_are_notified(tier: DiskTier, tmp_path: Path, clock: Clock) -> None:
     other = DiskTier(tmp_path / "cache", CAP, clock=clock, poll_s=0.01)
-    told: list[Invalidation] = []
+    received: list[Invalidation] = []
     own: list[Invalidation] = []
-    other.on_invalidation(told.append)
+    other.on_invalidation(received.append)
     tier.on_invalidation(own.append)
     asyncio.run(tier.delete("title", ["a", "b"]))
     asyncio.run(tier.delete_kind("search"))
     asyncio.run(tier.delete_tag("x"))
-    until(lambda: len(told) == 3)
-    assert [t.scope for t in told] == ["key", "kind", "tag"]
-    assert told[0].keys == ("a", "b")
+    until(lambda: len(received) == 3)
+    assert [t.scope for t in received] == ["key", "kind", "tag"]
+    assert received[0].keys == ("a", "b")
     asyncio.run(tier.clear())
-    until(lambda: told[-1].scope == "all")
+    until(lambda: received[-1].scope == "all")
     assert not own
     asyncio.run(other.close())
 
@@ -370,19 +370,19 @@ def test_processes_share_it(tmp_path: Path) -> None:
         CAP,
     )
     assert child.stdout is not None
-    told: list[Invalidation] = []
-    tier.on_invalidation(told.append)
+    received: list[Invalidation] = []
+    tier.on_invalidation(received.append)
     assert child.stdout.readline() == "ready\n"
     assert value(tier, "a") == b"child's"  # though the child made the map larger
-    # (what lies beyond this handle's own cap is its to evict, so nothing is said of it)
+    # (this handle evicts what exceeds its own cap without an invalidation)
     _, errors = child.communicate("go\n", timeout=30)
     assert child.returncode == 0, errors
     assert value(tier, "a") is None
-    until(lambda: any(t.tag == "t" for t in told))
+    until(lambda: any(t.tag == "t" for t in received))
     asyncio.run(tier.close())
 
 
-def test_a_forked_child_uses_it_and_the_parent_goes_on(tmp_path: Path) -> None:
+def test_a_forked_child_and_the_parent_both_use_it(tmp_path: Path) -> None:
     tier = DiskTier(tmp_path, CAP)
     now = time.time()
     put(tier, "a", b"parent's", at=now)

@@ -17,7 +17,7 @@ from tv5core.cache.tiered import TieredCache
 
 @pytest.mark.parametrize("load_s", [1.0, 0.001])
 def test_a_hot_key_never_expires(clock: Clock, load_s: float) -> None:
-    """Asked for all the time, it is loaded anew before its end, and nobody waits."""
+    """A value in constant use is reloaded before it expires, and no caller waits."""
 
     async def work(cache: TieredCache) -> None:
         loader = Loader(slow_s=load_s)

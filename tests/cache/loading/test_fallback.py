@@ -51,7 +51,7 @@ def test_stale_is_served_when_the_load_fails_and_only_so_long(clock: Clock) -> N
     using(clock, work)
 
 
-def test_stale_is_served_after_the_soft_timeout_while_the_load_goes_on(clock: Clock) -> None:
+def test_stale_is_served_after_the_soft_timeout_while_the_load_continues(clock: Clock) -> None:
     async def work(cache: TieredCache) -> None:
         loader = Loader("a", "b")
         await cache.get_or_load("thing", "k", loader)

@@ -37,7 +37,7 @@ def test_invalidation(clock: Clock, how: str, lower: bool) -> None:
 
 @pytest.mark.parametrize("how", INVALIDATIONS)
 def test_a_load_under_way_puts_no_old_value_back(clock: Clock, how: str) -> None:
-    """Its callers asked before and get it; whoever asks after the invalidation does not."""
+    """Callers that asked before get it; those that ask after the invalidation do not."""
     lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:
@@ -153,7 +153,7 @@ def test_a_tier_is_not_read_before_it_has_applied_an_invalidation(clock: Clock) 
     using(clock, work, lower)
 
 
-def test_an_invalidation_goes_on_when_its_caller_gives_up(clock: Clock) -> None:
+def test_an_invalidation_continues_when_its_caller_gives_up(clock: Clock) -> None:
     lower = FakeTier(clock)
 
     async def work(cache: TieredCache) -> None:

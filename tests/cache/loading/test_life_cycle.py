@@ -93,7 +93,7 @@ def test_a_load_that_ignores_its_cancellation_is_left_and_named(
     run(clock, whole())
 
 
-def test_a_caller_of_a_stubborn_load_is_told_at_once(clock: Clock) -> None:
+def test_a_caller_of_a_stubborn_load_gets_an_error_at_once(clock: Clock) -> None:
     async def whole() -> None:
         cache = make(clock)
         call = asyncio.create_task(cache.get_or_load("thing", "k", Stubborn()))
@@ -129,7 +129,7 @@ def test_a_tier_that_does_not_close_is_left_and_named(
     run(clock, whole())
 
 
-def test_closing_goes_on_when_its_caller_gives_up_and_a_second_waits_for_it(clock: Clock) -> None:
+def test_closing_continues_when_its_caller_gives_up_and_a_second_waits_for_it(clock: Clock) -> None:
     lower = FakeTier(clock)
 
     async def slow() -> None:

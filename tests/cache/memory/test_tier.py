@@ -33,7 +33,7 @@ def put(tier: MemoryTier, key: str, size: int = 100, kind: str = "title", **more
 
 
 def recount(tier: MemoryTier) -> tuple[int, dict[str, int]]:
-    """Return bytes and entries by kind, counted anew from what is held."""
+    """Return bytes and entries by kind, counted from what is held."""
     nodes = [node for items in tier._items.values() for node in items.values()]
     tables = [*tier._tables.items(), *tier._tags.items()]
     taken = sum(node.cost for node in nodes) + tier._policy.ghosts.bytes
@@ -154,20 +154,20 @@ def test_what_comes_back_soon_enters_the_main_queue(tier: MemoryTier) -> None:
 
 
 def test_evictions_are_reported(clock: Clock) -> None:
-    told: list[tuple[str, str]] = []
+    evicted: list[tuple[str, str]] = []
     tier = MemoryTier(
-        64 * KIB, clock=clock, timer=lambda: 0.0, on_evict=lambda *what: told.append(what)
+        64 * KIB, clock=clock, timer=lambda: 0.0, on_evict=lambda *what: evicted.append(what)
     )
     for n in range(200):
         put(tier, f"{n}", 1000, stale_until=EPOCH_S + 5)
     clock.now += 5
     left = len(tier)
     assert tier.sweep() == left
-    assert told == [("title", "capacity")] * (200 - left) + [("title", "expired")] * left
+    assert evicted == [("title", "capacity")] * (200 - left) + [("title", "expired")] * left
     assert tier.evictions == {"capacity": 200 - left, "expired": left}
 
 
-def test_a_sweep_looks_at_no_more_than_its_limit_and_goes_on(clock: Clock) -> None:
+def test_a_sweep_checks_no_more_than_its_limit_and_resumes(clock: Clock) -> None:
     tier = MemoryTier(4 << 20, clock=clock, timer=lambda: 0.0)
     for n in range(1000):
         put(tier, f"{n}", 10, stale_until=EPOCH_S + (1 if n % 2 else 100))

@@ -199,7 +199,7 @@ def test_a_lost_message_costs_memory_not_truth(server: RedisServer) -> None:
     with_tiers(server, work, 2)
 
 
-def test_nobody_is_told_of_nothing(server: RedisServer) -> None:
+def test_an_empty_invalidation_notifies_nobody(server: RedisServer) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
         received: list[Invalidation] = []
         two.on_invalidation(received.append)

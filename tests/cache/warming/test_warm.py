@@ -49,27 +49,27 @@ def items(count: int) -> list[Item]:
 
 
 def test_loads_are_bounded_and_failures_counted() -> None:
-    loads, told = Loads(), list[tuple[int, int, str]]()
+    loads, steps = Loads(), list[tuple[int, int, str]]()
     report = asyncio.run(
         warm(
             [*items(50), Item("title", "bad")],
             loads,
             batch_size=20,
             concurrency=3,
-            progress=lambda *what: told.append(what),
+            progress=lambda *what: steps.append(what),
         )
     )
     assert (report.done, report.failed, report.skipped) == (50, 1, 0)
     assert report.errors == ["title bad: no such title"]
     assert loads.most == 3
-    assert [done for done, _, _ in told] == [20, 40, 51]
+    assert [done for done, _, _ in steps] == [20, 40, 51]
     with pytest.raises(InvalidInputError):
         asyncio.run(warm(items(1), loads, batch_size=0))
 
 
-def test_a_run_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_run_resumes_where_it_was(tmp_path: Path) -> None:
     async def run(some: Iterator[Item] | list[Item], loads: Loads) -> WarmReport:
-        tier = DiskTier(tmp_path, 4 << 20)  # opened anew each time, as after a crash
+        tier = DiskTier(tmp_path, 4 << 20)  # opened again each time, as after a crash
         try:
             return await warm(some, loads, batch_size=10, checkpoints=tier, name="run")
         finally:
@@ -87,7 +87,7 @@ def test_a_run_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
     report = asyncio.run(run(items(50), second))
     assert (report.done, report.skipped) == (20, 30)
     assert sorted(second.keys, key=int) == [str(number) for number in range(30, 50)]
-    third = Loads()  # a run that was finished begins anew
+    third = Loads()  # a run that was finished starts over
     assert asyncio.run(run(items(50), third)).done == 50
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(run(cut(), Loads()))

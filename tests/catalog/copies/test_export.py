@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def facts(catalog: Catalog) -> Any:
-    """All that must be equal, by id; rows are given out anew."""
+    """All that must be equal, by id; rows are numbered again."""
     found = {}
     with catalog._store.read() as txn:
         meta = catalog._store.meta

@@ -33,7 +33,7 @@ def test_sealing_what_became_empty(tmp_path: Path) -> None:
         assert len(catalog.search(vectors(0, 1)[0])) == 5
 
 
-def test_searches_and_additions_go_on_while_sealing(catalog: Catalog) -> None:
+def test_searches_and_additions_run_while_sealing(catalog: Catalog) -> None:
     catalog.add(films(0, 3000), vectors(0, 3000))
     during: list[str] = []
 

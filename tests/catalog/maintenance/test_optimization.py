@@ -232,7 +232,7 @@ def test_the_journal_stays_short(
         check(catalog, versions)
 
 
-def test_a_reader_behind_a_forgotten_journal_opens_anew(
+def test_a_reader_behind_a_trimmed_journal_reopens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "FOLD_ENTRIES", 20)

@@ -71,7 +71,7 @@ def change(folder: Path, work: Damage) -> None:
         catalog._store.environment.write(lambda txn: work(txn.raw, txn.dbs))
 
 
-def mended(folder: Path, **options: Any) -> Any:
+def repaired(folder: Path, **options: Any) -> Any:
     """Find the damage through a reader, repair it through a writer, and find no more."""
     with Catalog.open(folder, read_only=True) as reader:
         assert not reader.verify().ok
@@ -118,7 +118,7 @@ def test_damage_in_the_store(folder: Path, says: str, damage: Damage) -> None:
         problems = "\n".join(catalog.verify().problems)
         assert says in problems
         assert "a repair" in problems
-    report = mended(folder)
+    report = repaired(folder)
     assert (report.ok, report.problems) == (True, [])
     assert report.repaired
     with Catalog.open(folder) as catalog:
@@ -140,7 +140,7 @@ def test_vectors_that_are_none_are_removed_and_the_others_left(folder: Path) -> 
     for part in ("row 20: expected a finite", "row 21: ", "row 22: expected a vector of 128 bytes",
                  "row 88888: expected a title beside"):  # fmt: skip
         assert part in text
-    report = mended(folder)
+    report = repaired(folder)
     assert report.ok, report.problems
     with Catalog.open(folder) as catalog:
         assert catalog.info()["pending"] == 3  # no embedder: they wait for their vectors
@@ -153,7 +153,7 @@ def test_vectors_that_are_none_are_removed_and_the_others_left(folder: Path) -> 
 
 
 def rewrite(folder: Path, part: str, alter: Callable[[dict[str, npt.NDArray[Any]]], None]) -> None:
-    """Write a file of the newest generation anew, with a sound checksum, and record it."""
+    """Rewrite a file of the newest generation with a sound checksum, and record it."""
     with Catalog.open(folder) as catalog:
         newest = catalog._store.meta.generations[0]
         graph, rows = (GRAPH_KIND, GRAPH_VERSION), (ROWS_KIND, ROWS_VERSION)
@@ -236,9 +236,9 @@ def test_a_sound_file_of_wrong_content(
     with Catalog.open(folder, read_only=True) as catalog:
         assert catalog.info()["recovered"] == []
         assert says in "\n".join(catalog.verify().problems)
-    report = mended(folder)
+    report = repaired(folder)
     assert report.ok, report.problems
-    assert "built the index anew from the stored vectors" in report.repaired
+    assert "rebuilt the index from the stored vectors" in report.repaired
     with Catalog.open(folder) as catalog:
         assert everything(catalog) == before
         assert catalog.info()["sealed"] == 198
@@ -263,7 +263,7 @@ def test_rows_are_compared_in_every_type(tmp_path: Path, rescoring: str) -> None
 
 
 @pytest.mark.parametrize("part", ["graph", "rows"])
-def test_damaged_files_are_built_anew(folder: Path, part: str) -> None:
+def test_damaged_files_are_rebuilt(folder: Path, part: str) -> None:
     with Catalog.open(folder, read_only=True) as catalog:
         before = everything(catalog)
     for number in (1, 2):
@@ -271,7 +271,7 @@ def test_damaged_files_are_built_anew(folder: Path, part: str) -> None:
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    report = mended(folder)
+    report = repaired(folder)
     assert report.ok, report.problems
     assert any("generation 2 cannot be used" in done for done in report.repaired)
     with Catalog.open(folder) as catalog:
@@ -287,14 +287,14 @@ def test_the_fitted_embedder(tmp_path: Path) -> None:
         catalog.seal()
     (path,) = folder.glob("lsa.*")
     os.truncate(path, path.stat().st_size // 2)
-    report = mended(folder)
+    report = repaired(folder)
     assert report.ok, report.problems
-    assert any("fitted anew" in done for done in report.repaired)
+    assert any("refitted" in done for done in report.repaired)
     with Catalog.open(folder, read_only=True) as catalog:
         assert catalog.search("a shark terrorises a town")
 
 
-def test_a_vector_lost_is_embedded_anew(tmp_path: Path) -> None:
+def test_a_lost_vector_is_embedded_again(tmp_path: Path) -> None:
     folder = tmp_path / "c"
     with Catalog.open(folder) as catalog:
         catalog.add(demo_titles()[:60])
@@ -305,7 +305,7 @@ def test_a_vector_lost_is_embedded_anew(tmp_path: Path) -> None:
         raw.put(space.to_bytes(4, "big") + row(5), b"short", db=dbs.vectors)
 
     change(folder, damage)
-    report = mended(folder)
+    report = repaired(folder)
     assert report.ok, report.problems
     with Catalog.open(folder) as catalog:
         assert catalog.info()["pending"] == 0
@@ -313,22 +313,22 @@ def test_a_vector_lost_is_embedded_anew(tmp_path: Path) -> None:
         assert name in {hit.id for hit in catalog.search(demo_titles()[5].overview, 5)}
 
 
-# -- what cannot be mended -----------------------------------------------------------------
+# -- what cannot be repaired -----------------------------------------------------------------
 
 
-def test_an_undecodable_title_moves_only_when_told_to(folder: Path, tmp_path: Path) -> None:
+def test_an_undecodable_title_moves_only_on_request(folder: Path, tmp_path: Path) -> None:
     def damage(raw: Any, dbs: Any) -> None:
         raw.put(row(30), b"\x01\xc0 no title", db=dbs.titles)
         raw.put(row(31), b"", db=dbs.titles)
 
     change(folder, damage)
-    report = mended(folder)
+    report = repaired(folder)
     assert not report.ok
     assert len(report.problems) == 2
     assert "row 30" in report.problems[0]
     assert "quarantine" in report.problems[0]
     aside = tmp_path / "aside.jsonl"
-    report = mended(folder, quarantine=aside)
+    report = repaired(folder, quarantine=aside)
     assert report.ok, report.problems
     lines = [json.loads(line) for line in aside.read_text().splitlines()]
     assert [(line["row"], line["ids"]) for line in lines] == [(30, ["id30"]), (31, ["id31"])]
@@ -345,7 +345,7 @@ def test_two_titles_of_one_id(folder: Path) -> None:
         raw.put(row(40), titles.encode(film(41)), db=dbs.titles)
 
     change(folder, damage)
-    report = mended(folder)
+    report = repaired(folder)
     (problem,) = report.problems
     assert "row 40: expected its id 'id41' once, but row 41 has it too" in problem
 
@@ -435,7 +435,7 @@ def test_a_member_from_outside_is_kept_like_the_stores_own(folder: Path) -> None
 def test_entries_of_an_older_rule_are_replaced(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A member whose version moved is made anew when a writer opens the catalogue."""
+    """A member whose version moved is rebuilt when a writer opens the catalogue."""
 
     def older(txn: Any, meta: Any) -> Any:
         txn.raw.put(b"name:old-rule", row(3), db=txn.dbs.derived["aliases"])

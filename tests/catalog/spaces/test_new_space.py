@@ -14,7 +14,7 @@ from tv5core.store import embeddings
 from tv5core.types import Title
 
 
-def test_fitted_anew_when_the_catalogue_doubles(tmp_path: Path) -> None:
+def test_refitted_when_the_catalogue_doubles(tmp_path: Path) -> None:
     with Catalog.open(tmp_path) as catalog:
         catalog.add(plots("jaws", "alien"))
         assert (catalog.info()["space"], catalog.info()["fitted_on"]) == (1, 2)

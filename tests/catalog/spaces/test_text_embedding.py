@@ -102,7 +102,7 @@ def test_unknown_words_find_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_lost_model_is_fitted_anew(tmp_path: Path, lost: bool) -> None:
+def test_a_lost_model_is_refitted(tmp_path: Path, lost: bool) -> None:
     with Catalog.open(tmp_path) as catalog:
         catalog.add(plots())
     model = tmp_path / "lsa.000001.tv5"
@@ -113,12 +113,12 @@ def test_a_lost_model_is_fitted_anew(tmp_path: Path, lost: bool) -> None:
         data[1000] ^= 1
         model.write_bytes(data)
     with Catalog.open(tmp_path, read_only=True) as catalog:
-        with pytest.raises(errors.CorruptFileError, match="for writing fits it anew"):
+        with pytest.raises(errors.CorruptFileError, match="for writing refits it"):
             catalog.search("shark")
         assert catalog.similar("jaws")
         assert not catalog.verify().ok
     with Catalog.open(tmp_path) as catalog:
-        assert "fitted anew" in catalog.info()["recovered"][0]
+        assert "refitted" in catalog.info()["recovered"][0]
         assert catalog.search("shark", 1)[0].id == "jaws"
         assert catalog.verify().ok
 

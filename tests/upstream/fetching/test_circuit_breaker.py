@@ -83,7 +83,7 @@ def test_one_probe_decides() -> None:
     probe.succeed()
     assert breaker.state == "closed"
     call(breaker, works=False)
-    assert breaker.state == "closed", "it begins anew"
+    assert breaker.state == "closed", "it starts over"
     assert tally.counted("upstream.breaker", state="half_open") == 1
 
 

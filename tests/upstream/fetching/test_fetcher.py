@@ -184,7 +184,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("fault", FAILING)
-async def test_what_fails_is_asked_again_and_then_told(fault: str) -> None:
+async def test_failures_are_retried_and_then_raised(fault: str) -> None:
     async with serving({fault: 1.0}) as at:
         with pytest.raises(FAILING[fault]) as caught:
             await at.fetcher.get("movie/1")
@@ -258,7 +258,7 @@ async def test_429_pauses_everybody_and_opens_no_breaker(form: str) -> None:
         assert at.tally.counted("upstream.attempt", status="429") == 1
 
 
-async def test_429_without_an_end_is_told() -> None:
+async def test_endless_429_is_raised() -> None:
     async with serving(server={"contract": 0, "retry_after": ("seconds",)}) as at:
         with pytest.raises(RateLimitedError, match="got 429") as caught:
             await at.fetcher.get("movie/1", deadline_s=1.5)

@@ -133,7 +133,7 @@ async def test_a_title_it_does_not_know(justwatch: JustWatch) -> None:
         await justwatch.find_id(stranger)
 
 
-async def test_an_id_is_known_or_told_by_another(server: Standin, justwatch: JustWatch) -> None:
+async def test_an_id_is_known_or_found(server: Standin, justwatch: JustWatch) -> None:
     known = Title("x", "movie", "Anything", external_ids={"justwatch": "tm42"})
     assert await justwatch.find_id(known) == "tm42"
     assert not server.arrivals

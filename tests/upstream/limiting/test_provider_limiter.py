@@ -300,7 +300,7 @@ def test_off_peak_work_stops_at_six() -> None:
 def test_hours(hour: int, minute: int, hours: float) -> None:
     at = datetime(2026, 3, 1, hour, minute, tzinfo=UTC)
     assert off_peak_delay_s(at) == hours * 3600
-    assert off_peak_delay_s(at.astimezone()) == hours * 3600, "whatever zone it is told in"
+    assert off_peak_delay_s(at.astimezone()) == hours * 3600, "whatever its time zone"
 
 
 def test_off_peak_with_a_deadline_is_told_when_to_come_back() -> None:

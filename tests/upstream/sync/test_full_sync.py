@@ -109,7 +109,7 @@ class FirstTwice(Faults):
         return ("truncated", "invalid_json")[time - 1] if "exports" in path and time <= 2 else ""
 
 
-async def test_an_export_that_breaks_off_is_begun_anew() -> None:
+async def test_a_damaged_export_is_downloaded_again() -> None:
     server = tmdb_server(TmdbContent(80), faults=FirstTwice())
     async with server, tmdb_client(server) as tmdb:
         report = await sync_tmdb(tmdb, MemorySink(), media=["movie"])

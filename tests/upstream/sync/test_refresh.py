@@ -22,7 +22,7 @@ TODAY = datetime.now(UTC).date()
 
 
 async def test_a_refresh_fetches_what_changed_and_is_held() -> None:
-    content, sink, told = TmdbContent(700), MemorySink(), list[str]()
+    content, sink, invalidated = TmdbContent(700), MemorySink(), list[str]()
     works = sorted(content.works.values(), key=lambda w: (-w.popularity, w.media, w.id))
     async with tmdb_server(content) as server, tmdb_client(server) as tmdb:
         await sync_tmdb(tmdb, sink, limit=500)
@@ -32,12 +32,12 @@ async def test_a_refresh_fetches_what_changed_and_is_held() -> None:
         content.remove(works[1].media, works[1].id, TODAY)
         server.paths.clear()
         report = await refresh_tmdb(
-            tmdb, sink, since=TODAY - timedelta(days=30), invalidate=told.extend
+            tmdb, sink, since=TODAY - timedelta(days=30), invalidate=invalidated.extend
         )
         assert (report.planned, report.fetched, report.updated) == (31, 30, 30)
         assert report.passed_over == 50
         assert report.errors == {"not found": 1}
-        assert sorted(told) == sorted(work.key for work in works[:300:10])
+        assert sorted(invalidated) == sorted(work.key for work in works[:300:10])
         assert all(sink.titles[w.key].title == f"{w.title} II" for w in works[:300:10])
         assert works[1].key in sink.titles, "a title that TMDB has no longer stays"
         assert set(title_requests(server)) == {w.key for w in [works[1], *works[:300:10]]}

@@ -145,17 +145,17 @@ async def test_a_larger_reach_goes_on_from_there() -> None:
 async def test_cut_off_anywhere_it_goes_on(seed: int) -> None:
     draw = random.Random(seed)
     sink, source, plan = MemorySink(), Source(), plan_of(700)
-    told: list[str] = []
+    invalidated: list[str] = []
     for _ in range(12):
-        task = asyncio.create_task(run(sink, source, plan, invalidate=told.extend))
+        task = asyncio.create_task(run(sink, source, plan, invalidate=invalidated.extend))
         await asyncio.sleep(draw.uniform(0, 0.02))
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await run(sink, source, plan, invalidate=told.extend)
+    await run(sink, source, plan, invalidate=invalidated.extend)
     assert len(sink.titles) == 700
     assert sum(sink.sizes) == 700, "nothing is stored twice"
-    assert set(told) == set(sink.titles)
+    assert set(invalidated) == set(sink.titles)
     # A cancelled run loses what is on its way, 32 titles, and stores all that had come.
     assert sum(source.asked.values()) <= 700 + 12 * 32
 
@@ -207,6 +207,6 @@ async def test_a_crash_before_telling_tells_again() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         await run(sink, Source(), plan_of(10), invalidate=crash)
-    told: list[str] = []
-    await run(sink, Source(), plan_of(10), invalidate=told.extend)
-    assert sorted(told) == sorted(sink.titles)
+    invalidated: list[str] = []
+    await run(sink, Source(), plan_of(10), invalidate=invalidated.extend)
+    assert sorted(invalidated) == sorted(sink.titles)

@@ -159,7 +159,7 @@ class Maintenance:
             return
         try:
             self._write(environment, batch)
-        except Exception as error:  # noqa: BLE001 - the writer thread must go on
+        except Exception as error:  # noqa: BLE001 - the writer thread must not end
             self._retry_required(environment, [j for j in batch if not j.finished], error)
             return
         # Small writes succeed where values do not: an invalidation alone proves nothing.
@@ -261,7 +261,7 @@ class Maintenance:
         if environment is not None:
             try:
                 step(environment)
-            except Exception as error:  # noqa: BLE001 - the writer thread must go on
+            except Exception as error:  # noqa: BLE001 - the writer thread must not end
                 self._failed(error)
                 self.counters.add("failed.maintenance")
 

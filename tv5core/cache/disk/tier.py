@@ -225,7 +225,7 @@ class DiskTier:
 
     async def _submit(self, work: Callable[[Txn], int]) -> int:
         future = self._maintenance.writer.submit(work, default=0, essential=True)
-        # It goes on where the caller is cancelled.
+        # It continues where the caller is cancelled.
         deleted: Any = await asyncio.wrap_future(future)
         return int(deleted)
 

@@ -15,7 +15,7 @@ from tv5core.cache.loading.tier_stack import TierStack
 __all__ = ["Invalidator"]
 
 _MAX_RECEIVED = 10_000
-_WAIT_S = 2.0  # for the tiers; they go on in the background
+_WAIT_S = 2.0  # for the tiers, which then continue in the background
 
 
 class Invalidator:
@@ -61,7 +61,7 @@ class Invalidator:
                     self.received.popleft()
 
     async def invalidate(self, invalidation: Invalidation) -> None:
-        """Apply an invalidation everywhere; it goes on where the caller gives up.
+        """Apply an invalidation everywhere; it continues where the caller gives up.
 
         Up to the first await it is one step: no tier is used until it has applied the
         invalidation, so no outdated value moves from a tier to memory, or to another tier.

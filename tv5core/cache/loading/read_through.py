@@ -136,7 +136,7 @@ class ReadThrough:
     # -- leases ---------------------------------------------------------------------------
 
     async def _load_with_lease(self, loader: Loader, on_stale: OnStale) -> CachedValue | None:
-        """Load with the leases, or wait, within bounds, for the value of whoever has one."""
+        """Load with the leases, or wait, within bounds, for the value of a process that has one."""
         deadline = _now_s() + self._stack.lease_wait_s
         for attempt, pause_s in enumerate(_POLLS.pauses()):
             if await self._acquire_leases():

@@ -5,7 +5,7 @@ This is where the commit protocol meets the vectors:
 - Opening takes the newest generation whose files hold, else the one before, else rebuilds
   the index from the stored vectors; then it replays the journal.
 - A writer applies its own changes after their commit; a reader follows the journal.
-- Sealing builds new files from the store while searches and additions go on, records them
+- Sealing builds new files from the store while searches and additions run, records them
   in one transaction, and swaps them in.
 """
 
@@ -375,7 +375,7 @@ class IndexManager:
         """Stop work in the background and close the index."""
         self._background.stop()
         self.wait()
-        with self._store.maintenance:  # whoever seals in another thread is about to stop
+        with self._store.maintenance:  # a seal in another thread is about to stop
             pass
         if self.served.index is not None:
             self.served.index.close()

@@ -1,4 +1,4 @@
-"""Drop what is no longer needed, while searches and changes go on.
+"""Drop what is no longer needed, while searches and changes run.
 
 What accumulates is bounded without this: the graph is rebuilt once a fifth of its rows
 were removed (where ``auto_seal`` is on), live rows and journal are bounded, and LMDB writes

@@ -57,15 +57,15 @@ class _Repair:
             self._spaces()
         if "journal" in parts:
             store_repair.restart_journal(self._store)
-            self.done.append("began the journal anew")
+            self.done.append("restarted the journal")
         if "model" in parts:
             self._text.refit(self._report)
-            self.done.append("fitted the embedder anew and embedded all titles with it")
+            self.done.append("refitted the embedder and embedded all titles with it")
         lost = bool(self._manager.recovered) and not self._manager.served.generation
         if parts & {"file", "index", "journal"} or lost:
             self._manager.rebuild(self._report)
             failpoint("repair: index built")
-            self.done.append("built the index anew from the stored vectors")
+            self.done.append("rebuilt the index from the stored vectors")
 
     def _values(self, parts: set[str], quarantine: Path | None) -> None:
         if "pending" in parts:
@@ -120,7 +120,7 @@ class _Repair:
             made = self._text.embed_pending(self._report)
             self.done.append(
                 f"removed {_many(len(unsound.broken), 'vector')} of no use, and embedded "
-                f"{_many(made, 'title')} anew"
+                f"{_many(made, 'title')} again"
             )
 
     def _spaces(self) -> None:

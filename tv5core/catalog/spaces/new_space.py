@@ -39,7 +39,7 @@ def embed_into_new_space(
 ) -> None:
     """Embed all titles again, with a given embedder or with one fitted on them.
 
-    Searches and additions go on in the old space meanwhile. After a crash at any moment the
+    Searches and additions use the old space meanwhile. After a crash at any moment the
     old one is served, and what was written of the new one is removed by the next opening.
 
     Parameters

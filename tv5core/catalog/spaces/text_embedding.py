@@ -135,7 +135,7 @@ class TextEmbedding:
         except (CorruptFileError, OSError) as error:
             raise CorruptFileError(
                 f"{path}: expected the fitted embedder, got {error}; "
-                "opening the catalogue for writing fits it anew"
+                "opening the catalogue for writing refits it"
             ) from error
         if model.fingerprint != served.fingerprint:
             raise CorruptFileError(
@@ -238,7 +238,7 @@ class TextEmbedding:
         try:
             self.embedder(served)
         except CorruptFileError as error:
-            message = f"the fitted embedder was lost and is fitted anew: {error}"
+            message = f"the fitted embedder was lost and is refitted: {error}"
             self._manager.recovered.append(message)
             log.warning("%s: %s", self._store.folder, message)
             self.refit()

@@ -10,7 +10,7 @@ methods take the keyword arguments in :mod:`.call_options`. Read in the order of
 5. :mod:`tv5core.upstream.limiting.scheduler`: waits for a permit to send.
 6. :mod:`.transport`: sends one HTTP request, with keys.
 7. :mod:`.response_body`: reads a body with bounds on its size; :mod:`.gzip_stream` decompresses
-   it, and :mod:`.pacing` lets other calls go on meanwhile.
+   it, and :mod:`.pacing` lets other calls run meanwhile.
 8. :mod:`.decoding`: converts JSON into structs, for the client. :mod:`.lenient` leaves out what
    cannot be converted, and :mod:`.omissions` counts it.
 

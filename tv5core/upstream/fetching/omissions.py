@@ -1,4 +1,4 @@
-"""Counts the values that decoding leaves out, for whoever reports them.
+"""Counts the values that decoding leaves out, for reports.
 
 Decoding is called in many places, far from the caller who wants the counts; so they travel in a
 context variable instead of through every signature.

@@ -13,7 +13,8 @@ allows. Read in this order:
   :mod:`.sliding_window`.
 - :mod:`.provider_limiter`: the limiter of one process, and the registry that fetchers share.
 - :mod:`.redis_limiter`: the limiter of several processes. :mod:`.redis_tokens` is its token
-  source, :mod:`.token_leases` the tokens in hand, :mod:`.redis_scripts` what runs inside Redis.
+  source, :mod:`.token_leases` the tokens this process holds, :mod:`.redis_scripts` what runs
+  inside Redis.
 
 Nothing here imports :mod:`tv5core.upstream.fetching`.
 """

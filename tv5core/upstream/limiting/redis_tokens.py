@@ -2,7 +2,7 @@
 
 Each process owns an equal share of the rate. Processes that reach Redis pool their shares: the
 generic cell rate algorithm runs in Lua on Redis's clock, for the sum of the shares of the
-processes it heard from within ``MEMBER_TTL_S``. A process that gets no reply waits until Redis
+processes that reported within ``MEMBER_TTL_S``. A process that gets no reply waits until Redis
 must have removed it from the pool, then uses its own share alone. So it does not matter whether
 Redis is down for all or unreachable for some: the shares add up to the contract.
 

@@ -60,7 +60,7 @@ async def refresh_tmdb(
     Raises
     ------
     InvalidInputError
-        ``since`` is needed, or lies in the future.
+        ``since`` is needed, or is in the future.
     UpstreamError
         The changes cannot be fetched, or TMDB stayed unavailable.
     """

@@ -13,13 +13,14 @@ import msgspec
 import numpy.typing as npt
 
 from tv5core.catalog.index.manager import ServedIndex
+from tv5core.catalog.reader import CatalogReader
 from tv5core.catalog.searcher import Searcher, are_texts
 from tv5core.errors import CatalogError
 from tv5core.store import Store
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings
 
-__all__ = ["SAMPLE", "calibrate", "calibrate_on_own_text", "spread"]
+__all__ = ["SAMPLE", "calibrate", "calibrate_on_own_text"]
 
 SAMPLE = 250
 """Titles to make queries of: recall is then known to about one in a hundred."""
@@ -50,23 +51,32 @@ def calibrate(
 
 
 def calibrate_on_own_text(
-    store: Store, searcher: Searcher, served: ServedIndex, titles: Iterable[Title | None]
+    reader: CatalogReader,
+    store: Store,
+    searcher: Searcher,
+    served: ServedIndex,
+    progress: Progress,
 ) -> None:
     """Choose and store settings for texts like those of some titles.
 
     Settings that were chosen for a user's queries stay.
     """
     settings = store.meta.text_settings
-    if served.index is None or (settings is not None and not settings.get("own_text")):
+    if served.index is None or not served.index.sealed_count:
         return
+    if settings is not None and not settings.get("own_text"):
+        return
+    progress(0, SAMPLE, "calibrating")
+    titles = reader.get_many(_spread(list(reader.ids()), SAMPLE))
     matrix = searcher.vectors_of(served, _text_queries(titles))
     matrix = matrix[matrix.any(axis=1)]
     if len(matrix):
         chosen = served.index.settings_for(matrix)
         store.change_meta(text_settings={**msgspec.to_builtins(chosen), "own_text": True})
+    progress(SAMPLE, SAMPLE, "calibrating")
 
 
-def spread(ids: Sequence[str], count: int) -> list[str]:
+def _spread(ids: Sequence[str], count: int) -> list[str]:
     """Pick ``count`` ids evenly."""
     step = max(1, len(ids) // count)
     return list(ids[::step][:count])

@@ -265,7 +265,17 @@ class CatalogReader:
 
     def info(self) -> dict[str, Any]:
         """Describe the catalogue: counts, settings, files and what opening recovered."""
-        return describe(self._store, self._manager, self._current())
+        served = self._current()
+        return describe(self._store, self._manager, served, self._text.readiness(served))
+
+    def wait(self) -> None:
+        """Wait until no work is under way in the background: fitting and sealing.
+
+        Another change may start more. What comes after depends on nothing that other threads
+        do, so tests and scripts that want the same answers each time call this first.
+        """
+        self._check_open()
+        self._manager.wait()
 
     def backup(
         self,
@@ -347,6 +357,14 @@ class CatalogReader:
     def _current(self) -> ServedIndex:
         self._check_open()
         return self._manager.current()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "writable" if self._store.writable else "read-only"
+        return f"Catalog({str(self._store.folder)!r}, {state})"
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        self._store.check_writable()
 
     def _check_open(self) -> None:
         if self._closed:

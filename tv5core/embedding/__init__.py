@@ -14,6 +14,8 @@ Read in this order:
     Products of sparse rows, and the fixed random directions of terms.
 ``lsa_fitting``
     Fits a model. Only this imports SciPy and scikit-learn.
+``blas_threads``
+    One thread for BLAS meanwhile.
 ``transformer``
     Sentence-transformers models from a folder.
 """

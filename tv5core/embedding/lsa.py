@@ -16,7 +16,7 @@ from tv5core.embedding.random_projection import SKETCH_WIDTH, facts, sketch_tabl
 from tv5core.embedding.sparse_rows import SparseRows
 from tv5core.errors import InvalidInputError
 from tv5core.files import SealedFile
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 
 __all__ = ["LsaEmbedder", "query_terms"]
 
@@ -88,13 +88,19 @@ class LsaEmbedder:
         """Number of titles given to :meth:`fit`; 0 before."""
         return 0 if self._model is None else self._model.fitted_on
 
-    def fit(self, titles: Iterable[Title] | Callable[[], Iterable[Title]]) -> LsaEmbedder:
+    def fit(
+        self,
+        titles: Iterable[Title] | Callable[[], Iterable[Title]],
+        progress: Progress | None = None,
+    ) -> LsaEmbedder:
         """Fit on titles, forgetting what was fitted before.
 
         Parameters
         ----------
         titles : iterable of Title, or callable giving one
             Read once, as a stream.
+        progress : callable, optional
+            Called with (done, total, "fitting"); an exception it raises ends the work.
 
         Returns
         -------
@@ -105,6 +111,8 @@ class LsaEmbedder:
         ------
         InvalidInputError
             There were no titles.
+        FittingError
+            Their terms cannot be decomposed.
         """
         from tv5core.embedding.lsa_fitting import even_sample, fit_model  # SciPy: for fitting only
 
@@ -113,7 +121,7 @@ class LsaEmbedder:
         )
         if not total:
             raise InvalidInputError("expected at least one title to fit on, got none")
-        self._take(fit_model(sample, total, self._cap, self._seed))
+        self._take(fit_model(sample, total, self._cap, self._seed, progress))
         return self
 
     def _take(self, model: LsaModel) -> None:

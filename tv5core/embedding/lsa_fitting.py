@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from tv5core.embedding.blas_threads import one_blas_thread
 from tv5core.embedding.documents import Pieces, pieces, title_terms
 from tv5core.embedding.lsa_model import TOPIC_WIDTH, LsaModel, saturate
 from tv5core.embedding.random_projection import SKETCH_WIDTH, sketch_table
 from tv5core.errors import FittingError
-from tv5core.types import Title
+from tv5core.types import Progress, Title
 
 __all__ = ["even_sample", "fit_model"]
 
@@ -30,6 +31,7 @@ _PIVOT = 1.4  # in root mean squares of the lengths; 1.2 to 1.5 are as good, 0 i
 _OVERSAMPLES = 20
 _NEGLIGIBLE = 1e-5
 _UNIT_TOLERANCE = 1e-2
+_REPORT_EVERY = 100
 _WAYS = ((np.float32, "gesdd"), (np.float64, "gesvd"))
 """Precision and LAPACK driver of the decomposition, in the order they are tried."""
 
@@ -81,9 +83,15 @@ class _Counts:
         return np.bincount(self.columns, minlength=len(self.terms))
 
 
-def fit_model(sample: Sequence[Pieces], fitted_on: int, cap: int, seed: int) -> LsaModel:
+def fit_model(
+    sample: Sequence[Pieces],
+    fitted_on: int,
+    cap: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> LsaModel:
     """Fit a model on sampled titles, with at most ``cap`` terms."""
-    counts = _count(sample)
+    counts = _count(sample, progress)
     chosen = _choose(counts, cap)
     idf = _idf(counts.frequencies(), counts.titles)
     rare_idf = _idf(np.zeros(1, np.int64), counts.titles)[0]
@@ -107,10 +115,12 @@ def fit_model(sample: Sequence[Pieces], fitted_on: int, cap: int, seed: int) -> 
     )
 
 
-def _count(sample: Sequence[Pieces]) -> _Counts:
+def _count(sample: Sequence[Pieces], progress: Progress | None) -> _Counts:
     table: dict[str, int] = {}
     rows, columns, weights = array("q"), array("q"), array("f")
     for row, texts in enumerate(sample):
+        if progress is not None and row % _REPORT_EVERY == 0:
+            progress(row, len(sample), "fitting")
         for term, weight in title_terms(texts).items():
             rows.append(row)
             columns.append(table.setdefault(term, len(table)))
@@ -201,14 +211,15 @@ def _truncated_svd(matrix: Any, rank: int, seed: int, driver: str) -> tuple[F32,
     # Imported here: it takes over a second, and only fitting needs it.
     from sklearn.utils.extmath import randomized_svd
 
-    _, strengths, right = randomized_svd(
-        matrix,
-        rank,
-        n_oversamples=_OVERSAMPLES,
-        n_iter=2,
-        random_state=seed % (1 << 32),
-        svd_lapack_driver=driver,
-    )
+    with one_blas_thread():
+        _, strengths, right = randomized_svd(
+            matrix,
+            rank,
+            n_oversamples=_OVERSAMPLES,
+            n_iter=2,
+            random_state=seed % (1 << 32),
+            svd_lapack_driver=driver,
+        )
     return strengths, right
 
 

@@ -14,6 +14,7 @@ REPAIRS = {
     "file": "a repair rebuilds it from the store",
     "index": "a repair rebuilds the index from the stored vectors",
     "model": "a repair fits the embedder again",
+    "text": "a repair tries to fit the embedder again",
     "derived": "a repair restores it from the titles",
     "stray": "a repair removes it",
     "vector": "a repair removes the vector and embeds the title again",
@@ -44,12 +45,15 @@ class VerifyReport(msgspec.Struct, frozen=True):
         How many of what were looked at.
     repaired : list of str
         What a repair did.
+    notes : list of str
+        What is no damage but good to know, such as that texts cannot be searched yet.
     """
 
     ok: bool
     problems: list[str]
     checked: dict[str, int]
     repaired: list[str] = []
+    notes: list[str] = []
 
 
 class Findings:
@@ -59,9 +63,12 @@ class Findings:
     ----------
     checked : Counter of str
         How many of what were looked at.
+    notes : list of str
+        What is no problem but good to know.
     """
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
         self._sentences: list[str] = []
         self._counts: Counter[str] = Counter()
         self.checked: Counter[str] = Counter()
@@ -93,4 +100,4 @@ class Findings:
         shown = list(self._sentences)
         if total > len(shown):
             shown.append(f"and {total - len(shown)} more")
-        return VerifyReport(not total, shown, dict(self.checked), repaired or [])
+        return VerifyReport(not total, shown, dict(self.checked), repaired or [], self.notes)

@@ -21,6 +21,7 @@ def test_refitted_when_the_catalogue_doubles(tmp_path: Path) -> None:
         catalog.add(plots("toys"))
         assert catalog.info()["space"] == 1
         catalog.add(plots("titanic"))
+        catalog.wait()
         assert (catalog.info()["space"], catalog.info()["fitted_on"]) == (2, 4)
         assert catalog.search("lovers on a ship", 1)[0].id == "titanic"
         assert catalog.verify().ok
@@ -128,6 +129,7 @@ def test_a_reader_follows_a_refit(tmp_path: Path) -> None:
         with Catalog.open(tmp_path, read_only=True) as reader:
             assert reader.search("shark", 1)[0].id == "jaws"
             catalog.add(more(0, 20))
+            catalog.wait()
             assert catalog.info()["space"] == 2
             assert reader.search("shark", 1)[0].id == "jaws"
             assert reader.info()["space"] == 2

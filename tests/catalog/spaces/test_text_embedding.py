@@ -140,6 +140,7 @@ def test_threads_that_add_to_a_new_catalogue(tmp_path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+        catalog.wait()
         assert failures == []
         assert catalog.info()["vectors"] == 12
         assert catalog.verify().ok

@@ -1,4 +1,4 @@
-"""Work in the background: one thread at a time, called off when the catalogue closes."""
+"""Work in the background: one piece at a time, called off when the catalogue closes."""
 
 from __future__ import annotations
 
@@ -16,27 +16,46 @@ class StoppedError(ClosedError):
 
 
 class BackgroundWorker:
-    """Run at most one piece of work beside the callers.
+    """Do pieces of work beside the callers, one after another.
 
     Parameters
     ----------
     lock : threading.RLock
-        Held while a piece of work is started.
+        Held while a piece of work is begun.
     """
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._current = ""
+        self._waiting: dict[str, Callable[[], None]] = {}
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Start work in a thread, unless some is under way or all is to end."""
+        """Begin work, or have it wait for other work that is under way.
+
+        Nothing happens where work of that name is under way or waits, or all is to end.
+        """
         with self._lock:
-            running = self._thread
-            if self._stopping.is_set() or (running is not None and running.is_alive()):
+            running = self._thread is not None and self._thread.is_alive()
+            if self._stopping.is_set() or (running and name == self._current):
                 return
-            self._thread = threading.Thread(target=work, name=f"tv5-{name}", daemon=True)
-            self._thread.start()
+            self._waiting.setdefault(name, work)
+            if not running:
+                self._thread = threading.Thread(target=self._run, name="tv5-work", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while (work := self._next()) is not None:
+            work()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._lock:
+            if self._stopping.is_set() or not self._waiting:
+                self._thread = None
+                return None
+            self._current = next(iter(self._waiting))
+            return self._waiting.pop(self._current)
 
     @property
     def is_current(self) -> bool:
@@ -55,7 +74,7 @@ class BackgroundWorker:
         return report
 
     def wait(self) -> None:
-        """Wait for what is under way."""
+        """Wait until nothing is under way and nothing waits."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()

@@ -69,13 +69,12 @@ class IndexManager:
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
         self._store = store
         self._auto_seal = auto_seal and store.writable
-        self._background = BackgroundWorker(store.lock)
+        self.background = BackgroundWorker(store.lock)
         self._damaged: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._retry_from = 0  # changed rows from which to try again after a sealing failed
         self._behind = self._journal_damaged = False
-        self._doubts = store.doubts  # those that the index was brought in step after
-        self._seen = -1
+        self._doubts, self._seen = store.doubts, -1  # what the index is in step with
         self._recovery = RecoveryLog(store.folder)
         self.recovered = self._recovery.messages
         self.served = self._open()
@@ -151,7 +150,7 @@ class IndexManager:
 
     def after_fork(self) -> None:
         """Start afresh in a child: another thread may have been changing the index."""
-        self._background = BackgroundWorker(self._store.lock)
+        self.background = BackgroundWorker(self._store.lock)
         self.served = ServedIndex(-1)
         self._behind = True
 
@@ -168,7 +167,7 @@ class IndexManager:
             self._behind = False
             newest = self._store.meta.generations[:1]
         if newest and not self._store.writable and newest[0].number != self.served.generation:
-            self._background.start("follow", lambda: self._swap_in(newest[0]))
+            self.background.start("follow", lambda: self._swap_in(newest[0]))
 
     def _swap_in(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal kept us in step."""
@@ -250,18 +249,19 @@ class IndexManager:
 
     # -- sealing --------------------------------------------------------------------------
 
-    def seal(self, progress: Progress | None = None) -> None:
-        """Build files over all vectors and serve them."""
+    def seal(self, progress: Progress | None = None) -> bool:
+        """Build files over all vectors and serve them; return whether there was need to."""
         with self._store.maintenance:
             upgrading.add_checksums(self._store, self.cancellable(progress))
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
             index = self.current().index
             if index is None or not (index.live_count or index.removed_count):
-                return
-            if not len(index):
+                return False
+            if len(index):
+                self._install(*self.build(self._store.meta.space, index.dim, progress=progress))
+            else:
                 self._serve_live_only()
-                return
-            self._install(*self.build(self._store.meta.space, index.dim, progress=progress))
+            return True
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Build files over all stored vectors and serve them, keeping no earlier ones."""
@@ -326,7 +326,7 @@ class IndexManager:
             dim,
             applied=applied,
             # In the background, a core is left to those who search.
-            threads=max(1, cores - 1) if self._background.is_current else 0,
+            threads=max(1, cores - 1) if self.background.is_current else 0,
             progress=self.cancellable(progress),
             damaged=self._recovery.leave_out,
         )
@@ -338,18 +338,18 @@ class IndexManager:
     def seal_if_due(self) -> None:
         """Start sealing in the background when there are many live or removed rows."""
         index = self.served.index
-        if not self._auto_seal or index is None or _changes(index) < self._retry_from:
+        if not self._auto_seal or self._store.environment.failure:
             return
-        if self._store.environment.failure:
+        if index is None or _changes(index) < self._retry_from:
             return
         long = index.live_count > max(MAX_LIVE_ROWS, index.sealed_count // 4)
         removed = index.removed_sealed_count
         if long or removed > max(MIN_REMOVED_ROWS, MAX_REMOVED_SHARE * index.sealed_count):
-            self._background.start("seal", self._seal_or_log)
+            self.background.start("seal", self._seal_or_log)
 
     def seal_in_background(self) -> None:
-        """Start sealing in the background, unless other work is running there."""
-        self._background.start("seal", self._seal_or_log)
+        """Start sealing in the background, after what is under way there."""
+        self.background.start("seal", self._seal_or_log)
 
     def _seal_or_log(self) -> None:
         try:
@@ -365,15 +365,15 @@ class IndexManager:
 
     def cancellable(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
-        return self._background.cancellable(progress)
+        return self.background.cancellable(progress)
 
     def wait(self) -> None:
         """Wait for work in the background."""
-        self._background.wait()
+        self.background.wait()
 
     def close(self) -> None:
         """Stop work in the background and close the index."""
-        self._background.stop()
+        self.background.stop()
         self.wait()
         with self._store.maintenance:  # a seal in another thread is about to stop
             pass

@@ -7,11 +7,13 @@ names a quarantine.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.maintenance.verification import check
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
+from tv5core.errors import FittingError
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, VerifyReport, embeddings, reconciliation, upgrading
 from tv5core.store import repair as store_repair
@@ -30,12 +32,12 @@ def check_and_repair(
     quarantine: Path | None,
 ) -> VerifyReport:
     """Check, repair what can be repaired, and check again; see ``Catalog.verify``."""
-    found = check(store, manager, progress)
+    found = check(store, manager, progress, text)
     work = _Repair(store, manager, text, manager.cancellable(progress))
     if not found.parts and not manager.recovered:
         return found.report()
     work.run(found, quarantine)
-    return check(store, manager, progress).report([*manager.recovered, *work.done])
+    return check(store, manager, progress, text).report([*manager.recovered, *work.done])
 
 
 class _Repair:
@@ -58,9 +60,8 @@ class _Repair:
         if "journal" in parts:
             store_repair.restart_journal(self._store)
             self.done.append("restarted the journal")
-        if "model" in parts:
-            self._text.refit(self._report)
-            self.done.append("refitted the embedder and embedded all titles with it")
+        if parts & {"model", "text"}:
+            self._refit()
         lost = bool(self._manager.recovered) and not self._manager.served.generation
         if parts & {"file", "index", "journal"} or lost:
             self._manager.rebuild(self._report)
@@ -77,6 +78,11 @@ class _Repair:
             failpoint("repair: vectors repaired")
         if "unchecked" in parts:
             self._checksums()
+
+    def _refit(self) -> None:
+        with suppress(FittingError):  # the check that follows says why
+            self._text.refit(self._report)
+            self.done.append("refitted the embedder and embedded all titles with it")
 
     def _quarantine(self, path: Path) -> None:
         count = store_repair.quarantine(self._store, path)

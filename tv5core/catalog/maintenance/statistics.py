@@ -8,12 +8,15 @@ import msgspec
 
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.maintenance.optimization import reusable_bytes
+from tv5core.catalog.spaces.text_embedding import TextReadiness
 from tv5core.store import Store, generations, titles
 
 __all__ = ["describe"]
 
 
-def describe(store: Store, manager: IndexManager, served: ServedIndex) -> dict[str, Any]:
+def describe(
+    store: Store, manager: IndexManager, served: ServedIndex, text: TextReadiness
+) -> dict[str, Any]:
     """Return the figures of a catalogue; see ``Catalog.info``."""
     with store.read() as txn:
         meta = store.refresh(txn)
@@ -32,6 +35,7 @@ def describe(store: Store, manager: IndexManager, served: ServedIndex) -> dict[s
         "rescoring": meta.rescoring,
         "embedder": meta.embedder or "none yet",
         "fitted_on": meta.fitted_on,
+        "text_search": {"ready": text.ready, "reason": text.reason},
         "space": served.space,
         "generation": served.generation,
         "sealed": 0 if index is None else index.sealed_count,

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.spaces.text_embedding import TextEmbedding, TextReadiness
 from tv5core.embedding import lsa_model
 from tv5core.store import Store, embeddings, journal, verification
 from tv5core.store.embeddings import Gathered
@@ -32,8 +33,20 @@ _BLOCK = 4_096
 _TRIES = 50
 
 
-def check(store: Store, manager: IndexManager, progress: Progress | None) -> Findings:
-    """Check everything; others may search and change the catalogue meanwhile."""
+def check(
+    store: Store,
+    manager: IndexManager,
+    progress: Progress | None,
+    text: TextEmbedding | None = None,
+) -> Findings:
+    """Check everything; others may search and change the catalogue meanwhile.
+
+    Parameters
+    ----------
+    store, manager, progress
+    text : TextEmbedding, optional
+        Says whether texts can be searched.
+    """
     findings = Findings()
     report = manager.cancellable(progress)
     _check_files(store, findings, report)
@@ -43,7 +56,17 @@ def check(store: Store, manager: IndexManager, progress: Progress | None) -> Fin
     report(0, 1, "checking graph")
     rows.finish(findings)
     report(1, 1, "checking graph")
+    if text is not None:
+        _check_text(text.readiness(manager.current()), findings)
     return findings
+
+
+def _check_text(text: TextReadiness, findings: Findings) -> None:
+    sentence = f"text search is not ready: {text.reason}"
+    if text.failed and not text.ready:
+        findings.add("text", sentence)
+    elif text.reason and not findings.count("model"):
+        findings.notes.append(sentence if not text.ready else text.reason)
 
 
 def _check_files(store: Store, findings: Findings, report: Progress) -> None:

@@ -3,7 +3,10 @@
 Read in this order:
 
 ``text_embedding``
-    ``TextEmbedding``: the embedder in charge, the titles that wait for it, when it is fitted.
+    ``TextEmbedding``: the embedder in charge, the titles that wait for it, whether texts can be
+    searched.
+``fitting``
+    When the default embedder is fitted, in the background or not, and what follows a failure.
 ``new_space``
     Embeds all titles into a new space beside the one that is served, then switches to it.
 """

@@ -25,8 +25,10 @@ __all__ = ["drop_abandoned_spaces", "embed_into_new_space"]
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
-_BLOCK = 1_000
-_FEW = 256  # rows left to catch up with before the store's lock is taken
+_BLOCK = 250
+"""Rows written in one transaction: additions wait for its end, some 10 ms."""
+_FEW = 16
+"""Rows left to catch up with before the store's lock is taken, which additions wait for."""
 
 
 def embed_into_new_space(
@@ -110,17 +112,19 @@ class _NewSpace:
     # -- fitting and filling --------------------------------------------------------------
 
     def _fit(self, count: int) -> tuple[Embedder, SealedFile]:
-        self._report(0, count, "fitting")
         model = LsaEmbedder()
-        model.fit(self._all_titles)
+        model.fit(lambda: self._all_titles(count), self._report)
         path = generations.model_path(self._store.folder, self._space)
         record = generations.publish(path, model.save(generations.temporary(path)))
         self._report(count, count, "fitting")
         return model, record
 
-    def _all_titles(self) -> Iterator[Title]:
+    def _all_titles(self, count: int) -> Iterator[Title]:
+        done = 0
         for rows in self._row_blocks():
+            self._report(min(done, count), count, "reading")
             yield from (title for _, title in self._load(rows))
+            done += len(rows)
 
     def _row_blocks(self) -> Iterator[list[int]]:
         last = -1

@@ -2,29 +2,32 @@
 
 Two kinds of embedder fill a catalogue. A *given* one (any callable, a transformer) never
 changes. The default, latent semantic analysis, is *fitted* on the catalogue's own text and
-kept as a file in its folder; it is fitted again whenever the catalogue has doubled, at once
-while that is cheap, and later when the caller seals or embeds what is pending.
+kept as a file in its folder; it is fitted again whenever the catalogue has doubled, in the
+background (``fitting``), or when the caller seals or embeds what is pending.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
+from tv5core.catalog.spaces.fitting import Fitting
 from tv5core.catalog.spaces.new_space import embed_into_new_space
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding, resolve_embedder
-from tv5core.errors import CorruptFileError, EmbedderMismatchError
+from tv5core.errors import CorruptFileError, EmbedderMismatchError, FittingError
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.meta import Meta, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 
-__all__ = ["EXTERNAL", "EmbedderSpec", "TextEmbedding"]
+__all__ = ["EXTERNAL", "EmbedderSpec", "TextEmbedding", "TextReadiness"]
 
 F32 = npt.NDArray[np.float32]
 EmbedderSpec: TypeAlias = "str | Embedder | Callable[[list[str]], npt.ArrayLike] | None"
@@ -33,9 +36,6 @@ log = logging.getLogger("tv5core")
 
 EXTERNAL = "external"
 """Recorded as embedder where vectors were given and no embedder was named."""
-
-CHEAP_TITLES = 2_000
-"""Up to this many titles, fitting takes about a second and is done inside ``add``."""
 
 _BLOCK = 1_000
 
@@ -54,6 +54,11 @@ class TextEmbedding:
     ------
     EmbedderMismatchError
         The catalogue was built with another embedder.
+
+    Attributes
+    ----------
+    fitting : Fitting
+        When the default embedder is fitted.
     """
 
     def __init__(self, store: Store, manager: IndexManager, spec: EmbedderSpec) -> None:
@@ -61,6 +66,7 @@ class TextEmbedding:
         resolved = resolve_embedder(spec)
         self._fits = resolved is None or isinstance(resolved, LsaEmbedder)
         self._given = None if self._fits else resolved
+        self.fitting = Fitting(store, manager, enabled=self._fits)
         recorded = store.meta.embedder
         if recorded in ("", EXTERNAL) or resolved is None:
             return
@@ -156,30 +162,11 @@ class TextEmbedding:
 
     # -- what is pending ------------------------------------------------------------------
 
-    def after_adding(self, progress: Progress | None) -> None:
-        """Fit the default embedder where that is due and cheap."""
-        if not self._fits:
-            return
-        if not self._store.meta.fitted_on:
-            self.embed_pending(progress)
-        elif self._store.meta.fitted_on < CHEAP_TITLES and self.is_due():
-            self._refit_if_due(progress)
-
-    def is_due(self) -> bool:
-        """Return whether the catalogue has doubled since its embedder was fitted."""
-        meta = self._store.meta
-        if not self._fits or meta.embedder == EXTERNAL or (meta.embedder and not meta.fitted_on):
-            return False
-        with self._store.read() as txn:
-            count = titles.count(txn)
-        return count > 0 and count >= 2 * meta.fitted_on
-
     def embed_pending(self, progress: Progress | None = None) -> int:
         """Embed the titles stored without; return how many there were."""
         with self._store.read() as txn:
             total = titles.pending_count(txn)
-        if self.is_due():
-            self._refit_if_due(progress)
+        if self.fitting.is_due() and self._fit(progress):
             return total
         if not total or self._is_without_embedder():
             return 0
@@ -193,6 +180,17 @@ class TextEmbedding:
             done, last = done + len(rows), rows[-1]
             report(min(done, total), total, "embedding")
             self._manager.seal_if_due()
+
+    def _fit(self, progress: Progress | None) -> bool:
+        """Fit; where that fails and an earlier model serves, go on with that."""
+        try:
+            self.fitting.fit(progress, due=self.fitting.is_due)
+        except FittingError as error:
+            if self._is_without_embedder():
+                raise
+            log.warning("%s: fitting the embedder failed: %s", self._store.folder, error)
+            return False
+        return True
 
     def _is_without_embedder(self) -> bool:
         recorded = self._store.meta.embedder
@@ -241,15 +239,54 @@ class TextEmbedding:
             message = f"the fitted embedder was lost and is refitted: {error}"
             self._manager.recovered.append(message)
             log.warning("%s: %s", self._store.folder, message)
-            self.refit()
-
-    def _refit_if_due(self, progress: Progress | None) -> None:
-        embed_into_new_space(self._store, self._manager, None, progress, due=self.is_due)
+            with suppress(FittingError):  # the rest can be used; ``readiness`` says why not this
+                self.refit()
 
     def refit(self, progress: Progress | None = None) -> None:
         """Embed all titles again; see ``Catalog.refit``."""
         self.check_can_embed()
-        embed_into_new_space(self._store, self._manager, self._given, progress)
+        if self._given is None:
+            self.fitting.fit(progress)
+        else:
+            embed_into_new_space(self._store, self._manager, self._given, progress)
+
+    # -- whether texts can be searched ----------------------------------------------------
+
+    def readiness(self, served: ServedIndex) -> TextReadiness:
+        """Return whether texts can be searched, and why they cannot."""
+        failure = self.fitting.failure
+        if served.fingerprint or self._given is not None:
+            try:
+                self.embedder(served)
+            except (CorruptFileError, EmbedderMismatchError) as error:
+                return TextReadiness(ready=False, reason=str(error), failed=bool(failure))
+            older = f"fitting it again failed: {failure}; the embedder before serves"
+            return TextReadiness(ready=True, reason=older if failure else "")
+        with self._store.read() as txn:
+            count = titles.count(txn)
+        if not count:
+            return TextReadiness(ready=False, reason="there are no titles")
+        waiting = f"{count:,} titles wait for the embedder to be fitted"
+        if failure:
+            return TextReadiness(False, f"{waiting}, and that failed: {failure}", failed=True)
+        return TextReadiness(ready=False, reason=f"{waiting}; sealing fits it")
+
+
+class TextReadiness(msgspec.Struct, frozen=True):
+    """Whether texts can be searched.
+
+    Attributes
+    ----------
+    ready : bool
+    reason : str
+        Why not; where they can, what is amiss; ``""`` for nothing.
+    failed : bool
+        Whether a fit was tried and failed.
+    """
+
+    ready: bool
+    reason: str = ""
+    failed: bool = False
 
 
 def _is_fitted(fingerprint: str) -> bool:

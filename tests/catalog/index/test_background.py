@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tv5core.catalog.index.background import BackgroundWorker, StoppedError
+
+
+@pytest.fixture
+def worker() -> BackgroundWorker:
+    return BackgroundWorker(threading.RLock())
+
+
+def test_pieces_of_work_are_done_one_after_another(worker: BackgroundWorker) -> None:
+    done: list[str] = []
+    let_go = threading.Event()
+
+    def first() -> None:
+        let_go.wait()
+        done.append("first")
+
+    worker.start("first", first)
+    worker.start("second", lambda: done.append("second"))
+    worker.start("third", lambda: done.append("third"))
+    assert done == []
+    let_go.set()
+    worker.wait()
+    assert done == ["first", "second", "third"]
+
+
+def test_work_that_is_under_way_or_waits_is_not_begun_again(worker: BackgroundWorker) -> None:
+    done: list[str] = []
+    begun, let_go = threading.Event(), threading.Event()
+
+    def first() -> None:
+        begun.set()
+        let_go.wait()
+        done.append("first")
+
+    worker.start("first", first)
+    begun.wait()
+    worker.start("first", first)
+    worker.start("second", lambda: done.append("second"))
+    worker.start("second", lambda: done.append("another"))
+    let_go.set()
+    worker.wait()
+    assert done == ["first", "second"]
+    worker.start("first", first)
+    worker.wait()
+    assert done == ["first", "second", "first"]
+
+
+def test_work_that_raises_does_not_keep_others_from_being_done(
+    worker: BackgroundWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    done: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    worker.start("fail", fail)
+    worker.wait()
+    worker.start("work", lambda: done.append("work"))
+    worker.wait()
+    assert (len(failures), done) == (1, ["work"])
+
+
+def test_stopped_nothing_starts_and_what_is_under_way_ends(worker: BackgroundWorker) -> None:
+    ended: list[type[BaseException]] = []
+    begun, let_go = threading.Event(), threading.Event()
+    report = worker.cancellable(None)
+
+    def work() -> None:
+        begun.set()
+        let_go.wait()
+        try:
+            report(0, 1, "working")
+        except StoppedError as error:
+            ended.append(type(error))
+
+    worker.start("work", work)
+    begun.wait()
+    worker.start("next", lambda: ended.append(RuntimeError))
+    worker.stop()
+    let_go.set()
+    worker.wait()
+    worker.start("work", work)
+    worker.wait()
+    assert ended == [StoppedError]

@@ -1,0 +1,143 @@
+"""When the default embedder is fitted, and what happens where that fails.
+
+Fitting takes seconds, so an addition waits for it only where there is nothing to search by yet
+and the wait is in proportion to what it added. Else it happens in the background: the model there
+is serves until all titles are embedded with the new one, which then takes over at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from tv5core.catalog.index.background import StoppedError
+from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.spaces.new_space import embed_into_new_space
+from tv5core.errors import Tv5Error
+from tv5core.store import Store, titles
+from tv5core.types import Progress
+
+__all__ = ["AUTOMATIC_TITLES", "Fitting"]
+
+log = logging.getLogger("tv5core")
+
+AUTOMATIC_TITLES = 20_000
+"""Up to this many titles additions begin a fit themselves; as live rows, they need no graph."""
+
+_QUICK_TITLES = 8
+"""Up to this many titles a first fit takes milliseconds, whoever added them."""
+
+
+class Fitting:
+    """Fit the default embedder when the catalogue has doubled since it was.
+
+    Parameters
+    ----------
+    store : Store
+    manager : IndexManager
+    enabled : bool
+        Whether the catalogue embeds its own text.
+
+    Attributes
+    ----------
+    failure : str
+        Why the last fit failed; ``""`` where it did not.
+    """
+
+    def __init__(self, store: Store, manager: IndexManager, *, enabled: bool) -> None:
+        self._store, self._manager, self._enabled = store, manager, enabled
+        self.failure = ""
+        self._failed_at = -1  # the newest journal entry when it failed
+
+    def is_due(self) -> bool:
+        """Return whether the catalogue has doubled since its embedder was fitted."""
+        meta = self._store.meta
+        if not self._enabled or (meta.embedder and not meta.fitted_on):
+            return False
+        count = self._count()
+        return count > 0 and count >= 2 * meta.fitted_on
+
+    def _count(self) -> int:
+        with self._store.read() as txn:
+            return titles.count(txn)
+
+    def after_adding(self, added: int, progress: Progress | None) -> None:
+        """Fit where that is due, now or in the background; a fit that fails raises nothing.
+
+        The titles are stored already, and what failed is tried again once others are.
+        """
+        if not self._is_due_and_promising():
+            return
+        count, first = self._count(), not self._store.meta.fitted_on
+        if first and count <= max(_QUICK_TITLES, 2 * added):
+            self._fit_or_log(progress)
+        elif first or count <= AUTOMATIC_TITLES:
+            self._manager.background.start("fit", self._fit_in_background)
+
+    def _is_due_and_promising(self) -> bool:
+        """Return whether to fit; the same text would only fail again."""
+        return self._store.meta.last_seq != self._failed_at and self.is_due()
+
+    def _fit_in_background(self) -> None:
+        while self._is_due_and_promising():  # again, where it doubled meanwhile
+            if not self._fit_or_log(None):
+                return
+
+    def _fit_or_log(self, progress: Progress | None) -> bool:
+        """Fit; return whether that was done. What the caller's function raises is passed on."""
+        self.failure = ""
+        try:
+            self.fit(progress, due=self.is_due)
+        except StoppedError:
+            return False
+        except Exception:
+            if not self.failure:
+                raise
+            log.warning("%s: fitting the embedder failed: %s", self._store.folder, self.failure)
+            return False
+        return True
+
+    def fit(self, progress: Progress | None, *, due: Callable[[], bool] | None = None) -> None:
+        """Fit on all titles and embed them again, once nobody else does.
+
+        Parameters
+        ----------
+        progress : callable, optional
+        due : callable, optional
+            Called when nobody else fits; False ends the work.
+
+        Raises
+        ------
+        FittingError, DiskFullError, DiskFailureError
+            What was served before still is.
+        """
+        report = _ReportWithMemory(progress)
+        seq = self._store.meta.last_seq
+        try:
+            embed_into_new_space(self._store, self._manager, None, report, due=due)
+        except Exception as error:
+            if error is not report.raised and not isinstance(error, StoppedError):
+                self.failure, self._failed_at = _describe(error), seq
+            raise
+        self.failure = ""
+
+
+class _ReportWithMemory:
+    """A progress function that knows what the caller's raised: that is no failure of the work."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.raised: Exception | None = None
+
+    def __call__(self, done: int, total: int, stage: str) -> None:
+        if self._progress is None:
+            return
+        try:
+            self._progress(done, total, stage)
+        except Exception as error:
+            self.raised = error
+            raise
+
+
+def _describe(error: Exception) -> str:
+    return str(error) if isinstance(error, Tv5Error) else f"{type(error).__name__}: {error}"

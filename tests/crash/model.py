@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.catalog.spaces.fitting import QUICK_TITLES
 from tv5core.types import Offer, Person, Title
 
 F32 = npt.NDArray[np.float32]
@@ -73,12 +74,15 @@ class State:
         Ids that must wait to be embedded; where the catalogue embeds, those that may.
     marks : dict of str to bytes
         Checkpoints.
+    fitted : bool
+        Whether the catalogue's own embedder is known to be fitted.
     """
 
     titles: dict[str, int] = field(default_factory=dict)
     vectors: dict[str, int] = field(default_factory=dict)
     pending: frozenset[str] = frozenset()
     marks: dict[str, bytes] = field(default_factory=dict)
+    fitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,10 @@ def outcomes(state: State, op: Op, kind: Kind) -> list[State]:
         return found
     if kind.embeds and op.name in {"seal", "refit", "embed_pending"}:
         # Its pending titles are embedded some at a time; "may wait" covers all of them.
-        return [state, replace(state, pending=frozenset())]
+        return [
+            state,
+            replace(state, pending=frozenset(), fitted=state.fitted or bool(state.titles)),
+        ]
     return [state]
 
 
@@ -136,10 +143,12 @@ def _added(state: State, op: Op, kind: Kind) -> list[State]:
         found.append(now)
     if not op.items:
         found.append(_marked(state, op))
-    if kind.embeds and op.embed:
-        # Those of a catalogue not fitted yet wait until the whole call is done.
-        done = found[-1].pending - {name for name, _ in op.items}
-        found.append(replace(found[-1], pending=done))
+    if kind.embeds and op.embed and op.items:
+        # Those of a catalogue not fitted yet wait until the whole call is done, and longer where
+        # the first fit is in the background: where many wait that this call did not add.
+        fitted = state.fitted or len(found[-1].titles) <= max(QUICK_TITLES, 2 * len(op.items))
+        ids = frozenset(name for name, _ in op.items) if fitted else frozenset()
+        found.append(replace(found[-1], pending=found[-1].pending - ids, fitted=fitted))
     return found
 
 

@@ -17,14 +17,14 @@ from tv5core.errors import Tv5Error
 from tv5core.store import Store, titles
 from tv5core.types import Progress
 
-__all__ = ["AUTOMATIC_TITLES", "Fitting"]
+__all__ = ["AUTOMATIC_TITLES", "QUICK_TITLES", "Fitting"]
 
 log = logging.getLogger("tv5core")
 
 AUTOMATIC_TITLES = 20_000
 """Up to this many titles additions begin a fit themselves; as live rows, they need no graph."""
 
-_QUICK_TITLES = 8
+QUICK_TITLES = 8
 """Up to this many titles a first fit takes milliseconds, whoever added them."""
 
 
@@ -69,7 +69,7 @@ class Fitting:
         if not self._is_due_and_promising():
             return
         count, first = self._count(), not self._store.meta.fitted_on
-        if first and count <= max(_QUICK_TITLES, 2 * added):
+        if first and count <= max(QUICK_TITLES, 2 * added):
             self._fit_or_log(progress)
         elif first or count <= AUTOMATIC_TITLES:
             self._manager.background.start("fit", self._fit_in_background)

@@ -1,4 +1,4 @@
-"""A Redis of the tests' own, on a free port, with nothing on disk."""
+"""A Redis of the tests' own, on a free port, that stores nothing but snapshots asked for."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["RedisServer"]
 class RedisServer:
     """Debian's ``redis-server``, started and killed at will."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         program = shutil.which("redis-server")
         if program is None:
             pytest.skip("needs redis-server")
-        self._program, self._folder = program, folder
+        self._program, self._folder, self._options = program, folder, options
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -32,6 +32,7 @@ class RedisServer:
             [
                 *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
+                *self._options,
             ],
             stdout=subprocess.DEVNULL,
         )

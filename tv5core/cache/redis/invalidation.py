@@ -2,7 +2,8 @@
 
 An invalidation that cannot be sent is kept and sent before anything is read again. A process
 that finds a number missing (messages were lost, or Redis was unavailable or lost its data)
-invalidates everything it holds, so nothing outdated survives a reconnection.
+invalidates everything it holds, so nothing outdated survives a reconnection. Where the history of
+the data in Redis went back, what is stored there is invalid too: it has another epoch.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tv5core.cache.stats import Counters
 __all__ = ["InvalidationChannel", "Token"]
 
 _GRACE_S = 0.25  # how long a message may take after its number is visible
-_FLOOR_MS = 31 * 24 * 3_600_000  # longer than any entry lives
+FLOOR_MS = 31 * 24 * 3_600_000  # longer than any entry lives
 _MAX_PENDING = 1_000
 _CANCEL_S = 0.1
 
@@ -115,8 +116,11 @@ class InvalidationChannel:
         async with self._flushing:
             while self._pending:
                 first = self._pending[0]
-                if await self._connection.call(partial(self._send, first)) is None:
-                    return False
+                try:
+                    if await self._connection.call(partial(self._send, first)) is None:
+                        return False
+                except (ValueError, TypeError):  # nothing is stored under such a name
+                    self._counters.add("dropped.invalidation")
                 if self._pending and self._pending[0] is first:
                     self._pending.pop(0)
         return True
@@ -124,9 +128,13 @@ class InvalidationChannel:
     async def _send(self, invalidation: Invalidation) -> int:
         floors, entries = self._covered(invalidation)
         message = _encoder.encode(invalidation)
+        new_epoch = self.epoch.rpartition(b":")[0] + b":" + os.urandom(8).hex().encode()
         seq, deleted = await self._run_script(
-            keys=[self._keys.seq, *floors, *entries],
-            args=[self._keys.channel, _FLOOR_MS, len(floors), message],
+            keys=[self._keys.seq, self._keys.epoch, *floors, *entries],
+            args=[
+                *(self._keys.channel, FLOOR_MS, len(floors), message),
+                *(self.epoch, self.seq, new_epoch),
+            ],
         )
         self._advance(int(seq))
         return int(deleted)
@@ -161,7 +169,7 @@ class InvalidationChannel:
                 async with messages.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(self._keys.channel)
                     await self._receive(channel)
-            except ERRORS as error:
+            except (*ERRORS, ValueError, TypeError) as error:  # also what is no position
                 self._connection.record_failure(error)
             await asyncio.sleep(self._connection.retry_in_s)
 
@@ -182,11 +190,11 @@ class InvalidationChannel:
         if not self.epoch:
             missed = self._saved is not None and self._saved != _position(epoch, last)
         else:
-            missed = epoch != self.epoch or last < self.seq or bool(behind > self.seq)
+            missed = epoch != self.epoch or bool(behind > self.seq)
+        if missed:  # before the position is taken: an interrupt loses no invalidation
+            self._notify(Invalidation("all"))
         if missed or not self.epoch:
             self.epoch, self.seq = epoch, last
-        if missed:
-            self._notify(Invalidation("all"))
         behind = last if last > self.seq else 0
         await self._save_position()
         self._connection.record_success()
@@ -196,12 +204,13 @@ class InvalidationChannel:
         return behind
 
     async def _read_position(self) -> Token:
-        names, commands = [self._keys.epoch, self._keys.seq], self._connection.commands
-        epoch, seq = await commands.mget(names)
-        if epoch is None:
-            await commands.set(names[0], os.urandom(8).hex(), nx=True)
-            epoch, seq = await commands.mget(names)
-        return epoch if isinstance(epoch, bytes) else b"", int(seq or 0)
+        """Return the position of the data in Redis, which is new where numbers were lost."""
+        known = self.seq
+        epoch, last = await self._connection.bind()
+        if epoch == self.epoch and last < known:
+            await self._send(Invalidation("all", origin=self.origin))
+            epoch, last = await self._connection.bind()
+        return epoch, last
 
     async def _save_position(self) -> None:
         position = _position(self.epoch, self.seq)

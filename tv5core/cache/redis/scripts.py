@@ -2,54 +2,94 @@
 
 Every invalidation gets the next number (``seq``) and raises the *floor* of what it covers to it:
 of a key, a kind, a tag or everything. An entry carries the number that was last when it was
-stored and the names of its floors, and is valid while none of them is above its number. So
-invalidating a kind is one write, however many entries it has, and a value that was loaded before
-an invalidation is rejected.
+stored, the names of its floors, and the *epoch*. It is valid while all its floors are there, none
+is above its number, and the epoch is the present one. So invalidating a kind is one write, however
+many entries it has, and a value that was loaded before an invalidation is rejected.
+
+The epoch begins with the identity of the server's present life. A server that came back from a
+snapshot, or a replica that took over, has lost invalidations without knowing which: its identity
+is another one, the first client that connects draws a new epoch, and no entry from before is
+valid. So does a client that finds numbers lost which it has seen.
 """
 
 from __future__ import annotations
 
-__all__ = ["GET", "INVALIDATE", "PUT", "RELEASE"]
+__all__ = ["BIND", "GET", "INVALIDATE", "PUT", "RELEASE"]
+
+BIND = """
+local epoch = redis.call('GET', KEYS[1])
+if not epoch or string.sub(epoch, 1, #ARGV[1]) ~= ARGV[1] then
+    epoch = ARGV[1] .. ARGV[2]
+    redis.call('SET', KEYS[1], epoch)
+end
+return {epoch, redis.call('GET', KEYS[2]) or '0'}
+"""
+"""KEYS: epoch, seq. ARGV: identity with a colon, and a random name for a new epoch.
+Returns the epoch, which belongs to the server's present life, and seq."""
 
 GET = """
-local e = redis.call('HMGET', KEYS[1], 'v', 's', 'f')
+local e = redis.call('HMGET', KEYS[1], 'v', 's', 'f', 'e')
 if not e[1] then return false end
-local floors = {}
-for name in string.gmatch(e[3], '%S+') do floors[#floors + 1] = name end
-for _, floor in ipairs(redis.call('MGET', unpack(floors))) do
-    if floor and tonumber(floor) > tonumber(e[2]) then
-        redis.call('DEL', KEYS[1])
-        return false
+local epoch, stored = redis.call('GET', KEYS[2]), tonumber(e[2])
+local valid, floors = e[4] == epoch, {}
+if valid then
+    if ARGV[1] ~= '' and epoch ~= ARGV[1] then return false end
+    local seq = tonumber(redis.call('GET', KEYS[3]) or '0')
+    if seq < tonumber(ARGV[2]) then return false end
+    valid = seq >= stored
+    for name in string.gmatch(e[3], '%S+') do floors[#floors + 1] = name end
+    for _, floor in ipairs(redis.call('MGET', unpack(floors))) do
+        valid = valid and floor and tonumber(floor) <= stored
     end
 end
-return e[1]
+if valid then return e[1] end
+redis.call('DEL', KEYS[1])
+return false
 """
-"""KEYS: entry. Returns its bytes, or nothing."""
+"""KEYS: entry, epoch, seq. ARGV: the epoch and seq that the caller knows, or nothing and 0.
+Returns its bytes, or nothing."""
 
 PUT = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'invalidated' end
+local seq, known = tonumber(redis.call('GET', KEYS[3]) or '0'), tonumber(ARGV[2])
+if seq < known then return 'invalidated' end
 local names = {}
 for i = 4, #KEYS do
-    local floor = redis.call('GET', KEYS[i])
-    if floor and tonumber(floor) > tonumber(ARGV[2]) then return 'invalidated' end
+    local floor = tonumber(redis.call('GET', KEYS[i]) or '0')
+    if floor > seq then redis.call('SET', KEYS[3], floor) end
+    if floor > known then return 'invalidated' end
     if i > 4 then names[#names + 1] = KEYS[i] end
 end
-local seq = redis.call('GET', KEYS[3]) or '0'
-redis.call('HSET', KEYS[1], 'v', ARGV[3], 's', seq, 'f', table.concat(names, ' '))
+for _, name in ipairs(names) do
+    if redis.call('PEXPIRE', name, ARGV[5]) == 0 then
+        redis.call('SET', name, '0', 'PX', ARGV[5])
+    end
+end
+redis.call('HSET', KEYS[1], 'v', ARGV[3], 's', seq, 'f', table.concat(names, ' '), 'e', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 'stored'
 """
 """KEYS: entry, epoch, seq, the key's floor, those of everything, the kind and the tags.
-ARGV: epoch and seq of the token, bytes, TTL in ms."""
+ARGV: epoch and seq of the token, bytes, TTL in ms, TTL of floors in ms.
+Floors that are missing are made, so that one which Redis evicts is missed by GET."""
 
 INVALIDATE = """
 local seq, removed = redis.call('INCR', KEYS[1]), 0
-for i = 1, tonumber(ARGV[3]) do redis.call('SET', KEYS[1 + i], seq, 'PX', ARGV[2]) end
-for i = 2 + tonumber(ARGV[3]), #KEYS do removed = removed + redis.call('DEL', KEYS[i]) end
+local known = tonumber(ARGV[6])
+if seq <= known and redis.call('GET', KEYS[2]) == ARGV[5] then
+    seq = known + 1
+    redis.call('SET', KEYS[1], seq)
+    redis.call('SET', KEYS[2], ARGV[7])
+end
+local floors = tonumber(ARGV[3])
+for i = 3, 2 + floors do redis.call('SET', KEYS[i], seq, 'PX', ARGV[2]) end
+for i = 3 + floors, #KEYS do removed = removed + redis.call('DEL', KEYS[i]) end
 redis.call('PUBLISH', ARGV[1], seq .. ' ' .. ARGV[4])
 return {seq, removed}
 """
-"""KEYS: seq, floors, entries. ARGV: channel, TTL of floors in ms, their number, message."""
+"""KEYS: seq, epoch, floors, entries. ARGV: channel, TTL of floors in ms, their number, message,
+the epoch and seq that the caller knows, a new epoch. The last is taken where numbers that the
+caller has seen are lost."""
 
 RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end

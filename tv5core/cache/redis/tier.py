@@ -17,7 +17,7 @@ import msgspec
 from tv5core.cache.entry import Entry, Invalidation, PersistentTier
 from tv5core.cache.redis import scripts
 from tv5core.cache.redis.connection import RedisConnection
-from tv5core.cache.redis.invalidation import InvalidationChannel, Token
+from tv5core.cache.redis.invalidation import FLOOR_MS, InvalidationChannel, Token
 from tv5core.cache.redis.keys import RedisKeys
 from tv5core.cache.stats import Counters
 from tv5core.cache.validation import check_entry_names, check_keys, check_name
@@ -65,7 +65,7 @@ class RedisTier:
     ) -> None:
         self._clock = clock
         self._counters, self._keys = Counters(), RedisKeys(prefix)
-        self._connection = RedisConnection(url, self._counters)
+        self._connection = RedisConnection(url, self._keys, self._counters)
         self._channel = InvalidationChannel(
             self._connection,
             self._keys,
@@ -90,8 +90,9 @@ class RedisTier:
         check_entry_names(kind, key)
         entry = None
         if not self._channel.pending or await self._channel.flush():
-            name = self._keys.entry(kind, key)
-            raw = await self._call(lambda: self._run_get(keys=[name]))
+            names = [self._keys.entry(kind, key), self._keys.epoch, self._keys.seq]
+            known: list[bytes | int] = [self._channel.epoch, self._channel.seq]
+            raw = await self._call(lambda: self._run_get(keys=names, args=known))
             entry = None if raw is None else self._decode(raw)
         if entry is None:
             self._misses += 1
@@ -131,7 +132,8 @@ class RedisTier:
             self._keys.floor(kind, key),
             *self._keys.shared_floors(kind, entry.tags),
         ]
-        arguments: list[bytes | int] = [epoch, seq, _VERSION + _encoder.encode(entry), left_ms]
+        data = _VERSION + _encoder.encode(entry)
+        arguments: list[bytes | int] = [epoch, seq, data, left_ms, FLOOR_MS]
         done = await self._call(lambda: self._run_put(keys=keys, args=arguments), b"unavailable")
         self._counters.add("stored" if done == b"stored" else f"dropped.{done.decode()}")
 
@@ -208,6 +210,8 @@ class RedisTier:
             "stored": self._counters["stored"],
             "dropped": self._counters.with_prefix("dropped."),
             "failed": self._counters["failed"],
+            "refused": self._counters["refused"],
+            "reason": self._connection.reason,
             "pending_invalidations": self._channel.pending,
             "connected": self._connection.connected.is_set(),
             "invalidations": self._channel.seq,

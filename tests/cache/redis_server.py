@@ -32,7 +32,7 @@ class RedisServer:
             [
                 *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
-                *self._options,
+                *("--repl-diskless-sync-delay", "0", *self._options),
             ],
             stdout=subprocess.DEVNULL,
         )

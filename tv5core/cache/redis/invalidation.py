@@ -84,6 +84,11 @@ class InvalidationChannel:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def verified(self) -> bool:
+        """Whether the data may be read: since the last failure its position was compared."""
+        return not self.epoch or self._connection.connected.is_set()
+
+    @property
     def pending(self) -> int:
         """Number of invalidations that could not be sent yet."""
         return len(self._pending)
@@ -177,10 +182,12 @@ class InvalidationChannel:
         due, behind = 0.0, 0
         while True:
             now = time.monotonic()
-            if now >= due:
+            lost = not self._connection.connected.is_set() and not self._connection.retry_in_s
+            if now >= due or lost:
                 behind = await self._check_position(behind)
                 due = now + (_GRACE_S if behind else self._check_s)
-            message = await channel.get_message(timeout=max(0.01, due - now))
+            wait_s = min(max(0.01, due - now), _GRACE_S)
+            message = await channel.get_message(timeout=wait_s)
             if message is not None:
                 self._handle(message["data"])
 

@@ -89,7 +89,7 @@ class RedisTier:
         """Return an entry that has not expired, fresh or stale."""
         check_entry_names(kind, key)
         entry = None
-        if not self._channel.pending or await self._channel.flush():
+        if self._channel.verified and (not self._channel.pending or await self._channel.flush()):
             names = [self._keys.entry(kind, key), self._keys.epoch, self._keys.seq]
             known: list[bytes | int] = [self._channel.epoch, self._channel.seq]
             raw = await self._call(lambda: self._run_get(keys=names, args=known))

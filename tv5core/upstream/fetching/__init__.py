@@ -1,7 +1,8 @@
 """Calls to a provider over HTTP, within its limits and by their deadlines.
 
 A client derives from :class:`~.client.ProviderClient` (:mod:`.client`), which owns a fetcher; its
-methods take the keyword arguments in :mod:`.call_options`. Read in the order of a call:
+methods take the keyword arguments in :mod:`.call_options`, its ``open`` those in
+:mod:`.fetcher_options`. Read in the order of a call:
 
 1. :mod:`.fetcher`: :class:`~.fetcher.Fetcher`, the entry: URL, deadline, streams.
 2. :mod:`.single_flight`: identical calls in flight share one response.

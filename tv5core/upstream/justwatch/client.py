@@ -33,6 +33,7 @@ from tv5core.types import Kind, Offer, Title
 from tv5core.upstream.fetching.call_options import CallOptions
 from tv5core.upstream.fetching.client import ProviderClient
 from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.fetcher_options import FetcherOptions
 from tv5core.upstream.fetching.omissions import note_omissions
 from tv5core.upstream.justwatch.mapping import offers_from, title_from
 from tv5core.upstream.justwatch.provider import justwatch_provider
@@ -102,9 +103,21 @@ class JustWatch(ProviderClient):
 
     @classmethod
     def open(
-        cls, *, enabled: bool | None = None, language: str = "en", **fetching: Any
+        cls,
+        *,
+        enabled: bool | None = None,
+        language: str = "en",
+        **fetching: Unpack[FetcherOptions],
     ) -> JustWatch:
-        """Make a client; ``fetching`` are options of :class:`Fetcher`, such as ``observer``."""
+        """Make a client.
+
+        Parameters
+        ----------
+        enabled : bool or None
+        language : str
+        **fetching
+            Options of :class:`Fetcher`, such as ``observer``; see :class:`FetcherOptions`.
+        """
         fetcher = Fetcher(justwatch_provider(), **fetching)
         return cls(fetcher, enabled=enabled, language=language)
 

@@ -29,11 +29,20 @@ from tv5core.types import Title
 from tv5core.upstream.fetching.call_options import CallOptions
 from tv5core.upstream.fetching.client import ProviderClient
 from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.fetching.fetcher_options import FetcherOptions
 from tv5core.upstream.tmdb.api_errors import (
     FIRST_ERROR_STATUS,
     error_from_response,
     error_from_status,
     raise_error_in_body,
+)
+from tv5core.upstream.tmdb.arguments import (
+    append_params,
+    page_params,
+    query_params,
+    to_query,
+    validated_id,
+    validated_media,
 )
 from tv5core.upstream.tmdb.changes import changed_ids, validated_day, window_params
 from tv5core.upstream.tmdb.details import MovieDetails, TvDetails, WatchProviders
@@ -41,7 +50,6 @@ from tv5core.upstream.tmdb.exports import ExportedId, MalformedLine, export_path
 from tv5core.upstream.tmdb.mapping import title_from
 from tv5core.upstream.tmdb.provider import tmdb_provider
 from tv5core.upstream.tmdb.types import (
-    END_OF_IDS,
     ChangedId,
     Configuration,
     FindResults,
@@ -68,13 +76,9 @@ MOVIE_PARTS = (*_COMMON, "release_dates")
 TV_PARTS = (*_COMMON, "content_ratings")
 """What is appended to the details of a series."""
 
-_MAX_PAGE = 500
-_MAX_PARTS = 20
-_MEDIA: tuple[str, ...] = ("movie", "tv")
 _TITLE_ID = re.compile(r"tmdb:(movie|tv):([1-9]\d{0,11})")
 _IMDB_ID = re.compile(r"(?:imdb:)?(tt\d{5,10})")
 _SOURCES = ("imdb_id", "tvdb_id", "wikidata_id", "facebook_id", "instagram_id", "twitter_id")
-_MAX_QUERY_CHARS = 500
 
 
 class Tmdb(ProviderClient):
@@ -101,7 +105,7 @@ class Tmdb(ProviderClient):
         language: str = "en-US",
         region: str = "US",
         bulk_share: float = 0.2,
-        **fetching: Any,
+        **fetching: Unpack[FetcherOptions],
     ) -> Tmdb:
         """Make a client with keys and addresses from the environment; see ``tmdb_provider``.
 
@@ -111,7 +115,7 @@ class Tmdb(ProviderClient):
         bulk_share : float
             Part of the rate that calls in the bulk class may take over any minute.
         **fetching
-            Options of :class:`Fetcher`, such as ``observer``.
+            Options of :class:`Fetcher`, such as ``observer``; see :class:`FetcherOptions`.
 
         Raises
         ------
@@ -133,7 +137,9 @@ class Tmdb(ProviderClient):
         TitleNotFoundError
             TMDB has no such film.
         """
-        return await self._get(f"movie/{_id(id)}", MovieDetails, _appended(append), **options)
+        return await self._get(
+            f"movie/{validated_id(id)}", MovieDetails, append_params(append), **options
+        )
 
     async def tv(
         self, id: int, *, append: Collection[str] = TV_PARTS, **options: Unpack[CallOptions]
@@ -145,7 +151,9 @@ class Tmdb(ProviderClient):
         TitleNotFoundError
             TMDB has no such series.
         """
-        return await self._get(f"tv/{_id(id)}", TvDetails, _appended(append), **options)
+        return await self._get(
+            f"tv/{validated_id(id)}", TvDetails, append_params(append), **options
+        )
 
     async def title(self, id: str, **options: Unpack[CallOptions]) -> Title:
         """Fetch one title by ``tmdb:movie:603``, ``tmdb:tv:1399`` or ``imdb:tt0133093``.
@@ -193,7 +201,9 @@ class Tmdb(ProviderClient):
     ) -> WatchProviders:
         """Fetch where a title can be watched; show ``WATCH_ATTRIBUTION`` beside it."""
         return await self._get(
-            f"{_media(media)}/{_id(id)}/watch/providers", WatchProviders, **options
+            f"{validated_media(media)}/{validated_id(id)}/watch/providers",
+            WatchProviders,
+            **options,
         )
 
     # -- lists --------------------------------------------------------------------------------
@@ -202,21 +212,21 @@ class Tmdb(ProviderClient):
         self, query: str, *, page: int = 1, year: int | None = None, **options: Unpack[CallOptions]
     ) -> Page[MovieResult]:
         """Search films by name."""
-        params = {**_query(query), **_page(page), "year": year}
+        params = {**query_params(query), **page_params(page), "year": year}
         return await self._get("search/movie", Page[MovieResult], params, **options)
 
     async def search_tv(
         self, query: str, *, page: int = 1, year: int | None = None, **options: Unpack[CallOptions]
     ) -> Page[TvResult]:
         """Search series by name; ``year`` is that of the first broadcast."""
-        params = {**_query(query), **_page(page), "first_air_date_year": year}
+        params = {**query_params(query), **page_params(page), "first_air_date_year": year}
         return await self._get("search/tv", Page[TvResult], params, **options)
 
     async def search_multi(
         self, query: str, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[MultiResult]:
         """Search films, series and people by name; ``media_type`` is the kind of each."""
-        params = {**_query(query), **_page(page)}
+        params = {**query_params(query), **page_params(page)}
         return await self._get("search/multi", Page[MultiResult], params, **options)
 
     async def trending(
@@ -231,9 +241,9 @@ class Tmdb(ProviderClient):
         if window not in ("day", "week"):
             raise InvalidInputError(f"expected day or week, got {window!r}")
         if media != "all":
-            _media(media)
+            validated_media(media)
         return await self._get(
-            f"trending/{media}/{window}", Page[MultiResult], _page(page), **options
+            f"trending/{media}/{window}", Page[MultiResult], page_params(page), **options
         )
 
     async def popular(
@@ -251,7 +261,9 @@ class Tmdb(ProviderClient):
     async def _list(
         self, media: Media, name: str, page: int, **options: Unpack[CallOptions]
     ) -> Page[MovieResult | TvResult]:
-        return await self._get(f"{_media(media)}/{name}", _pages(media), _page(page), **options)
+        return await self._get(
+            f"{validated_media(media)}/{name}", _pages(media), page_params(page), **options
+        )
 
     async def discover(
         self,
@@ -262,14 +274,16 @@ class Tmdb(ProviderClient):
         **options: Unpack[CallOptions],
     ) -> Page[MovieResult | TvResult]:
         """List films or series that match TMDB's filters, such as ``{"with_genres": "18"}``."""
-        params = {**(filters or {}), **_page(page)}
-        return await self._get(f"discover/{_media(media)}", _pages(media), params, **options)
+        params = {**(filters or {}), **page_params(page)}
+        return await self._get(
+            f"discover/{validated_media(media)}", _pages(media), params, **options
+        )
 
     # -- reference data -----------------------------------------------------------------------
 
     async def genres(self, media: Media, **options: Unpack[CallOptions]) -> tuple[Genre, ...]:
         """List the genres of films or series."""
-        found = await self._get(f"genre/{_media(media)}/list", Genres, **options)
+        found = await self._get(f"genre/{validated_media(media)}/list", Genres, **options)
         return found.genres
 
     async def configuration(self, **options: Unpack[CallOptions]) -> Configuration:
@@ -281,7 +295,7 @@ class Tmdb(ProviderClient):
     ) -> tuple[ServiceListing, ...]:
         """List the watch services for films or series, in one country or all."""
         params = {"watch_region": region}
-        path = f"watch/providers/{_media(media)}"
+        path = f"watch/providers/{validated_media(media)}"
         return (await self._get(path, Services[ServiceListing], params, **options)).results
 
     async def regions(self, **options: Unpack[CallOptions]) -> tuple[Region, ...]:
@@ -294,8 +308,10 @@ class Tmdb(ProviderClient):
         self, media: Media, start: date, end: date, *, page: int = 1, **options: Unpack[CallOptions]
     ) -> Page[ChangedId]:
         """List a page of the titles that changed within at most 14 days."""
-        params = {**window_params(start, end), **_page(page)}
-        return await self._get(f"{_media(media)}/changes", Page[ChangedId], params, **options)
+        params = {**window_params(start, end), **page_params(page)}
+        return await self._get(
+            f"{validated_media(media)}/changes", Page[ChangedId], params, **options
+        )
 
     async def changed_ids(
         self, media: Media, since: date, until: date, **options: Unpack[CallOptions]
@@ -312,7 +328,7 @@ class Tmdb(ProviderClient):
         self, media: Media, id: int, start: date, end: date, **options: Unpack[CallOptions]
     ) -> TitleChanges:
         """List the changes of one title, field by field, within at most 14 days."""
-        path = f"{_media(media)}/{_id(id)}/changes"
+        path = f"{validated_media(media)}/{validated_id(id)}/changes"
         return await self._get(path, TitleChanges, window_params(start, end), **options)
 
     def export(self, media: Media, day: date) -> AsyncIterator[ExportedId | MalformedLine]:
@@ -328,7 +344,7 @@ class Tmdb(ProviderClient):
         MalformedResponseError
             The file is damaged, or larger than its bounds.
         """
-        return stream_export(self.fetcher, export_path(_media(media), validated_day(day)))
+        return stream_export(self.fetcher, export_path(validated_media(media), validated_day(day)))
 
     # -- requests -----------------------------------------------------------------------------
 
@@ -339,7 +355,7 @@ class Tmdb(ProviderClient):
         params: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> T:
-        query = _to_text({"language": self.language, **(params or {})})
+        query = to_query({"language": self.language, **(params or {})})
         try:
             response = await self.fetcher.get(path, query, **options)
         except UpstreamStatusError as error:
@@ -353,48 +369,6 @@ class Tmdb(ProviderClient):
             raise
 
 
-def _to_text(params: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameters as text, without those that are None."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in params.items()
-        if value is not None
-    }
-
-
 def _pages(media: Media) -> type[Page[MovieResult | TvResult]]:
     """Return the page type of films or of series, so that a body of the other is refused."""
     return Page[MovieResult] if media == "movie" else Page[TvResult]
-
-
-def _id(id: int) -> int:
-    if isinstance(id, bool) or not isinstance(id, int) or not 0 < id < END_OF_IDS:
-        raise InvalidInputError(f"expected an id of TMDB, a positive integer, got {id!r}")
-    return id
-
-
-def _media(media: str) -> str:
-    if media not in _MEDIA:
-        raise InvalidInputError(f"expected movie or tv, got {media!r}")
-    return media
-
-
-def _page(page: int) -> dict[str, int]:
-    if not 1 <= page <= _MAX_PAGE:
-        raise InvalidInputError(f"expected a page from 1 to {_MAX_PAGE}, got {page}")
-    return {"page": page}
-
-
-def _query(query: str) -> dict[str, str]:
-    if not query.strip() or len(query) > _MAX_QUERY_CHARS:
-        raise InvalidInputError(
-            f"expected a query of 1 to {_MAX_QUERY_CHARS} characters, got {len(query.strip())}"
-        )
-    return {"query": query}
-
-
-def _appended(parts: Collection[str]) -> dict[str, str]:
-    wrong = [part for part in parts if not re.fullmatch(r"[a-z_/]+", part)]
-    if wrong or len(parts) > _MAX_PARTS:
-        raise InvalidInputError(f"expected at most {_MAX_PARTS} parts to append, got {parts!r}")
-    return {"append_to_response": ",".join(parts)} if parts else {}

@@ -16,7 +16,7 @@ import pytest
 
 from tv5core import errors
 from tv5core.catalog import Catalog
-from tv5core.catalog.index import manager
+from tv5core.catalog.index import seal_policy
 from tv5core.store import environment, journal
 from tv5core.types import Title
 
@@ -163,8 +163,8 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "INITIAL_MAP_BYTES", 1 << 17)
     monkeypatch.setattr(journal, "FOLD_ENTRIES", 50)
     monkeypatch.setattr(journal, "KEPT_ENTRIES", 10)
-    monkeypatch.setattr(manager, "MAX_LIVE_ROWS", 300)
-    monkeypatch.setattr(manager, "MIN_REMOVED_ROWS", 100)
+    monkeypatch.setattr(seal_policy, "MAX_LIVE_ROWS", 300)
+    monkeypatch.setattr(seal_policy, "MIN_REMOVED_ROWS", 100)
     monkeypatch.setattr("tv5core.vectors.live_rows._MAX_DELETED", 50)
 
 

@@ -31,7 +31,7 @@ from tests.crash.model import (
     vector,
 )
 from tv5core.catalog import Catalog, calibration, writer
-from tv5core.catalog.index import manager
+from tv5core.catalog.index import seal_policy
 from tv5core.catalog.spaces import new_space, text_embedding
 from tv5core.embedding import LsaEmbedder
 from tv5core.errors import NotACatalogError, Tv5Error
@@ -42,7 +42,7 @@ MOST = 160  # titles, about
 
 _SMALL = (
     (writer, "CHUNK_TITLES", CHUNK),
-    (manager, "MAX_LIVE_ROWS", 90),
+    (seal_policy, "MAX_LIVE_ROWS", 90),
     (new_space, "MAX_LIVE_ROWS", 90),
     (new_space, "_BLOCK", 48),
     (text_embedding, "_BLOCK", 48),

@@ -30,11 +30,11 @@ import numpy as np
 
 from tests.crash.model import DIM, title, vector
 from tv5core.catalog import Catalog
-from tv5core.catalog.index import manager
+from tv5core.catalog.index import seal_policy
 from tv5core.errors import UnknownIdError
 
 TITLES = 3_000
-HEAD_ROWS = 1_500
+LIVE_ROWS = 1_500
 LEFT_OUT = 0.25  # of the time, before samples count
 GROWTH = 0.05  # what may be added over the whole time, as a share
 
@@ -218,7 +218,7 @@ def is_flat(fitted: dict[str, float]) -> bool:
 
 def run(minutes: float, seed: int, every_s: float, progress: bool = False) -> dict[str, Any]:
     """Run the load; return samples, slopes and what went wrong."""
-    manager.MAX_LIVE_ROWS = HEAD_ROWS
+    seal_policy.MAX_LIVE_ROWS = LIVE_ROWS
     with tempfile.TemporaryDirectory(prefix="tv5-soak-") as base:
         load = Load(Path(base) / "catalog", seed)
         load.start()

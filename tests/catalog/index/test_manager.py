@@ -54,7 +54,7 @@ def test_searches_and_additions_run_while_sealing(catalog: Catalog) -> None:
 
 
 def test_sealing_starts_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tv5core.catalog.index.manager.MAX_LIVE_ROWS", 100)
+    monkeypatch.setattr("tv5core.catalog.index.seal_policy.MAX_LIVE_ROWS", 100)
     with Catalog.open(tmp_path / "a") as catalog:
         catalog.add(films(0, 200), vectors(0, 200))
         catalog._manager.wait()

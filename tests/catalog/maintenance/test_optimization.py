@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from tv5core.catalog import Catalog
-from tv5core.catalog.index import manager
+from tv5core.catalog.index import seal_policy
 from tv5core.store import embeddings, journal
 from tv5core.types import Title
 from tv5core.vectors import VectorIndex
@@ -154,7 +154,7 @@ os.kill(os.getpid(), 9)
 def test_much_removed_is_collected_in_the_background(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager, "MIN_REMOVED_ROWS", 50)
+    monkeypatch.setattr(seal_policy, "MIN_REMOVED_ROWS", 50)
     with Catalog.open(tmp_path) as catalog:
         fill(catalog, 0, 500)
         catalog.seal()
@@ -175,7 +175,7 @@ def test_much_removed_is_collected_in_the_background(
 def test_nothing_is_collected_without_auto_seal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager, "MIN_REMOVED_ROWS", 50)
+    monkeypatch.setattr(seal_policy, "MIN_REMOVED_ROWS", 50)
     with Catalog.open(tmp_path, auto_seal=False) as catalog:
         fill(catalog, 0, 500)
         catalog.seal()

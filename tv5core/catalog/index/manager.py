@@ -27,6 +27,7 @@ from tv5core.catalog.index.generation_files import (
     served_of,
 )
 from tv5core.catalog.index.recovery_log import RecoveryLog
+from tv5core.catalog.index.seal_policy import SealPolicy
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal, upgrading
@@ -35,22 +36,12 @@ from tv5core.store.transaction import Txn
 from tv5core.types import Progress
 from tv5core.vectors import VectorIndex
 
-__all__ = ["MAX_LIVE_ROWS", "IndexManager", "ServedIndex"]
+__all__ = ["IndexManager", "ServedIndex"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 log = logging.getLogger("tv5core")
-
-MAX_LIVE_ROWS = 20_000
-"""Live rows from which sealing is worth it: a scan of them takes well under 1 ms."""
-
-MAX_REMOVED_SHARE = 0.2
-"""Share of the sealed rows that may have been removed before the graph is rebuilt.
-
-A walk must pass through them: at this share it takes a quarter longer for the same recall."""
-MIN_REMOVED_ROWS = 1_000
-"""Removed rows below which that is not worth it, whatever their share."""
 
 _BLOCK_ROWS = 4_096
 
@@ -68,11 +59,10 @@ class IndexManager:
 
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
         self._store = store
-        self._auto_seal = auto_seal and store.writable
+        self._seal_policy = SealPolicy(enabled=auto_seal and store.writable)
         self.background = BackgroundWorker(store.lock)
         self._damaged: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
-        self._retry_from = 0  # changed rows from which to try again after a sealing failed
         self._behind = self._journal_damaged = False
         self._doubts, self._seen = store.doubts, -1  # what the index is in step with
         self._recovery = RecoveryLog(store.folder)
@@ -337,14 +327,7 @@ class IndexManager:
 
     def seal_if_due(self) -> None:
         """Start sealing in the background when there are many live or removed rows."""
-        index = self.served.index
-        if not self._auto_seal or self._store.environment.failure:
-            return
-        if index is None or _changes(index) < self._retry_from:
-            return
-        long = index.live_count > max(MAX_LIVE_ROWS, index.sealed_count // 4)
-        removed = index.removed_sealed_count
-        if long or removed > max(MIN_REMOVED_ROWS, MAX_REMOVED_SHARE * index.sealed_count):
+        if not self._store.environment.failure and self._seal_policy.is_due(self.served.index):
             self.background.start("seal", self._seal_or_log)
 
     def seal_in_background(self) -> None:
@@ -354,13 +337,12 @@ class IndexManager:
     def _seal_or_log(self) -> None:
         try:
             self.seal()
-            self._retry_from = 0
+            self._seal_policy.record_success()
         except StoppedError:
             pass
         except (Tv5Error, OSError) as error:
             # Nothing is lost: all is searchable, and is sealed once twice as much has changed.
-            index = self.served.index
-            self._retry_from = 2 * _changes(index) if index is not None else 0
+            self._seal_policy.record_failure(self.served.index)
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
 
     def cancellable(self, progress: Progress | None) -> Progress:
@@ -379,10 +361,6 @@ class IndexManager:
             pass
         if self.served.index is not None:
             self.served.index.close()
-
-
-def _changes(index: VectorIndex) -> int:
-    return index.live_count + index.removed_sealed_count
 
 
 def _prepare(served: ServedIndex, meta: Meta) -> None:

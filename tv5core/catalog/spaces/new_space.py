@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.index.manager import MAX_LIVE_ROWS, IndexManager, ServedIndex
+from tv5core.catalog.index.manager import IndexManager, ServedIndex
+from tv5core.catalog.index.seal_policy import MAX_LIVE_ROWS
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
 from tv5core.errors import Tv5Error
 from tv5core.files import SealedFile

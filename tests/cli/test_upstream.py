@@ -17,7 +17,7 @@ import pytest
 
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
-from tests.upstream.standin.server import Standin
+from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
 from tv5core.upstream.tmdb.exports import latest_export_day
@@ -144,6 +144,50 @@ def test_what_could_not_be_had_is_listed(tmdb: Background, tmp_path: Path) -> No
     assert (again["fetched"], again["earlier"]) == (0, 5)
     assert [f["id"] for f in again["failures"]] == ["tmdb:movie:999999"]
     assert again["errors"] == {"not found": 1}
+
+
+def failing(*paths: str) -> Faults:
+    """Return faults that make these paths always answer 500."""
+
+    class Failing(Faults):
+        def pick(self, path: str, time: int) -> str:
+            return "status_500" if path.partition("?")[0] in paths else ""
+
+    return Failing()
+
+
+def test_one_film_that_always_fails_is_listed_and_the_rest_sealed(
+    tmdb: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, folder = tmp_path / "movie_ids.json", tmp_path / "c"
+    ids = [work.id for work in tmdb.content.works.values() if work.media == "movie"][:12]
+    lines = [{"id": n, "popularity": 9.0, "original_title": "x", "adult": False} for n in ids]
+    export.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    command = ("sync", "tmdb", "-c", folder, "--export", export, "--kind", "movie", "--json")
+    monkeypatch.setattr(tmdb.server, "faults", failing(f"/3/movie/{ids[3]}"))
+    done = tmdb.tv5(*command, "--share", "1")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["fetched"], report["failed"]) == (11, 1)
+    assert [f["id"] for f in report["failures"]] == [f"tmdb:movie:{ids[3]}"]
+    with Catalog.open(folder, read_only=True) as catalog:
+        assert (catalog.count(), catalog.info()["pending"]) == (11, 0)
+    monkeypatch.setattr(tmdb.server, "faults", Faults())
+    again = json.loads(tmdb.tv5(*command, "--share", "1").stdout)
+    assert (again["fetched"], again["failed"], again["titles"]) == (1, 0, 12)
+
+
+def test_where_all_fail_it_lists_them_and_exits_1(
+    tmdb: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = tmp_path / "movie_ids.json"
+    export.write_text('{"id": 603, "popularity": 9.0, "original_title": "x"}\n', "utf-8")
+    monkeypatch.setattr(tmdb.server, "faults", failing("/3/movie/603"))
+    done = tmdb.tv5(
+        "sync", "tmdb", "-c", tmp_path / "c", "--export", export, "--kind", "movie", "--json"
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["errors"] == {"status 500": 1}
 
 
 def test_changes_are_fetched_again(tmdb: Background, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Coroutine
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -39,6 +41,7 @@ from tv5core.upstream.tmdb.mapping import WATCH_ATTRIBUTION
 __all__ = ["COMMANDS"]
 
 _SHOWN_FAILURES = 20
+_SHOWN_PLACES = 5
 
 
 class Source(StrEnum):
@@ -111,14 +114,19 @@ def sync(
                 exports=export or [], limit=limit, min_popularity=min_popularity,
             )  # fmt: skip
             synced = _run(work)
-        if seal and (synced.added or synced.updated or opened.info()["pending"]):
+        # Also where TMDB became unavailable: what is stored should be searchable.
+        if seal and (_has_stored(synced) or opened.info()["pending"]):
             with progress(quiet=as_json) as report:
                 opened.seal(progress=report)
         total = opened.count()
+    if isinstance(synced, UpstreamError):
+        raise synced
     if as_json:
         print_json(_as_json(synced, total))
     else:
         _print_report(synced, total)
+    if _is_failure(synced, is_refresh=changes or day is not None):
+        raise typer.Exit(1)
 
 
 async def _sync(
@@ -137,8 +145,19 @@ async def _sync(
         return await sync_tmdb(tmdb, sink, media=media, progress=show, **plan)
 
 
-def _run(work: Any) -> Any:
-    """Run a sync; where it stops early, print that nothing is lost."""
+def _is_failure(report: SyncReport, *, is_refresh: bool) -> bool:
+    """Return whether all titles failed; changed titles may well all be gone from TMDB."""
+    return report.all_failed and not (
+        is_refresh and all(failure.permanent for failure in report.failures.values())
+    )
+
+
+def _has_stored(synced: SyncReport | UpstreamError) -> bool:
+    return isinstance(synced, SyncReport) and bool(synced.added or synced.updated)
+
+
+def _run(work: Coroutine[Any, Any, SyncReport]) -> SyncReport | UpstreamError:
+    """Run a sync; where it stops early, print that nothing is lost, and return why."""
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
@@ -148,9 +167,9 @@ def _run(work: Any) -> Any:
         raise typer.Exit(1) from None
     except CredentialsError:
         raise
-    except UpstreamError:
+    except UpstreamError as error:
         print_status("the fetched titles are stored, and the same command continues from there")
-        raise
+        return error
 
 
 def _day(text: str) -> date:
@@ -175,15 +194,22 @@ def _print_report(report: SyncReport, total: int) -> None:
         f"{report.fetched:,} titles fetched in {report.seconds:.1f} s: {report.added:,} new, "
         f"{report.updated:,} updated, {report.unchanged:,} unchanged; {len(failed):,} failed"
     )
+    omitted = report.omitted.total()
     for count, what in (
         (report.earlier, "were settled by an earlier run"),
         (report.passed_over, "changed at TMDB but are not in this catalogue"),
         (report.adult, "adult titles of the export skipped"),
         (report.malformed, "malformed lines of the export skipped"),
+        (omitted, f"unusable values left out: {_most_common(report.omitted)}"),
     ):
         if count:
             print_status(f"{count:,} {what}")
     print_status(f"the catalogue holds {total:,} titles")
+
+
+def _most_common(omitted: Counter[str]) -> str:
+    shown = ", ".join(place for place, _ in omitted.most_common(_SHOWN_PLACES))
+    return shown + ", ..." * (len(omitted) > _SHOWN_PLACES)
 
 
 def _as_json(report: SyncReport, total: int) -> dict[str, Any]:
@@ -191,7 +217,9 @@ def _as_json(report: SyncReport, total: int) -> dict[str, Any]:
         "titles": total,
         **{name: getattr(report, name) for name in _COUNTS},
         "seconds": round(report.seconds, 3),
+        "failed": len(report.failures),
         "errors": dict(report.errors),
+        "omitted": dict(report.omitted),
         "failures": list(report.failures.values()),
     }
 

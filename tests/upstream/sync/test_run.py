@@ -18,9 +18,12 @@ from tv5core.errors import (
     CredentialsError,
     DeadlineError,
     DiskFullError,
+    MalformedResponseError,
+    RateLimitedError,
     TitleNotFoundError,
     UnreachableError,
     UpstreamError,
+    UpstreamStatusError,
 )
 from tv5core.types import Title
 from tv5core.upstream.limiting.priority import Priority
@@ -102,7 +105,9 @@ async def test_what_fails_is_tried_again_and_then_told() -> None:
         if number % 10 == 0:
             return TitleNotFoundError(f"{id}: gone")
         if number % 10 == 1:
-            return UnreachableError("reset") if time < 3 else None
+            return UnreachableError("reset") if time < 2 else None
+        if number % 10 == 3:
+            return MalformedResponseError("cut") if time < 3 else None
         return DeadlineError("slow") if number % 10 == 2 else None
 
     sink, source = MemorySink(), Source(trouble)
@@ -115,7 +120,7 @@ async def test_what_fails_is_tried_again_and_then_told() -> None:
         "tmdb:movie:10", "not found", "tmdb:movie:10: gone", permanent=True
     )
     assert source.asked["tmdb:movie:10"] == 1, "what is gone is not asked for again"
-    assert source.asked["tmdb:movie:2"] == 6, "what failed for the moment gets a second round"
+    assert source.asked["tmdb:movie:2"] == 2, "what failed for the moment gets a second round"
 
 
 async def test_failures_are_remembered_and_those_of_the_moment_tried_again() -> None:
@@ -187,6 +192,78 @@ async def test_while_the_provider_is_down_titles_wait() -> None:
 
     report = await run(MemorySink(), Source(trouble), plan_of(50))
     assert (report.fetched, report.failures) == (50, {})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamStatusError(500),
+        MalformedResponseError("x"),
+        DeadlineError("x"),
+        UnreachableError("x"),
+        TitleNotFoundError("x"),
+        CredentialsError("x"),
+    ],
+)
+async def test_titles_that_always_fail_do_not_hold_the_others(error: UpstreamError) -> None:
+    bad = {f"tmdb:movie:{n}" for n in (5, 500, 1_000)}
+    sink, source = MemorySink(), Source(lambda name, _: error if name in bad else None)
+    for run_number in range(2):
+        report = await run(sink, source, plan_of(1_000))
+        assert report.failures.keys() == bad
+        assert report.fetched == 997 * (run_number == 0)
+        assert not report.all_failed
+        if isinstance(error, CredentialsError):
+            break  # nothing else shows that the key is good the second time
+    assert len(sink.titles) == 997
+    assert checkpoint_of(sink).finished
+    good = Source()
+    permanent = isinstance(error, TitleNotFoundError)
+    assert (await run(sink, good, plan_of(1_000))).fetched == 3 * (not permanent)
+
+
+async def test_only_titles_that_failed_before_are_left_and_open_the_breaker() -> None:
+    bad = {f"tmdb:movie:{n}" for n in range(1, 51)}
+    sink = MemorySink()
+    source = Source(lambda name, _: UpstreamStatusError(500) if name in bad else None)
+    await run(sink, source, plan_of(100))
+
+    def trouble(name: str, time: int) -> UpstreamError:
+        return UpstreamStatusError(500) if len(source.asked) < 10 else BreakerOpenError("x", 0.01)
+
+    source = Source(trouble)
+    started = time.monotonic()
+    report = await run(sink, source, plan_of(100), max_outage_s=0.2)
+    assert time.monotonic() - started < 3.0
+    assert (report.failures.keys(), report.earlier) == (bad, 50)
+    assert checkpoint_of(sink).finished
+
+
+async def test_one_that_is_always_rate_limited_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tv5core.upstream.sync.bulk_retry._MAX_RATE_LIMITED_S", 0.1)
+    bad = {"tmdb:movie:7"}
+    source = Source(lambda name, _: RateLimitedError("x", 0.01) if name in bad else None)
+    report = await run(MemorySink(), source, plan_of(50))
+    assert (report.failures.keys(), report.errors) == (bad, {"rate limited": 1})
+
+
+async def test_when_all_fail_the_report_says_so() -> None:
+    source = Source(lambda *_: UpstreamStatusError(500))
+    report = await run(sink := MemorySink(), source, plan_of(20))
+    assert report.all_failed
+    assert len(report.failures) == 20
+    assert not (await run(sink, Source(), plan_of(20))).all_failed
+
+
+async def test_a_key_that_is_revoked_ends_it() -> None:
+    good = {f"tmdb:movie:{n}" for n in range(1, 101)}
+    source = Source(lambda name, _: None if name in good else CredentialsError("no"))
+    with pytest.raises(CredentialsError):
+        await run(sink := MemorySink(), source, plan_of(5_000))
+    assert set(sink.titles) == good
+    assert sum(source.asked.values()) < 200
 
 
 async def test_patience_ends() -> None:

@@ -12,6 +12,7 @@ from yarl import URL
 
 from tv5core.backoff import Backoff
 from tv5core.errors import (
+    BreakerOpenError,
     ForbiddenTargetError,
     MalformedResponseError,
     RateLimitedError,
@@ -97,8 +98,15 @@ class Retrier:
             The outcome of the last attempt.
         """
         self._budget.deposit()
+        outcome: Response | UpstreamError | None = None
         for attempt in count():
-            outcome = await self._attempt(request)
+            try:
+                outcome = await self._attempt(request)
+            except BreakerOpenError:
+                if outcome is None:
+                    raise
+                # What this call met says more than that others met the like.
+                raise _to_error(request, outcome) from None
             if isinstance(outcome, Response) and not _is_failure(outcome.status):
                 return outcome
             await self._pause_or_raise(request, attempt, outcome)

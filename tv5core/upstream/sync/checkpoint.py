@@ -63,8 +63,7 @@ class Checkpoint(msgspec.Struct):
         return min(self.watermark, end) + sum(position < end for position in self.ahead)
 
     def remaining(self, end: int) -> Iterator[int]:
-        """Yield the positions to fetch before ``end``: transient failures, then open ones."""
-        yield from self.transient_failures(end)
+        """Yield the positions before ``end`` that are not settled."""
         yield from (p for p in range(self.watermark, end) if p not in self.ahead)
 
     def transient_failures(self, end: int) -> list[int]:

@@ -11,11 +11,12 @@ from typing import Unpack
 import msgspec
 
 from tv5core.errors import InvalidInputError
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.sync.bulk_retry import BulkRetry
 from tv5core.upstream.sync.checkpoint import Checkpoint, decode_checkpoint
 from tv5core.upstream.sync.full_sync import daily_key
-from tv5core.upstream.sync.options import SyncOptions, settings_from, validated_media
+from tv5core.upstream.sync.options import SyncOptions, SyncSettings, settings_from, validated_media
 from tv5core.upstream.sync.plan import plan_from_ids
 from tv5core.upstream.sync.report import SyncReport
 from tv5core.upstream.sync.run import Sink, run_plan
@@ -64,7 +65,17 @@ async def refresh_tmdb(
     UpstreamError
         The changes cannot be fetched, or TMDB stayed unavailable.
     """
-    kinds, settings = validated_media(media), settings_from(options)
+    with record_omissions() as omitted:
+        report = await _refresh(client, sink, media, since, settings_from(options))
+    # Titles are counted by the run itself; the rest are entries of the lists of changes.
+    report.omitted |= omitted
+    return report
+
+
+async def _refresh(
+    client: Tmdb, sink: Sink, media: Sequence[str], since: date | None, settings: SyncSettings
+) -> SyncReport:
+    kinds = validated_media(media)
     key = f"sync:tmdb:changes:{'+'.join(kinds)}"
     last = await asyncio.to_thread(_last_refresh, sink, key)
     if since is not None or last is None or last.checkpoint.finished:

@@ -9,6 +9,7 @@ import msgspec
 
 from tv5core.errors import (
     BreakerOpenError,
+    CredentialsError,
     DeadlineError,
     ForbiddenTargetError,
     MalformedResponseError,
@@ -64,6 +65,9 @@ class SyncReport(msgspec.Struct):
         Lines of the exports that were skipped.
     passed_over : int
         Changed titles that the catalogue does not hold.
+    omitted : Counter of str
+        Values and entries that could not be used and were left out of this run's titles, by
+        their place in the response, such as ``similar.results[]``.
     seconds : float
         Duration of this run.
     """
@@ -78,12 +82,18 @@ class SyncReport(msgspec.Struct):
     adult: int = 0
     malformed: int = 0
     passed_over: int = 0
+    omitted: Counter[str] = msgspec.field(default_factory=Counter)
     seconds: float = 0.0
 
     @property
     def settled(self) -> int:
         """Planned titles that are stored or have failed."""
         return self.earlier + self.fetched + len(self.failures)
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether titles failed and none is stored, by this run or earlier ones."""
+        return bool(self.failures) and not self.fetched and not self.earlier
 
     @property
     def errors(self) -> Counter[str]:
@@ -102,6 +112,7 @@ _KINDS: dict[type[UpstreamError], str] = {
     UnreachableError: "unreachable",
     RateLimitedError: "rate limited",
     BreakerOpenError: "provider down",
+    CredentialsError: "refused",
     ResponseTooLargeError: "too large",
     ForbiddenTargetError: "forbidden target",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -16,8 +17,9 @@ from typing import Any, Protocol
 from tv5core.errors import UpstreamError
 from tv5core.types import Title
 from tv5core.upstream.fetching.call_options import CallOptions
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.limiting.priority import Priority
-from tv5core.upstream.sync.bulk_retry import FATAL_ERRORS, BulkRetry
+from tv5core.upstream.sync.bulk_retry import BulkRetry
 from tv5core.upstream.sync.checkpoint import Checkpoint
 from tv5core.upstream.sync.options import SyncSettings
 from tv5core.upstream.sync.plan import Plan
@@ -29,6 +31,7 @@ BATCH_TITLES = 100
 """Titles per batch; a crash loses at most one batch and the titles being fetched."""
 _BATCH_S = 2.0
 _DEADLINE_S = 120.0
+_SECOND_OUTAGE_S = 15.0
 
 
 class AddCounts(Protocol):
@@ -114,6 +117,7 @@ class _Run:
     ) -> None:
         self._source, self._sink, self._plan, self._end = source, sink, plan, end
         self._checkpoint, self._key, self._settings = checkpoint, key, settings
+        self._options: CallOptions = {"priority": settings.priority, "deadline_s": _DEADLINE_S}
         self._positions: Iterator[int] = iter(())
         self._thread = ThreadPoolExecutor(1, "tv5-sync")
         self._storing = asyncio.Lock()
@@ -122,7 +126,8 @@ class _Run:
         self._unstored: tuple[list[Title], bytes] | None = None
         self._is_broken = False
         self._batch_started = time.monotonic()
-        self._retry = BulkRetry(settings.max_outage_s)
+        self._retry = BulkRetry(settings.max_outage_s, attempts=1)
+        self._is_second_round = False
         failures = {plan[p]: failure for p, failure in checkpoint.failures.items() if p < end}
         self.report = SyncReport(
             planned=end,
@@ -130,16 +135,19 @@ class _Run:
             failures=failures,
             adult=plan.adult,
             malformed=plan.malformed,
+            omitted=Counter({"export": plan.omitted} if plan.omitted else {}),
         )
 
     async def run(self) -> None:
-        """Fetch the remaining titles, then once more those with transient failures."""
+        """Fetch the remaining titles, then those with transient failures, of earlier runs too."""
         checkpoint = self._checkpoint
         if self._settings.invalidate and checkpoint.last_batch:
             # A crash may have come between the last batch and its invalidation.
             await self._in_thread(self._invalidate, checkpoint.last_batch)
         checkpoint.finished = False
         await self._fetch_all(checkpoint.remaining(self._end))
+        self._retry = self._second_retry()
+        self._is_second_round = True
         await self._fetch_all(iter(checkpoint.transient_failures(self._end)))
         checkpoint.finished, checkpoint.last_batch = True, []
         self._unstored = [], checkpoint.encode()
@@ -171,7 +179,9 @@ class _Run:
 
     async def _work(self) -> None:
         for position in self._positions:
-            outcome = await self._fetch(self._plan[position])
+            with record_omissions() as omitted:
+                outcome = await self._fetch(position)
+            self.report.omitted.update(omitted)
             self._batch.append((position, outcome))
             self._report(outcome)
             if len(self._batch) >= BATCH_TITLES or self._is_due():
@@ -180,15 +190,22 @@ class _Run:
     def _is_due(self) -> bool:
         return time.monotonic() - self._batch_started >= _BATCH_S and not self._storing.locked()
 
-    async def _fetch(self, id: str) -> Title | Failure:
-        """Fetch a title, with retries."""
-        options: CallOptions = {"priority": self._settings.priority, "deadline_s": _DEADLINE_S}
+    async def _fetch(self, position: int) -> Title | Failure:
+        """Fetch a title; one that fails alone must not hold up or end the run."""
+        name, options = self._plan[position], self._options
         try:
-            return await self._retry.call(lambda: self._source.title(id, **options))
-        except FATAL_ERRORS:
-            raise
+            return await self._retry.call(lambda: self._source.title(name, **options))
         except UpstreamError as error:
-            return failure_of(id, error)
+            if not self._retry.concerns_all(error):
+                return failure_of(name, error)
+            if self._is_second_round:
+                # Perhaps these titles are what the circuit breaker opened for.
+                return self._checkpoint.failures[position]
+            raise
+
+    def _second_retry(self) -> BulkRetry:
+        """Return shorter retries: an outage now concerns only titles that have failed before."""
+        return BulkRetry(min(self._settings.max_outage_s, _SECOND_OUTAGE_S), attempts=1)
 
     def _report(self, outcome: Title | Failure) -> None:
         if isinstance(outcome, Failure):

@@ -1,0 +1,79 @@
+"""Titles that always fail, of a provider that is well otherwise, over the whole way to the sink."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.upstream.sync.memory_sink import MemorySink
+from tv5core.backoff import Backoff
+from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
+from tv5core.upstream.fetching.fetcher import Fetcher
+from tv5core.upstream.provider import Credentials
+from tv5core.upstream.sync.full_sync import sync_tmdb
+from tv5core.upstream.tmdb.client import Tmdb
+from tv5core.upstream.tmdb.provider import tmdb_provider
+
+
+@contextlib.asynccontextmanager
+async def serving(bad: set[int], kind: str) -> AsyncIterator[tuple[Tmdb, dict[int, int]]]:
+    """Serve films of which some always fail; yield a client and the requests by film."""
+    asked: dict[int, int] = {}
+
+    async def film(request: web.Request) -> web.Response:
+        number = int(request.match_info["id"])
+        asked[number] = asked.get(number, 0) + 1
+        if number not in bad:
+            odd = {"runtime": 95.5} if number % 2 else {}
+            return web.json_response({"id": number, "title": f"Dock {number}", **odd})
+        if kind == "cut" and request.transport is not None:
+            request.transport.close()
+        return web.Response(status=200 if kind == "html" else int(kind or 0) or 500, text="<html>")
+
+    app = web.Application()
+    app.router.add_get("/3/movie/{id}", film)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        provider = tmdb_provider(
+            credentials=Credentials.of(api_key="k"), base_url=f"{site.name}/3",
+            rate=900.0, burst=100, contract=1_000, bulk_share=1.0,
+        )  # fmt: skip
+        breaker = CircuitBreaker("tmdb", open_s=0.2, max_open_s=0.4)
+        fetcher = Fetcher(provider, backoff=Backoff(0.01, 0.05), breaker=breaker)
+        async with Tmdb(fetcher) as tmdb:
+            yield tmdb, asked
+    finally:
+        await runner.cleanup()
+
+
+def export_of(path: Path, count: int) -> Path:
+    lines = (
+        json.dumps({"id": n, "original_title": "x", "popularity": count - n})
+        for n in range(1, count + 1)
+    )
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["500", "html", "404"])
+async def test_a_few_bad_titles_are_listed_and_the_rest_stored(kind: str, tmp_path: Path) -> None:
+    export, sink = export_of(tmp_path / "movie_ids.json.gz", 200), MemorySink()
+    bad = {1, 100, 200}
+    async with serving(bad, kind) as (tmdb, asked):
+        report = await sync_tmdb(tmdb, sink, media=["movie"], exports=[export])
+        assert report.failures.keys() == {f"tmdb:movie:{n}" for n in bad}
+        assert (report.fetched, len(sink.titles)) == (197, 197)
+        assert report.omitted == {"runtime": 99}
+        assert all(asked[n] <= 8 for n in bad)
+        again = await sync_tmdb(tmdb, sink, media=["movie"], exports=[export])
+        assert (again.fetched, len(again.failures)) == (0, 3)
+        assert not again.all_failed

@@ -13,9 +13,9 @@ Read in this order:
   (rows added since, scanned), with ``live_rows`` behind it; ``segment_set``: who changes them.
 - ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``graph`` (both in mapped files).
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
-  ``linking``; ``folder``: an index's files and manifest.
+  ``linking``; ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
 - ``recall`` (calibration), ``audit`` (is the index that of its vectors?), ``memory``,
-  ``validation``.
+  ``validation`` (of vectors and keys), ``parameters`` (of everything else).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.stored_rows import StoredRows, frame_of
 from tv5core.vectors.validation import Rescoring
 
-__all__ = ["Blocks", "EncodedRows", "encode_rows", "mean_vector"]
+__all__ = ["Blocks", "EncodedRows", "blocks_of", "encode_rows", "mean_vector"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -25,6 +25,19 @@ U8 = npt.NDArray[np.uint8]
 
 Blocks = Callable[[], Iterator[tuple[I64, F32]]]
 """Called twice; gives the same (keys, vectors) blocks in the same order both times."""
+_BLOCK_ROWS = 8_192
+
+
+def blocks_of(
+    vectors: npt.NDArray[Any], keys: I64, validate: Callable[[npt.NDArray[Any]], F32]
+) -> Blocks:
+    """Cut a matrix and its keys into blocks that are validated one by one."""
+
+    def blocks() -> Iterator[tuple[I64, F32]]:
+        for at in range(0, len(vectors), _BLOCK_ROWS):
+            yield keys[at : at + _BLOCK_ROWS], validate(vectors[at : at + _BLOCK_ROWS])
+
+    return blocks
 
 
 def mean_vector(blocks: Blocks, count: int, dim: int, report: Progress) -> F32:

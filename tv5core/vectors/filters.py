@@ -13,6 +13,7 @@ from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.errors import InvalidInputError
 from tv5core.vectors.keyed_rows import KeyedRows, SegmentId
+from tv5core.vectors.parameters import as_array, shown
 
 __all__ = ["Filter"]
 
@@ -55,7 +56,7 @@ class _Segments:
     """Rows of each segment by their numbers."""
 
     def __init__(self, bitmaps: Mapping[SegmentId, Bitmap]) -> None:
-        self._bitmaps = dict(bitmaps)
+        self._bitmaps = bitmaps
 
     def bitmap_of(self, segment: KeyedRows) -> Bitmap:
         allowed = self._bitmaps.get(segment.id)
@@ -82,6 +83,8 @@ class Filter:
     def of(cls, allow: Any) -> Filter:
         """Make a filter of keys, of a boolean mask over keys, or of a filter.
 
+        Arrays are copied: what is done to them later changes no filter.
+
         Raises
         ------
         InvalidInputError
@@ -89,9 +92,9 @@ class Filter:
         """
         if isinstance(allow, cls):
             return allow
-        given = np.asarray(allow)
+        given = as_array("allow to be keys or a boolean mask in one dimension", allow)
         if given.ndim == 1 and given.dtype == np.bool_:
-            return cls(_Mask(given))
+            return cls(_Mask(given.copy()))  # the caller's may change before a segment is met
         if given.ndim == 1 and (given.dtype.kind in "iu" or given.size == 0):
             return cls(_Keys(given.astype(np.int64)))
         raise InvalidInputError(
@@ -130,9 +133,11 @@ class Filter:
         InvalidInputError
             Another type or shape.
         """
+        if not isinstance(bitmaps, Mapping) or not all(isinstance(i, SegmentId) for i in bitmaps):
+            raise InvalidInputError(f"expected bitmaps by segment's id, got {shown(bitmaps)}")
         for allowed in bitmaps.values():
             _check_bitmap(allowed)
-        return cls(_Segments(bitmaps))
+        return cls(_Segments({segment: allowed.copy() for segment, allowed in bitmaps.items()}))
 
     def bitmaps(self, segments: Iterable[KeyedRows]) -> list[Bitmap]:
         """Return the allowed rows of each segment, in its own row numbers."""
@@ -148,4 +153,6 @@ class Filter:
 
 def _check_bitmap(allowed: Bitmap) -> None:
     if not isinstance(allowed, np.ndarray) or allowed.dtype != np.uint8 or allowed.ndim != 1:
-        raise InvalidInputError(f"expected a bitmap of uint8 in one dimension, got {allowed!r}")
+        raise InvalidInputError(
+            f"expected a bitmap of uint8 in one dimension, got {shown(allowed)}"
+        )

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError, InvalidInputError, ReadOnlyError, UnknownIdError
-from tv5core.files import SealedFile
 from tv5core.types import Progress
 from tv5core.vectors import folder
-from tv5core.vectors.encoding import Blocks
+from tv5core.vectors.encoding import Blocks, blocks_of
 from tv5core.vectors.folder import Manifest
+from tv5core.vectors.folder_writer import FolderWriter
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.metric import Metric
+from tv5core.vectors.parameters import as_array, check_callable, check_flag, check_path
 from tv5core.vectors.reader import IndexReader
 from tv5core.vectors.sealing import BuildOptions, Sealing
 from tv5core.vectors.segment import alive_blocks
@@ -34,9 +33,6 @@ __all__ = ["VectorIndex"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-Validate = Callable[[npt.NDArray[Any]], F32]
-
-_BLOCK_ROWS = 8_192
 
 
 class VectorIndex(IndexReader):
@@ -60,8 +56,7 @@ class VectorIndex(IndexReader):
     ) -> None:
         super().__init__(dim, metric, rescoring, settings, graph)
         self._sealing = threading.Lock()  # one sealing at a time
-        self._path: Path | None = None
-        self._manifest: Manifest | None = None
+        self._folder: FolderWriter | None = None  # where there is a folder to write to
         self._read_only = False
         self._options = BuildOptions()
 
@@ -106,8 +101,9 @@ class VectorIndex(IndexReader):
         keys : array_like of int [n], optional
             At least 0, each once; 0 .. n - 1 if left out.
         path : path-like, optional
-            Folder to keep the index in: new, empty, or an index to replace. Without one the files
-            live in the system's temporary folder, already unlinked, for as long as the index does.
+            Folder to keep the index in: new, empty, or an index to replace. The index is its only
+            writer until :meth:`close`. Without one the files live in the system's temporary folder,
+            already unlinked, for as long as the index does.
         metric, rescoring
             As in :meth:`empty`.
         connectivity, expansion_add : int
@@ -123,20 +119,28 @@ class VectorIndex(IndexReader):
         ------
         InvalidInputError, DimensionError, NonFiniteVectorError, ZeroVectorError, DuplicateKeyError
             Before anything is written to ``path``'s index.
+        NotACatalogError
+            ``path`` holds something else, which is left alone.
+        CatalogLockedError
+            Another index, here or in another process, writes to ``path``.
+        DiskFullError, DiskFailureError, CatalogError
+            It cannot be written to.
         """
-        given = np.asarray(vectors)
+        given = as_array("a matrix of real numbers", vectors)
         if given.ndim != 2:
             raise InvalidInputError(f"expected a matrix, got shape {given.shape}")
+        check_callable("progress", progress)
         named = check_keys(np.arange(len(given)) if keys is None else keys, len(given))
         index = cls(given.shape[1], Metric.named(metric), rescoring)
         index._options = BuildOptions(connectivity, expansion_add, threads, seed)
-        if path is not None:
-            index._path = Path(path)
-            index._manifest = folder.claim(index._path, index._described())
-        if len(given):
-            index._seal_blocks(_blocks_of(given, named, index._validate), len(given), progress)
-        elif index._path is not None and index._manifest is not None:
-            folder.publish(index._path, index._manifest)
+        try:
+            if path is not None:
+                index._folder = FolderWriter.create(check_path(path), index._described())
+            blocks = blocks_of(given, named, index._validate)
+            index._seal_blocks(blocks, len(given), progress)
+        except BaseException:
+            index.close()
+            raise
         return index
 
     @classmethod
@@ -148,7 +152,9 @@ class VectorIndex(IndexReader):
         path : path-like
             A folder written by :meth:`build` or :meth:`seal`.
         read_only : bool
-            Any number of processes may map an index; at most one of them may change it.
+            Any number of processes may map an index, also while it changes on disk; what they have
+            mapped stays as it is. With False the index is the folder's only writer until
+            :meth:`close`.
 
         Raises
         ------
@@ -156,13 +162,19 @@ class VectorIndex(IndexReader):
             No index there.
         CorruptFileError, FormatVersionError
             A file is damaged or missing, or of a newer tv5core.
+        CatalogLockedError
+            Another index, here or in another process, writes to the folder.
+        CatalogError
+            The folder or a file cannot be read, or not written to.
         """
-        where = Path(path)
-        manifest = folder.read_manifest(where)
-        graph = folder.open_sealed(where, manifest)
+        where, writer = check_path(path), None
+        if check_flag("read_only", read_only):
+            manifest, graph = folder.open_reader(where)
+        else:
+            writer, manifest, graph = FolderWriter.open(where)
         metric = Metric.named(manifest.metric)
         index = cls(manifest.dim, metric, manifest.rescoring, manifest.settings, graph)
-        index._path, index._manifest, index._read_only = where, manifest, read_only
+        index._folder, index._read_only = writer, writer is None
         index._options = manifest.options
         return index
 
@@ -181,6 +193,7 @@ class VectorIndex(IndexReader):
         ------
         CorruptFileError, FormatVersionError, OSError
         """
+        graph, rows = check_path(graph), check_path(rows)
         sealed = SealedGraph.open(graph, rows, verify=verify)
         rescoring = sealed.rows.values.dtype.name
         try:
@@ -222,11 +235,9 @@ class VectorIndex(IndexReader):
 
     def _store(self, settings: SearchSettings) -> None:
         with self._changing():
+            if self._folder is not None:
+                self._folder.store_settings(settings)
             self._settings = settings
-            if self._manifest is not None and self._path is not None:
-                manifest = msgspec.structs.replace(self._manifest, settings=settings)
-                folder.write_manifest(self._path, manifest)
-                self._manifest = manifest
 
     # -- changing -------------------------------------------------------------------------
 
@@ -248,7 +259,7 @@ class VectorIndex(IndexReader):
         ReadOnlyError, ClosedError
         """
         self._check_writable()
-        ready = self._validate(np.asarray(vectors))
+        ready = self._validate(vectors)
         named = check_keys(keys, len(ready))
         if len(named):
             with self._changing():
@@ -264,7 +275,7 @@ class VectorIndex(IndexReader):
         DuplicateKeyError, InvalidInputError, ReadOnlyError, ClosedError
         """
         self._check_writable()
-        given = np.asarray(keys)
+        given = as_array("integer keys", keys)
         named = check_keys(given, given.size)
         with self._changing():
             unknown = self._segments.unknown(named)
@@ -281,30 +292,49 @@ class VectorIndex(IndexReader):
 
         Searches and changes run meanwhile; what changes after the start stays in the live segment.
         An index without a folder reseals from its stored rows, so int8 rows stay int8-exact.
+        Where all rows are removed, the index is empty, also on disk.
 
         Parameters
         ----------
         progress : callable, optional
             Called with (done, total, stage); an exception it raises stops the sealing and leaves
             the index as it was.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError, CatalogError
+            The folder cannot be written to, or is another one now.
+        ReadOnlyError, ClosedError, InvalidInputError
         """
         self._check_writable()
-        with self._sealing:
-            with self._lock:
-                snapshot = self._segments.begin_seal()
-            try:
-                if snapshot.alive_count:
-                    blocks = partial(alive_blocks, snapshot.segments)
-                    self._seal_blocks(blocks, snapshot.alive_count, progress)
-                else:
-                    with self._changing():
-                        self._segments.replace_sealed(None)
-            finally:
-                self._segments.end_seal()
+        check_callable("progress", progress)
+        try:
+            with self._sealing:
+                self._seal(progress)
+        finally:
+            if self._closed:
+                self._release()
+
+    def _seal(self, progress: Progress | None) -> None:
+        with self._lock:
+            snapshot = self._segments.begin_seal()
+        try:
+            blocks = partial(alive_blocks, snapshot.segments)
+            self._seal_blocks(blocks, snapshot.alive_count, progress)
+        finally:
+            self._segments.end_seal()
 
     def _seal_blocks(self, blocks: Blocks, count: int, progress: Progress | None) -> None:
-        with tempfile.TemporaryDirectory(dir=self._path, prefix=folder.TEMPORARY) as name:
-            files = Path(name) / "graph", Path(name) / "rows"
+        if not count:
+            with self._changing():
+                if self._folder is not None:
+                    self._folder.publish(self._settings)
+                self._segments.replace_sealed(None)
+            return
+        if self._folder is not None:
+            self._folder.check()
+        with folder.temporary(None if self._folder is None else self._folder.path) as name:
+            files = name / "graph", name / "rows"
             sealing = Sealing(
                 blocks, count, self._dim, self._metric, self._rescoring, self._options, progress
             )
@@ -312,7 +342,8 @@ class VectorIndex(IndexReader):
             # These bytes were checksummed while they were written, a moment ago.
             sealed = SealedGraph.open(*files, verify=False)
             with self._changing():
-                self._save(files, written)
+                if self._folder is not None:
+                    self._folder.publish(self._settings, files, written)
                 self._segments.replace_sealed(sealed)
 
     def _described(self) -> Manifest:
@@ -325,26 +356,23 @@ class VectorIndex(IndexReader):
             options=self._options,
         )
 
-    def _save(self, files: tuple[Path, Path], written: tuple[SealedFile, SealedFile]) -> None:
-        if self._path is None or self._manifest is None:
-            return
-        manifest = msgspec.structs.replace(
-            self._manifest,
-            generation=self._manifest.generation + 1,
-            graph=written[0],
-            rows=written[1],
-            settings=self._settings,
-        )
-        folder.publish(self._path, manifest, files)
-        self._manifest = manifest
-
     # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the files; searches under way finish on what they hold."""
+        """Close the files; searches under way finish on what they hold.
+
+        A sealing under way raises ClosedError; the next writer is let in once it has ended.
+        """
         with self._lock:
             self._closed = True
             self._segments = SegmentSet(self._dim, self._rescoring)
+        self._release()
+
+    def _release(self) -> None:
+        """Let the next writer in, unless a sealing still writes to the folder: it does so then."""
+        if self._folder is not None and self._sealing.acquire(blocking=False):
+            self._folder.release()
+            self._sealing.release()
 
     def __enter__(self) -> Self:
         return self
@@ -364,13 +392,5 @@ class VectorIndex(IndexReader):
             self._check_writable()
             yield
 
-    def _validate(self, vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def _validate(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
         return self._metric.validate(vectors, self._dim)
-
-
-def _blocks_of(vectors: npt.NDArray[Any], keys: I64, validate: Validate) -> Blocks:
-    def blocks() -> Iterator[tuple[I64, F32]]:
-        for at in range(0, len(vectors), _BLOCK_ROWS):
-            yield keys[at : at + _BLOCK_ROWS], validate(vectors[at : at + _BLOCK_ROWS])
-
-    return blocks

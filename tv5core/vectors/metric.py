@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import InvalidInputError
+from tv5core.vectors.parameters import shown
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import check_vectors, unit_vectors
 
@@ -42,10 +43,10 @@ class Metric:
             There is none.
         """
         for metric in METRICS:
-            if metric.name == name:
+            if isinstance(name, str) and metric.name == name:
                 return metric
         names = " or ".join(repr(metric.name) for metric in METRICS)
-        raise InvalidInputError(f"expected metric {names}, got {name!r}")
+        raise InvalidInputError(f"expected metric {names}, got {shown(name)}")
 
     @property
     def links_by_direction(self) -> bool:

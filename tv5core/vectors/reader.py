@@ -11,10 +11,11 @@ from tv5core.errors import ClosedError, InvalidInputError
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.filters import Filter
 from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.matches import Matches
+from tv5core.vectors.matches import MAX_PADDED, Matches
 from tv5core.vectors.memory import memory_usage
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
+from tv5core.vectors.parameters import as_array, check_int, check_real, shown
 from tv5core.vectors.recall import cheapest_settings, recall_at_k
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot, alive_rows
@@ -80,44 +81,44 @@ class IndexReader:
     @property
     def sealed_count(self) -> int:
         """Sealed rows, removed ones included."""
-        return sum(len(segment) for segment in self._segments.snapshot.segments if segment.sealed)
+        return sum(len(segment) for segment in self.snapshot.segments if segment.sealed)
 
     @property
     def live_count(self) -> int:
         """Rows added since the last sealing, removed ones included."""
-        segments = self._segments.snapshot.segments
+        segments = self.snapshot.segments
         return sum(len(segment) for segment in segments if not segment.sealed)
 
     @property
     def removed_count(self) -> int:
         """Rows that are still stored but not found any more."""
-        segments = self._segments.snapshot.segments
+        segments = self.snapshot.segments
         return sum(len(segment) - segment.alive_count for segment in segments)
 
     @property
     def removed_sealed_count(self) -> int:
         """Sealed rows that are not found any more: walks still pass through them."""
-        sealed = [one for one in self._segments.snapshot.segments if one.sealed]
+        sealed = [one for one in self.snapshot.segments if one.sealed]
         return sum(len(segment) - segment.alive_count for segment in sealed)
 
     def __len__(self) -> int:
-        return self._segments.snapshot.alive_count
+        return self.snapshot.alive_count
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, (int, np.integer)) or not 0 <= int(key) < 2**63:
-            return False
+        integer = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
         with self._lock:
-            return int(key) in self._segments
+            self._check_open()
+            return integer and 0 <= int(key) < 2**63 and int(key) in self._segments  # type: ignore[call-overload]
 
     def keys(self) -> I64:
         """Return the keys of all rows that are not removed, in no particular order."""
-        segments = self._segments.snapshot.segments
+        segments = self.snapshot.segments
         some = [np.asarray(segment.keys)[alive_rows(segment)] for segment in segments]
         return np.concatenate(some) if some else np.empty(0, np.int64)
 
     def audit(self) -> IndexAudit:
         """Return the present state, to be compared with the vectors it was made from."""
-        return IndexAudit(self._segments.snapshot, self._metric, self._rescoring)
+        return IndexAudit(self.snapshot, self._metric, self._rescoring)
 
     def memory(self) -> dict[str, dict[str, int]]:
         """Return bytes by what they are for.
@@ -129,7 +130,7 @@ class IndexReader:
             ``live`` (all of the live rows) and ``scratch`` (of walking threads), each with
             ``total`` and ``resident``: of mapped arrays, the bytes now in this process's memory.
         """
-        return memory_usage(self._segments.snapshot.segments)
+        return memory_usage(self.snapshot.segments)
 
     # -- searching ------------------------------------------------------------------------
 
@@ -140,8 +141,9 @@ class IndexReader:
         ----------
         allow : array_like
             Keys (unknown ones are ignored), or a boolean mask: key ``i`` is allowed where
-            ``allow[i]``; keys past its end are not.
+            ``allow[i]``; keys past its end are not. It is copied.
         """
+        self._check_open()
         return Filter.of(allow)
 
     def search(
@@ -163,7 +165,7 @@ class IndexReader:
         ----------
         queries : array_like [dim] or [n, dim]
         k : int
-            At least 1.
+            At least 1; so many columns the answer has, see :class:`Matches`.
         expansion_search : int, optional
             Size of the walk's pool (``ef`` of HNSW). Recall and time both grow with it.
         oversampling : float, optional
@@ -194,7 +196,7 @@ class IndexReader:
         ------
         DimensionError, NonFiniteVectorError, ZeroVectorError, InvalidInputError, ClosedError
         """
-        k = _checked_k(k)
+        k = self._columns(k)
         settings = self._settings.override(
             k,
             expansion_search=expansion_search,
@@ -207,11 +209,13 @@ class IndexReader:
 
     def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
         """Search as :meth:`search` does, with options that are made already."""
-        return self._search(queries, _checked_k(k), options)
+        if not isinstance(options, SearchOptions):
+            raise InvalidInputError(f"expected SearchOptions, got {shown(options)}")
+        return self._search(queries, self._columns(k), options)
 
     def _search(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
         self._check_open()
-        given = np.asarray(queries)
+        given = as_array("queries", queries)
         one = given.ndim == 1
         vectors = self._metric.validate(given[None] if one else given, self._dim)
         keys, scores = self.snapshot.search(vectors, k, options)
@@ -219,7 +223,7 @@ class IndexReader:
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
         """Measure recall@k of :meth:`search` against exact search over the stored rows."""
-        matrix = np.atleast_2d(np.asarray(queries))
+        matrix = np.atleast_2d(as_array("queries", queries))
         truth = self.search(matrix, k, exact=True, threads=0)
         return recall_at_k(self.search(matrix, k, threads=0).keys, truth.keys)
 
@@ -228,25 +232,24 @@ class IndexReader:
     ) -> SearchSettings:
         """Choose settings as :meth:`VectorIndex.calibrate` does, without keeping them."""
         self._check_open()
-        vectors = self._metric.validate(np.asarray(queries), self._dim)
-        if not 0 < target_recall <= 1 or not len(vectors) or k < 1:
+        vectors = self._metric.validate(queries, self._dim)
+        target = check_real("target_recall", target_recall, 0, 1)
+        if not target or not len(vectors):
             raise InvalidInputError(
-                f"expected queries, 0 < target_recall <= 1 and k >= 1, got {len(vectors)} queries, "
-                f"{target_recall} and {k}"
+                f"expected queries and a target_recall above 0, got {len(vectors)} and {target}"
             )
+        k = self._columns(k)
         for segment in self.snapshot.segments:
             if isinstance(segment, SealedSegment) and segment.alive_count:
-                return cheapest_settings(segment, vectors, k, target_recall)
+                return cheapest_settings(segment, vectors, min(k, segment.alive_count), target)
         return SearchSettings(recall=1.0)  # what is scanned needs no pool
+
+    def _columns(self, k: int) -> int:
+        """Return the number of columns that an answer for ``k`` has."""
+        if type(k) is not int or not 1 <= k <= MAX_PADDED:  # else the common case
+            k = min(check_int("k", k, 1), max(len(self), MAX_PADDED))
+        return k
 
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open index, got one after close()")
-
-
-def _checked_k(k: int) -> int:
-    if type(k) is int and k >= 1:  # the common case
-        return k
-    if not isinstance(k, (int, np.integer)) or k < 1:
-        raise InvalidInputError(f"expected k >= 1, got {k!r}")
-    return int(k)

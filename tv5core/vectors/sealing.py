@@ -18,7 +18,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.errors import InvalidInputError
 from tv5core.files import SealedFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels.code_layout import CodeLayout
 from tv5core.types import Progress
@@ -27,7 +26,9 @@ from tv5core.vectors.encoding import Blocks, EncodedRows, encode_rows, mean_vect
 from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.metric import Metric
+from tv5core.vectors.parameters import check_callable, check_int
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.settings import MAX_ROWS
 from tv5core.vectors.stored_rows import StoredRows
 from tv5core.vectors.validation import Rescoring, check_rescoring
 
@@ -69,8 +70,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
             ("threads", self.threads, 0, 1_024),
             ("seed", self.seed, 0, 2**63),
         ):
-            if not low <= value <= high:
-                raise InvalidInputError(f"expected {name} from {low} to {high}, got {value}")
+            msgspec.structs.force_setattr(self, name, check_int(name, value, low, high))
 
 
 def build_files(
@@ -149,8 +149,8 @@ class Sealing:
 
     def write(self, graph: Path, rows: Path) -> tuple[SealedFile, SealedFile]:
         """Build the graph and write both files; see :func:`build_files`."""
-        if not 1 <= self.count < 2**31:
-            raise InvalidInputError(f"expected 1 to 2**31 - 1 vectors, got {self.count}")
+        check_int("the number of vectors", self.count, 1, MAX_ROWS)
+        check_callable("progress", self.progress)
         report = self.progress or _no_progress
         center = mean_vector(self.blocks, self.count, self.dim, report)
         quantizer = Quantizer.create(center, self.options.seed)

@@ -154,6 +154,14 @@ class Snapshot:
             Exact inner products with the stored rows, descending.
         """
         segments = [segment for segment in self.segments if segment.alive_count]
+        most = min(k, sum(segment.alive_count for segment in segments))
+        keys, scores = self._search(segments, queries, most, options)
+        return (keys, scores) if most == k else (_pad(keys, k, -1), _pad(scores, k, -np.inf))
+
+    def _search(
+        self, segments: list[Segment], queries: F32, k: int, options: SearchOptions
+    ) -> tuple[I64, F32]:
+        """Search for no more answers than there are rows."""
         chosen = options.filter
         bitmaps = [None] * len(segments) if chosen is None else chosen.bitmaps(segments)
         if options.threads == 1:
@@ -181,14 +189,20 @@ def _search(
 def _search_segment(
     segment: Segment, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None
 ) -> tuple[I64, F32]:
-    rows, scores = segment.search(queries, k, options, allowed)
+    rows, scores = segment.search(queries, min(k, segment.alive_count), options, allowed)
     return kernels.gather(segment.keys, rows), scores
+
+
+def _pad(found: npt.NDArray[Any], k: int, value: float) -> npt.NDArray[Any]:
+    """Widen answers to ``k`` columns."""
+    padded = np.full((len(found), k), value, found.dtype)
+    padded[:, : found.shape[1]] = found
+    return padded
 
 
 def _merge(found: list[tuple[I64, F32]], queries: int, k: int) -> tuple[I64, F32]:
     if not found:
-        shape = queries, k
-        return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
+        return np.empty((queries, 0), np.int64), np.empty((queries, 0), np.float32)
     keys = np.concatenate([some for some, _ in found], axis=1)
     scores = np.concatenate([some for _, some in found], axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import msgspec
 
-from tv5core.errors import InvalidInputError
+from tv5core.vectors.parameters import check_int, check_real
 
-__all__ = ["WIDEST_POOL", "SearchSettings"]
+__all__ = ["MAX_ROWS", "WIDEST_POOL", "SearchSettings"]
 
+MAX_ROWS = 2**31 - 1
+"""Rows that an index may have."""
 WIDEST_POOL = 1 << 20
 """A walk with such a pool would read more than a scan of all codes, so the scan is used instead."""
 
@@ -47,18 +50,16 @@ class SearchSettings(msgspec.Struct, frozen=True):
     min_k: int = msgspec.field(default=10, name="answers")
 
     def __post_init__(self) -> None:
-        if not 1 <= self.expansion_search <= WIDEST_POOL:
-            raise InvalidInputError(
-                f"expected expansion_search from 1 to {WIDEST_POOL}, got {self.expansion_search}"
-            )
-        if not 1 <= self.oversampling <= 10_000:
-            raise InvalidInputError(f"expected oversampling >= 1, got {self.oversampling}")
-        if self.error_margin is not None and not 0 <= self.error_margin <= 1_000:
-            raise InvalidInputError(
-                f"expected error_margin from 0 to 1000, got {self.error_margin}"
-            )
-        if self.min_k < 1:
-            raise InvalidInputError(f"expected min_k >= 1, got {self.min_k}")
+        put = partial(msgspec.structs.force_setattr, self)  # NumPy's numbers become Python's
+        put(
+            "expansion_search", check_int("expansion_search", self.expansion_search, 1, WIDEST_POOL)
+        )
+        put("oversampling", check_real("oversampling", self.oversampling, 1, 10_000))
+        put("min_k", check_int("min_k", self.min_k, 1, MAX_ROWS))
+        if self.error_margin is not None:
+            put("error_margin", check_real("error_margin", self.error_margin, 0, 1_000))
+        if self.recall is not None:
+            put("recall", check_real("recall", self.recall, 0, 1))
 
     def effective_k(self, k: int) -> int:
         """Return the number of answers that a search for ``k`` looks for."""

@@ -16,6 +16,7 @@ from tv5core.errors import (
     NonFiniteVectorError,
     ZeroVectorError,
 )
+from tv5core.vectors.parameters import as_array, check_int, shown
 
 __all__ = [
     "MAX_DIM",
@@ -32,21 +33,34 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Rescoring = Literal["int8", "float16", "float32"]
 MIN_DIM, MAX_DIM = 8, 4096
+_LEAST = 2.0**-149  # float32 has none between it and zero
+_MIN_SQUARE = 2.0**-64
+"""Below it, float32 rounds or loses squares that count; down to it, any square that is 2**-62 of
+their sum or more has all its bits."""
 
 
 def check_dim(dim: int) -> int:
-    """Return ``dim`` if an index may have it, else raise DimensionError."""
-    if not MIN_DIM <= dim <= MAX_DIM:
-        raise DimensionError(f"expected {MIN_DIM} to {MAX_DIM} dimensions, got {dim}")
-    return dim
+    """Return ``dim`` if an index may have it.
+
+    Raises
+    ------
+    DimensionError
+        Out of bounds.
+    InvalidInputError
+        Not an integer.
+    """
+    width = check_int("dim", dim, -(2**63))
+    if not MIN_DIM <= width <= MAX_DIM:
+        raise DimensionError(f"expected {MIN_DIM} to {MAX_DIM} dimensions, got {width}")
+    return width
 
 
 def check_rescoring(rescoring: str) -> Rescoring:
     """Return ``rescoring`` if it names a row type, else raise InvalidInputError."""
     for known in get_args(Rescoring):
-        if rescoring == known:
+        if isinstance(rescoring, str) and rescoring == known:
             return known  # type: ignore[no-any-return]
-    raise InvalidInputError(f"expected rescoring {get_args(Rescoring)}, got {rescoring!r}")
+    raise InvalidInputError(f"expected rescoring {get_args(Rescoring)}, got {shown(rescoring)}")
 
 
 def check_keys(keys: npt.ArrayLike, count: int) -> I64:
@@ -56,7 +70,7 @@ def check_keys(keys: npt.ArrayLike, count: int) -> I64:
     ------
     InvalidInputError, DuplicateKeyError
     """
-    given = np.asarray(keys)
+    given = as_array("integer keys", keys)
     if given.shape != (count,) or (given.dtype.kind not in "iu" and count):
         raise InvalidInputError(
             f"expected {count} integer keys, got {given.dtype} of shape {given.shape}"
@@ -90,7 +104,7 @@ def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> F32:
     NonFiniteVectorError
         NaN, infinity, or a value or a squared length beyond float32.
     ZeroVectorError
-        A row of length zero.
+        A row of length zero, or of one whose square float32 rounds to zero.
     """
     matrix = _matrix(vectors, dim)
     _check_squares(kernels.squared_norms(matrix))
@@ -98,32 +112,58 @@ def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> F32:
 
 
 def unit_vectors(vectors: npt.ArrayLike, dim: int) -> F32:
-    """Check vectors as :func:`check_vectors` does and scale them to unit length."""
-    rows, squares = kernels.normalize(_matrix(vectors, dim))
-    _check_squares(squares)
+    """Check vectors as :func:`check_vectors` does and scale them to unit length.
+
+    Any length that float32 or float64 can hold has a direction, however small it is.
+    """
+    given = _real_matrix(vectors, dim)
+    rows, squares = kernels.normalize(_as_float32(given))
+    if not _within(squares, _MIN_SQUARE):
+        _normalize_tiny(given, rows, squares)
+        _check_squares(squares)
     return rows
+
+
+def _normalize_tiny(given: npt.NDArray[Any], rows: F32, squares: F32) -> None:
+    """Replace rows and squares where the squared length is too small for float32.
+
+    The rows are multiplied by a power of two first, in float64: their directions stay as exactly
+    as they were given.
+    """
+    tiny = np.flatnonzero(squares < _MIN_SQUARE)
+    some = given[tiny].astype(np.float64)
+    _, exponents = np.frexp(np.abs(some).max(axis=1, keepdims=True))
+    rows[tiny], squares[tiny] = kernels.normalize(np.ldexp(some, -exponents).astype(np.float32))
 
 
 def _matrix(vectors: npt.ArrayLike, dim: int | None) -> F32:
     """Return a contiguous float32 matrix whose values are not validated yet."""
-    given = np.asarray(vectors)
+    return _as_float32(_real_matrix(vectors, dim))
+
+
+def _real_matrix(vectors: npt.ArrayLike, dim: int | None) -> npt.NDArray[Any]:
+    """Return a matrix of real numbers of the expected width."""
+    given = as_array("a matrix of real numbers", vectors)
     if given.ndim != 2 or given.dtype.kind not in "fiu":
         raise InvalidInputError(
             f"expected a matrix of real numbers, got {given.dtype} of shape {given.shape}"
         )
     _check_width(given.shape[1], dim)
-    return _as_float32(given)
+    return given
 
 
 def _check_squares(squares: F32) -> None:
-    """Refuse rows by their squared lengths; NaN fails both comparisons."""
-    if len(squares) == 1:  # one query a call is the common case, and this is several times faster
-        good = 0 < squares.item() < math.inf
-    else:
-        good = not len(squares) or bool(squares.min() > 0 and squares.max() < np.inf)
-    if not good:
+    """Refuse rows by their squared lengths."""
+    if not _within(squares, _LEAST):
         _refuse_rows(~np.isfinite(squares), NonFiniteVectorError, "finite values")
         _refuse_rows(squares == 0, ZeroVectorError, "a length above zero")
+
+
+def _within(squares: F32, least: float) -> bool:
+    """Tell whether all squared lengths are finite and at least so much; NaN fails both."""
+    if len(squares) == 1:  # one query a call is the common case, and this is several times faster
+        return least <= squares.item() < math.inf
+    return not len(squares) or bool(squares.min() >= least and squares.max() < np.inf)
 
 
 def _check_width(width: int, dim: int | None) -> None:
@@ -133,10 +173,10 @@ def _check_width(width: int, dim: int | None) -> None:
 
 
 def _as_float32(given: npt.NDArray[Any]) -> F32:
-    if given.dtype == np.float32 and given.flags.c_contiguous:
+    if given.dtype == np.float32 and given.flags.c_contiguous and given.flags.aligned:
         return given
     with np.errstate(over="ignore"):  # infinity is refused with a better message
-        return np.ascontiguousarray(given, np.float32)
+        return np.require(given, np.float32, ["C", "A"])
 
 
 def _refuse_rows(bad: npt.NDArray[np.bool_], error: type[InvalidInputError], want: str) -> None:

@@ -1,0 +1,130 @@
+"""Validate what a call passes beside vectors and keys: numbers, flags, paths, and any array."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.errors import InvalidInputError, Tv5Error
+
+__all__ = [
+    "as_array",
+    "check_callable",
+    "check_flag",
+    "check_int",
+    "check_path",
+    "check_real",
+    "shown",
+]
+
+_SHOWN_CHARACTERS = 80
+
+
+def shown(value: object) -> str:
+    """Return a value as an error message shows it: short, and whatever its ``repr`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - also of an integer of too many digits
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def check_int(name: str, value: object, low: int, high: int | None = None) -> int:
+    """Return a whole number within bounds, as an int; a bool is none.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        number = int(value)
+        if low <= number and (high is None or number <= high):
+            return number
+    raise InvalidInputError(f"expected {name} {_bounds(low, high)}, got {shown(value)}")
+
+
+def check_real(name: str, value: object, low: float, high: float) -> float:
+    """Return a real number within bounds, as a float; a bool is none, and neither is NaN.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if real and low <= value <= high:  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise InvalidInputError(f"expected {name} {_bounds(low, high)}, got {shown(value)}")
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return a bool, else raise InvalidInputError: a string is true, whatever it says."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise InvalidInputError(f"expected {name} to be True or False, got {shown(value)}")
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise InvalidInputError unless a value is None or can be called."""
+    if value is not None and not callable(value):
+        raise InvalidInputError(f"expected {name} to be callable, got {shown(value)}")
+
+
+def check_path(path: object) -> Path:
+    """Return a path that stays the same when the working directory changes.
+
+    Raises
+    ------
+    InvalidInputError
+        Not a path, or one that no file can have.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        try:
+            absolute = Path(path).absolute()
+            os.fsencode(absolute)
+        except (TypeError, ValueError, OSError):  # of bytes; not encodable; no working directory
+            pass
+        else:
+            if path != "" and "\0" not in str(absolute):
+                return absolute
+    raise InvalidInputError(f"expected a path, got {shown(path)}")
+
+
+def as_array(what: str, given: object) -> npt.NDArray[Any]:
+    """Return anything array-like as a plain array, without a copy where it is one.
+
+    Raises
+    ------
+    InvalidInputError
+        NumPy can make no array of it, as of rows of different lengths; or values are masked, which
+        a plain array would show again.
+    """
+    if type(given) is np.ndarray:  # the common case
+        return given
+    _check_unmasked(what, given)
+    try:
+        return np.asarray(given)
+    except (Tv5Error, MemoryError):
+        raise
+    except Exception as error:
+        raise InvalidInputError(f"expected {what}, got {shown(given)}: {error}") from error
+
+
+def _check_unmasked(what: str, given: object) -> None:
+    masked = sys.modules.get("numpy.ma")  # where it is not imported, nothing is masked
+    if masked is None:
+        return
+    for part in given if isinstance(given, (list, tuple)) else (given,):
+        if isinstance(part, masked.MaskedArray) and masked.is_masked(part):
+            raise InvalidInputError(
+                f"expected {what} without masked values, got {int(part.mask.sum())}: "
+                "fill them or leave them out"
+            )
+
+
+def _bounds(low: float, high: float | None) -> str:
+    return f">= {low}" if high is None else f"from {low} to {high}"

@@ -122,7 +122,7 @@ def folder_errors(folder: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise CatalogError(
-            f"{folder}: expected a folder to read and write, got {error.strerror}"
+            f"{folder}: expected to read and write files there, got {error.strerror}"
         ) from error
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -21,7 +20,7 @@ from tv5core.vectors.folder import Manifest
 from tv5core.vectors.folder_writer import FolderWriter
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.metric import Metric
-from tv5core.vectors.parameters import as_array, check_callable, check_flag, check_path
+from tv5core.vectors.parameters import as_array, check_callable, check_flag, check_path, check_type
 from tv5core.vectors.reader import IndexReader
 from tv5core.vectors.sealing import BuildOptions, Sealing
 from tv5core.vectors.segment import alive_blocks
@@ -181,8 +180,8 @@ class VectorIndex(IndexReader):
     @classmethod
     def open_files(
         cls,
-        graph: Path,
-        rows: Path,
+        graph: str | os.PathLike[str],
+        rows: str | os.PathLike[str],
         *,
         settings: SearchSettings | None = None,
         verify: bool = True,
@@ -191,10 +190,14 @@ class VectorIndex(IndexReader):
 
         Raises
         ------
-        CorruptFileError, FormatVersionError, OSError
+        CorruptFileError, FormatVersionError
+        CatalogError
+            A file cannot be opened.
         """
         graph, rows = check_path(graph), check_path(rows)
-        sealed = SealedGraph.open(graph, rows, verify=verify)
+        check_type("settings", settings, (SearchSettings, type(None)))
+        with folder.folder_errors(graph.parent):
+            sealed = SealedGraph.open(graph, rows, verify=check_flag("verify", verify))
         rescoring = sealed.rows.values.dtype.name
         try:
             return cls(sealed.quantizer.dim, sealed.metric, rescoring, settings, sealed)

@@ -6,9 +6,8 @@ from functools import partial
 
 import msgspec
 
-from tv5core.errors import InvalidInputError
 from tv5core.vectors.filters import Filter
-from tv5core.vectors.parameters import check_flag, check_int, shown
+from tv5core.vectors.parameters import check_flag, check_int, check_type
 from tv5core.vectors.settings import SearchSettings
 
 __all__ = ["SearchOptions"]
@@ -37,10 +36,8 @@ class SearchOptions(msgspec.Struct, frozen=True):
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.settings, SearchSettings):
-            raise InvalidInputError(f"expected settings, got {shown(self.settings)}")
-        if self.filter is not None and not isinstance(self.filter, Filter):
-            raise InvalidInputError(f"expected a Filter, got {shown(self.filter)}")
+        check_type("settings", self.settings, SearchSettings)
+        check_type("filter", self.filter, (Filter, type(None)))
         if type(self.exact) is not bool or type(self.threads) is not int or self.threads != 1:
             put = partial(msgspec.structs.force_setattr, self)  # NumPy's become Python's
             put("exact", check_flag("exact", self.exact))

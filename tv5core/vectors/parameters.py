@@ -19,6 +19,7 @@ __all__ = [
     "check_int",
     "check_path",
     "check_real",
+    "check_type",
     "shown",
 ]
 
@@ -34,18 +35,26 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
-def check_int(name: str, value: object, low: int, high: int | None = None) -> int:
+def check_int(
+    name: str,
+    value: object,
+    low: int,
+    high: int | None = None,
+    error: type[InvalidInputError] = InvalidInputError,
+) -> int:
     """Return a whole number within bounds, as an int; a bool is none.
 
     Raises
     ------
     InvalidInputError
+        Or the error given.
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         number = int(value)
         if low <= number and (high is None or number <= high):
             return number
-    raise InvalidInputError(f"expected {name} {_bounds(low, high)}, got {shown(value)}")
+    bounds = f">= {low}" if high is None else f"from {low} to {high}"
+    raise error(f"expected {name} to be an integer {bounds}, got {shown(value)}")
 
 
 def check_real(name: str, value: object, low: float, high: float) -> float:
@@ -58,7 +67,9 @@ def check_real(name: str, value: object, low: float, high: float) -> float:
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if real and low <= value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
-    raise InvalidInputError(f"expected {name} {_bounds(low, high)}, got {shown(value)}")
+    raise InvalidInputError(
+        f"expected {name} to be a number from {low} to {high}, got {shown(value)}"
+    )
 
 
 def check_flag(name: str, value: object) -> bool:
@@ -66,6 +77,14 @@ def check_flag(name: str, value: object) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise InvalidInputError(f"expected {name} to be True or False, got {shown(value)}")
+
+
+def check_type(name: str, value: object, types: type | tuple[type, ...]) -> None:
+    """Raise InvalidInputError unless a value has one of some types."""
+    if not isinstance(value, types):
+        kinds = types if isinstance(types, tuple) else (types,)
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise InvalidInputError(f"expected {name} to be {wanted}, got {shown(value)}")
 
 
 def check_callable(name: str, value: object) -> None:
@@ -124,7 +143,3 @@ def _check_unmasked(what: str, given: object) -> None:
                 f"expected {what} without masked values, got {int(part.mask.sum())}: "
                 "fill them or leave them out"
             )
-
-
-def _bounds(low: float, high: float | None) -> str:
-    return f">= {low}" if high is None else f"from {low} to {high}"

@@ -15,7 +15,7 @@ from tv5core.vectors.matches import MAX_PADDED, Matches
 from tv5core.vectors.memory import memory_usage
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.parameters import as_array, check_int, check_real, shown
+from tv5core.vectors.parameters import as_array, check_int, check_real, check_type
 from tv5core.vectors.recall import cheapest_settings, recall_at_k
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot, alive_rows
@@ -209,8 +209,7 @@ class IndexReader:
 
     def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
         """Search as :meth:`search` does, with options that are made already."""
-        if not isinstance(options, SearchOptions):
-            raise InvalidInputError(f"expected SearchOptions, got {shown(options)}")
+        check_type("options", options, SearchOptions)
         return self._search(queries, self._columns(k), options)
 
     def _search(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:

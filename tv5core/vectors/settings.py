@@ -84,12 +84,14 @@ class SearchSettings(msgspec.Struct, frozen=True):
         ``min_k`` are taken from the call only: no margin and ``k`` where they are left out.
         """
         given = expansion_search, oversampling, error_margin, min_k
-        if given == (None, None, None, None):
+        if all(value is None for value in given):
             return self
-        min_k = k if min_k is None else min_k
+        pool = self.expansion_search if expansion_search is None else expansion_search
+        pool = check_int("expansion_search", pool, 1, WIDEST_POOL)
+        k = min(check_int("k", k, 1), MAX_ROWS)
+        min_k = check_int("min_k", k if min_k is None else min_k, 1, MAX_ROWS)
         if oversampling is None:
             oversampling = self.oversampling
             if expansion_search is not None:  # no more than the given pool can hold
-                oversampling = min(oversampling, max(1.0, expansion_search / max(k, min_k)))
-        pool = self.expansion_search if expansion_search is None else expansion_search
+                oversampling = min(oversampling, max(1.0, pool / max(k, min_k)))
         return SearchSettings(pool, oversampling, error_margin=error_margin, min_k=min_k)

@@ -40,19 +40,8 @@ their sum or more has all its bits."""
 
 
 def check_dim(dim: int) -> int:
-    """Return ``dim`` if an index may have it.
-
-    Raises
-    ------
-    DimensionError
-        Out of bounds.
-    InvalidInputError
-        Not an integer.
-    """
-    width = check_int("dim", dim, -(2**63))
-    if not MIN_DIM <= width <= MAX_DIM:
-        raise DimensionError(f"expected {MIN_DIM} to {MAX_DIM} dimensions, got {width}")
-    return width
+    """Return ``dim`` if an index may have it, else raise DimensionError."""
+    return check_int("dim", dim, MIN_DIM, MAX_DIM, DimensionError)
 
 
 def check_rescoring(rescoring: str) -> Rescoring:

@@ -95,7 +95,7 @@ class IndexManager:
             except CorruptFileError as error:
                 self._damaged.add(generation.number)
                 self._recovery.add(f"generation {generation.number} cannot be used: {error}")
-            except OSError as error:  # such as too many open files: no fault of the file
+            except (CatalogError, OSError) as error:  # too many open files: not its fault
                 self._recovery.add(f"generation {generation.number} cannot be opened now: {error}")
         return None
 

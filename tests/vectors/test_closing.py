@@ -19,8 +19,30 @@ from tv5core.vectors import SearchSettings, VectorIndex
 def test_closed_index_says_so(vectors: F32) -> None:
     with VectorIndex.build(vectors[:50]) as index:
         pass
-    with pytest.raises(errors.ClosedError):
-        index.search(vectors[0])
+    index.close()
+    for call in (
+        lambda: index.search(vectors[0]),
+        lambda: len(index),
+        lambda: 3 in index,
+        index.keys,
+        index.memory,
+        index.audit,
+        lambda: index.filter([1]),
+        lambda: index.recall(vectors[:3]),
+        lambda: index.settings_for(vectors[:3]),
+        lambda: index.snapshot,
+        lambda: index.sealed_count,
+        lambda: index.live_count,
+        lambda: index.removed_count,
+        lambda: index.removed_sealed_count,
+        lambda: index.add(vectors[:1], [1]),
+        lambda: index.remove([1]),
+        index.seal,
+        lambda: index.calibrate(vectors[:3]),
+    ):
+        with pytest.raises(errors.ClosedError):
+            call()  # type: ignore[operator]
+    assert index.dim == 96
 
 
 class ClosesWhenRead:

@@ -85,3 +85,24 @@ def test_what_is_no_bitmap_is_refused(bad: Any) -> None:
         Filter.from_bitmap(bad)
     with pytest.raises(errors.InvalidInputError, match="expected a bitmap"):
         Filter.from_segment_bitmaps({SegmentId(): bad})
+
+
+def test_a_filter_keeps_what_it_was_made_of(vectors: F32) -> None:
+    """Also for segments it meets after the caller's arrays have changed."""
+    index = VectorIndex.build(vectors[:100])
+    index.add(vectors[100:110], np.arange(100, 110))
+    mask, keys = np.ones(200, bool), np.arange(110)
+    packed = bitmap.full(200)
+    parts = {segment.id: bitmap.full(len(segment)) for segment in index.snapshot.segments}
+    filters = [
+        index.filter(mask),
+        index.filter(keys),
+        Filter.from_bitmap(packed),
+        Filter.from_segment_bitmaps(parts),
+    ]
+    mask[:], keys[:], packed[:] = False, -1, 0
+    for part in parts.values():
+        part[:] = 0
+    parts.clear()
+    for chosen in filters:
+        assert (index.search(vectors[:3], 110, allow=chosen).keys >= 0).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 from tests.vectors.conftest import F32
 from tv5core import errors
-from tv5core.vectors import VectorIndex
+from tv5core.vectors import VectorIndex, folder
+from tv5core.vectors.graph import SealedGraph
 
 
 def test_folder_round_trip(vectors: F32, queries: F32, tmp_path: Path) -> None:
@@ -88,6 +91,10 @@ def test_manifest_is_checked(vectors: F32, tmp_path: Path) -> None:
         (text.replace("tv5core vector index", "something else"), errors.CorruptFileError),
         (text.replace('"version": 1', '"version": 99'), errors.FormatVersionError),
         (text.replace('"dim": 96', '"dim": 97'), errors.CorruptFileError),
+        (text.replace('"dim": 96', '"dim": 5'), errors.CorruptFileError),
+        (text.replace('"cosine"', '"l2"'), errors.CorruptFileError),
+        (text.replace('"int8"', '"int4"'), errors.CorruptFileError),
+        (text.replace('"oversampling": ', '"oversampling": -'), errors.CorruptFileError),
     ):
         manifest.write_text(broken)
         with pytest.raises(error):
@@ -99,3 +106,207 @@ def test_foreign_folder_is_left_alone(vectors: F32, tmp_path: Path) -> None:
     with pytest.raises(errors.NotACatalogError):
         VectorIndex.build(vectors[:50], path=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["holiday.txt"]
+
+
+def test_an_index_without_rows_is_empty_on_disk(vectors: F32, tmp_path: Path) -> None:
+    path = tmp_path / "ix"
+    with VectorIndex.build(vectors[:300], path=path) as index:
+        index.remove(np.arange(300))
+        index.seal()
+        index.seal()
+    assert len(VectorIndex.open(path)) == 0
+    assert list(path.glob("*.tv5")) == []
+    with VectorIndex.open(path, read_only=False) as index:
+        assert index.search(vectors[0], 3).keys.tolist() == [-1, -1, -1]
+        index.add(vectors[:20], np.arange(20))
+        index.seal()
+    with VectorIndex.open(path) as full:
+        assert len(full) == 20
+    VectorIndex.build(vectors[:0], path=path).close()  # an index of nothing replaces it
+    assert len(VectorIndex.open(path)) == 0
+    assert list(path.glob("*.tv5")) == []
+
+
+SEALS = """
+import sys
+from tv5core.vectors import VectorIndex
+ix = VectorIndex.open(sys.argv[1], read_only=False)
+print("ready", flush=True)
+for _ in range(40):
+    ix.seal()
+"""
+
+
+def test_opening_goes_on_while_another_process_seals(vectors: F32, tmp_path: Path) -> None:
+    path = tmp_path / "ix"
+    VectorIndex.build(vectors[:40], path=path).close()
+    with subprocess.Popen(
+        [sys.executable, "-c", SEALS, str(path)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        while writer.poll() is None:
+            with VectorIndex.open(path) as opened:
+                assert len(opened) == 40
+    assert writer.returncode == 0
+
+
+@pytest.mark.parametrize("gone", ["stat", "open"])
+def test_a_reader_that_finds_files_gone_reads_the_manifest_again(
+    gone: str, vectors: F32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed between the manifest and the files, or between their sizes and their content."""
+    path = tmp_path / "ix"
+    writer = VectorIndex.build(vectors[:40], path=path)
+    writer.remove([0])
+    seals = [writer.seal] * 3
+    module, name = (folder, "_check_size") if gone == "stat" else (SealedGraph, "open")
+    real = getattr(module, name)
+
+    def sealing(*arguments: object, **options: object) -> object:
+        if seals:
+            monkeypatch.setattr(module, name, real)
+            seals.pop()()
+            monkeypatch.setattr(module, name, sealing)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, name, sealing)
+    assert len(VectorIndex.open(path)) == 39
+    assert not seals
+
+
+def test_an_index_has_one_writer(vectors: F32, tmp_path: Path) -> None:
+    path = tmp_path / "ix"
+    first = VectorIndex.build(vectors[:50], path=path)
+    for second in (
+        lambda: VectorIndex.build(vectors[:20], path=path),
+        lambda: VectorIndex.open(path, read_only=False),
+    ):
+        with pytest.raises(errors.CatalogLockedError, match=f"process {os.getpid()} on"):
+            second()
+    first.calibrate(vectors[:5])
+    assert len(VectorIndex.open(path)) == 50  # readers need no lock
+    first.close()
+    second = VectorIndex.open(path, read_only=False)
+    with pytest.raises(errors.ClosedError):
+        first.seal()
+    second.seal()
+    second.close()
+    with pytest.raises(errors.DimensionError):
+        VectorIndex.build(np.zeros((3, 9_000)), path=path)
+    with pytest.raises(errors.ZeroVectorError) as raised:
+        VectorIndex.build(np.zeros((3, 96)), path=path)
+    with VectorIndex.build(vectors[:30], path=path):  # what failed holds no lock
+        assert raised.value is not None
+    assert len(VectorIndex.open(path)) == 30
+
+
+def test_a_folder_that_was_replaced_is_left_alone(vectors: F32, tmp_path: Path) -> None:
+    path = tmp_path / "ix"
+    moved = VectorIndex.build(vectors[:50], path=path)
+    path.rename(tmp_path / "elsewhere")
+    VectorIndex.build(vectors[:20], path=path).close()
+    for change in (lambda: moved.calibrate(vectors[:5]), moved.seal):
+        with pytest.raises(errors.CatalogError, match="a folder that was replaced"):
+            change()
+    assert len(VectorIndex.open(path)) == 20
+    assert len(VectorIndex.open(tmp_path / "elsewhere")) == 50
+
+
+def test_closing_during_a_seal_keeps_others_out_until_it_ends(vectors: F32, tmp_path: Path) -> None:
+    path = tmp_path / "ix"
+    index = VectorIndex.build(vectors[:50], path=path)
+
+    def close(*_: object) -> None:
+        index.close()
+        with pytest.raises(errors.CatalogLockedError):
+            VectorIndex.open(path, read_only=False)
+
+    with pytest.raises(errors.ClosedError):
+        index.seal(close)
+    VectorIndex.open(path, read_only=False).close()
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from tv5core.files import failpoints
+from tv5core.vectors import VectorIndex, folder
+
+def die(*_):
+    os.kill(os.getpid(), 9)
+
+step = sys.argv[2]
+if step == "building":
+    progress = lambda done, total, stage: stage.startswith("building") and die()
+else:
+    progress = None
+    setattr(folder, step, die)
+rows = np.random.default_rng(0).standard_normal((300, 64), dtype=np.float32)
+VectorIndex.build(rows, path=sys.argv[1], progress=progress)
+"""
+
+
+@pytest.mark.parametrize("step", ["building", "fsync_folder", "write_manifest", "write_durably"])
+@pytest.mark.parametrize("again", ["build", "seal"])
+def test_what_a_killed_build_leaves_is_cleared_away(
+    step: str, again: str, vectors: F32, tmp_path: Path
+) -> None:
+    path = tmp_path / "ix"
+    if again == "seal":
+        VectorIndex.build(vectors[:30], path=path).close()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path), step], check=False)
+    assert killed.returncode == -9
+    if again == "seal":
+        VectorIndex.open(path, read_only=False).close()
+    else:
+        with pytest.raises(errors.NotACatalogError):
+            VectorIndex.open(path)
+        VectorIndex.build(vectors[:30], path=path).close()
+    assert len(VectorIndex.open(path)) == 30
+    assert len(list(path.iterdir())) == 4  # the lock, the manifest and its two files
+
+
+def test_a_lost_manifest_is_no_killed_build(vectors: F32, tmp_path: Path) -> None:
+    path = tmp_path / "ix"
+    with VectorIndex.build(vectors[:30], path=path) as index:
+        index.seal()
+    (path / "index.json").unlink()
+    left = sorted(path.iterdir())
+    with pytest.raises(errors.NotACatalogError, match=r"got no index\.json"):
+        VectorIndex.build(vectors[:30], path=path)
+    assert sorted(path.iterdir()) == left
+
+
+def test_a_place_that_cannot_hold_an_index_says_so(vectors: F32, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "odd" / "index.json").mkdir(parents=True)
+    for path in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nothing")):
+        with pytest.raises(errors.CatalogError, match="expected to read and write"):
+            VectorIndex.build(vectors[:30], path=path)
+        with pytest.raises(errors.NotACatalogError):
+            VectorIndex.open(path)
+    for call in (
+        lambda: VectorIndex.open(tmp_path / "odd"),
+        lambda: VectorIndex.open(tmp_path / "odd", read_only=False),
+        lambda: VectorIndex.build(vectors[:30], path=tmp_path / "odd"),
+    ):
+        with pytest.raises(errors.CorruptFileError, match="got a folder"):
+            call()
+    index = VectorIndex.build(vectors[:30], path=tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone")
+    with pytest.raises(errors.CatalogError):
+        index.seal()
+    assert len(index) == 30
+
+
+def test_a_relative_path_stays_what_it_was(
+    vectors: F32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with VectorIndex.build(vectors[:30], path="ix") as index:
+        monkeypatch.chdir(tmp_path / "other")
+        index.remove([3])
+        index.seal()
+    assert len(VectorIndex.open(tmp_path / "ix")) == 29

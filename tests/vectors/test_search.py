@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from tests.vectors.conftest import F32, brute_force, clustered
+from tv5core import errors
 from tv5core.vectors import VectorIndex, recall_at_k
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.sealed_segment import SealedSegment
@@ -136,3 +139,72 @@ def test_inner_product_over_lengths_that_differ() -> None:
     settings = VectorIndex.build(longer, metric="ip").settings_for(queries, 0.97)
     assert settings.error_margin is not None
     assert settings.error_margin > 6
+
+
+def test_no_more_than_the_rows_is_computed_and_little_is_padded(vectors: F32) -> None:
+    index = VectorIndex.build(vectors[:300])
+    index.add(vectors[300:350], np.arange(300, 350))
+    for k in (10_001, 4 * 10**7, 2**30 + 1, 2**31, 2**64, 10**5_000):
+        tracemalloc.start()
+        found = index.search(vectors[:2], k)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2 * 10**6
+        assert found.keys.shape == found.scores.shape == (2, 10_000)
+        assert (np.sort(found.keys[:, :350]) == np.arange(350)).all()
+        assert (found.keys[:, 350:] == -1).all()
+        assert np.isneginf(found.scores[:, 350:]).all()
+    found = index.search(vectors[:2], 2**64, allow=np.arange(290, 310), threads=2)
+    assert ((found.keys >= 0).sum(axis=1) == 20).all()
+    assert index.search(vectors[0], 340).keys.shape == (340,)
+    assert index.search(vectors[0], 5, min_k=2**31 - 1).keys.tolist()[0] == 0
+    index.calibrate(vectors[:5], k=2**64)
+    assert index.recall(vectors[:5], 2**64) == 1.0
+
+
+def scaled(length: float, dtype: type) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    rows = clustered(300, 64).astype(np.float64)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit, (unit * length).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("length", "dtype"),
+    [
+        *((length, np.float64) for length in (1e-310, 1e-100, 1e-44, 1e-38)),
+        *((length, np.float32) for length in (1e-35, 2e-22, 1e-12, 1e-9, 1.0, 1e18)),
+        (1e18, np.longdouble),
+    ],
+)
+def test_cosines_do_not_depend_on_lengths(length: float, dtype: type) -> None:
+    unit, given = scaled(length, dtype)
+    index = VectorIndex.empty(64, rescoring="float32")
+    index.add(given, np.arange(300))
+    for queries in (given, unit):
+        found = index.search(queries, 1)
+        assert (found.keys[:, 0] == np.arange(300)).all()
+        np.testing.assert_allclose(found.scores, 1, rtol=1e-6)
+    np.testing.assert_array_equal(index.search(given[5], 3).keys, index.search(given, 3).keys[5])
+
+
+def test_a_row_that_has_lost_bits_scores_no_more_than_one() -> None:
+    """In float32 most bits of such coordinates are gone."""
+    unit, given = scaled(1e-41, np.float32)
+    index = VectorIndex.build(given, rescoring="float32")
+    for queries in (given, unit):
+        found = index.search(queries, 1, exact=True)
+        assert (found.keys[:, 0] == np.arange(300)).all()
+        assert (found.scores <= 1 + 1e-6).all()
+
+
+def test_a_zero_vector_among_tiny_ones_is_refused() -> None:
+    rows = clustered(10, 64) * 1e-30
+    rows[7] = 0
+    index = VectorIndex.empty(64)
+    with pytest.raises(errors.ZeroVectorError, match="row 7"):
+        index.add(rows, np.arange(10))
+    rows[7], rows[3, 2] = 1e-30, np.nan
+    with pytest.raises(errors.NonFiniteVectorError, match="row 3"):
+        index.add(rows, np.arange(10))
+    with pytest.raises(errors.NonFiniteVectorError):
+        index.search(np.full(64, 1e38))

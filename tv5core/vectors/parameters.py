@@ -49,6 +49,8 @@ def check_int(
     InvalidInputError
         Or the error given.
     """
+    if type(value) is int and low <= value and (high is None or value <= high):
+        return value  # the common case
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         number = int(value)
         if low <= number and (high is None or number <= high):
@@ -64,6 +66,8 @@ def check_real(name: str, value: object, low: float, high: float) -> float:
     ------
     InvalidInputError
     """
+    if type(value) is float and low <= value <= high:
+        return value  # the common case
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if real and low <= value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]

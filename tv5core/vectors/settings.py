@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import msgspec
 
@@ -50,16 +49,19 @@ class SearchSettings(msgspec.Struct, frozen=True):
     min_k: int = msgspec.field(default=10, name="answers")
 
     def __post_init__(self) -> None:
-        put = partial(msgspec.structs.force_setattr, self)  # NumPy's numbers become Python's
-        put(
-            "expansion_search", check_int("expansion_search", self.expansion_search, 1, WIDEST_POOL)
-        )
-        put("oversampling", check_real("oversampling", self.oversampling, 1, 10_000))
-        put("min_k", check_int("min_k", self.min_k, 1, MAX_ROWS))
+        pool = check_int("expansion_search", self.expansion_search, 1, WIDEST_POOL)
+        self._put("expansion_search", pool)
+        self._put("oversampling", check_real("oversampling", self.oversampling, 1, 10_000))
+        self._put("min_k", check_int("min_k", self.min_k, 1, MAX_ROWS))
         if self.error_margin is not None:
-            put("error_margin", check_real("error_margin", self.error_margin, 0, 1_000))
+            self._put("error_margin", check_real("error_margin", self.error_margin, 0, 1_000))
         if self.recall is not None:
-            put("recall", check_real("recall", self.recall, 0, 1))
+            self._put("recall", check_real("recall", self.recall, 0, 1))
+
+    def _put(self, name: str, checked: float) -> None:
+        """Turn a number of NumPy, which cannot be stored, into Python's."""
+        if checked is not getattr(self, name):
+            msgspec.structs.force_setattr(self, name, checked)
 
     def effective_k(self, k: int) -> int:
         """Return the number of answers that a search for ``k`` looks for."""

@@ -15,6 +15,7 @@ from tv5core.errors import InvalidInputError
 from tv5core.store import Store, embeddings, titles
 from tv5core.types import Hit
 from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
+from tv5core.vectors.parameters import as_array, check_int, shown
 
 __all__ = ["Searcher", "are_texts"]
 
@@ -43,6 +44,7 @@ class Searcher:
         exact: bool,
     ) -> list[Hit]:
         """Find the titles nearest to a text or a vector; see ``Catalog.search``."""
+        k = check_int("k", k, 1)
         vector: npt.ArrayLike = query
         if isinstance(query, str):
             vector = embedded = self._text.embed_queries(served, [query])[0]
@@ -68,6 +70,7 @@ class Searcher:
         threads: int,
     ) -> list[list[Hit]]:
         """Search several texts, or the rows of a matrix, at once."""
+        k = check_int("k", k, 1)
         matrix = self.vectors_of(served, queries)
         hits: list[list[Hit]] = [[] for _ in matrix]
         # A text of which no word is known has a zero vector; a given one of zeros is an error.
@@ -84,6 +87,7 @@ class Searcher:
 
     def similar(self, served: ServedIndex, row: int, k: int) -> list[Hit]:
         """Find the titles nearest to a row's, itself left out; none where it has no vector."""
+        k = check_int("k", k, 1)
         with self._store.read() as txn:
             vector = embeddings.get(txn, served.space, row, self._store.meta.dim)
             title = titles.by_row(txn, row)
@@ -97,7 +101,7 @@ class Searcher:
         """Embed texts, or return the matrix given: float32[n, dim]."""
         if are_texts(queries):
             return self._text.embed_queries(served, list(queries))  # type: ignore[arg-type]
-        matrix = np.asarray(queries)
+        matrix = as_array("texts or a matrix", queries)
         if matrix.ndim != 2:
             raise InvalidInputError(f"expected texts or a matrix, got shape {matrix.shape}")
         return matrix
@@ -118,6 +122,8 @@ class Searcher:
         return SearchOptions(settings, exact, allowed, threads)
 
     def _rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            raise InvalidInputError(f"expected allow to be ids, got {shown(ids)}")
         wanted = list(ids)
         with self._store.read() as txn:
             rows = [row for name in wanted if (row := titles.find(txn, name)) is not None]
@@ -130,7 +136,8 @@ class Searcher:
         shorter only where there are no more.
         """
         hits, wanted = self._decoded(matches), k
-        while len(hits) < k and matches.keys[-1] >= 0:
+        # A short answer, or one of fewer columns than asked for, holds all there is.
+        while len(hits) < k and len(matches.keys) >= wanted and matches.keys[-1] >= 0:
             wanted += max(1, wanted - len(hits))
             matches = search(wanted)
             hits = self._decoded(matches)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import lmdb
 
-from tv5core.errors import CorruptFileError
+from tv5core.errors import CorruptFileError, InvalidInputError
 from tv5core.store.aliases import aliases
 from tv5core.store.transaction import Derived, Entry, Lookup, Strays, Txn
 from tv5core.types import Title
@@ -135,7 +135,15 @@ class RowIndex:
 
 
 def key_of(text: str) -> bytes:
-    """Encode text to look up; what no stored text can equal gives a key that nothing has."""
+    """Encode text to look up; what no stored text can equal gives a key that nothing has.
+
+    Raises
+    ------
+    InvalidInputError
+        Not text.
+    """
+    if not isinstance(text, str):
+        raise InvalidInputError(f"expected text to look up, got a {type(text).__name__}")
     key = text.encode("utf-8", "replace")
     return key if 1 <= len(key) <= MAX_KEY_BYTES else b"\0"
 

@@ -1,0 +1,91 @@
+"""What is passed to a catalogue's searches is right, or refused by an error of tv5core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tv5core import errors
+from tv5core.catalog import Catalog
+from tv5core.types import Title
+
+VECTORS = np.random.default_rng(0).standard_normal((60, 16)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    with Catalog.open(tmp_path_factory.mktemp("arguments") / "c") as opened:
+        opened.add([Title(f"id{i}", "movie", f"Film {i}") for i in range(60)], VECTORS)
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "k",
+    [61, 10_001, 2**31, 2**64, 10**5_000, np.int64(70)],
+    ids=["more", "padded", "31", "64", "long", "numpy"],
+)
+def test_as_many_as_there_are(catalog: Catalog, k: int) -> None:
+    assert len(catalog.search(VECTORS[0], k)) == 60
+    assert [len(hits) for hits in catalog.search_many(VECTORS[:2], k)] == [60, 60]
+    assert len(catalog.similar("id3", k)) == 59
+    assert len(catalog.search(VECTORS[0], k, allow=["id1", "none", "id2"])) == 2
+
+
+def test_more_than_answers_have_columns(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that fills all its columns, fewer than asked for, is the last."""
+    monkeypatch.setattr("tv5core.vectors.reader.MAX_PADDED", 20)
+    assert len(catalog.search(VECTORS[0], 1_000)) == 60
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(
+            lambda c, k=k, name=name, of=of: getattr(c, name)(of, k)
+            for k in (0, "3", 2.5, True, None)
+            for name, of in (
+                ("search", VECTORS[0]),
+                ("search_many", VECTORS[:2]),
+                ("similar", "id3"),
+            )
+        ),
+        lambda c: c.search([[1, 2], [3]]),
+        lambda c: c.search_many([[1, 2], [3]]),
+        lambda c: c.search(np.ma.masked_array(VECTORS[0], mask=VECTORS[0] > 0)),
+        lambda c: c.search_many(np.ma.masked_array(VECTORS[:2], mask=VECTORS[:2] > 0)),
+        lambda c: c.search(VECTORS[0], exact="no"),
+        lambda c: c.search_many(VECTORS[:2], threads=2.5),
+        lambda c: c.search(VECTORS[0], allow=5),
+        lambda c: c.search(VECTORS[0], allow="id3"),
+        lambda c: c.search(VECTORS[0], allow=[None]),
+        lambda c: c.search(VECTORS[0], allow=[["id3"]]),
+        lambda c: c.get(5),
+        lambda c: c.get(None),
+        lambda c: c.similar(5),
+        lambda c: c.delete([5]),
+        lambda c: c.add(
+            [Title("id3", "movie", "Film 3")], np.ma.masked_array(VECTORS[:1], mask=True)
+        ),
+        lambda c: c.add([Title("id3", "movie", "Film 3")], [[1.0, None]]),
+    ],
+)
+def test_what_is_not_meant_so_is_refused(catalog: Catalog, call: Callable[[Any], object]) -> None:
+    with pytest.raises(errors.InvalidInputError, match="expected"):
+        call(catalog)
+    assert catalog.count() == 60
+
+
+def test_all_removed_and_sealed_is_empty_when_opened_again(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c") as catalog:
+        catalog.add([Title(f"id{i}", "movie", f"Film {i}") for i in range(60)], VECTORS)
+        catalog.seal()
+        catalog.delete([f"id{i}" for i in range(60)])
+        catalog.seal()
+    with Catalog.open(tmp_path / "c") as catalog:
+        assert catalog.count() == 0
+        assert catalog.search(VECTORS[0]) == []
+        assert catalog.verify().ok

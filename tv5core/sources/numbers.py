@@ -44,6 +44,8 @@ __all__ = [
 _FIRST_YEAR, _LAST_YEAR = 1870, 2100
 _MAX_WHOLE = 2**53
 _MAX_CHARS = 40
+# So many digits are below 2**53.
+_SAFE_DIGITS = 15
 _TOP_RATING = 10
 _SCALES = (4, 5, 10, 20, 100)
 _NOTHING = frozenset({"-", "--", "\u2013", "\u2014", "?", "unknown"})
@@ -83,7 +85,7 @@ _LENGTHS = tuple(
         ),
     )
 )
-_SEASONS = re.compile(r"([0-9]{1,5}) ?(?:seasons?|series)", re.IGNORECASE)
+_SEASONS = re.compile(r"\s*([0-9]{1,5})\s*(?:seasons?|series)\s*", re.IGNORECASE)
 _YEAR = re.compile(
     r"(?:\([IVXLC]{1,6}\) ?|[IVXLC]{1,6} )?\(?([0-9]{4})(?:\.0+)?"
     r"(?: ?[-\u2013\u2014] ?(?:[0-9]{4}|[0-9]{2}|present)?| ?\)|-[0-9]{2}-[0-9]{2}(?:[T ].*)?)?\)?",
@@ -108,6 +110,8 @@ def number(value: object) -> float | None:
 
 def amount(value: object, what: str, notes: Notes) -> float | None:
     """Return a number that may have a fraction; what cannot be read is noted."""
+    if (usual := number(value)) is not None:
+        return usual
     found = _exact(value)
     if found is None:
         _note(value, what, notes)
@@ -117,21 +121,21 @@ def amount(value: object, what: str, notes: Notes) -> float | None:
 
 def count(value: object, what: str, notes: Notes) -> int:
     """Return a count; 0 where it is missing, cannot be read or is negative."""
-    said = _said(value)
-    found = _short_count(said) if isinstance(value, str) else None
-    if found is None:
-        found = _exact(value)
+    short = _short_count(value) if isinstance(value, str) else None
+    found = _exact(value) if short is None else short
     if found is None or found.denominator != 1:
         _note(value, what, notes)
         return 0
     if not 0 <= found <= _MAX_WHOLE:
-        notes.note(f"{what} out of range", said)
+        notes.note(f"{what} out of range", _said(value))
         return 0
     return int(found)
 
 
-def _short_count(said: str) -> Fraction | None:
+@functools.lru_cache(maxsize=16384)
+def _short_count(value: str) -> Fraction | None:
     """Return a count written with a suffix or with one mark of thousands."""
+    said = _said(value)
     if found := _SUFFIXED.fullmatch(said):
         digits, fraction, suffix = found.groups("")
         return Fraction(f"{digits}.{fraction or 0}") * Fraction(10) ** _POWERS[suffix.casefold()]
@@ -163,7 +167,9 @@ def rating(value: object, notes: Notes) -> float | None:
 
     ``8.1/10``, ``4/5`` and ``85%`` name their scale, which is stretched to 10.
     """
-    share, scale = _of_scale(value)
+    if (usual := number(value)) is not None and 0 <= usual <= _TOP_RATING:
+        return round(usual, 3) or None
+    share, scale = _of_scale(value) if isinstance(value, str) else (value, _TOP_RATING)
     found = _exact(share)
     if found is None or not scale:
         _note(value, "rating", notes)
@@ -171,12 +177,17 @@ def rating(value: object, notes: Notes) -> float | None:
     if not 0 <= found <= scale:
         notes.note("rating out of range", _said(value))
         return None
-    return round(float(found * _TOP_RATING / scale), 3) or None
+    return round(float(found) if scale == _TOP_RATING else _stretched(found, scale), 3) or None
 
 
-def _of_scale(value: object) -> tuple[object, int]:
+def _stretched(found: Fraction | int, scale: int) -> float:
+    return float(Fraction(found) * _TOP_RATING / scale)
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_scale(value: str) -> tuple[str, int]:
     """Split a rating into the number and its scale, 0 for a scale that is not known."""
-    said = _said(value) if isinstance(value, str) else ""
+    said = _said(value)
     if said.endswith("%"):
         return said[:-1].rstrip(), 100
     if not (found := _OF_SCALE.fullmatch(said)):
@@ -190,38 +201,43 @@ def runtime(value: object, high: int, notes: Notes) -> int | None:
 
     A number alone is minutes, ``1:35`` hours and minutes.
     """
-    said = _said(value)
-    form = _length(said) if isinstance(value, str) else None
-    if form is None:
+    minutes = _length(value) if isinstance(value, str) else None
+    if minutes is None:
         return integer(value, 1, high, "runtime", notes)
-    hours, minutes, seconds = form
-    total = hours * 60 + minutes + seconds // 60
-    if total.denominator != 1:
-        notes.note("runtime malformed", said)
+    if minutes.denominator != 1 or minutes > high:
+        problem = "malformed" if minutes.denominator != 1 else "out of range"
+        notes.note(f"runtime {problem}", _said(value))
         return None
-    return integer(int(total), 1, high, "runtime", notes)
+    return int(minutes) or None
 
 
-def _length(said: str) -> tuple[Fraction, int, int] | None:
-    """Return hours, minutes and seconds of a length with units or colons."""
+@functools.lru_cache(maxsize=4096)
+def _length(value: str) -> Fraction | None:
+    """Return the minutes of a length with units or colons; seconds are dropped."""
+    said = _said(value)
+    if said.isdigit():
+        return None
     found = next((m for form in _LENGTHS if (m := form.fullmatch(said))), None)
     parts = {k: v for k, v in found.groupdict("").items() if v} if found else {}
     if not parts or len(said) > _MAX_CHARS or int(parts.get("mm", 0)) >= 60:
         return None
     hours = Fraction(parts.get("h", "0").replace(",", "."))
-    return hours, int(parts.get("m") or parts.get("mm") or 0), int(parts.get("s", 0))
+    return hours * 60 + int(parts.get("m") or parts.get("mm") or 0) + int(parts.get("s", 0)) // 60
 
 
 def seasons(value: object, high: int, notes: Notes) -> int | None:
     """Return a number of seasons out of ``2`` or ``2 Seasons``."""
-    found = _SEASONS.fullmatch(_said(value))
+    found = _SEASONS.fullmatch(value) if isinstance(value, str) else None
     return integer(found.group(1) if found else value, 1, high, "seasons", notes)
 
 
 def digits(value: object) -> str:
     """Return a positive whole number as text: ``862`` from ``"862.0"``; else empty text."""
-    if isinstance(value, str) and not _PLAIN.fullmatch(value.strip()):
-        return ""
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit() and len(value) <= _SAFE_DIGITS:
+            return value.lstrip("0")
+        if not _PLAIN.fullmatch(value.strip()):
+            return ""
     found = _exact(value)
     if found is None or found.denominator != 1 or not 0 < found <= _MAX_WHOLE:
         return ""
@@ -230,9 +246,14 @@ def digits(value: object) -> str:
 
 def year_of(value: object, notes: Notes) -> int | None:
     """Return a year of release, 1870 to 2100; of ``2010-2015`` the first."""
-    found = _YEAR.fullmatch(_said(value))
-    given = found.group(1) if found else value
+    given = _first_year(value) if isinstance(value, str) else value
     return integer(given, _FIRST_YEAR, _LAST_YEAR, "year", notes)
+
+
+@functools.lru_cache(maxsize=4096)
+def _first_year(value: str) -> str:
+    found = _YEAR.fullmatch(_said(value))
+    return found.group(1) if found else value
 
 
 def _said(value: object) -> str:
@@ -241,18 +262,24 @@ def _said(value: object) -> str:
     return "" if found.casefold() in _NOTHING else found
 
 
-def _exact(value: object) -> Fraction | None:
+def _exact(value: object) -> int | Fraction | None:
     """Return the one number that a value means; None where it is none or could be two."""
     if isinstance(value, str):
-        return _spelled(_said(value))
+        return _spelled(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
     result = number(value)
     return None if result is None else Fraction(result)
 
 
+# Years, ratings and lengths repeat by the thousand.
 @functools.lru_cache(maxsize=16384)
-def _spelled(raw: str) -> Fraction | None:
+def _spelled(value: str) -> int | Fraction | None:
+    raw = _said(value)
     if not raw or len(raw) > _MAX_CHARS:
         return None
+    if raw.isascii() and raw.isdigit():
+        return int(raw)
     if _PLAIN.fullmatch(raw):
         return Fraction(raw)
     for form, marks in _FORMS:

@@ -99,7 +99,7 @@ def is_empty(word: str) -> bool:
 def text(value: object, notes: Notes | None = None) -> str:
     """Like :func:`plain`, but words for "nothing" are empty text and length has a limit."""
     clean = plain(value)
-    if is_empty(clean):
+    if len(clean) <= _LONGEST_EMPTY and clean.casefold() in _EMPTY:  # is_empty, without a call
         return ""
     if len(clean) > MAX_TEXT:
         if notes:
@@ -128,10 +128,12 @@ def required_title(value: object) -> str:
 def imdb_id(value: object, notes: Notes | None = None) -> str:
     """Return an IMDb id with ``tt`` and at least seven digits, from that, its page or digits."""
     raw = text(value).casefold()
+    if not raw:
+        return ""
     found = _IMDB.fullmatch(raw)
     bare = found.group(1).lstrip("0") if found else ""
     if not bare or ("tt" in raw and len(found.group(1)) < _SHORTEST_IMDB):  # type: ignore[union-attr]
-        if raw and notes:
+        if notes:
             notes.note("imdb id malformed", raw)
         return ""
     return "tt" + bare.zfill(7)

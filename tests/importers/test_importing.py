@@ -311,3 +311,48 @@ def test_contents_never_choose_a_path(write_csv: Write, catalog: Any, tmp_path: 
     )
     import_paths(catalog, [path])
     assert [title.title for title in catalog.titles.values()] == ["../secret.csv"]
+
+
+def test_a_newer_dump_corrects_an_older_one_where_preferred(write_csv: Write, catalog: Any) -> None:
+    row = {"id": 7, "title": "Wrong", "overview": "x", "release_date": "1999-01-01"}
+    import_paths(catalog, [write_csv("old.csv", row)])
+    newer = write_csv("new.csv", {**row, "title": "Right", "release_date": "2001-01-01"})
+    import_paths(catalog, [newer])
+    assert [t.title for t in catalog.titles.values()] == ["Wrong"]
+    import_paths(catalog, [newer], prefer="newer")
+    assert [(t.title, t.year) for t in catalog.titles.values()] == [("Right", 2001)]
+    with pytest.raises(InvalidInputError, match="expected one of newer"):
+        import_paths(catalog, [newer], prefer="latest")
+
+
+def test_rejects_hold_values_left_out_and_tables_not_read(
+    write_csv: Write, catalog: Any, tmp_path: Path
+) -> None:
+    row = {"id": 7, "title": "A", "overview": "x", "runtime": "1_0", "vote_count": "lots"}
+    write_csv("a.csv", row, {**row, "id": "x"})
+    write_csv("b.csv", {"Name": "B", "Plot": "x"})
+    (tmp_path / "README.md").write_text("about")
+    report = import_paths(catalog, [tmp_path], rejects=tmp_path / "r.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    found = [(Path(x["file"]).name, x["line"], x["reason"], x["excerpt"]) for x in lines]
+    assert ("a.csv", 2, "left out: runtime malformed", "1_0") in found
+    assert ("a.csv", 2, "left out: votes malformed", "lots") in found
+    assert [x["reason"] for x in lines if x["count"]] == ["malformed id"]
+    assert ("b.csv", 0, "file not read", "") in found
+    assert report.rejected == sum(x["count"] for x in lines) == 1
+    # The list itself is no table to read, and is written anew.
+    again = import_paths(catalog, [tmp_path], rejects=tmp_path / "r.jsonl")
+    assert again.rejected == 1
+
+
+@pytest.mark.parametrize("rejects", ["a.csv", "b.csv", "none/r.csv", "."])
+def test_rejects_never_overwrite_what_is_read(
+    rejects: str, write_csv: Write, catalog: Any, tmp_path: Path
+) -> None:
+    write_csv("a.csv", {"id": 7, "title": "A", "overview": "x"})
+    unknown = write_csv("b.csv", {"Name": "B", "Plot": "x"})
+    before = unknown.read_bytes()
+    with pytest.raises(InvalidInputError, match="for rejects"):
+        import_paths(catalog, [tmp_path], rejects=tmp_path / rejects)
+    assert unknown.read_bytes() == before
+    assert not catalog.titles

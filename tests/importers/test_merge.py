@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tv5core.errors import InvalidInputError
 from tv5core.importers import merge
-from tv5core.importers.merge import rank
+from tv5core.importers.merge import check_preference, rank
 from tv5core.types import Offer, Person, Title
 
 
@@ -16,7 +18,7 @@ def film(source: str, **fields: object) -> Title:
 
 
 def test_ranks() -> None:
-    order = ["own", "tmdb", "justwatch", "streaming", "csv", "wikipedia"]
+    order = ["own", "tmdb", "imdb", "justwatch", "streaming", "csv", "wikipedia"]
     assert sorted(order, key=rank, reverse=True) == order
     assert rank("my-source") == rank("own")
 
@@ -149,3 +151,38 @@ def test_merging_again_changes_nothing(first: Title, others: list[Title]) -> Non
     for other in (first, *others):
         again = merge(again, other)
     assert again == stored
+
+
+def test_the_user_may_prefer_what_is_newer() -> None:
+    stored = film("tmdb", title="Old", year=1999, rating=7.0, votes=900, updated_at=5)
+    dump = film("csv", title="New", year=2001, tagline="x", rating=8.0, votes=3)
+    merged = merge(stored, dump, prefer="newer")
+    assert (merged.id, merged.title, merged.year) == ("tmdb:1", "New", 2001)
+    assert (merged.rating, merged.votes, merged.source) == (8.0, 3, "csv")
+    assert merge(merged, dump, prefer="newer") == merged
+    older = film("tmdb", title="Older", updated_at=4)
+    assert merge(stored, older, prefer="newer").title == "Old"
+
+
+def test_the_user_may_prefer_what_came_first() -> None:
+    stored = film("wikipedia", title="First", overview="")
+    merged = merge(stored, film("tmdb", title="Second", tagline="x"), prefer="first")
+    assert (merged.title, merged.tagline, merged.source) == ("First", "x", "wikipedia")
+
+
+def test_the_user_may_prefer_a_source() -> None:
+    tmdb, csv = film("tmdb", title="T", year=1999), film("csv", title="C", tagline="c")
+    for stored, incoming in ((tmdb, csv), (csv, tmdb)):
+        merged = merge(stored, incoming, prefer="csv")
+        assert (merged.title, merged.year, merged.tagline) == ("C", 1999, "c")
+        assert merged.source == "csv"
+    mine = film("my-list", title="Mine")
+    assert merge(mine, csv, prefer="own").title == "Mine"
+    # Where neither or both are of that source the ranks decide.
+    assert merge(csv, tmdb, prefer="wikipedia").title == "T"
+
+
+@pytest.mark.parametrize("prefer", ["newest", "TMDB", "imdb "])
+def test_preferences_are_checked(prefer: str) -> None:
+    with pytest.raises(InvalidInputError, match="expected one of newer, first"):
+        check_preference(prefer)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -16,6 +17,7 @@ from tv5core.cli.output import (
     CatalogOption,
     print_hits,
     print_json,
+    print_status,
     results,
     title_line,
 )
@@ -38,11 +40,27 @@ def search(
         started = time.perf_counter()
         hits = opened.search(query, count, exact=exact)
         took_ms = (time.perf_counter() - started) * 1e3
-        total = opened.count()
+        total, info = opened.count(), opened.info()
     if as_json:
         print_json({"query": query, "milliseconds": round(took_ms, 3), "hits": hits})
-    else:
+    elif hits or info["vectors"]:
         print_hits(hits, f"{len(hits)} of {total:,} titles in {took_ms:.1f} ms")
+    _warn_of_unsearchable(info, catalog)
+
+
+def _warn_of_unsearchable(info: dict[str, Any], catalog: Path) -> None:
+    """Say which titles no search can find, and what makes them searchable."""
+    if not info["titles"]:
+        print_status("the catalogue holds no titles: `tv5 import` adds some")
+    elif pending := info["pending"]:
+        print_status(
+            f"{pending:,} of {info['titles']:,} titles are not embedded yet, so no search finds "
+            f"them: `tv5 seal -c {catalog}` does it, or the interrupted import started again"
+        )
+    elif not info["vectors"]:
+        print_status(
+            f"none of the {info['titles']:,} titles has text or vectors, so no search finds them"
+        )
 
 
 def similar(

@@ -56,6 +56,22 @@ def import_(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Stop each file after so many rows.")
     ] = None,
+    date_format: Annotated[
+        str,
+        typer.Option(
+            help="day-first, month-first or a pattern such as %d/%m/%Y, where dates don't say."
+        ),
+    ] = "",
+    encoding: Annotated[
+        str, typer.Option(help="Encoding of text files, where it is not UTF-8 or Windows-1252.")
+    ] = "",
+    prefer: Annotated[
+        str,
+        typer.Option(
+            help="Whose fields win where two titles are one work: newer, first or a source such "
+            "as tmdb; else the source of higher rank."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Import files; what several say of one work becomes one title.
@@ -65,25 +81,43 @@ def import_(
     """
     _refuse_exports(paths)
     mapping = None if map_ is None else _mapping(map_)
-    with Catalog.open(catalog) as opened, progress(quiet=as_json) as report:
-        done = import_paths(
-            opened,
-            paths,
-            format=format_,
-            provider=provider,
-            region=region,
-            mapping=mapping,
-            rejects=rejects,
-            progress=report,
-            limit=limit,
-        )
+    with Catalog.open(catalog) as opened:
+        try:
+            with progress(quiet=as_json) as report:
+                done = import_paths(
+                    opened, paths, format=format_, provider=provider, region=region,
+                    mapping=mapping, rejects=rejects, progress=report, limit=limit,
+                    date_format=date_format, encoding=encoding, prefer=prefer,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            _print_interrupted(opened.count(), catalog)
+            raise typer.Exit(1) from None
         total = opened.count()
     if as_json:
         print_json(_as_json(done, total))
     else:
         _print_report(done, total, rejects)
-    if done.unreadable:
+    _warn_of_unread(done)
+    if done.unreadable or (not done.files and any(each.columns for each in done.skipped)):
         raise typer.Exit(1)
+
+
+def _print_interrupted(total: int, catalog: Path) -> None:
+    print_status(
+        f"interrupted; the catalogue holds {total:,} titles, and no title was stored in part. The "
+        "same command continues from there; titles that are not embedded yet are found once it "
+        f"is done, or after `tv5 seal -c {catalog}`"
+    )
+
+
+def _warn_of_unread(done: ImportReport) -> None:
+    """Name the tables in folders that only their owner can explain."""
+    for file in done.skipped:
+        if file.columns:
+            print_status(
+                f"warning: {file.path} was not read, its columns are not known: "
+                f"{', '.join(file.columns)[:300]}; --map title=COLUMN,year=COLUMN,... names them"
+            )
 
 
 def _refuse_exports(paths: list[Path]) -> None:
@@ -126,14 +160,28 @@ def _print_report(done: ImportReport, total: int, rejects: Path | None) -> None:
         for kind, reasons in (("rejected", file.rejected), ("left out", file.notes)):
             for reason, count in reasons.most_common():
                 print_status(f"{file.path.name}: {count:,} {kind}: {reason}")
-    for skipped in done.skipped:
+    for file in done.files:
+        if file.date_order:
+            _print_dates(file)
+    for skipped in (each for each in done.skipped if not each.columns):
         print_status(f"skipped {skipped.path}: {skipped.reason}")
     print_status(
         f"{done.rows:,} rows in {done.seconds:.1f} s: {done.new:,} new titles, "
         f"{done.rejected:,} rows rejected; the catalogue holds {total:,} titles"
     )
     if rejects is not None:
-        print_status(f"rejected rows are in {rejects}")
+        print_status(f"rejected rows and values left out are in {rejects}")
+
+
+def _print_dates(file: FileReport) -> None:
+    either = f"{file.ambiguous_dates:,} could be read either way"
+    if file.date_order == "unknown":
+        print_status(
+            f"{file.path.name}: whether day or month comes first is not known; {either} and keep "
+            "their year only; --date-format day-first or month-first says it"
+        )
+    else:
+        print_status(f"{file.path.name}: dates read as {file.date_order}; {either}")
 
 
 def _as_json(done: ImportReport, total: int) -> dict[str, Any]:
@@ -145,7 +193,9 @@ def _as_json(done: ImportReport, total: int) -> dict[str, Any]:
         "embedded": done.embedded,
         "seconds": round(done.seconds, 3),
         "files": [_file(file) for file in done.files],
-        "skipped": [{"path": str(s.path), "reason": s.reason} for s in done.skipped],
+        "skipped": [
+            {"path": str(s.path), "reason": s.reason, "columns": s.columns} for s in done.skipped
+        ],
     }
 
 
@@ -158,6 +208,8 @@ def _file(file: FileReport) -> dict[str, Any]:
         "resumed": file.resumed,
         "rejected": dict(file.rejected),
         "notes": dict(file.notes),
+        "date_order": file.date_order,
+        "ambiguous_dates": file.ambiguous_dates,
         "seconds": round(file.seconds, 3),
     }
 

@@ -40,7 +40,7 @@ def dialect_of(lines: Sequence[bytes]) -> Dialect:
     shown = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
     found = _DECLARED.fullmatch(shown[0]) if shown else None
     if found:
-        rest = shown[1:]
+        rest = [line for line in shown[1:] if line.strip()]
         return Dialect(found.group(1), _are_quoted(rest, found.group(1)), declared=True)
     delimiter = _delimiter(shown[0]) if shown else ","
     return Dialect(delimiter, _are_quoted(shown, delimiter))

@@ -118,8 +118,10 @@ class _Feed:
         return [line.raw for line in self._again]
 
     def drop(self) -> None:
-        """Drop the line that is next."""
+        """Drop the line that is next, and blank ones behind it."""
         self._again.popleft()
+        while self._again and not self._again[0].raw.strip():
+            self._again.popleft()
 
     def quotes_balance(self) -> bool:
         """Whether the record has an even number of quotation marks, as it must."""

@@ -46,6 +46,8 @@ __all__ = ["BATCH_ROWS", "ImportCatalog", "import_paths"]
 BATCH_ROWS = 1_000
 """Rows resolved and stored at a time."""
 
+_REJECT_COLUMNS = list(RejectRecord.__struct_fields__)
+
 
 class ImportCatalog(Protocol):
     """What importing needs of :class:`tv5core.catalog.Catalog`."""
@@ -188,8 +190,11 @@ def _check_rejects(path: Path, plan: Plan) -> None:
     """Refuse a list of rejects that cannot be written, or would overwrite what is to be read."""
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise InvalidInputError(f"expected a file in a folder that exists for rejects, got {path}")
-    partners = [source.partner for source in plan.sources if source.partner is not None]
-    if path.resolve() in {source.path.resolve() for source in (*plan.sources, *partners)}:
+    sources = [*plan.sources, *(s.partner for s in plan.sources if s.partner is not None)]
+    # A list of rejects that an earlier import left in the folder may be written anew.
+    tables = [file for file in plan.skipped if file.columns not in ([], _REJECT_COLUMNS)]
+    taken = [*(source.path for source in sources), *(table.path for table in tables)]
+    if path.resolve() in {each.resolve() for each in taken}:
         raise InvalidInputError(f"expected another file for rejects than one to read, got {path}")
 
 

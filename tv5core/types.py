@@ -57,6 +57,9 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         ``sd``, ``hd`` or ``4k``; empty where unknown.
     checked_at : int
         Unix time, in seconds, when the offer was last seen; 0 where unknown.
+    source : str
+        Who says so, where that is asked again: ``tmdb`` or ``justwatch``. What one of them says
+        later replaces what it said.
     """
 
     provider: str
@@ -67,6 +70,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     url: str = ""
     quality: str = ""
     checked_at: int = 0
+    source: str = ""
 
 
 class Title(msgspec.Struct, frozen=True, omit_defaults=True):

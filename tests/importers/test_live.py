@@ -9,6 +9,8 @@ import pytest
 
 from tv5core import Catalog, Offer, Person, Title
 from tv5core.importers import MergingCatalog
+from tv5core.upstream.tmdb.details import MovieDetails
+from tv5core.upstream.tmdb.mapping import title_from
 
 PAGE = "https://www.themoviedb.org/movie/603/watch?locale=US"
 MATRIX = Title(
@@ -120,3 +122,65 @@ def test_again_changes_nothing(catalog: Catalog) -> None:
         assert sink.find("imdb:tt0133093") == ("tmdb:movie:603",)
         assert sink.add([], embed=False, checkpoint=("k", b"3")).added == 0
         assert catalog.checkpoint("k") == b"3"
+
+
+def offer(name: str, source: str = "tmdb", region: str = "US", **how: object) -> Offer:
+    return Offer(name, region, source=source, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["", PAGE])
+@pytest.mark.parametrize("source", ["tmdb", "", "justwatch", "streaming"])
+def test_a_sources_offers_are_those_it_names_now(catalog: Catalog, url: str, source: str) -> None:
+    own = Offer("my player", "US")
+    first = [offer(name, url=url, checked_at=100) for name in ("netflix", "hulu")]
+    first.append(offer("netflix", region="DE", url=url, checked_at=100))
+    second = (offer("hbo max", url=url, checked_at=200),)
+    with catalog:
+        stored = msgspec.structs.replace(MATRIX, offers=(own,), source=source, updated_at=50)
+        catalog.add([stored], embed=False)
+        add(catalog, msgspec.structs.replace(MATRIX, offers=tuple(first)))
+        assert catalog.get(MATRIX.id).offers == (own, *first)
+        add(catalog, msgspec.structs.replace(MATRIX, offers=second, updated_at=200))
+        assert catalog.get(MATRIX.id).offers == (own, *second)
+        add(catalog, msgspec.structs.replace(MATRIX, offers=(), updated_at=300))
+        assert catalog.get(MATRIX.id).offers == (own,), "it names no service at all any more"
+
+
+def test_an_offer_of_two_sources_stays_the_others(catalog: Catalog) -> None:
+    own = Offer("netflix", "US", url="https://mine.example")
+    priced = offer("hulu", "justwatch", price=3.0, kind="rent", checked_at=150)
+    with catalog:
+        catalog.add([msgspec.structs.replace(MATRIX, offers=(own, priced))], embed=False)
+        both = (offer("netflix", checked_at=200), offer("hulu", kind="rent", checked_at=200))
+        add(catalog, msgspec.structs.replace(MATRIX, offers=both, updated_at=200))
+        seen = msgspec.structs.replace(priced, checked_at=200)
+        assert catalog.get(MATRIX.id).offers == (own, seen)
+        add(catalog, msgspec.structs.replace(MATRIX, offers=(), updated_at=300))
+        assert catalog.get(MATRIX.id).offers == (own, seen)
+
+
+def test_justwatch_replaces_what_it_said_of_the_countries_it_speaks_of(catalog: Catalog) -> None:
+    old = (offer("hulu", "justwatch"), offer("hulu", "justwatch", "DE"), offer("netflix"))
+    new = (offer("max", "justwatch"), offer("netflix"))
+    with catalog:
+        catalog.add([msgspec.structs.replace(MATRIX, offers=old)], embed=False)
+        add(catalog, msgspec.structs.replace(MATRIX, offers=new, updated_at=200))
+        assert set(catalog.get(MATRIX.id).offers) == {old[1], *new}
+
+
+def test_what_tmdb_answers_replaces_its_offers_link_or_not(catalog: Catalog) -> None:
+    def answer(checked_at: int, services: dict[str, list[str]]) -> Title:
+        entries = {
+            region: {"flatrate": [{"provider_name": name} for name in names]}
+            for region, names in services.items()
+        }
+        body = {"id": 603, "title": "The Matrix", "watch/providers": {"results": entries}}
+        return title_from(msgspec.convert(body, MovieDetails), checked_at=checked_at)
+
+    with catalog:
+        add(catalog, answer(100, {"US": ["Netflix", "Hulu"], "DE": ["Netflix"]}))
+        add(catalog, answer(200, {"US": ["Max"]}))
+        found = catalog.get("tmdb:movie:603").offers
+        assert [(o.provider, o.region, o.checked_at) for o in found] == [("hbo max", "US", 200)]
+        add(catalog, answer(300, {}))
+        assert catalog.get("tmdb:movie:603").offers == ()

@@ -122,9 +122,9 @@ def test_tmdb_details(write_json: Write) -> None:
     assert (title.languages, title.countries) == (("en", "ja"), ("GB",))
     assert (title.certification, title.rating, title.votes) == ("PG-13", 8.4, 30_000)
     assert title.offers == (
-        Offer("netflix", "US", url="https://example.org/w"),
-        Offer("apple tv plus", "US", "rent", url="https://example.org/w"),
-        Offer("disney plus", "DE", "buy"),
+        Offer("netflix", "US", url="https://example.org/w", source="tmdb"),
+        Offer("apple tv plus", "US", "rent", url="https://example.org/w", source="tmdb"),
+        Offer("disney plus", "DE", "buy", source="tmdb"),
     )
 
 

@@ -92,7 +92,8 @@ def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
     """Unite what is stored with what a live source says now.
 
     Of titles whose main source it is, everything it says replaces what is stored. Ids elsewhere
-    stay, and so do offers, but for those that the same source gave before.
+    stay, and so do offers, but for those that the same source gave before: of TMDB, which names
+    all countries at once, all of them; of JustWatch those in the countries it speaks of now.
     """
     if stored.source == incoming.source and _same_entry(stored, incoming):
         united = msgspec.structs.replace(
@@ -102,9 +103,31 @@ def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
         )
     else:
         united = merge(stored, incoming, restated=restated)
-    kept = [offer for offer in stored.offers if not _is_tmdbs(offer)]
-    fresh = {(o.provider, o.region, o.kind, o.quality): o for o in (*kept, *incoming.offers)}
-    return msgspec.structs.replace(united, offers=tuple(fresh.values()))
+    return msgspec.structs.replace(united, offers=_offers(stored, incoming))
+
+
+def _offers(stored: Title, incoming: Title) -> tuple[Offer, ...]:
+    """Replace what a live source offered before by what it offers now.
+
+    An offer that another source gives too remains the other's, or it would go with the first.
+    """
+    spoken = {(_source(offer), offer.region) for offer in incoming.offers}
+    found: dict[tuple[str, ...], Offer] = {}
+    for offer in stored.offers:
+        source = _source(offer)
+        if (source != incoming.source and (source, offer.region) not in spoken) or not source:
+            found[_what(offer)] = offer
+    for offer in incoming.offers:
+        known = found.get(_what(offer))
+        if known is None or _source(known) == _source(offer):
+            found[_what(offer)] = offer
+        elif known.checked_at and offer.checked_at > known.checked_at:
+            found[_what(offer)] = msgspec.structs.replace(known, checked_at=offer.checked_at)
+    return tuple(found.values())
+
+
+def _what(offer: Offer) -> tuple[str, ...]:
+    return (offer.provider, offer.region, offer.kind, offer.quality)
 
 
 def _same_entry(stored: Title, incoming: Title) -> bool:
@@ -113,6 +136,6 @@ def _same_entry(stored: Title, incoming: Title) -> bool:
     return stored.kind == incoming.kind and mine == theirs
 
 
-def _is_tmdbs(offer: Offer) -> bool:
-    """Whether an offer came from TMDB, whose offers all lead to its own page."""
-    return _TMDB_PAGE in offer.url
+def _source(offer: Offer) -> str:
+    """Return who gave an offer; those of TMDB stored by earlier versions lead to its own page."""
+    return offer.source or ("tmdb" if _TMDB_PAGE in offer.url else "")

@@ -267,6 +267,7 @@ def offers_of(providers: object) -> tuple[Offer, ...]:
             for service in _objects(_part(entry, kind)):
                 name = provider(text(service.get("provider_name")))
                 if name:
-                    offer = Offer(name, country(region), kind, url=text(entry.get("link")))
+                    link = text(entry.get("link"))
+                    offer = Offer(name, country(region), kind, url=link, source="tmdb")
                     found.setdefault((name, offer.region, kind), offer)
     return tuple(found.values())

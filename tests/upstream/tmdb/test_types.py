@@ -70,6 +70,7 @@ def test_a_film_with_what_was_appended() -> None:
         "flatrate",
         url="https://www.themoviedb.org/movie/7001/watch?locale=US",
         checked_at=1_700_000_000,
+        source="tmdb",
     )
     assert (fr.provider, fr.region, fr.kind) == ("disney plus", "FR", "buy")
 

@@ -127,6 +127,7 @@ def offers_from(
                 price=each.retail_price_value if kind in ("rent", "buy") else None,
                 currency=each.currency if each.retail_price_value is not None else "",
                 url=each.standard_web_url, quality=quality, checked_at=checked_at,
+                source="justwatch",
             )  # fmt: skip
             kept.setdefault((name, kind, quality), offer)
     return tuple(kept.values())

@@ -1,8 +1,7 @@
-"""How work and waiting at the edges are watched: counters and timings, for any backend.
+"""Counters and timings of upstream calls and caches, for any metrics library.
 
-What calls upstream, and what caches its answers, tells an :class:`Observer` of every outcome.
-:class:`Tally` keeps the figures in memory; an adapter to a metrics library is a class of two
-methods.
+The packages ``upstream`` and ``cache`` report every outcome to an :class:`Observer`. :class:`Tally`
+keeps the figures in memory; an adapter to a metrics library is a class of two methods.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ class _Silent:
 
 
 SILENT: Observer = _Silent()
-"""Watches nothing; the default."""
+"""Ignores all events; the default."""
 
 
 @dataclass
 class Timing:
-    """How long something took, over all times.
+    """Durations of one series.
 
     Attributes
     ----------

@@ -65,7 +65,7 @@ class Catalog(CatalogReader):
 
     def _tidy(self) -> None:
         """Remove what a crash left, and rebuild what can be rebuilt."""
-        with suppress(DiskFullError):  # a writer must get in there: deleting makes room
+        with suppress(DiskFullError):  # a writer must be able to open: deletions make room
             self._store.tidy()
             drop_abandoned_spaces(self._store)
         self._text.recover_model()
@@ -96,14 +96,14 @@ class Catalog(CatalogReader):
         create : bool
             Make one where the folder is missing or empty.
         read_only : bool
-            Open beside a writer; sees what it adds without being opened again.
+            Open beside a writer; sees its changes without being reopened.
         embedder : "lsa", callable, Embedder or None
             What turns text into vectors. ``"lsa"`` is fitted on the catalogue's own text;
             a callable takes a list of texts and returns float32[n, dim]. None takes the
             catalogue as it is, without text search where a callable made its vectors.
         metric : {"cosine", "ip"}
         rescoring : {"int8", "float16", "float32"}
-            How the index stores rows for the exact look. Both are used on creation only.
+            How the index stores rows for exact scores. Both are used on creation only.
         auto_seal : bool
             Seal in the background when many titles were added since the last sealing, or a fifth
             of the sealed vectors were removed or replaced.
@@ -337,7 +337,7 @@ class Catalog(CatalogReader):
         return check_and_repair(self._store, self._manager, self._text, progress, aside)
 
     def clear_checkpoints(self, prefix: str) -> int:
-        """Delete the checkpoints whose keys start so; return how many there were."""
+        """Delete the checkpoints whose keys have a prefix; return how many there were."""
         self._check_writable()
         return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))
 

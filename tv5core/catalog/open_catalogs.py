@@ -12,7 +12,7 @@ __all__ = ["forget", "remember"]
 
 
 class OpenCatalog(Protocol):
-    """What is done to a catalogue at the end of its process, and in a child."""
+    """What is called at the end of a catalogue's process, and in a forked child."""
 
     def close(self) -> None:
         """Stop work in the background and close the files."""

@@ -73,7 +73,7 @@ class CatalogReader:
         k : int
             At least 1.
         allow : iterable of str, optional
-            Only these ids; unknown ones are passed over.
+            Only these ids; unknown ones are ignored.
         exact : bool
             Compare with every title instead of walking the graph.
 
@@ -238,7 +238,7 @@ class CatalogReader:
         return self._versions.identity()
 
     def version(self) -> Version:
-        """Return the version of what is stored; every change, by any process, moves it on."""
+        """Return the version of what is stored, which every change by any process increases."""
         self._check_open()
         return self._versions.version()
 
@@ -271,8 +271,8 @@ class CatalogReader:
     def wait(self) -> None:
         """Wait until no work is under way in the background: fitting and sealing.
 
-        Another change may start more. What comes after depends on nothing that other threads
-        do, so tests and scripts that want the same answers each time call this first.
+        Another change may start more. Results after it do not depend on the timing of that work, so
+        tests and scripts that need the same answers each time call it first.
         """
         self._check_open()
         self._manager.wait()
@@ -321,13 +321,13 @@ class CatalogReader:
     def export(
         self, dest: str | os.PathLike[str], progress: Progress | None = None
     ) -> ExportReport:
-        """Write the catalogue as it is at one moment in formats that anything can read.
+        """Write the catalogue as it is at one moment in formats that other programs can read.
 
         Parameters
         ----------
         dest : path-like
             A new or an empty folder for ``titles.jsonl``, ``vectors.npy`` (float32), ``ids.txt``
-            and what else :meth:`restore` needs to make an equal catalogue of it; or a file
+            and everything else that :meth:`restore` needs to make an equal catalogue; or a file
             ending in ``.jsonl`` for the titles alone, which is replaced. Either appears whole or
             not at all.
         progress : callable, optional

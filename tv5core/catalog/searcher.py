@@ -163,5 +163,5 @@ def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k
 
 
 def are_texts(queries: object) -> bool:
-    """Tell whether queries are texts rather than vectors."""
+    """Return whether queries are texts rather than vectors."""
     return isinstance(queries, Sequence) and all(isinstance(q, str) for q in queries)

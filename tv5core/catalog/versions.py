@@ -1,7 +1,7 @@
 """Whether an answer may have changed: for layers that keep answers.
 
-A catalogue has a name that no other has, and a version that every change moves on. An answer
-to a search is current while the version is; a title is, until the journal names its row.
+A catalogue has a unique name, and a version that every change increases. An answer to a search is
+current while the version is the same; a title is current until the journal names its row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ROWS_KEPT = 200_000
 
 
 class Version(NamedTuple):
-    """Moves on with every change of a title or a vector, in any process.
+    """Increases with every change of a title or a vector, in any process.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Version(NamedTuple):
 
 
 class VersionedTitle(NamedTuple):
-    """A title, where it is, and as of when."""
+    """A title, its row, and the version it was read at."""
 
     title: Title
     row: int
@@ -55,7 +55,7 @@ class Changes(NamedTuple):
     seq : int
         As of when.
     rows : int64[n] or None
-        None where that is no longer known: any may have.
+        None where that is no longer known: any row may have changed.
     """
 
     seq: int
@@ -172,7 +172,7 @@ class RowChanges:
         self._seen = changes.seq
 
     def _extend(self, seq: int) -> bool:
-        """Move the base back to a version, where the journal still knows."""
+        """Move the base back to a version that the journal still reaches."""
         changes = self._catalog.changes(seq)
         if changes.rows is None or len(changes.rows) > _ROWS_KEPT:
             return False

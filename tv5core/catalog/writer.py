@@ -33,7 +33,7 @@ Checkpoint = tuple[str, bytes]
 CHUNK_TITLES = 1_000
 CHUNK_BYTES = 8 << 20
 _FLOAT16_MAX = 65_504.0
-# A change of these says nothing new about what a title is about, so its vector is kept.
+# A change of these does not change a title's meaning, so its vector is kept.
 _NOT_TEXT = {
     "external_ids": {},
     "offers": (),
@@ -69,7 +69,7 @@ class AddResult(msgspec.Struct, frozen=True):
 
 @dataclass
 class _Plan:
-    """What is to happen to one title."""
+    """The planned change of one title."""
 
     title: Title
     data: bytes

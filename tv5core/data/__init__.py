@@ -1,7 +1,7 @@
 """The titles that ship with tv5core: about 300 well-known films and series.
 
-Facts (ids, dates, people) are public; the synopses were written for this package. They feed
-``tv5 demo`` and are the answer of last resort for services that can reach nothing else.
+Facts (ids, dates, people) are public; the synopses were written for this package. They are the
+catalogue of ``tv5 demo``, and a last fallback for services that cannot reach another source.
 """
 
 from __future__ import annotations

@@ -5,17 +5,17 @@ Read in this order:
 ``embedder``
     The ``Embedder`` protocol, and functions from texts to vectors as embedders.
 ``documents``
-    What of a title is embedded: as plain text, or as weighted terms.
+    The text of a title that is embedded: plain, or as weighted terms.
 ``lsa``
     :class:`LsaEmbedder`, the default: latent semantic analysis of the catalogue's own text.
 ``lsa_model``
-    What fitting found, to a file and back.
+    The fitted model, saved to a file and mapped from it.
 ``sparse_rows``, ``random_projection``
     Products of sparse rows, and the fixed random directions of terms.
 ``lsa_fitting``
     Fits a model. Only this imports SciPy and scikit-learn.
 ``blas_threads``
-    One thread for BLAS meanwhile.
+    Limits BLAS to one thread while a model is fitted.
 ``transformer``
     Sentence-transformers models from a folder.
 """

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 __all__ = ["one_blas_thread"]
 
 _lock = threading.Lock()
-"""Held meanwhile: the limit is the whole process's, and two would restore each other's."""
+"""Held while the limit is set: it is the process's, and two callers would restore each other's."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What of a title an embedder reads, as plain text and as weighted terms."""
+"""The text of a title that embedders read, plain and as weighted terms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAST = 8
 """People in the cast that count: those a viewer might name."""
 
 PAIR_WEIGHT = 0.25
-"""Of a pair of words against a single word. 0.2 to 0.4 are as good, 0.8 is clearly worse."""
+"""Weight of a word pair relative to a single word. 0.2 to 0.4 are as good, 0.8 is clearly worse."""
 
 # Chosen by the rank of the right title over 1,500 synopses of another source, 34 written
 # queries and 400 of two names. Half or twice most of them changes little; people at 0.3
@@ -64,7 +64,7 @@ def _sentences(title: Title) -> Iterator[str]:
 
 
 def pieces(title: Title) -> Pieces:
-    """Reduce a title to the texts that are counted, by field."""
+    """Return the texts of a title whose terms count, by field."""
     original = () if title.original_title == title.title else (title.original_title,)
     cast = title.cast[:CAST]
     people = dict.fromkeys(title.directors + title.creators + tuple(p.name for p in cast))
@@ -81,9 +81,9 @@ def pieces(title: Title) -> Pieces:
 
 
 def title_terms(texts: Pieces) -> dict[str, float]:
-    """Count words and word pairs, each by the weight of the fields it stands in.
+    """Count words and word pairs, each weighted by its field.
 
-    Of a person's name the last word counts and every pair: there are too many Toms.
+    Of a person's name, the last word and every pair count: a first name distinguishes nobody.
     """
     terms: dict[str, float] = {}
     for weight, names, field in texts:

@@ -152,7 +152,7 @@ def unit_rows(rows: F32) -> F32:
 
 
 def checked_embedding(vectors: npt.ArrayLike, count: int, dim: int) -> F32:
-    """Return what an embedder made, or say what is wrong: it is about to become durable.
+    """Validate an embedder's vectors, which are about to be stored.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def checked_embedding(vectors: npt.ArrayLike, count: int, dim: int) -> F32:
 
 
 def resolve_embedder(spec: str | Embedder | EncodeFunction | None) -> Embedder | None:
-    """Turn what a user may give into an embedder.
+    """Return the embedder that a user asks for.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _FULL_VOTES = 100_000
 
 
 class LsaEmbedder:
-    """Embed titles and queries by the words they share, and the words those go with.
+    """Embed titles and queries by their words, and by words that occur with those.
 
     Needs no download and no other text than the catalogue's. A vector has three parts:
 
@@ -203,7 +203,7 @@ def query_terms(text: str) -> dict[str, float]:
 
 
 def _project(model: LsaModel, many: Sequence[Mapping[str, float]]) -> tuple[F32, F32]:
-    """Map weighted terms to topics beside the sketch of what topics leave out.
+    """Map weighted terms to topics, and to a sketch of what the topics leave out.
 
     Returns
     -------

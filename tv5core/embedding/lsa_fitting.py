@@ -154,7 +154,7 @@ def _idf(frequencies: I64, titles: int) -> F32:
 
 
 def _idf_by_column(counts: _Counts, chosen: I64, idf: F32, rare_idf: np.float32) -> F32:
-    """Spread idf over the entries as the model will see them: it knows ``chosen`` alone."""
+    """Return the idf of each entry in a model whose vocabulary is ``chosen``."""
     seen = np.where(_are_pairs(counts.terms), np.float32(0), rare_idf)
     seen[chosen] = idf[chosen]
     by_column: F32 = seen[counts.columns]

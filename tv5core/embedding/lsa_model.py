@@ -1,4 +1,4 @@
-"""A fitted model: what makes vectors of terms, to a file and back. Immutable."""
+"""The fitted model, which maps terms to vectors: immutable, saved to a file and mapped from it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Meta(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class LsaModel:
-    """What fitting found.
+    """Result of fitting.
 
     Attributes
     ----------
@@ -50,9 +50,9 @@ class LsaModel:
     components : ndarray of float16, shape (terms, 256)
         Right singular vectors; columns beyond the corpus's rank are zero.
     mixing : ndarray of float32, shape (256, 448)
-        The sketch of each component, which is taken off so that no term counts twice.
+        The sketch of each component, which is subtracted so that no term counts twice.
     fitted_on, sampled : int
-        Titles given, and how many of them were looked at.
+        Titles given, and how many of them were used.
     pivot : float
         Length of a term vector above which titles count in full.
     rare_idf : float
@@ -71,7 +71,7 @@ class LsaModel:
     # -- identity and storage -----------------------------------------------------------
 
     def fingerprint(self) -> str:
-        """Give a digest of all that makes the vectors what they are."""
+        """Return a digest of all that determines the vectors."""
         digest = blake2b(repr((KIND, VERSION, self.pivot, self.rare_idf)).encode(), digest_size=8)
         for array in self._sections().values():
             digest.update(np.ascontiguousarray(array).data)

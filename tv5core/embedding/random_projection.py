@@ -2,8 +2,8 @@
 
 The sparse Johnson-Lindenstrauss transform of Kane & Nelson (JACM 2014), block form: a
 term is +-1/sqrt(8) in one place of each of 8 blocks. Inner products of sums of terms are
-kept without bias, with an error of about 1/sqrt(width); nothing needs to be stored, and a
-word nobody had seen when the model was fitted has a direction all the same.
+kept without bias, with an error of about 1/sqrt(width); nothing needs to be stored, and a word
+outside the vocabulary has a direction too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BLOCK_WIDTH = SKETCH_WIDTH // _BLOCKS
 _STARTS = np.arange(_BLOCKS, dtype=np.int32) * _BLOCK_WIDTH
 _SCALE = np.float32(_BLOCKS**-0.5)
 
-# Which directions terms get by chance moves single queries by many ranks. This salt is one
+# The random directions of terms move single queries by many ranks. This salt is one
 # of the better of seven that were tried; all are within about 6 % of their mean.
 _SALT = b"h"
 

@@ -1,7 +1,7 @@
 """A sparse matrix in compressed rows, with the few products that embedding needs.
 
-SciPy has all of it and takes longer to import than everything else together, so it is left to
-fitting. Sums run in the order of the entries, in float32: the results are SciPy's to the bit.
+SciPy has them all, but takes longer to import than everything else together, so only fitting uses
+it. Sums run in the order of the entries, in float32: the results are SciPy's to the bit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SparseRows:
     def row_lengths(self) -> F32:
         """Return the Euclidean length of each row: float32, shape (rows,)."""
         squares = np.zeros(len(self), np.float32)
-        filled = np.flatnonzero(np.diff(self.ends))  # reduceat gives nonsense for empty rows
+        filled = np.flatnonzero(np.diff(self.ends))  # reduceat is wrong for empty rows
         if len(filled):
             squares[filled] = np.add.reduceat(self.weights**2, self.ends[filled])
         return np.sqrt(squares)

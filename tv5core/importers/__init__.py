@@ -5,20 +5,20 @@ Read in this order:
 ``runner``
     :func:`import_paths`: reads files row by row, stores batches, resumes after an interruption.
 ``expand``
-    From paths to the files to read, in a good order.
+    Expands paths into the files to read, ordered so that later ones find titles to merge with.
 ``formats``, ``detect``
     The table of formats, and which one a file is in. A new importer is one file and one line
     in ``formats``.
 ``base``
     What every importer shares: rows, rejects, options, ``Format``.
 ``links``, ``jsonl``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``mapping``, ``wikipedia``
-    The importers, one a source of files.
+    The importers, one for each source of files.
 ``opening``
     Files unpacked and in UTF-8: gzip, ZIP archives, other encodings.
 ``lines``, ``dialect``, ``tables``, ``jsonstream``
     Text, CSV, Parquet, Excel and JSON read as a stream, whatever is in them.
 ``resolve``, ``evidence``, ``merge``
-    Which title a row is about, what speaks for it, and how two titles become one.
+    Which title a row is about, the evidence for it, and how two titles become one.
 ``live``
     :class:`MergingCatalog`: the same for titles of a live source.
 ``checkpoints``

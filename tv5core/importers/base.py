@@ -49,7 +49,7 @@ _EXCERPT_CHARS = 200
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One file to read: where, as what, and why it is taken for that.
+    """One file to read: its path, its format, and how that was recognised.
 
     ``member`` is the file's name inside where ``path`` is a ZIP archive, ``partner`` the credits
     file that belongs to a JustWatch titles file.
@@ -63,7 +63,7 @@ class Source(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> Path:
-        """Path for messages: inside of an archive its own and the member's."""
+        """Path for messages; of a file in an archive, the archive's path and the member's."""
         return self.path / self.member if self.member else self.path
 
     @property
@@ -74,7 +74,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What the user may say about the files.
+    """Options of an import.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ Item: TypeAlias = Row | Reject | Link | Used
 
 
 class Context:
-    """State of one reading: options in, bytes read and remarks out.
+    """State of reading one file: its options, the bytes read and the remarks.
 
     Attributes
     ----------
@@ -203,7 +203,7 @@ def _as_far_as_read(
     try:
         yield from column(context)
     except (OSError, ImportFormatError):
-        return  # The reading proper will meet it too, and report it.
+        return  # Reading the rows raises it again, and reports it.
 
 
 class Reader(Protocol):

@@ -1,4 +1,4 @@
-"""How far an import has read each file: what makes it go on after an interruption."""
+"""How far an import has read each file, so that it resumes after an interruption."""
 
 from __future__ import annotations
 

@@ -52,10 +52,10 @@ def _delimiter(header: str) -> str:
 
 
 def _are_quoted(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether quotation marks enclose fields: where lines divide by tabs alone they may not.
+    """Return whether quotation marks enclose fields; in tab-separated files they may not.
 
-    Tab-separated files are often written without quotation. They are taken so if every line has
-    as many tabs as the header, and some field begins with a mark and is not closed.
+    Many tab-separated files quote nothing. A file counts as one of them if every line has as many
+    tabs as the header, and some field begins with a mark that is never closed.
     """
     if delimiter != "\t" or not lines:
         return True

@@ -52,7 +52,7 @@ def ids_conflict(one: Title, other: Title) -> bool:
     """Whether both have an id of one scheme and the two differ: then they are two works.
 
     Wikipedia pages are no such ids: one film may be linked under several names
-    of its page, so differing pages part only what has little else in common.
+    of its page, so different pages separate only titles that have little else in common.
     """
     for scheme, value in one.external_ids.items():
         if scheme != "wikipedia" and other.external_ids.get(scheme, value) != value:

@@ -1,4 +1,4 @@
-"""From the paths a user names to the files to read, in a good order."""
+"""Expands the paths a user names into the files to read, ordered for merging."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to read, what was passed over, and what was named but cannot be read."""
+    """The files to read, those skipped, and those named that cannot be read."""
 
     sources: list[Source]
     skipped: list[Skipped]
@@ -105,7 +105,7 @@ def _files(paths: Iterable[Path], plan: Plan) -> Iterator[tuple[Path, bool]]:
 
 
 class _Search:
-    """Sorts files into a plan: to read, passed over, or named in vain."""
+    """Sorts files into those to read, those to skip, and those named that cannot be read."""
 
     def __init__(self, plan: Plan, given: str | None, mapped: bool, options: Options) -> None:
         self._plan, self._given, self._mapped, self._options = plan, given, mapped, options

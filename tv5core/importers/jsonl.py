@@ -73,7 +73,7 @@ def _completed(title: Title) -> Title:
         scheme, value = found.group(1).partition(":")[0], found.group(2)
         if scheme != "tmdb" or (found.group(1) == "tmdb:tv") == (title.kind == "show"):
             ids.setdefault(scheme, value)
-    # A title that names no source is the user's own word.
+    # A title that names no source counts as the user's own.
     source = title.source or "own"
     year = title.year
     if year is None and _DATE.match(title.release_date):
@@ -82,7 +82,7 @@ def _completed(title: Title) -> Title:
 
 
 def _fault(title: Title) -> str:
-    """Tell what is wrong with a title whose types are right; empty if nothing is."""
+    """Return what is wrong with a title whose types are right; empty if nothing is."""
     size = len(title.id.encode("utf-8", "replace"))
     if not 0 < size <= _MAX_ID or not title.id.isprintable():
         return f"id: expected 1 to {_MAX_ID} printable bytes, got {size}"

@@ -1,4 +1,4 @@
-"""Reading JSON values one after another out of a file of any size."""
+"""Streaming of JSON values from a file of any size."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def end_of_value(buffer: bytes, start: int) -> int:
 
 
 class _Window:
-    """The part of the file being looked at, and the line it begins on."""
+    """The part of the file in memory, and the line it begins on."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -87,21 +87,21 @@ class _Window:
         self.line = 1
 
     def more(self) -> bool:
-        """Read on, dropping what was passed; False at the end of the file."""
+        """Read more, dropping what was consumed; False at the end of the file."""
         chunk = self._file.read(_CHUNK)
         self.buffer = self.buffer[self.at :] + chunk
         self.at = 0
         return bool(chunk)
 
     def pass_to(self, end: int) -> bytes:
-        """Move on to ``end`` and return what was passed."""
+        """Advance to ``end`` and return what was consumed."""
         passed = self.buffer[self.at : end]
         self.line += passed.count(b"\n")
         self.at = end
         return passed
 
     def skip_gap(self) -> int:
-        """Pass blanks and commas; return the next byte, or -1 at the end of the file."""
+        """Skip blanks and commas; return the next byte, or -1 at the end of the file."""
         while True:
             gap = _GAP.match(self.buffer, self.at)
             self.pass_to(gap.end() if gap else self.at)
@@ -111,14 +111,14 @@ class _Window:
                 return -1
 
     def take_value(self) -> bytes | None:
-        """Pass one object or array; None if it is longer than allowed or never ends."""
+        """Read one object or array; None if it is longer than allowed or never ends."""
         while (end := end_of_value(self.buffer, self.at)) < 0:
             if len(self.buffer) - self.at > MAX_VALUE or not self.more():
                 return None
         return self.pass_to(end)
 
     def take_scalar(self) -> bytes:
-        """Pass anything else up to the next blank, comma or bracket."""
+        """Skip anything else up to the next blank, comma or bracket."""
         found = _SCALAR.match(self.buffer, self.at)
         return self.pass_to(found.end() if found else self.at + 1)
 

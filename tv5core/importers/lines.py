@@ -1,4 +1,4 @@
-"""Reading text files line by line, whatever is in them."""
+"""Reading of text files by lines, whatever they contain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CsvRow(msgspec.Struct, frozen=True):
 
 
 class _RecordTooLongError(Exception):
-    """More lines belong to one record than can be right."""
+    """A record spans implausibly many lines."""
 
 
 def read_lines(source: Source, context: Context) -> Iterator[Line]:
@@ -74,10 +74,10 @@ def _skip_line(file: IO[bytes]) -> None:
 
 
 class _Feed:
-    """Hands lines to csv.reader, remembers those of the current record, takes them back.
+    """Feeds lines to csv.reader, and can take back those of the current record.
 
-    A stray quotation mark makes csv.reader swallow the lines after it. With the
-    lines at hand only the first is given up and the rest are read again.
+    A stray quotation mark makes csv.reader swallow the lines after it. Since the lines are kept,
+    only the first is rejected and the rest are read again.
     """
 
     def __init__(self, source: Source, context: Context) -> None:
@@ -160,7 +160,7 @@ def read_csv(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
 
 
 def _open_csv(feed: _Feed) -> tuple[Iterator[list[str]], list[str], Dialect]:
-    """Pass the header and return what reads the records, the header and how it is written."""
+    """Read the header; return the record reader, the header and the dialect."""
     dialect = dialect_of(feed.ahead(_LOOK_AHEAD))
     if dialect.declared:
         feed.drop()

@@ -1,8 +1,8 @@
-"""Storing what a live source says into a catalogue that files may have filled before.
+"""Stores titles of a live provider in a catalogue that may hold titles from files.
 
 A title is matched as a row of a file would be: by its ids, else by name, kind and year. What the
-source itself had said before is replaced, because it may have taken something back; what others
-said is kept and merged by the rule of :mod:`tv5core.importers.merge`.
+same provider said before is replaced, since it may have withdrawn something; values of other
+sources are kept and merged by the rule of :mod:`tv5core.importers.merge`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TMDB_PAGE = "themoviedb.org/"
 
 
 class LiveCatalog(Protocol):
-    """What is needed of :class:`tv5core.catalog.Catalog`."""
+    """The methods of :class:`tv5core.catalog.Catalog` that are used here."""
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Ids of the titles that carry an alias, oldest first."""
@@ -46,7 +46,7 @@ class LiveCatalog(Protocol):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """What became of titles: new ones, changed ones, and those that said nothing new."""
+    """Numbers of titles: new, changed and unchanged."""
 
     added: int = 0
     updated: int = 0
@@ -54,7 +54,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class MergingCatalog:
-    """A catalogue to which titles of a live source are added, each to the title it is about.
+    """A catalogue that merges titles of a live provider into the titles of the same works.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class MergingCatalog:
 
 
 def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
-    """Unite what is stored with what a live source says now.
+    """Merge a stored title with what a live provider says now.
 
     Of titles whose main source it is, everything it says replaces what is stored. Ids elsewhere
     stay, and so do offers, but for those that the same source gave before: of TMDB, which names
@@ -131,7 +131,7 @@ def _what(offer: Offer) -> tuple[str, ...]:
 
 
 def _same_entry(stored: Title, incoming: Title) -> bool:
-    """Whether both are one entry of TMDB's: it has a few works twice, under one IMDb id."""
+    """Whether both are one entry of TMDB, which has a few works twice, under one IMDb id."""
     mine, theirs = stored.external_ids.get("tmdb"), incoming.external_ids.get("tmdb")
     return stored.kind == incoming.kind and mine == theirs
 

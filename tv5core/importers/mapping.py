@@ -1,4 +1,4 @@
-"""Any CSV file, with the user saying which column holds which field."""
+"""Any CSV file, with a mapping of fields to columns from the user."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_mapped_csv(source: Source, context: Context) -> Iterator[Item]:
     Raises
     ------
     ImportFormatError
-        There is no mapping, or it names a column that the file has not.
+        There is no mapping, or it names a column that the file does not have.
     """
     mapping = context.options.mapping
     if not mapping:
@@ -95,7 +95,8 @@ def _item(record: CsvRow, columns: dict[str, str], context: Context) -> Item:
         shown = excerpt(",".join(record.fields.values()))
         return Reject(record.line, error.reason, error.detail, shown)
     dated = title.release_date or text(values.get("release_date"))
-    # Where not even the year is known, the date as it stands tells two works of one name apart.
+    # Where not even the year is known, the date as it is written distinguishes two works of one
+    # name.
     fallback = f"{title.kind}:{normalise_name(title.title)[:120]}:{dated[:60]}" if dated else ""
     return Row(record.line, title, fallback, dated)
 

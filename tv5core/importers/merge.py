@@ -64,12 +64,12 @@ _NAMES = ("directors", "creators")
 
 
 def rank(source: str) -> int:
-    """Rank of a source; higher is believed more."""
+    """Rank of a source; the higher one takes precedence."""
     return _RANKS.get(source, _OWN)
 
 
 def check_preference(prefer: str) -> None:
-    """Check what the user says about whose fields win.
+    """Validate the user's choice of whose fields win.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def merge(stored: Title, incoming: Title, *, restated: bool = False, prefer: str
 
 
 def _is_preferred(stored: Title, incoming: Title, prefer: str) -> bool | None:
-    """Whether the incoming title is the one the user prefers; None where that says nothing."""
+    """Whether the user prefers the incoming title; None where the preference does not decide."""
     if prefer == "newer":
         return not incoming.updated_at or incoming.updated_at >= stored.updated_at
     if prefer == "first" or not prefer:

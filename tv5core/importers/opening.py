@@ -1,8 +1,8 @@
 """Opens the file of a source as a stream of bytes: unpacked, in UTF-8, by lines.
 
-What a file is packed in is seen by its first bytes, never by its name: a gzip file named ``.csv``
+How a file is packed is detected by its first bytes, never by its name: a gzip file named ``.csv``
 is unpacked like any other. Unpacked bytes have a limit, so that a small file cannot fill the disk
-or take for ever.
+or take unbounded time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MARKS = (
 
 
 def unpacked_limit(packed_bytes: int) -> int:
-    """Return how many bytes may come out of so many: 256 MiB, and 100 for each packed one."""
+    """Return how many bytes a file may unpack to: 256 MiB, and 100 for each packed byte."""
     return _FREE_BYTES + _RATIO * packed_bytes
 
 
@@ -47,12 +47,12 @@ def content_name(path: Path, member: str = "") -> Path:
 
 @contextmanager
 def open_source(source: Source, context: Context | None = None) -> Iterator[IO[bytes]]:
-    """Open what a source holds as UTF-8 with line feeds; the context is told of the bytes read.
+    """Open what a source holds as UTF-8 with line feeds; the context counts the bytes read.
 
     Raises
     ------
     ImportFormatError
-        It is packed in a way that is not known, damaged, or unpacks to more than the limit; also
+        It is packed in an unknown way, damaged, or unpacks to more than the limit; also
         while it is read.
     OSError
         The file cannot be read.

@@ -44,7 +44,7 @@ class FileReport(msgspec.Struct):
     changed : int
         Rows that changed a title of the same source.
     unchanged : int
-        Rows that said nothing new.
+        Rows that changed nothing.
     auxiliary : int
         Rows without a title: links, and credits that went into titles.
     rejected : Counter of str
@@ -54,8 +54,8 @@ class FileReport(msgspec.Struct):
     resumed : int
         Rows that an earlier, interrupted import had done already.
     date_order : str
-        ``day-first`` or ``month-first``, as the user or the file's dates say; ``unknown`` where
-        they don't. Empty where the file has no date that needs it.
+        ``day-first`` or ``month-first``, from the user or from the file's dates; ``unknown`` where
+        neither decides. Empty where the file has no date that needs it.
     ambiguous_dates : int
         Dates that could be read in either order.
     seconds : float
@@ -79,7 +79,7 @@ class FileReport(msgspec.Struct):
     seconds: float = 0.0
 
     def count(self, outcome: str) -> None:
-        """Count a row by what :meth:`Resolver.place` said of it."""
+        """Count a row by the result of :meth:`Resolver.place`."""
         self.rows += 1
         setattr(self, outcome, getattr(self, outcome) + 1)
 
@@ -136,7 +136,7 @@ class ImportReport(msgspec.Struct):
 
 
 Rejects = Callable[[RejectRecord], None]
-"""Anything that takes the records of rejected rows."""
+"""Receives the records of rejected rows."""
 
 
 class RejectWriter:

@@ -1,4 +1,4 @@
-"""Finding the title a row belongs to, and giving it an id where there is none.
+"""Matches rows to titles, and makes ids for new titles.
 
 A row is matched, in this order, by
 
@@ -44,7 +44,7 @@ _PAGE_YEARS = 3
 
 
 class Store(Protocol):
-    """What resolving needs of a catalogue."""
+    """The methods of a catalogue that resolving uses."""
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Ids of the titles that carry an alias."""
@@ -66,7 +66,7 @@ class Bridge:
         return len(self._tmdb)
 
     def add(self, link: Link) -> None:
-        """Remember a pair; the first one of an id counts."""
+        """Add a pair; the first one of an id counts."""
         self._tmdb.setdefault(link.imdb, link.tmdb)
         self._imdb.setdefault(link.tmdb, link.imdb)
 
@@ -91,7 +91,7 @@ class Unite(Protocol):
 
 
 class Resolver:
-    """Places rows one after another; what they change waits in ``pending``.
+    """Matches rows one after another; the titles they change collect in ``pending``.
 
     Parameters
     ----------
@@ -116,16 +116,16 @@ class Resolver:
         self.pending: dict[str, Title] = {}
 
     def flushed(self) -> None:
-        """Forget the pending titles: the catalogue has them now."""
+        """Clear the pending titles, which the catalogue has stored."""
         self.pending = {}
         self._by_alias = {}
 
     def next_file(self) -> None:
-        """Forget which dates the rows of the file before had."""
+        """Clear the dates of the previous file's rows."""
         self._dated = {}
 
     def passed(self, row: Row) -> None:
-        """Note a row that an earlier, interrupted import has placed already."""
+        """Record a row that an earlier, interrupted import has placed."""
         found = self._match_row(row)[1] if row.dated else None
         self._placed(row, found.id if found is not None else "")
 
@@ -202,7 +202,7 @@ class Resolver:
         return None
 
     def _page_owner(self, title: Title) -> tuple[Title | None, Title]:
-        """Return who has the row's page, if the same film; else the row without its page."""
+        """Return the title with the row's page, if the same film; else the row without its page."""
         page = title.external_ids.get("wikipedia", "")
         owners = self._find(external_alias("wikipedia", page, title.kind))
         same = next((owner for owner in owners if _same_page(title, owner)), None)
@@ -219,8 +219,8 @@ class Resolver:
         year = title.year or 0
         years = (None,) if title.kind == "show" else (year - 1, year + 1)
         others = self._compatible(title, row, self._named(title, years)) if year else []
-        # A title that says all the row says already is the one the row went into before, whatever
-        # has come since: without this a second import could decide otherwise.
+        # A title that already has everything in the row is the one the row was merged into before,
+        # whatever was added since: without this rule a second import could decide otherwise.
         known = (found for found in (*namesakes, *others) if merge(found, title) == found)
         return (
             next(known, None) or _of_namesakes(title, namesakes, base) or _of_years(title, others)
@@ -267,7 +267,7 @@ def _of_namesakes(title: Title, namesakes: Iterable[Title], base: str) -> Title 
     top = [found for score, found in scored if score == best]
     if len(top) == 1 or best >= SUPPORTED:
         return top[0]
-    # Several namesakes and nothing to tell them apart: only one that a row like this made.
+    # Several namesakes that nothing distinguishes: only one that a row like this made.
     return next((found for found in top if found.id.startswith(base)), None)
 
 
@@ -314,10 +314,10 @@ def _under(found: Title, title: Title) -> Title:
 
 
 def _may_share(title: Title, found: Title) -> bool:
-    """Whether a shared id can be believed though another id may differ.
+    """Whether a shared id is reliable although another id may differ.
 
     TMDB has a few films twice under one IMDb id, and malformed rows carry the
-    IMDb id of another film: names tell the two cases apart.
+    IMDb id of another film: names distinguish the two cases.
     """
     if title.kind != found.kind:
         return True
@@ -331,7 +331,7 @@ def _may_share(title: Title, found: Title) -> bool:
 def _same_page(title: Title, found: Title) -> bool:
     """Whether two titles with one Wikipedia page are one film.
 
-    The page's text says nothing here, since both rows were given it.
+    The page's text is no evidence here, since both rows have it.
     """
     name, other = normalise_name(title.title), normalise_name(found.title)
     if name == other and abs((title.year or 0) - (found.year or 0)) <= _PAGE_YEARS:

@@ -2,8 +2,8 @@
 
 Each batch is read, matched, merged and stored in one transaction together with
 a checkpoint that says how far the file has been read. An import that is cut off
-at any point resumes from there when it is started again, as long as the file is
-the same; when a whole import is done its checkpoints are removed.
+at any point resumes from there when it is started again, unless the file has changed; when a whole
+import is done its checkpoints are removed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _REJECT_COLUMNS = list(RejectRecord.__struct_fields__)
 
 
 class ImportCatalog(Protocol):
-    """What importing needs of :class:`tv5core.catalog.Catalog`."""
+    """The methods of :class:`tv5core.catalog.Catalog` that an import uses."""
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Ids of the titles that carry an alias, oldest first."""
@@ -245,7 +245,7 @@ class _Run:
             self.bytes_done += size_of(source)
 
     def finish(self) -> None:
-        """Embed and seal what was stored; the checkpoints have served."""
+        """Embed and seal what was stored; then remove the checkpoints."""
         self.report.embedded = self.catalog.embed_pending(self.progress)
         if self.stored or self.report.embedded:
             self.catalog.seal(self.progress)
@@ -266,7 +266,7 @@ class _Run:
             self.rejects(record)
 
     def show(self, context: Context) -> None:
-        """Tell how many bytes are done."""
+        """Report how many bytes are done."""
         if self.progress is not None:
             done = min(self.bytes_done + context.bytes_read, self.bytes_all)
             self.progress(done, self.bytes_all, "reading bytes")
@@ -302,7 +302,7 @@ class _File:
         self._report.seconds = time.perf_counter() - started
 
     def _items(self) -> Iterator[Item]:
-        """Yield the reader's items; what breaks off the reading becomes the last of them."""
+        """Yield the reader's items; an error that ends the reading becomes the last one."""
         reader = FORMATS[self._source.format].read
         read = 0
         try:
@@ -347,7 +347,7 @@ class _File:
         return self._partner
 
     def _store(self, batch: list[Row]) -> None:
-        """Place a batch and store what it changed, with how far we are."""
+        """Match a batch and store what it changed, with a checkpoint."""
         resolver = self._run.resolver
         for row in batch:
             outcome = resolver.place(row)
@@ -366,7 +366,7 @@ class _File:
         return self._run.limit is None
 
     def _earlier_mark(self) -> Mark:
-        """Where an interrupted import of this very file stopped, or the beginning."""
+        """Return where an interrupted import of this file stopped, or the beginning."""
         fresh = Mark(identity_of(self._source, self._run.options))
         if not self._keeps_marks():
             return fresh

@@ -20,7 +20,7 @@ __all__ = ["FORMAT", "read_streaming"]
 
 _KINDS: dict[str, Kind] = {"movie": "movie", "tv show": "show", "tv series": "show"}
 _LENGTH = re.compile(r"\d[\d .:hms]*(?:min|mins|minutes|hours?|seasons?)\.?", re.IGNORECASE)
-# How a copy is encoded or dubbed is no part of the film's name.
+# The encoding or dubbing of a copy is not part of the film's name.
 _EDITION = re.compile(
     r"\s*[\[(](4k uhd|ultra hd|uhd|hd|english subtitled|subtitled|subbed|dubbed"
     r"|english dub(?:bed)?|[a-z]+ version)[\])]\s*$",

@@ -1,7 +1,7 @@
 """TMDB: details and list responses of its API, and the CSV files made from them.
 
-A CSV row and a JSON body have the same keys; only how lists are written
-differs. :mod:`tv5core.sources.tmdb` says what a title is made of.
+A CSV row and a JSON body have the same keys; only the notation of lists differs.
+:mod:`tv5core.sources.tmdb` says what a title is made of.
 """
 
 from __future__ import annotations

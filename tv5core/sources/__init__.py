@@ -1,17 +1,17 @@
-"""What files and live services about films have in common.
+"""Cleaning of values, shared by file importers and live providers.
 
 ``values``
-    Turns whatever a source holds into clean text and ids, and counts what it leaves out.
+    Text and ids, cleaned; what cannot be used is left out and counted.
 ``numbers``, ``dates``, ``lists``
-    The same for numbers, dates and lists: the right value, or none and a note.
+    The same for numbers, dates and lists: a certain value, or none and a note.
 ``literals``
     Lists as Python, NumPy and Java print them, without evaluating anything.
 ``encodings``
-    Lines of bytes as text.
+    Decoding of text lines.
 ``vocabulary``, ``places``
-    One set of words for genres, providers and certifications; countries and languages.
+    One vocabulary of genres, providers and certifications; codes of countries and languages.
 ``tmdb``
-    Makes a title of what TMDB says, in a file or in an answer of its API.
+    A title from a TMDB record, of a file or of an API response.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Dates as files write them, and the order of day and month that a whole column decides.
+"""Parsing of dates, where a whole column decides the order of day and month.
 
 ``6/2/1927`` is a day in February or in June. A column that holds ``14/12/1984`` writes the day
 first, one that holds ``12/14/1984`` the month; a column with both, or with neither, leaves its
@@ -89,7 +89,7 @@ def survey_dates(values: Iterable[object]) -> Survey:
 
 
 def check_date_format(form: str) -> None:
-    """Check what the user says about dates.
+    """Validate the date format that the user gave.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class DateReader:
     Parameters
     ----------
     form : str
-        What the user says: ``day-first``, ``month-first`` or a pattern of ``strptime``; empty lets
+        The user's choice: ``day-first``, ``month-first`` or a pattern of ``strptime``; empty lets
         the column decide.
     column : callable, optional
         Returns all values of the column; called at most once, at the first date that needs it.
@@ -191,7 +191,7 @@ def _within(found: date | None, raw: str, notes: Notes) -> tuple[str, int | None
 
 
 def _partial(raw: str, notes: Notes) -> tuple[str, int | None]:
-    """Return the year of a date that has nothing more, or a month only."""
+    """Return the year of a date that has only a year, or a year and a month."""
     found = _PARTIAL.fullmatch(raw.casefold())
     year = int(found.group(1) or found.group(2)) if found else 0
     if not _FIRST_YEAR <= year <= _LAST_YEAR:

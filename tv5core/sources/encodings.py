@@ -1,8 +1,8 @@
-"""Bytes of a text file as text: UTF-8, else Windows-1252, never with signs for lost letters.
+"""Decoding of text files: UTF-8, else Windows-1252, never with replacement characters.
 
-A line that is not UTF-8 is taken for Windows-1252, which holds all of Latin-1's letters. Two kinds
-of lines are not: one that is UTF-8 but for few bytes was damaged, and one of whose high bytes most
-stand three or more together is written in another alphabet.
+A line that is not UTF-8 is decoded as Windows-1252, which has all letters of Latin-1. Two kinds of
+lines are refused: a line that is UTF-8 except for a few bytes is damaged, and a line most of whose
+high bytes come in runs of three or more is in another alphabet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists as files hold them: JSON, Python's and NumPy's writing, or text with separators."""
+"""Parsing of lists: JSON, the notation of Python or NumPy, or text with separators."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CALLS = ("array(", "np.array(", "numpy.array(", "set(", "frozenset(")
 
 
 def split_list(value: object, notes: Notes, separators: str = ",", what: str = "list") -> list[Any]:
-    """Elements of a list however it is written.
+    """Return the elements of a list in any notation.
 
     A JSON array, a literal as :mod:`tv5core.sources.literals` reads it, or text divided by
     ``separators``. What is malformed, or left out by NumPy, is noted as ``what``.

@@ -51,7 +51,7 @@ class LiteralError(ValueError):
 
 
 def parse_literal(text: str) -> Any:
-    """Return the value that a text spells.
+    """Return the value of a literal.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def parse_literal(text: str) -> Any:
 
 
 class _Parser:
-    """A text and the place reached in it."""
+    """A text and the position reached in it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -93,14 +93,14 @@ class _Parser:
         return LiteralError(f"expected {expected} at character {self.at}, got {got!r}")
 
     def skip_blank(self) -> bool:
-        """Pass blanks; whether there were any."""
+        """Skip blanks; return whether there were any."""
         before = self.at
         while self.at < len(self.text) and self.text[self.at].isspace():
             self.at += 1
         return self.at > before
 
     def passes(self, mark: str) -> bool:
-        """Pass a mark, if it is next."""
+        """Skip a mark if it is next; return whether it was."""
         self.skip_blank()
         if not self.text.startswith(mark, self.at):
             return False
@@ -108,7 +108,7 @@ class _Parser:
         return True
 
     def value(self, depth: int) -> Any:
-        """Pass one value and return it."""
+        """Parse one value."""
         self.skip_blank()
         found = _TOKEN.match(self.text, self.at)
         if found is None or depth > _MAX_DEPTH:
@@ -122,13 +122,13 @@ class _Parser:
         return value
 
     def inside(self, opening: str, depth: int) -> Any:
-        """Pass what an opening bracket or a call holds."""
+        """Parse what is inside a bracket or a call."""
         if opening == "{":
             return self.dictionary_or_set(depth)
         return self.items(opening, depth) if opening in _CLOSING else self.call(depth)
 
     def items(self, opening: str, depth: int) -> list[Any]:
-        """Pass elements up to the closing bracket."""
+        """Parse elements up to the closing bracket."""
         found: list[Any] = []
         before = ""
         while not self.passes(_CLOSING[opening]):
@@ -139,17 +139,17 @@ class _Parser:
         return found
 
     def ends_element(self, closing: str) -> bool:
-        """Pass a comma, or the blanks that part NumPy's elements; whether it was a comma."""
+        """Skip a comma or the blanks between NumPy's elements; return whether it was a comma."""
         parted = self.skip_blank()
         if self.passes(","):
             return True
         if not parted and not self.text.startswith(closing, self.at):
-            # Two strings that touch: a quotation mark written twice, most likely.
+            # Two adjacent strings: most likely a quotation mark written twice.
             raise self.wrong("a comma")
         return False
 
     def dictionary_or_set(self, depth: int) -> Any:
-        """Pass what is in braces: pairs, or elements alone."""
+        """Parse what is in braces: pairs, or elements alone."""
         if self.passes("}"):
             return {}
         start = self.at
@@ -170,7 +170,7 @@ class _Parser:
         return found
 
     def call(self, depth: int) -> Any:
-        """Pass the inside of ``array(...)`` and the like: one value, then options."""
+        """Parse the arguments of ``array(...)`` and the like: one value, then options."""
         if self.passes(")"):
             return []
         value = self.value(depth + 1)

@@ -50,7 +50,7 @@ _TOP_RATING = 10
 _SCALES = (4, 5, 10, 20, 100)
 _NOTHING = frozenset({"-", "--", "\u2013", "\u2014", "?", "unknown"})
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-# Forms that can be read in one way only, and the marks in them that part thousands.
+# Unambiguous forms, and their thousands separators.
 _FORMS = tuple(
     (re.compile(form), marks)
     for form, marks in (
@@ -134,7 +134,7 @@ def count(value: object, what: str, notes: Notes) -> int:
 
 @functools.lru_cache(maxsize=16384)
 def _short_count(value: str) -> Fraction | None:
-    """Return a count written with a suffix or with one mark of thousands."""
+    """Return a count written with a suffix or with one thousands separator."""
     said = _said(value)
     if found := _SUFFIXED.fullmatch(said):
         digits, fraction, suffix = found.groups("")
@@ -257,13 +257,13 @@ def _first_year(value: str) -> str:
 
 
 def _said(value: object) -> str:
-    """Text of a value, empty where it says that there is none."""
+    """Return a value as text; empty where it stands for no value."""
     found = text(value)
     return "" if found.casefold() in _NOTHING else found
 
 
 def _exact(value: object) -> int | Fraction | None:
-    """Return the one number that a value means; None where it is none or could be two."""
+    """Return the number that a value means; None where it is none or ambiguous."""
     if isinstance(value, str):
         return _spelled(value)
     if isinstance(value, int) and not isinstance(value, bool):

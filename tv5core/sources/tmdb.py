@@ -1,7 +1,7 @@
-"""A title out of a record of TMDB's, from its API or from the CSV files made of it.
+"""A title from a TMDB record: a body of its API, or a row of a CSV file made from it.
 
-A CSV row and a JSON body have the same keys; only how lists are written differs, and
-:func:`tv5core.sources.lists.split_list` takes them all.
+A CSV row and a JSON body have the same keys; only the notation of lists differs, and
+:func:`tv5core.sources.lists.split_list` reads each.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAX_RUNTIME = 1_440
-"""Longest film that is believed, in minutes."""
+"""Longest plausible film, in minutes."""
 MAX_SEASONS = 1_000
 OFFER_KINDS = ("flatrate", "free", "ads", "rent", "buy")
 SHOW_KEYS = {"first_air_date", "number_of_seasons", "episode_run_time", "origin_country"}
@@ -45,7 +45,7 @@ def title_of(
     Parameters
     ----------
     record : mapping
-        Keys as TMDB names them; ``media_type`` (``movie`` or ``tv``) settles the kind.
+        Keys as TMDB names them; ``media_type`` (``movie`` or ``tv``) decides the kind.
     notes : Notes
         Called with each value that was left out.
     region : str
@@ -126,7 +126,7 @@ def _kind(record: Mapping[str, Any]) -> Kind:
 
 
 def _part(record: Mapping[str, Any], *path: str) -> Any:
-    """Return a value deep inside a JSON object; None where any step is missing."""
+    """Return a nested value of a JSON object; None where a key on the way is missing."""
     value: Any = record
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -259,7 +259,7 @@ def _certification(record: Mapping[str, Any], region: str) -> str:
 
 
 def offers_of(providers: object) -> tuple[Offer, ...]:
-    """Offers in what ``watch/providers`` says of a title, country by country."""
+    """Return the offers in a title's ``watch/providers``, by country."""
     regions = providers.get("results") if isinstance(providers, Mapping) else None
     found: dict[tuple[str, str, str], Offer] = {}
     for region, entry in regions.items() if isinstance(regions, dict) else ():

@@ -1,8 +1,8 @@
-"""Turning what files hold into clean values.
+"""Cleaning of values from files and providers.
 
-Every function takes whatever a file may have in a place and returns a value of
-the right type, or the empty one. A value that is there but unusable is counted
-through :meth:`Notes.note`, so that nothing is left out unseen.
+Every function takes any value that a file may have in a field and returns one of the right type, or
+the empty one. A value that is present but unusable is counted through :meth:`Notes.note`, so that
+nothing is left out silently.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DECODER = msgspec.json.Decoder()
 
 
 class RowError(Exception):
-    """Raised for one record that cannot be used; what reads the source reports it.
+    """Raised for one record that cannot be used; the reader of the source reports it.
 
     ``reason`` is one of a small number of phrases to count by, ``detail`` says what was expected
     and what was found.
@@ -53,14 +53,14 @@ class RowError(Exception):
 
 
 class Notes(Protocol):
-    """Takes remarks about values that were left out of a record otherwise accepted."""
+    """Receives remarks about values that were left out of an accepted record."""
 
     def note(self, what: str, given: str = "", /) -> None:
         """Count one remark, such as ``runtime out of range``, on what was given."""
 
 
 class Remarks(Counter[str]):
-    """Remarks, counted by what they say."""
+    """Remarks, counted by their text."""
 
     def note(self, what: str, given: str = "", /) -> None:
         """Count one remark."""
@@ -109,7 +109,7 @@ def text(value: object, notes: Notes | None = None) -> str:
 
 
 def required_title(value: object) -> str:
-    """Return the title itself, which no row can do without.
+    """Return the name of a title, which every row needs.
 
     Raises
     ------

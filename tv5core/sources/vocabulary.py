@@ -15,7 +15,7 @@ from tv5core.sources.values import plain, unique
 
 __all__ = ["certification", "genre_by_tmdb_number", "genres", "provider", "provider_of_file"]
 
-# source's word in lower case: our words, divided by "|"; nothing after ":" says it is no genre
+# a source's word in lower case: our genres, separated by "|"; none where it is no genre
 _GENRES = """
 scifi: Science Fiction; sci-fi: Science Fiction; science-fiction: Science Fiction
 sci-fi & fantasy: Science Fiction|Fantasy; tv sci-fi & fantasy: Science Fiction|Fantasy

@@ -148,7 +148,7 @@ def _differing_codes(quantizer: Quantizer, ready: F32, have: U8) -> Mask:
 
 
 def _nearly_equal(quantizer: Quantizer, ready: F32, want: U8, have: U8) -> Mask:
-    """Tell of each code whether only the last bits of the vector can have made it differ."""
+    """Return for each code whether the last bits of its vector alone can explain the difference."""
     layout = quantizer.layout
     rotated = kernels.rotate(ready, quantizer.center, quantizer.signs)
     turned = np.unpackbits(layout.signs(want) ^ layout.signs(have), axis=1, bitorder="little") != 0

@@ -1,4 +1,4 @@
-"""Build a graph: choose entry points, grow links, then number near rows next to each other."""
+"""Build a graph: choose entry points, grow links, then place neighbours next to each other."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ I64 = npt.NDArray[np.int64]
 
 _CHUNK = 65_536
 _BY_DIRECTION = np.array([0, 1], np.float32).view(np.uint8)
-"""Factors by which estimates tell directions from the centre only: of unit vectors, ``f_rescale``
-is ``1 / sum_i |x'_i|``, nearly the same for all that are rotated."""
+"""Factors with which estimates depend on the direction from the centre only: of unit vectors,
+``f_rescale`` is ``1 / sum_i |x'_i|``, nearly the same for all that are rotated."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Encode vectors block by block: codes stay in memory, stored rows wait in a file."""
+"""Encode vectors block by block: codes stay in memory, stored rows go to a temporary file."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def encode_rows(
 
 
 class _RowFile:
-    """Encoded rows that wait in a file; their scales, few bytes, in memory."""
+    """Encoded rows in a temporary file; their scales, a few bytes each, in memory."""
 
     def __init__(self, path: Path, count: int, quantizer: Quantizer, rescoring: Rescoring) -> None:
         self._shape, self._rescoring = (count, quantizer.dim), rescoring

@@ -1,8 +1,8 @@
 """Entry points of walks: a random sample of the rows, grouped into lists around centroids.
 
-A walk from one fixed row ends among the wrong titles the more often the more rows there are: one in
-twenty at a million. The sampled rows nearest the query, found by scanning the lists whose centroids
-are nearest, are within a few links of the answers instead.
+A walk that always starts at the same row ends in the wrong region more often the more rows there
+are: one walk in twenty at a million. The sampled rows nearest the query, found by scanning the
+lists whose centroids are nearest, are within a few links of the answers instead.
 
 The lists are found by spherical k-means (Dhillon and Modha, Machine Learning 42, 2001) over
 estimates from codes, the same estimates by which a walk later chooses lists.
@@ -30,21 +30,21 @@ U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
-_ONE_IN = 16  # rows an entry point
-_LEAST = 256  # entries, where there are as many rows
+_ONE_IN = 16  # one row in so many is an entry point
+_LEAST = 256  # entry points, where there are as many rows
 _ROWS_A_LIST = 48
-_LONGEST = 4 * _ROWS_A_LIST  # rows a list may have; what is more becomes a list of its own
+_LONGEST = 4 * _ROWS_A_LIST  # rows of a list, at most; a longer one is split
 _ROUNDS = 6
 _MOST_ORDERED = 8_192  # lists, of 6 million rows; their distances take 0.7 GB for a while
 _CHUNK = 4_096
 
 Run = Callable[[Callable[[int], Any], range], list[Any]]
-"""Calls a function with each of a range, perhaps on several threads; returns what it returned."""
+"""Calls a function with each number of a range, on any number of threads; returns the results."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Rows to build from, by place: what their codes were made of, as nearly as int8 tells.
+    """Rows to build a graph over, by position: the vectors behind the codes, to int8 precision.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Source:
         return turned
 
     def prepared(self, places: I64) -> Prepared:
-        """Make queries of rows."""
+        """Quantize rows as queries."""
         values, scale = kernels.quantize_i8(self.centred(places))
         total = values.sum(axis=1, dtype=np.int32)
         return Prepared(values, scale, total, np.zeros(len(values), np.float32))
@@ -103,10 +103,10 @@ def probes_of(lists: int) -> int:
 
 
 def probes_while_building(lists: int) -> int:
-    """Return how many lists a row scans that looks for its neighbours.
+    """Return how many lists are scanned to find the neighbours of a new row.
 
-    More than a search: a row that looked in the wrong place is found by nobody. At a million rows,
-    13 of 1,306 lists instead of 40 cost the graph half a point of recall.
+    More than by a search: a row that is linked in the wrong region is never found. At a million
+    rows, 13 of 1,306 lists instead of 40 cost the graph half a point of recall.
     """
     return min(lists, max(8, lists // 32))
 
@@ -184,7 +184,7 @@ def _assigned(source: Source, sample: I64, centroids: F32, run: Run) -> I64:
 
 
 def _means(source: Source, sample: I64, list_of: I64, centroids: F32) -> F32:
-    """Move centroids to where their rows are; those without rows stay."""
+    """Return the mean direction of each list's rows; empty lists keep their centroids."""
     sums = np.zeros(centroids.shape, np.float64)
     for start in range(0, len(sample), _CHUNK):
         some = list_of[start : start + _CHUNK]
@@ -199,7 +199,7 @@ def _means(source: Source, sample: I64, list_of: I64, centroids: F32) -> F32:
 
 
 def _cut(sizes: I64) -> tuple[I64, U32]:
-    """Leave out empty lists and cut long ones: which centroid each has, and where they begin.
+    """Drop empty lists and split long ones; return the centroid of each and where it begins.
 
     Equal rows all come into one list; a walk should not have to scan thousands of them.
     """

@@ -72,7 +72,7 @@ class VectorIndex(IndexReader):
         metric : {"cosine", "ip"}
             Cosine scales vectors and queries to unit length; ip is the inner product.
         rescoring : {"int8", "float16", "float32"}
-            How rows are stored for the exact look.
+            How rows are stored for exact scores.
         """
         return cls(dim, Metric.named(metric), rescoring)
 
@@ -350,7 +350,7 @@ class VectorIndex(IndexReader):
                 self._segments.replace_sealed(sealed)
 
     def _described(self) -> Manifest:
-        """Say what this index is, before its first sealing."""
+        """Return the manifest of this index before its first sealing."""
         return Manifest(
             dim=self._dim,
             metric=self._metric.name,

@@ -1,10 +1,10 @@
-"""Grow a graph: rows find their neighbours by walking what there is of it.
+"""Grow a graph: rows find their neighbours by walking the graph built so far.
 
 Rows come in batches (as in ParlayANN; Manohar and others, PPoPP 2024): all rows of a batch walk the
 graph as it is before any of them is added, so threads share the work and the result does not depend
-on how many they are. Candidates come from estimates of codes; which of them become links is
-decided by distances between int8 rows. In a second pass all rows search the whole graph, so the
-first rows find neighbours that were not there yet.
+on their number. Candidates come from estimates of codes; which of them become links is decided by
+distances between int8 rows. In a second pass all rows search the whole graph, so the first rows
+find neighbours that were not there yet.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Workers:
 
 @dataclass
 class _Growing:
-    """A graph in the making, by row in build order."""
+    """A graph under construction, by row in build order."""
 
     codes: U8
     entries: EntryPoints
@@ -223,7 +223,7 @@ def _link_rows(rows: StoredRows, places: U32) -> LinkRows:
 
 
 def _reversed(links: U32, start: int) -> tuple[U32, I64, U32]:
-    """Turn the links of rows from ``start`` on around: targets, offsets into sources, sources."""
+    """Invert the links of rows from ``start`` on: targets, offsets into sources, sources."""
     there = links != NONE
     target = links[there]
     order = np.argsort(target, kind="stable")

@@ -89,7 +89,7 @@ class LiveRows:
     def compact(self) -> None:
         """Drop deleted rows once they outnumber the others.
 
-        So replacing the same rows for ever takes bounded memory, also where nobody seals.
+        So replacing the same rows repeatedly takes bounded memory, even without sealing.
         """
         alive = len(self._row_of)
         if self._count - alive <= max(alive, _MAX_DELETED):

@@ -84,7 +84,7 @@ class Metric:
 # Recall@10 of a margin of 3 on generated rows, for titles and for free text: 0.977 and 0.963 at
 # 100,000 rows, 0.954 and 0.919 at a million.
 COSINE = Metric("cosine", unit_length=True, error_margin=3.0)
-# The path to a long row leads through shorter ones, whose products lie far behind: where lengths
+# The path to a long row leads through shorter ones, whose products are far smaller: where lengths
 # vary from 0.7 to 1.3, recall@10 is 0.80 with a margin of 3 and 0.99 without one.
 INNER_PRODUCT = Metric("ip", unit_length=False, error_margin=None)
 METRICS = (COSINE, INNER_PRODUCT)

@@ -1,4 +1,4 @@
-"""Hot copies of a catalogue, and bringing one back."""
+"""Hot copies of a catalogue, and restoring one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def checked_copy(folder: Path, report: Progress) -> dict[str, int]:
 
 
 def restore_backup(source: Path, dest: Path, report: Progress) -> BackupReport:
-    """Bring a backup back; see ``Catalog.restore``."""
+    """Restore a backup; see ``Catalog.restore``."""
     store = Store.open(source, create=False, read_only=True, metric="", rescoring="")
     try:
         return backup(store, dest, compact=False, check=True, report=report)

@@ -1,4 +1,4 @@
-"""Exports: every title as a line of JSON, and beside them what makes the catalogue equal again.
+"""Exports: every title as a line of JSON, and beside them all else that makes an equal catalogue.
 
 An export is a folder::
 
@@ -9,8 +9,8 @@ An export is a folder::
     embedder.tv5   the fitted embedder, where the catalogue keeps one
     export.json    what else there is to know, with sizes and checksums; written last
 
-All of it is as one read transaction sees it. That is held open for as long as it takes, so a
-writer at work makes the store grow meanwhile by about what it writes; searches are not held up.
+All of it is read in one transaction, which stays open meanwhile, so a writer at work makes the
+store grow by about what it writes; searches do not wait.
 """
 
 from __future__ import annotations

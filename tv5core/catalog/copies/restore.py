@@ -1,7 +1,7 @@
 """Make a catalogue of an export: title for title, bit for bit.
 
-Importing is for other people's files: it matches and merges what is about one work. An export is
-brought back as it is instead, into a new folder.
+An import matches and merges rows about one work; an export is restored unchanged instead, into a
+new folder.
 """
 
 from __future__ import annotations

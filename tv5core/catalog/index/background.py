@@ -1,4 +1,4 @@
-"""Work in the background: one piece at a time, called off when the catalogue closes."""
+"""Background work: one piece at a time, cancelled when the catalogue closes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["BackgroundWorker", "StoppedError"]
 
 
 class StoppedError(ClosedError):
-    """Long work was called off because the catalogue closes."""
+    """Long work was cancelled because the catalogue closes."""
 
 
 class BackgroundWorker:
-    """Do pieces of work beside the callers, one after another.
+    """Run pieces of work in a thread of its own, one after another.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class BackgroundWorker:
         self._waiting: dict[str, Callable[[], None]] = {}
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Begin work, or have it wait for other work that is under way.
+        """Start work, or queue it behind other work.
 
         Nothing happens where work of that name is under way or waits, or all is to end.
         """
@@ -80,5 +80,5 @@ class BackgroundWorker:
             thread.join()
 
     def stop(self) -> None:
-        """Let nothing more start, and what is under way end at its next report."""
+        """Start nothing more, and end what is under way at its next report."""
         self._stopping.set()

@@ -2,7 +2,7 @@
 
 This is where the commit protocol meets the vectors:
 
-- Opening takes the newest generation whose files hold, else the one before, else rebuilds
+- Opening takes the newest generation whose files are sound, else the one before, else rebuilds
   the index from the stored vectors; then it replays the journal.
 - A writer applies its own changes after their commit; a reader follows the journal.
 - Sealing builds new files from the store while searches and additions run, records them
@@ -205,7 +205,7 @@ class IndexManager:
             return None
 
     def reload_rows(self, served: ServedIndex, rows: I64) -> None:
-        """Bring rows to their present values: the vector stored, or none."""
+        """Bring rows to their stored values: a vector, or none."""
         index = served.index
         if index is None:
             return
@@ -240,7 +240,7 @@ class IndexManager:
     # -- sealing --------------------------------------------------------------------------
 
     def seal(self, progress: Progress | None = None) -> bool:
-        """Build files over all vectors and serve them; return whether there was need to."""
+        """Build files over all vectors and serve them; return whether that was necessary."""
         with self._store.maintenance:
             upgrading.add_checksums(self._store, self.cancellable(progress))
             self._store.environment.check_readers()  # killed ones would keep pages from reuse

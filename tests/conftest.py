@@ -30,6 +30,14 @@ def _away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.chdir(started)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the files of rate limits, which processes share, out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TV5_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tmdb_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Serve a stand-in for TMDB; yield the environment that leads to it."""

@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,11 +18,14 @@ from hypothesis import strategies as st
 from tests.upstream.limiting.virtual_loop import VirtualLoop, run
 from tests.upstream.standin.server import busiest
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
-from tv5core.upstream import Priority, Provider, ProviderLimiter, limiter_for
+from tv5core.upstream import Priority, Provider, ProviderLimiter
+from tv5core.upstream import limiter_for as _limiter_for
 from tv5core.upstream.limiting.priority import off_peak_delay_s
 from tv5core.upstream.limiting.queues import STARVATION_S
 
 BULK, USER = Priority.BULK, Priority.USER
+# A file shared with other processes knows no virtual time.
+limiter_for = partial(_limiter_for, per_machine=False)
 JITTER_S = 0.1
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -50,7 +50,8 @@ _FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 8.0
 class Fetcher:
     """Calls one provider; used as ``async with Fetcher(provider) as fetcher``.
 
-    All fetchers of a provider in a process share its limiter, unless they are given another.
+    All fetchers of a provider in a process share its limiter, unless they are given another, and
+    so do by default the processes of a user on one machine.
     Counts ``upstream.request`` (by outcome), ``upstream.attempt`` (by status), ``.retry``,
     ``.shared``, ``.omitted`` (by place) and ``.breaker``; times ``upstream.request`` and ``.wait``.
 
@@ -59,6 +60,9 @@ class Fetcher:
     provider : Provider
     limiter : Limiter or None
         None uses the one of the process; see :func:`limiter_for`.
+    per_machine : bool
+        Whether all processes of this user on this machine keep the provider's limits together,
+        through a file; otherwise each process keeps them alone. Has no effect with a limiter.
     observer : Observer
     breaker : CircuitBreaker or None
         None makes one.
@@ -85,6 +89,7 @@ class Fetcher:
         provider: Provider,
         *,
         limiter: Limiter | None = None,
+        per_machine: bool = True,
         observer: Observer = SILENT,
         breaker: CircuitBreaker | None = None,
         backoff: Backoff | None = None,
@@ -98,6 +103,7 @@ class Fetcher:
         rng: random.Random | None = None,
     ) -> None:
         self.provider, self._limiter = provider, limiter
+        self._per_machine = per_machine
         self._metrics = CallMetrics(provider.name, observer)
         self._single_flight = SingleFlight()
         self._guard = TargetGuard(provider)
@@ -124,7 +130,7 @@ class Fetcher:
     def open(self) -> None:
         """Open the fetcher on the running event loop; connections are made as needed."""
         if self._limiter is None:
-            self._limiter = limiter_for(self.provider)
+            self._limiter = limiter_for(self.provider, per_machine=self._per_machine)
         self._transport.open()
 
     async def close(self) -> None:

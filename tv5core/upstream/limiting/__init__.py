@@ -11,7 +11,9 @@ allows. Read in this order:
   :mod:`.queues` holds the requests that wait, :mod:`.bulk_share` bounds bulk work.
 - :mod:`.token_source`: where the scheduler gets its tokens: a leaky bucket in front of a
   :mod:`.sliding_window`.
-- :mod:`.provider_limiter`: the limiter of one process, and the registry that fetchers share.
+- :mod:`.machine_tokens`: the source of all processes of a user on one machine, through a
+  :mod:`.limit_file`.
+- :mod:`.provider_limiter`: the limiter over either source, and the registry that fetchers share.
 - :mod:`.redis_limiter`: the limiter of several processes. :mod:`.redis_tokens` is its token
   source, :mod:`.token_leases` the tokens this process holds, :mod:`.redis_scripts` what runs
   inside Redis.

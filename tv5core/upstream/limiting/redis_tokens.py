@@ -201,6 +201,10 @@ class RedisTokenSource:
     def reduce_rate(self, pause_s: float) -> None:
         """Pause all processes, then halve the rate for a while."""
         self._own.reduce_rate(pause_s)
+        self.extend_pause(pause_s)
+
+    def extend_pause(self, pause_s: float) -> None:
+        """Pause all processes; Redis reduces the rate only where there was no pause."""
         self._leases.clear()
         task = asyncio.get_running_loop().create_task(self._share_pause(pause_s))
         self._pauses.add(task)

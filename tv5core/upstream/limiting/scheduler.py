@@ -196,6 +196,8 @@ class Scheduler:
         now = self._time()
         if now >= self._paused_until:
             self._tokens.reduce_rate(duration_s)
+        else:
+            self._tokens.extend_pause(duration_s)
         self._paused_until = max(self._paused_until, now + duration_s)
         self._changed.set()
 
@@ -243,7 +245,7 @@ class Scheduler:
         needed = self._queues.count_ahead(priority) + 1 + self._min_tokens_left(priority)
         missing = max(0.0, needed - self._tokens.available())
         own = self._queues.count(priority)
-        delay_s = self._blocked_s(priority) + self._tokens.delay_s(priority)
+        delay_s = max(self._blocked_s(priority), self._tokens.delay_s(priority))
         bounds_s = [
             delay_s + missing / self._tokens.rate(),
             self._connection_wait_s(priority, own) if connections else 0.0,

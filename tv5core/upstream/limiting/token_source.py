@@ -17,10 +17,12 @@ from tv5core.errors import InvalidInputError
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.limiting.sliding_window import SlidingWindow, window_length_s
 
-__all__ = ["AdaptiveRate", "LocalTokenSource", "TokenSource"]
+__all__ = ["MIN_FACTOR", "REDUCED_FOR_S", "AdaptiveRate", "LocalTokenSource", "TokenSource"]
 
-_MIN_FACTOR = 0.25
-_REDUCED_FOR_S = 30.0
+MIN_FACTOR = 0.25
+"""Smallest part of the full rate that is used after many 429s."""
+REDUCED_FOR_S = 30.0
+"""Seconds without a 429 after which the rate is doubled."""
 _BISECTIONS = 20
 
 
@@ -53,6 +55,9 @@ class TokenSource(Protocol):
     def reduce_rate(self, pause_s: float) -> None:
         """Lower the rate for a while, from the end of a pause on: the provider answered 429."""
 
+    def extend_pause(self, pause_s: float) -> None:
+        """Note a 429 during a pause, whose request was sent before it."""
+
     async def close(self) -> None:
         """Release all resources."""
 
@@ -66,20 +71,20 @@ class AdaptiveRate:
         Seconds without a 429 before the rate is raised.
     """
 
-    def __init__(self, reduced_for_s: float = _REDUCED_FOR_S) -> None:
+    def __init__(self, reduced_for_s: float = REDUCED_FOR_S) -> None:
         self._reduced_for_s = reduced_for_s
         self._factor, self._raise_at = 1.0, math.inf
 
     def reduce(self, now: float, pause_s: float) -> None:
         """Halve the rate, down to a quarter; the 30 s start after the pause."""
-        self._factor = max(_MIN_FACTOR, self._factor / 2)
+        self._factor = max(MIN_FACTOR, self._factor / 2)
         self._raise_at = now + pause_s + self._reduced_for_s
 
     def factor(self, now: float) -> float:
         """Return the part of the full rate to use now."""
         while now >= self._raise_at:
             self._factor = min(1.0, self._factor * 2)
-            self._raise_at = math.inf if self._factor == 1.0 else self._raise_at + _REDUCED_FOR_S
+            self._raise_at = math.inf if self._factor == 1.0 else self._raise_at + REDUCED_FOR_S
         return self._factor
 
 
@@ -159,6 +164,14 @@ class LocalTokenSource:
     def reduce_rate(self, pause_s: float) -> None:
         """Halve the rate for a while, from the end of a pause on."""
         self._adaptive.reduce(self._clock(), pause_s)
+
+    def extend_pause(self, pause_s: float) -> None:
+        """Do nothing: the scheduler pauses, and there are no other processes."""
+
+    def adopt(self, other: LocalTokenSource) -> None:
+        """Go on where an earlier source of this process stopped: with its counts and its rate."""
+        self.sends, self._grants = other.sends, other._grants
+        self._adaptive = other._adaptive
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

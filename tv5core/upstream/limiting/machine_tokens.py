@@ -1,0 +1,209 @@
+"""Tokens that processes of one user on one machine share, without a server: through a file.
+
+All processes take from one bucket, by the generic cell rate algorithm, and count their sends in
+one window; see :mod:`.limit_file`. Where the file cannot be used, as on a machine without a
+writable folder, a process uses its own tokens, and the limit holds for it alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tv5core.upstream.limiting.limit_file import LimitFile, LimitState, LockedLimit
+from tv5core.upstream.limiting.priority import Priority
+from tv5core.upstream.limiting.sliding_window import window_length_s
+from tv5core.upstream.limiting.token_source import (
+    MIN_FACTOR,
+    REDUCED_FOR_S,
+    LocalTokenSource,
+)
+
+__all__ = ["MachineTokenSource"]
+
+_RETRY_S = 0.0005
+_PAUSE_TRIES = 50
+_RESOLUTION_S = 1e-6
+_MAX_AGE_S = 0.05  # of the state that predictions are made from
+
+
+class MachineTokenSource:
+    """Tokens from a file that all processes of a user on a machine share.
+
+    Parameters
+    ----------
+    own : LocalTokenSource
+        This process's own tokens, with the same limits.
+    rate : float
+        Requests per second in the long run, of all processes together.
+    burst : int
+        Requests that may go at once after an idle time.
+    contract : int
+        Requests the provider allows in any second; ``rate + burst`` at least.
+    path : Path
+        See :func:`~.limit_file.limit_path`.
+
+    Attributes
+    ----------
+    is_alone : bool
+        Whether the file cannot be used.
+    """
+
+    def __init__(
+        self, own: LocalTokenSource, rate: float, burst: int, contract: int, path: Path
+    ) -> None:
+        self._own = own
+        self.burst, self._full_rate, self._contract = burst, rate, contract
+        self._window_s = window_length_s(contract, rate)
+        self._file = LimitFile(path, contract)
+        self._seen, self._seen_at = LimitState(), -math.inf
+        self.is_alone = False
+        try:
+            self._file.prepare()
+        except OSError:
+            self.is_alone = True
+
+    # -- token source --------------------------------------------------------------------------
+
+    def rate(self) -> float:
+        """Return the current rate in requests per second."""
+        return self._own.rate() if self.is_alone else self._full_rate * self.factor()
+
+    def factor(self) -> float:
+        """Return which part of the full rate the current rate is."""
+        state = self._recent()
+        return self._own.factor() if self.is_alone else _factor(state, time.monotonic())
+
+    def available(self) -> float:
+        """Return the number of tokens, including the part of one that is still accruing."""
+        state = self._recent()
+        if self.is_alone:
+            return self._own.available()
+        taken = max(0.0, state.due - time.monotonic()) * self.rate()
+        return max(0.0, self.burst - taken)
+
+    def delay_s(self, priority: Priority) -> float:
+        """Return the seconds until :meth:`take` can succeed; 0 for now."""
+        state = self._recent()
+        return self._own.delay_s(priority) if self.is_alone else self._delay_s(state)
+
+    def _delay_s(self, state: LimitState) -> float:
+        now = time.monotonic()
+        tolerance_s = (self.burst - 1) / (self._full_rate * _factor(state, now))
+        return max(0.0, state.paused_until - now, state.due - tolerance_s - now)
+
+    async def refresh(self) -> None:
+        """Read what other processes changed."""
+        self._recent(0.0)
+        if self.is_alone:
+            await self._own.refresh()
+
+    async def take(self, priority: Priority) -> bool:
+        """Take a token; False where there is none now."""
+        delay_s = await self._change(self._take)
+        return await self._own.take(priority) if delay_s is None else delay_s <= 0
+
+    async def wait_to_send(self, granted_at: float) -> None:
+        """Wait until one more send, of all processes, keeps the window."""
+        while (delay_s := await self._change(self._send)) is not None:
+            if delay_s <= 0:
+                # In case the file becomes unusable.
+                self._own.sends.add(asyncio.get_running_loop().time())
+                return
+            await asyncio.sleep(delay_s)
+        await self._own.wait_to_send(granted_at)
+
+    def reduce_rate(self, pause_s: float) -> None:
+        """Pause all processes, then halve the rate for a while, once for all of them."""
+        self._own.reduce_rate(pause_s)
+        self._pause(pause_s)
+
+    def extend_pause(self, pause_s: float) -> None:
+        """Pause all processes for longer."""
+        self._pause(pause_s)
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    # -- the file ------------------------------------------------------------------------------
+
+    def _recent(self, max_age_s: float = _MAX_AGE_S) -> LimitState:
+        """Return the state, with what other processes changed until lately."""
+        now = time.monotonic()
+        if not self.is_alone and now - self._seen_at >= max_age_s:
+            try:
+                self._see(self._file.peek())
+            except FileNotFoundError:
+                self._see(LimitState())
+            except OSError:
+                self.is_alone = True
+        return self._seen
+
+    def _see(self, state: LimitState) -> None:
+        self._seen, self._seen_at = state, time.monotonic()
+
+    async def _change(self, change: Callable[[LockedLimit], float]) -> float | None:
+        """Change the limit while it is locked; None where the file cannot be used."""
+        while not self.is_alone:
+            try:
+                with self._file.locked() as limit:
+                    delay_s = change(limit)
+                self._see(limit.state)
+            except BlockingIOError:
+                await asyncio.sleep(_RETRY_S)
+            except OSError:
+                self.is_alone = True
+            else:
+                return delay_s
+        return None
+
+    def _take(self, limit: LockedLimit) -> float:
+        state = limit.state
+        if (delay_s := self._delay_s(state)) <= 0:
+            now = time.monotonic()
+            interval_s = 1 / (self._full_rate * _factor(state, now))
+            state.due = max(state.due, now) + interval_s
+        return delay_s
+
+    def _send(self, limit: LockedLimit) -> float:
+        now = time.monotonic()
+        first = limit.sent_at(self._contract)
+        free_at = first + self._window_s + _RESOLUTION_S if first else 0.0
+        delay_s = max(limit.state.paused_until, free_at) - now
+        if delay_s <= 0:
+            limit.add_send(now)
+        return delay_s
+
+    def _pause(self, pause_s: float) -> None:
+        for _ in range(_PAUSE_TRIES):
+            try:
+                with self._file.locked() as limit:
+                    _pause(limit.state, pause_s)
+                self._see(limit.state)
+            except BlockingIOError:
+                time.sleep(_RETRY_S)  # the lock is held for microseconds
+            except OSError:
+                self.is_alone = True
+                return
+            else:
+                return
+
+
+def _factor(state: LimitState, now: float) -> float:
+    """Return the part of the rate in use: doubled every 30 s since the last 429."""
+    if state.factor >= 1 or now < state.raise_at:
+        return state.factor
+    steps = 1 + int((now - state.raise_at) / REDUCED_FOR_S)
+    return min(1.0, state.factor * 2.0 ** min(steps, 10))
+
+
+def _pause(state: LimitState, pause_s: float) -> None:
+    """Extend the pause; a 429 during one belongs to a request that was already sent."""
+    now = time.monotonic()
+    if now >= state.paused_until:
+        state.factor = max(MIN_FACTOR, _factor(state, now) / 2)
+    state.paused_until = max(state.paused_until, now + pause_s)
+    state.raise_at = state.paused_until + REDUCED_FOR_S

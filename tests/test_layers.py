@@ -22,11 +22,12 @@ MODULES = import_graph.modules(ROOT)
 LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
-GROUND = {"errors", "types", "observing", "bitmap", "backoff", "files"}
+GROUND = {"errors", "types", "observing", "arguments", "bitmap", "backoff", "files"}
 ALLOWED = {
     "types": set(),
     "errors": set(),
     "observing": set(),
+    "arguments": {"errors"},
     "bitmap": {"errors"},
     "backoff": {"errors"},
     "kernels": {"errors", "types"},

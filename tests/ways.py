@@ -31,7 +31,7 @@ ROOT = Path(tv5core.__file__).parent
 
 # What everything stands on: words every reader knows after ARCHITECTURE.md, not steps of a way.
 GROUND = {
-    *("types", "errors", "observing", "bitmap", "backoff"),
+    *("types", "errors", "observing", "arguments", "bitmap", "backoff"),
     *("kernels", "files", "lmdb_env", "analysis"),
 }
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.cached.films import JAWS, loads, run
 from tv5core import CachedCatalog, Catalog
+from tv5core.cached.keys import normalized
+from tv5core.errors import InvalidInputError
 
 
 def test_queries_that_mean_the_same_are_one_and_others_are_not(folder: Path) -> None:
@@ -33,3 +37,20 @@ def test_queries_that_mean_the_same_are_one_and_others_are_not(folder: Path) -> 
                 assert loads(films, "search") == 9
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        ["1", "2"],
+        [[1.0], [1.0, 2.0]],
+        np.ones(3, complex),
+        np.ma.masked_array(np.ones(3), mask=[0, 1, 0]),
+        [{}, 1],
+        object(),
+    ],
+    ids=["text", "ragged", "complex", "masked", "dict", "object"],
+)
+def test_what_is_no_vector_has_no_key(query: Any) -> None:
+    with pytest.raises(InvalidInputError, match="expected a text or a vector"):
+        normalized(query)

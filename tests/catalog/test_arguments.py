@@ -89,3 +89,18 @@ def test_all_removed_and_sealed_is_empty_when_opened_again(tmp_path: Path) -> No
         assert catalog.count() == 0
         assert catalog.search(VECTORS[0]) == []
         assert catalog.verify().ok
+
+
+@pytest.mark.parametrize("path", [5, b"x", "", "\0", None, "\ud800", ["x"]], ids=repr)
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(errors.InvalidInputError, match="expected a path"):
+        Catalog.open(path)
+
+
+def test_a_place_that_cannot_hold_a_catalogue_says_so(tmp_path: Path) -> None:
+    (tmp_path / "odd" / "data.mdb").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    for create in (True, False):
+        for name in ("a" * 300, "odd", "file/below"):
+            with pytest.raises(errors.CatalogError, match="expected"):
+                Catalog.open(tmp_path / name, create=create)

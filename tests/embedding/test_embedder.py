@@ -66,6 +66,11 @@ def test_dim_is_known_after_the_first_call_and_then_fixed() -> None:
         "text",
         None,
         [["a"], ["b"]],
+        [["1"], ["2"]],
+        np.ones((2, 3), complex),
+        np.ones((2, 3), "M8[s]"),
+        np.ma.masked_array(np.ones((2, 3)), mask=[[0, 0, 1], [0, 0, 0]]),
+        [np.ma.masked_array(np.ones(3), mask=[0, 0, 1]), np.ones(3)],
     ],
     ids=repr,
 )

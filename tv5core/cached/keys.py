@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import as_floats
 from tv5core.catalog import Catalog
 from tv5core.errors import InvalidInputError
 
@@ -34,10 +35,7 @@ def normalized(query: str | npt.ArrayLike) -> str | npt.NDArray[np.float32]:
     """
     if isinstance(query, str):
         return " ".join(unicodedata.normalize("NFC", query).split())
-    try:
-        return np.ascontiguousarray(query, np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"expected a text or a vector, got {error}") from error
+    return np.ascontiguousarray(as_floats("a text or a vector", query))
 
 
 def query_key(query: str | npt.NDArray[np.float32]) -> Any:

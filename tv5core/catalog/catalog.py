@@ -26,6 +26,7 @@ from typing import Self
 
 import numpy.typing as npt
 
+from tv5core.arguments import check_path
 from tv5core.catalog import calibration, open_catalogs
 from tv5core.catalog.copies.backup import BackupReport
 from tv5core.catalog.copies.restore import restore
@@ -121,7 +122,7 @@ class Catalog(CatalogReader):
         """
         if create and not read_only:
             VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
-        open_store = partial(Store.open, Path(path), derived=cls._derived)
+        open_store = partial(Store.open, check_path(path), derived=cls._derived)
         store = open_store(create=create, read_only=read_only, metric=metric, rescoring=rescoring)
         try:
             check_versions(store.folder, store.meta, KINDS)

@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import as_array, check_int, shown
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import InvalidInputError
 from tv5core.store import Store, embeddings, titles
 from tv5core.types import Hit
 from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
-from tv5core.vectors.parameters import as_array, check_int, shown
 
 __all__ = ["Searcher", "are_texts"]
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import as_floats
 from tv5core.embedding.documents import document
 from tv5core.embedding.lsa import LsaEmbedder
 from tv5core.errors import DimensionError, InvalidInputError, NonFiniteVectorError
@@ -127,10 +128,7 @@ def _name(fn: object) -> str:
 
 
 def _checked(result: npt.ArrayLike, count: int, name: str) -> F32:
-    try:
-        rows = np.asarray(result, np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{name}: expected rows of numbers, got {error}") from error
+    rows = as_floats(f"rows of numbers of {name}", result)
     if rows.ndim != 2 or len(rows) != count or not rows.shape[1]:
         raise InvalidInputError(
             f"{name}: expected an array of shape ({count}, dim), got {rows.shape}"

@@ -87,7 +87,12 @@ class Store:
         ------
         NotACatalogError, CatalogLockedError, CorruptFileError, FormatVersionError, CatalogError
         """
-        _check_folder(folder, create=create and not read_only)
+        try:
+            _check_folder(folder, create=create and not read_only)
+        except OSError as error:
+            raise CatalogError(
+                f"{folder}: expected a folder to use, got {error.strerror}"
+            ) from error
         if read_only:
             return cls._open_reader(folder, derived)
         lock = WriterLock(folder)
@@ -257,6 +262,8 @@ def _check_folder(folder: Path, *, create: bool) -> None:
     data = folder / "data.mdb"
     if data.is_file() and data.stat().st_size:
         return
+    if data.exists() and not data.is_file():
+        raise _nothing_here(folder, f"a {data.name} that is no file")
     if not create:
         raise _nothing_here(folder, "a folder without one" if folder.exists() else "no folder")
     try:

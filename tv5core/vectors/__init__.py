@@ -15,7 +15,7 @@ Read in this order:
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
   ``linking``; ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
 - ``recall`` (calibration), ``audit`` (is the index that of its vectors?), ``memory``,
-  ``validation`` (of vectors and keys), ``parameters`` (of everything else).
+  ``validation``.
 """
 
 from __future__ import annotations

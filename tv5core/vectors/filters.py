@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap
+from tv5core.arguments import as_array, shown
 from tv5core.bitmap import Bitmap
 from tv5core.errors import InvalidInputError
 from tv5core.vectors.keyed_rows import KeyedRows, SegmentId
-from tv5core.vectors.parameters import as_array, shown
 
 __all__ = ["Filter"]
 

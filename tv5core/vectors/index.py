@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import as_array, check_callable, check_flag, check_path, check_type
 from tv5core.errors import CorruptFileError, InvalidInputError, ReadOnlyError, UnknownIdError
 from tv5core.types import Progress
 from tv5core.vectors import folder
@@ -20,7 +21,6 @@ from tv5core.vectors.folder import Manifest
 from tv5core.vectors.folder_writer import FolderWriter
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.metric import Metric
-from tv5core.vectors.parameters import as_array, check_callable, check_flag, check_path, check_type
 from tv5core.vectors.reader import IndexReader
 from tv5core.vectors.sealing import BuildOptions, Sealing
 from tv5core.vectors.segment import alive_blocks

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import shown
 from tv5core.errors import InvalidInputError
-from tv5core.vectors.parameters import shown
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import check_vectors, unit_vectors
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import msgspec
 
+from tv5core.arguments import check_flag, check_int, check_type
 from tv5core.vectors.filters import Filter
-from tv5core.vectors.parameters import check_flag, check_int, check_type
 from tv5core.vectors.settings import SearchSettings
 
 __all__ = ["SearchOptions"]

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import as_array, check_int, check_real, check_type
 from tv5core.errors import ClosedError, InvalidInputError
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.filters import Filter
@@ -15,7 +16,6 @@ from tv5core.vectors.matches import MAX_PADDED, Matches
 from tv5core.vectors.memory import memory_usage
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.parameters import as_array, check_int, check_real, check_type
 from tv5core.vectors.recall import cheapest_settings, recall_at_k
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot, alive_rows

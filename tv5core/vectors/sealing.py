@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import check_callable, check_int
 from tv5core.files import SealedFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels.code_layout import CodeLayout
 from tv5core.types import Progress
@@ -26,7 +27,6 @@ from tv5core.vectors.encoding import Blocks, EncodedRows, encode_rows, mean_vect
 from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.metric import Metric
-from tv5core.vectors.parameters import check_callable, check_int
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.settings import MAX_ROWS
 from tv5core.vectors.stored_rows import StoredRows

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from tv5core.vectors.parameters import check_int, check_real
+from tv5core.arguments import check_int, check_real
 
 __all__ = ["MAX_ROWS", "WIDEST_POOL", "SearchSettings"]
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import kernels
+from tv5core.arguments import as_array, check_int, shown
 from tv5core.errors import (
     DimensionError,
     DuplicateKeyError,
@@ -16,7 +17,6 @@ from tv5core.errors import (
     NonFiniteVectorError,
     ZeroVectorError,
 )
-from tv5core.vectors.parameters import as_array, check_int, shown
 
 __all__ = [
     "MAX_DIM",

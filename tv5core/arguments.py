@@ -1,4 +1,4 @@
-"""Validate what a call passes beside vectors and keys: numbers, flags, paths, and any array."""
+"""Validate arguments: numbers, flags, paths, and anything that may become an array."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tv5core.errors import InvalidInputError, Tv5Error
 
 __all__ = [
     "as_array",
+    "as_floats",
     "check_callable",
     "check_flag",
     "check_int",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _SHOWN_CHARACTERS = 80
+_NOT_REAL = "cSUTMm"  # kinds of NumPy's types
 
 
 def shown(value: object) -> str:
@@ -135,6 +137,25 @@ def as_array(what: str, given: object) -> npt.NDArray[Any]:
         raise
     except Exception as error:
         raise InvalidInputError(f"expected {what}, got {shown(given)}: {error}") from error
+
+
+def as_floats(what: str, given: object) -> npt.NDArray[np.float32]:
+    """Return anything array-like that holds real numbers as float32.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`as_array`; or text, which NumPy would parse, complex numbers, of which it would
+        keep a half, dates, or objects that are no numbers.
+    """
+    array = as_array(what, given)
+    if array.dtype.kind in _NOT_REAL:
+        raise InvalidInputError(f"expected {what}, got {array.dtype}")
+    try:
+        with np.errstate(over="ignore"):  # the caller refuses infinity
+            return array.astype(np.float32, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"expected {what}, got {error}") from error
 
 
 def _check_unmasked(what: str, given: object) -> None:

@@ -20,7 +20,7 @@ quick and users of one part do not wait for the others. Packages, from the top d
 ``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``
     Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
     what all sources of titles share, titles to try things with.
-``types``, ``errors``, ``observing``, ``bitmap``, ``backoff``
+``types``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``
     What everything else builds on. Start reading here.
 """
 

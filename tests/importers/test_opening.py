@@ -124,10 +124,33 @@ def test_what_is_lost_of_a_gzip_file_is_said(tmp_path: Path, catalog: Any) -> No
     (tmp_path / "c.csv.gz").write_bytes(gzip.compress(gzip.compress(CSV)))
     report = import_paths(catalog, [tmp_path])
     notes = {file.path.name: (dict(file.notes), dict(file.rejected)) for file in report.files}
-    assert notes == {"a.csv.gz": ({"bytes after the end of gzip": 1}, {})}
-    reasons = {skip.path.name: skip.reason for skip in report.skipped}
-    assert "ends early" in reasons["b.csv.gz"]
-    assert "gzip in gzip" in reasons["c.csv.gz"]
+    assert notes == {
+        "a.csv.gz": ({"bytes after the end of gzip": 1}, {}),
+        "b.csv.gz": ({}, {"unreadable file": 1}),
+        "c.csv.gz": ({}, {"unreadable file": 1}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"BZh91AY", "a bzip2 file"),
+        (b"\xfd7zXZ\0\0", "an xz file"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"%PDF-1.4", "a PDF file"),
+        (gzip.compress(CSV)[:-9], "ends early"),
+        (b"PK\x03\x04 no archive", "a ZIP archive"),
+    ],
+)
+def test_a_file_of_a_folder_that_cannot_be_read_is_no_passing_remark(
+    content: bytes, what: str, tmp_path: Path, catalog: Any
+) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    found: list[Any] = []
+    report = import_paths(catalog, [tmp_path], rejects=found.append)
+    assert what in found[0].detail
+    assert [file.path.name for file in report.unreadable] == ["x.csv"]
 
 
 def test_bombs_are_bounded(tmp_path: Path, catalog: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,7 +167,7 @@ def test_tmdb_lines_array_and_pages(write_json: Write, write_lines: Write) -> No
 
 
 @pytest.mark.parametrize(
-    "genres", ['[{"id": 18, "name": "Drama"}]', "[{'id': 18, 'name': 'Drama'}]", "Drama"]
+    "genres", ['[{"id": 18, "name": "Drama"}]', "[{'id': 18, 'name': 'Drama'}]", "Drama", "Drama|"]
 )
 def test_tmdb_csv(genres: str, write_csv: Write) -> None:
     row = {

@@ -39,6 +39,7 @@ __all__ = [
     "Reject",
     "Row",
     "Source",
+    "UnreadableFileError",
     "Used",
     "excerpt",
     "folded",
@@ -46,6 +47,10 @@ __all__ = [
 ]
 
 _EXCERPT_CHARS = 200
+
+
+class UnreadableFileError(ImportFormatError):
+    """A file named like data is damaged, packed in a way that is not read, or needs a library."""
 
 
 class Source(msgspec.Struct, frozen=True):

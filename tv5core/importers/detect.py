@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tv5core.errors import ImportFormatError, UnknownColumnsError
-from tv5core.importers.base import Options, Source, shortened
+from tv5core.importers.base import Options, Source, UnreadableFileError, shortened
 from tv5core.importers.formats import FORMATS
 from tv5core.importers.jsonstream import decode_tolerantly, peek
 from tv5core.importers.opening import head_of, open_source
@@ -54,6 +55,8 @@ def detect(
 
     Raises
     ------
+    UnreadableFileError
+        It is named like data and cannot be read.
     UnknownColumnsError
         It is a table whose columns a mapping could name.
     ImportFormatError
@@ -65,7 +68,8 @@ def detect(
         raise ImportFormatError("expected a regular file, got something else")
     source, options = Source(path, "", member=member), options or Options()
     suffix = source.name.suffix.casefold()
-    container = container_of(source)
+    with _reading(source):
+        container = container_of(source)
     if container == "text" and suffix not in _CSV | _JSON:
         raise ImportFormatError(
             "expected .csv, .tsv, .json, .jsonl or .ndjson (also with .gz or in a .zip), .parquet "
@@ -73,10 +77,23 @@ def detect(
         )
     if container == "text" and suffix in _JSON:
         return _detect_json(source)
-    if container == "text" and not head_of(source).strip():
+    with _reading(source):
+        empty = container == "text" and not head_of(source).strip()
+        columns = [] if empty else columns_of(source, options)
+    if empty:
         raise ImportFormatError("expected rows, got an empty file")
-    columns = columns_of(source, options)
     return Detected("csv", "a mapping was given") if mapped else _detect_csv(columns)
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[None]:
+    """Make errors of files that are named like data stand out from those of other files."""
+    try:
+        yield
+    except ImportFormatError as error:
+        if source.name.suffix.casefold() not in DATA_SUFFIXES:
+            raise
+        raise UnreadableFileError(str(error)) from None
 
 
 def _detect_csv(header: list[str]) -> Detected:
@@ -93,13 +110,14 @@ def _detect_csv(header: list[str]) -> Detected:
 
 
 def _detect_json(source: Source) -> Detected:
-    head = head_of(source)
+    with _reading(source):
+        head = head_of(source)
     if not head.strip():
         raise ImportFormatError("expected rows, got an empty file")
     shape, raw = peek(head)
     if not raw and shape == "object":
         # One large object, or a first line that is no JSON.
-        with open_source(source) as file:
+        with _reading(source), open_source(source) as file:
             raw = file.read(_MAX_WHOLE).removeprefix(b"\xef\xbb\xbf")
     sample = _sample(raw, head)
     if sample is None:

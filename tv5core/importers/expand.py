@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from tv5core.errors import ImportFormatError, InvalidInputError, UnknownColumnsError
-from tv5core.importers.base import Options, Source
-from tv5core.importers.detect import Detected, detect
+from tv5core.importers.base import Options, Source, UnreadableFileError
+from tv5core.importers.detect import DATA_SUFFIXES, Detected, detect
 from tv5core.importers.formats import FORMATS
 from tv5core.importers.opening import content_name, members
 from tv5core.importers.tables import container_of
@@ -33,7 +33,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The files to read, those skipped, and those named that cannot be read."""
+    """The files to read, those skipped, and those that cannot be read though they hold data."""
 
     sources: list[Source]
     skipped: list[Skipped]
@@ -115,7 +115,8 @@ class _Search:
         try:
             inside = members(path) if _is_archive(path) else None
         except ImportFormatError as error:
-            self._refuse(Skipped(path, str(error)), named)
+            data = content_name(path).suffix.casefold() in {*DATA_SUFFIXES, ".zip"}
+            self._refuse(Skipped(path, str(error)), named or data)
             return
         except OSError as error:
             self._plan.unreadable.append(_unreadable(path, error))
@@ -132,7 +133,8 @@ class _Search:
         except UnknownColumnsError as error:
             self._refuse(Skipped(label, str(error), error.columns), named)
         except ImportFormatError as error:
-            self._refuse(Skipped(label, str(error)), named)
+            lost = named or isinstance(error, UnreadableFileError)
+            self._refuse(Skipped(label, str(error)), lost)
         except OSError as error:
             self._plan.unreadable.append(_unreadable(label, error))
         else:

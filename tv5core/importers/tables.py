@@ -22,7 +22,21 @@ from tv5core.importers.opening import ZIP, unpacked_limit
 __all__ = ["columns_of", "container_of", "read_rows"]
 
 _PARQUET = b"PAR1"
-_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+# First bytes of files that are met under names such as .csv, and what to do with them.
+_OTHERS = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel file: save it as .xlsx or .csv"),
+    (b"BZh", "a bzip2 file: unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ\0", "an xz file: unpack it, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file: unpack it, or pack it with gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
+    (b"Rar!", "a RAR archive: unpack it"),
+    (b"%PDF", "a PDF file"),
+    (b"SQLite format 3", "an SQLite database: export its table as .csv"),
+    (b"version https://git-lfs", "a pointer of Git LFS: fetch the file itself"),
+    (b"<!DOCTYPE", "a web page: the download may have failed"),
+    (b"<!doctype", "a web page: the download may have failed"),
+    (b"<html", "a web page: the download may have failed"),
+)
 _BATCH = 1_000
 
 
@@ -37,12 +51,13 @@ def container_of(source: Source) -> str:
     if source.member:
         return "text"
     with source.path.open("rb") as file:
-        start = file.read(4)
-    if start == _OLD_EXCEL:
-        raise ImportFormatError("expected .xlsx, got an old Excel file: save it as .xlsx or .csv")
-    if start == ZIP:
+        start = file.read(32)
+    for mark, what in _OTHERS:
+        if start.startswith(mark):
+            raise ImportFormatError(f"expected rows, got {what}")
+    if start.startswith(ZIP):
         return "xlsx" if _is_workbook(source) else "zip"
-    return "parquet" if start == _PARQUET else "text"
+    return "parquet" if start.startswith(_PARQUET) else "text"
 
 
 def _is_workbook(source: Source) -> bool:

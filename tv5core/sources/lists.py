@@ -19,8 +19,9 @@ _CALLS = ("array(", "np.array(", "numpy.array(", "set(", "frozenset(")
 def split_list(value: object, notes: Notes, separators: str = ",", what: str = "list") -> list[Any]:
     """Return the elements of a list in any notation.
 
-    A JSON array, a literal as :mod:`tv5core.sources.literals` reads it, or text divided by
-    ``separators``. What is malformed, or left out by NumPy, is noted as ``what``.
+    A JSON array, a literal as :mod:`tv5core.sources.literals` reads it, or text divided by ``|``
+    where it has one, else by ``separators``. What is malformed, or left out by NumPy, is noted as
+    ``what``.
     """
     if isinstance(value, list):
         return value
@@ -34,6 +35,8 @@ def split_list(value: object, notes: Notes, separators: str = ",", what: str = "
         elif ... in found:
             notes.note(f"{what} shortened by NumPy", raw)
         return [item for item in found or () if item is not ...]
+    if "|" in raw:  # No name holds one.
+        return raw.split("|")
     for separator in separators[1:]:
         raw = raw.replace(separator, separators[0])
     return _quoted(raw) or raw.split(separators[0])

@@ -19,9 +19,9 @@ def test_handles_of_one_folder_share_and_the_last_closes(tmp_path: Path) -> None
     link.symlink_to(tmp_path)
     assert StoreEnvironment.acquire(link, writable=False) is first
     first.release()
-    assert registry.is_open(StoreEnvironment.key(tmp_path))
+    assert registry.is_open(StoreEnvironment.identity(tmp_path))
     first.release()
-    assert not registry.is_open(StoreEnvironment.key(tmp_path))
+    assert not registry.is_open(StoreEnvironment.identity(tmp_path))
 
 
 def test_a_release_too_many_takes_no_reference_of_others(tmp_path: Path) -> None:
@@ -29,14 +29,14 @@ def test_a_release_too_many_takes_no_reference_of_others(tmp_path: Path) -> None
     old.release()
     new = StoreEnvironment.acquire(tmp_path, writable=True)
     old.release()
-    assert registry.is_open(StoreEnvironment.key(tmp_path))
+    assert registry.is_open(StoreEnvironment.identity(tmp_path))
     new.release()
 
 
 def test_a_catalogue_and_a_cache_may_share_a_folder(tmp_path: Path) -> None:
     store = StoreEnvironment.acquire(tmp_path, writable=True)
     cache = CacheEnvironment.acquire(tmp_path, MAP_BYTES)
-    assert {registry.is_open(e.key(tmp_path)) for e in (store, cache)} == {True}
+    assert {registry.is_open(e.identity(tmp_path)) for e in (store, cache)} == {True}
     cache.release()
     store.release()
 
@@ -54,4 +54,4 @@ def test_a_user_who_cannot_join_adds_no_reference(
         with pytest.raises(MemoryError):
             CacheEnvironment.acquire(tmp_path, 2 * MAP_BYTES)
     first.release()
-    assert not registry.is_open(CacheEnvironment.key(tmp_path))
+    assert not registry.is_open(CacheEnvironment.identity(tmp_path))

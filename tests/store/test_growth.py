@@ -30,7 +30,7 @@ def test_others_read_on_while_growth_waits_for_a_long_reader(env: Environment) -
     put(env, "a", b"1")
     with env.read() as txn:
         writer = start(put, env, "big", b"x" * (1 << 19))
-        while not env._gate._awaited:
+        while env._gate._owner is None:
             assert writer.is_alive()
         seen: list[bytes | None] = []
         reader = start(lambda: seen.extend(get(env, "a") for _ in range(100)))
@@ -72,8 +72,9 @@ def test_places_of_killed_readers_are_cleared_before_the_map_grows(
     code = """
 import os, sys
 from pathlib import Path
+from tv5core.lmdb_env.calls import this_call
 from tv5core.store.environment import Environment
-held = Environment.acquire(Path(sys.argv[1]), writable=False).begin_read()
+held = Environment.acquire(Path(sys.argv[1]), writable=False).begin_read(this_call())
 os.kill(os.getpid(), 9)
 """
     put(env, "a", b"x" * 20_000)
@@ -173,4 +174,4 @@ def test_a_failed_opening_for_writing_leaves_readers_alone(
         Environment.acquire(tmp_path, writable=True)
     assert get(reader, "a") is None
     reader.release()
-    assert not registry.is_open(Environment.key(tmp_path))
+    assert not registry.is_open(Environment.identity(tmp_path))

@@ -59,7 +59,7 @@ class Catalog(CatalogReader):
         manager = IndexManager(store, auto_seal=auto_seal)
         super().__init__(store, manager, TextEmbedding(store, manager, embedder))
         self._writer = Writer(store, manager, self._text)
-        self._closing = threading.Lock()
+        self._closing, self._released = threading.Lock(), False
         if store.writable:
             self._tidy()
         open_catalogs.remember(self)
@@ -375,13 +375,14 @@ class Catalog(CatalogReader):
     def close(self) -> None:
         """Stop work in the background and close the files; closing twice does nothing."""
         with self._closing:
-            if self._closed:
+            if self._released:
                 return
             self._closed = True
-        open_catalogs.forget(self)
-        self._manager.close()
-        with self._store.lock:
-            self._store.close()
+            open_catalogs.forget(self)
+            self._manager.close()
+            with self._store.lock:
+                self._store.close()
+            self._released = True  # last: the next call goes on where this is interrupted
 
     def __enter__(self) -> Self:
         self._check_open()

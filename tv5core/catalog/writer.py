@@ -143,6 +143,7 @@ class Writer:
         self, plans: list[_Plan], given: F32 | None, embed: bool, checkpoint: Checkpoint | None
     ) -> AddResult:
         with self._store.lock:
+            self._manager.current()  # in step again, where an earlier change was interrupted
             self._compare(plans, given)
             if given is None:
                 self._plan_embedding(plans, embed)
@@ -198,11 +199,13 @@ class Writer:
             failpoint("add: written")
             return msgspec.structs.replace(noted, next_row=next_row), rows
 
+        self._manager.change.begin()
         rows = self._store.write(work)
         failpoint("add: committed")
         if not all(plan.idle for plan in plans):
             self._update_index(rows, plans)
             failpoint("add: indexed")
+        self._manager.change.done()
 
     def _update_index(self, rows: list[int], plans: list[_Plan]) -> None:
         touched = [(row, p.vector) for row, p in zip(rows, plans, strict=True) if p.touches_vector]
@@ -221,12 +224,15 @@ class Writer:
         unique, deleted = list(dict.fromkeys(ids)), 0
         for start in range(0, len(unique), CHUNK_TITLES):
             with self._store.lock:
+                self._manager.current()
+                self._manager.change.begin()
                 count, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
                 failpoint("delete: committed")
                 deleted += count
                 if count:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
                     self._manager.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
+                self._manager.change.done()
             self._manager.seal_if_due()
         return deleted
 

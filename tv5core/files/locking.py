@@ -46,20 +46,21 @@ class WriterLock:
         self._descriptor = -1
         path = folder / LOCK_NAME
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self._path, self._descriptor = path, os.open(path, flags, 0o644)
         except OSError as error:
             raise CatalogError(f"{path}: expected a file to write, got {error.strerror}") from error
+        descriptor = self._descriptor
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = _describe(os.pread(descriptor, 4096, 0))
-            os.close(descriptor)
+            self.forget()
             if not isinstance(error, BlockingIOError):
                 raise CatalogError(f"{path}: expected to lock it, got {error.strerror}") from error
             raise CatalogLockedError(
                 f"{folder}: expected to be the only writer, got one at work: {holder}"
             ) from error
-        self._path, self._descriptor = path, descriptor
         _HELD.add(self)
         # A full disk must not keep a writer out: deleting is what makes room.
         with suppress(OSError):

@@ -5,7 +5,9 @@ LMDB asks three things that a library cannot leave to its callers:
 - An environment is open at most once in a process. So handles to one folder share an
   environment, counted by reference.
 - The map does not change its size, and the environment is not closed, while a transaction
-  runs. So every transaction holds a lock shared, and such changes hold it exclusively.
+  runs. So every transaction holds a lock shared, and such changes hold it exclusively. Who
+  holds it may enter again, and holds it no longer than its call lasts: an exception out of a
+  signal handler leaves nothing locked.
 - A child made by ``fork`` neither uses nor closes its parent's environment (closing clears the
   parent's slots in the reader table). So it is closed before a fork, and opened again, on first
   use, on both sides.
@@ -18,6 +20,8 @@ Modules, in reading order:
 
 ``transaction``
     A transaction and the databases it may touch.
+``calls``
+    Which calls still run: how it is noticed that an exception cut something short.
 ``read_gate``
     The shared and exclusive lock around transactions.
 ``registry``

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import ctypes
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path
-from typing import Generic, NoReturn, TypeVar
+from sys import _getframe
+from threading import get_ident
+from typing import ClassVar, Generic, NoReturn, TypeVar
 
 import lmdb
 
+from tv5core.errors import CatalogError
 from tv5core.lmdb_env import registry
+from tv5core.lmdb_env.calls import SUSPENDABLE, Call, this_call
 from tv5core.lmdb_env.read_gate import ReadGate
 from tv5core.lmdb_env.transaction import Buffers, DatabasesT, Txn
 
 __all__ = ["LmdbEnvironment", "ReadTransaction"]
 
 T = TypeVar("T")
+
+_CHECK_MASK = 63  # one read in so many looks for holders that ended without releasing
+_FORK_WAIT_S = 5.0
+"""How long a fork waits for transactions of other threads."""
 
 
 class LmdbEnvironment(ABC, Generic[DatabasesT]):
@@ -31,24 +40,38 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
     folder : Path
     """
 
+    identity_name: ClassVar[str]
+    """The file in the folder that tells one environment from another."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._key = self.key(folder)
+        self.key: Hashable | None = None
         self._gate = ReadGate()
         self._opening = threading.Lock()
         self._opened: tuple[lmdb.Environment, DatabasesT] | None = None
-        self._closed = False
+        self._closed = self._stranded = self._paused = False
 
     # -- sharing --------------------------------------------------------------------------
 
     @classmethod
-    def key(cls, folder: Path) -> Hashable:
-        """Return what identifies a folder's environment of this class in this process."""
-        return cls, os.path.realpath(folder)
+    def identity(cls, folder: Path) -> Hashable | None:
+        """Return what identifies a folder's environment in this process; None without a file.
+
+        It is the file, not its path: a folder may be moved away and another take its place.
+        """
+        try:
+            status = (folder / cls.identity_name).stat()
+        except OSError:
+            return None
+        return cls, status.st_dev, status.st_ino
+
+    def is_replaced(self) -> bool:
+        """Return whether the folder's path leads to another file by now, or to none."""
+        return self.identity(self.folder) != self.key
 
     def release(self) -> None:
         """Give back one ``acquire``; the last one closes the environment."""
-        registry.release(self._key, self)
+        registry.release(self)
 
     def close(self) -> None:
         """Close for good; called by the registry."""
@@ -65,8 +88,14 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
         """
         return ReadTransaction(self)
 
-    def begin_read(self) -> tuple[Buffers, DatabasesT, int]:
+    def begin_read(self, call: Call) -> tuple[Buffers, DatabasesT, int]:
         """Begin a read transaction by hand; :meth:`read` is the way to use it.
+
+        Parameters
+        ----------
+        call : Call
+            What ends before the transaction does, at the latest: without :meth:`end_read` it
+            counts as ended then.
 
         Returns
         -------
@@ -74,41 +103,48 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
             The first and the last are for :meth:`end_read`.
         """
         while True:
-            ticket = self._gate.acquire_shared()
+            gate = self._gate
+            ticket = next(gate.tickets)
+            gate.register(ticket, call)
+            if gate.closed or not ticket & _CHECK_MASK:
+                gate.check(ticket, call)
             try:
                 raw, dbs = self._opened or self._open_again()
                 return raw.begin(buffers=True), dbs, ticket
             except lmdb.Error as error:
-                self._gate.release_shared(ticket)
+                gate.forget(ticket, None)
                 obstacle = error
             except BaseException:
-                self._gate.release_shared(ticket)
+                gate.forget(ticket, None)
                 raise
             self._recover(obstacle)
 
     def end_read(self, raw: Buffers, ticket: int) -> None:
         """End what :meth:`begin_read` began."""
+        if self._stranded:
+            return  # the transaction is the parent's
         try:
             raw.abort()
         finally:
-            self._gate.release_shared(ticket)
+            self._gate.forget(ticket, None)
 
     def _write_once(self, work: Callable[[Txn[DatabasesT]], T]) -> T:
         """Run ``work`` in a write transaction; raise what LMDB raises."""
         with self._gate.shared():
             raw, dbs = self._ready()
+            self._gate.sweep_others()  # what an interrupted reader left open keeps pages from reuse
             self._before_write(raw)
             with raw.begin(write=True, buffers=True) as txn:
                 return work(Txn(txn, dbs))
 
     def last_transaction(self) -> int:
         """Return the number of the last committed transaction, of any process."""
-        ticket = self._gate.acquire_shared()  # by hand: every search of a reader comes here
+        ticket = self._gate.acquire_shared((get_ident(), _getframe()))  # by hand: every search
         try:
             raw, _ = self._ready()
             return raw.info()["last_txnid"]
         finally:
-            self._gate.release_shared(ticket)
+            self._gate.forget(ticket, None)
 
     def check_readers(self) -> int:
         """Clear the slots of killed readers, which keep pages from being reused."""
@@ -130,6 +166,14 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
     @abstractmethod
     def _closed_error(self) -> Exception:
         """Return the error to raise where a closed environment is used."""
+
+    def _stranded_error(self) -> Exception:
+        """Return the error to raise in a child of a fork that came amid a transaction."""
+        return CatalogError(
+            f"{self.folder}: expected a fork while no transaction runs, got one amid an export or "
+            "in a report of progress on one: this process cannot use the catalogue; fork at "
+            "another moment, or start processes with 'spawn'"
+        )
 
     def raise_typed(self, error: lmdb.Error) -> NoReturn:
         """Raise what callers expect in place of an error of LMDB; here the error itself."""
@@ -156,6 +200,8 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
 
     def _open_again(self) -> tuple[lmdb.Environment, DatabasesT]:
         with self._opening:
+            if self._stranded:
+                raise self._stranded_error()
             if self._opened is None and not self._closed:
                 self._open()
             opened = self._opened
@@ -191,18 +237,32 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
     # -- forks ----------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Close for a fork, once no transaction runs."""
-        self._gate.acquire_exclusive()
-        self._close()
+        """Close for a fork, once no transaction runs.
+
+        Where this thread is in one, or others do not end, the fork goes on: hanging would be
+        worse. The child cannot use the environment then, and leaves it alone.
+        """
+        with suppress(CatalogError):  # this thread is in one
+            me = get_ident(), None
+            self._paused = self._gate.acquire_exclusive(me, timeout_s=_FORK_WAIT_S)
+        if self._paused:
+            self._close()
 
     def after_fork_in_parent(self) -> None:
         """Allow transactions again; the first opens the environment."""
-        self._gate.release_exclusive()
+        if self._paused:
+            self._paused = False
+            self._gate.release_exclusive()
 
     def after_fork_in_child(self) -> None:
         """Replace locks whose holders do not exist here."""
         self._gate = ReadGate()
         self._opening = threading.Lock()
+        self._paused = False
+        if self._opened is not None:
+            # Closing it would end the parent's transactions, now or when this process ends.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._opened[0]))
+            self._opened, self._stranded = None, True
 
 
 class ReadTransaction(Generic[DatabasesT]):
@@ -214,10 +274,18 @@ class ReadTransaction(Generic[DatabasesT]):
         self._environment = environment
 
     def __enter__(self) -> Txn[DatabasesT]:
-        self._raw, dbs, self._ticket = self._environment.begin_read()
+        frame = _getframe(1)
+        plain = not frame.f_code.co_flags & SUSPENDABLE  # the common case, without a call
+        call = (get_ident(), frame) if plain else this_call(1)
+        self._raw, dbs, self._ticket = self._environment.begin_read(call)
         return Txn(self._raw, dbs)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._environment.end_read(self._raw, self._ticket)
-        if isinstance(error, lmdb.Error):
+        environment = self._environment
+        try:
+            if not environment._stranded:  # noqa: SLF001 - as end_read does, without a call
+                self._raw.abort()
+        finally:
+            environment._gate.forget(self._ticket, None)  # noqa: SLF001
+        if error is not None and isinstance(error, lmdb.Error):
             self._environment.raise_typed(error)

@@ -1,24 +1,35 @@
-"""The environments of this process: one for each folder, counted by reference, closed for forks."""
+"""The environments of this process: one for each file, counted by reference, closed for forks."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
+
+from tv5core.lmdb_env.calls import Call, is_running, this_call
 
 __all__ = ["Member", "acquire", "is_open", "release"]
 
 
 class Member(Protocol):
-    """What the registry asks of an environment."""
+    """What the registry asks of an environment.
+
+    Attributes
+    ----------
+    key : hashable or None
+        Set by the registry.
+    """
+
+    key: Hashable | None
 
     def close(self) -> None:
         """Close for good: the last reference is gone."""
 
     def before_fork(self) -> None:
-        """Close for a fork, once no transaction runs."""
+        """Close for a fork, if no transaction runs."""
 
     def after_fork_in_parent(self) -> None:
         """Allow transactions again."""
@@ -34,52 +45,72 @@ MemberT = TypeVar("MemberT", bound=Member)
 class _Entry:
     environment: Member
     references: int = 1
+    closing: Call | None = None
 
 
 _ENTRIES: dict[Hashable, _Entry] = {}
 _LOCK = threading.RLock()
-_PAUSED: list[Member] = []
+_PAUSE_S = 1e-3
 
 
 def acquire(
-    key: Hashable, create: Callable[[], MemberT], join: Callable[[MemberT], None]
+    key: Callable[[], Hashable | None],
+    create: Callable[[], MemberT],
+    join: Callable[[MemberT], None],
 ) -> MemberT:
     """Create the environment of a key, or add a reference to the one that exists.
 
     Parameters
     ----------
-    key : hashable
-        Identifies class and folder.
+    key : callable
+        Identifies class and file; None where there is no file yet.
     create : callable
-        Makes the environment where there is none.
+        Makes the environment where there is none, and the file.
     join : callable
         Adapts the existing one to its new user; where it raises, no reference is added.
     """
-    with _LOCK:
-        entry = _ENTRIES.get(key)
-        if entry is None:
-            created = create()
-            _ENTRIES[key] = _Entry(created)
-            return created
-        existing = cast(MemberT, entry.environment)  # the key names its class
-        join(existing)
-        entry.references += 1
-        return existing
+    while True:
+        with _LOCK:
+            present = key()
+            entry = None if present is None else _ENTRIES.get(present)
+            if entry is None:
+                created = create()
+                created.key = key()
+                _ENTRIES[created.key] = _Entry(created)
+                return created
+            if entry.closing is None:
+                existing = cast(MemberT, entry.environment)  # the key names its class
+                join(existing)
+                entry.references += 1
+                return existing
+        # LMDB must not open a file again before it closed it.
+        if not is_running(entry.closing):
+            _close(entry)
+        time.sleep(_PAUSE_S)
 
 
-def release(key: Hashable, environment: Member) -> None:
+def release(environment: Member) -> None:
     """Remove a reference; the last one closes the environment."""
     with _LOCK:
-        entry = _ENTRIES.get(key)
-        if entry is None or entry.environment is not environment:
+        entry = _ENTRIES.get(environment.key)
+        if entry is None or entry.environment is not environment or entry.closing is not None:
             return  # closed before
-        entry.references -= 1
-        if not entry.references:
-            del _ENTRIES[key]
-            entry.environment.close()
+        if entry.references > 1:
+            entry.references -= 1
+            return
+        entry.closing = this_call()
+    _close(entry)
 
 
-def is_open(key: Hashable) -> bool:
+def _close(entry: _Entry) -> None:
+    """Close without the lock: it waits for transactions, in one of which somebody may fork."""
+    entry.environment.close()
+    with _LOCK:
+        if _ENTRIES.get(entry.environment.key) is entry:
+            del _ENTRIES[entry.environment.key]
+
+
+def is_open(key: Hashable | None) -> bool:
     """Return whether the environment of a key is open."""
     with _LOCK:
         return key in _ENTRIES
@@ -88,23 +119,35 @@ def is_open(key: Hashable) -> bool:
 # -- forks --------------------------------------------------------------------------------
 
 
+def _environments() -> list[Member]:
+    return [entry.environment for entry in list(_ENTRIES.values())]
+
+
 def _before_fork() -> None:
-    _LOCK.acquire()
-    for entry in _ENTRIES.values():
-        entry.environment.before_fork()
-        _PAUSED.append(entry.environment)
+    for environment in _environments():
+        environment.before_fork()
 
 
 def _after_fork_in_parent() -> None:
-    while _PAUSED:
-        _PAUSED.pop().after_fork_in_parent()
-    _LOCK.release()
+    try:
+        _resume()
+    except BaseException:  # out of a signal handler: nobody else would open the gates again
+        _resume()
+        raise
+
+
+def _resume() -> None:
+    for environment in _environments():
+        environment.after_fork_in_parent()
 
 
 def _after_fork_in_child() -> None:
-    while _PAUSED:
-        _PAUSED.pop().after_fork_in_child()
-    _LOCK.release()
+    global _LOCK  # noqa: PLW0603 - whoever held it does not exist here
+    _LOCK = threading.RLock()
+    for key, entry in list(_ENTRIES.items()):
+        entry.environment.after_fork_in_child()
+        if entry.closing is not None:
+            del _ENTRIES[key]  # whoever closes it does not exist here
 
 
 os.register_at_fork(

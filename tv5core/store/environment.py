@@ -49,6 +49,8 @@ class Environment(LmdbEnvironment[Databases]):
         none.
     """
 
+    identity_name = "data.mdb"
+
     def __init__(self, folder: Path, members: tuple[Derived, ...], *, writable: bool) -> None:
         super().__init__(folder)
         self.members = members
@@ -92,7 +94,7 @@ class Environment(LmdbEnvironment[Databases]):
         def create() -> Environment:
             return cls(folder, members, writable=writable)
 
-        return registry.acquire(cls.key(folder), create, join)
+        return registry.acquire(lambda: cls.identity(folder), create, join)
 
     # -- writing --------------------------------------------------------------------------
 

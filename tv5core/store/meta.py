@@ -21,6 +21,7 @@ __all__ = [
     "UNCHECKED_CHECKPOINT",
     "Generation",
     "Meta",
+    "MetaCache",
     "checkpoint",
     "checkpoints",
     "clear_checkpoints",
@@ -148,6 +149,26 @@ class _Format(msgspec.Struct, frozen=True):
     format: int
 
 
+class MetaCache:
+    """The record last read or written, by its bytes: the same bytes need no decoding."""
+
+    def __init__(self) -> None:
+        self._known: tuple[bytes, Meta] | None = None
+
+    def read(self, txn: Txn) -> Meta | None:
+        """Return the record as a transaction sees it; see :func:`read_meta`."""
+        data, known = txn.raw.get(RECORD, db=txn.dbs.meta), self._known
+        if data is None or known is None or known[0] != bytes(data):
+            meta = read_meta(txn)
+            self._known = None if meta is None or data is None else (bytes(data), meta)
+            return meta
+        return known[1]
+
+    def write(self, txn: Txn, meta: Meta) -> None:
+        """Replace the record."""
+        self._known = (write_meta(txn, meta), meta)
+
+
 def read_meta(txn: Txn) -> Meta | None:
     """Return the record; None where the catalogue was never finished.
 
@@ -210,10 +231,12 @@ def _check_sense(meta: Meta) -> None:
         raise CorruptFileError(f"expected a catalogue's record, got one against itself: {meta}")
 
 
-def write_meta(txn: Txn, meta: Meta) -> None:
-    """Replace the record."""
+def write_meta(txn: Txn, meta: Meta) -> bytes:
+    """Replace the record; return it as stored."""
     data = msgspec.msgpack.encode(msgspec.structs.replace(meta, check=_ROOM))[:-4]
-    txn.raw.put(RECORD, data + _CHECKSUM.pack(zlib.crc32(data)), db=txn.dbs.meta)
+    data += _CHECKSUM.pack(zlib.crc32(data))
+    txn.raw.put(RECORD, data, db=txn.dbs.meta)
+    return data
 
 
 def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:

@@ -15,11 +15,12 @@ from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Err
 from tv5core.files import fsync_folder
 from tv5core.files.failpoints import failpoint
 from tv5core.files.locking import LOCK_NAME, WriterLock
+from tv5core.lmdb_env.calls import UnfinishedCall
 from tv5core.lmdb_env.environment import ReadTransaction
 from tv5core.store import generations, journal, reconciliation, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.environment import Environment
-from tv5core.store.meta import FORMAT, Meta, read_meta, write_meta
+from tv5core.store.meta import FORMAT, Meta, MetaCache, read_meta, write_meta
 from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["Store"]
@@ -36,10 +37,8 @@ class Store:
     ----------
     folder : Path
     writable : bool
-    meta : Meta
-        The writer's is always current; a reader's is as of its last :meth:`refresh`.
     doubts : int
-        How often a failed write left open whether it was stored; ``meta`` was read again then.
+        How often a write that failed, or was interrupted, turned out to be stored.
     lock : threading.RLock
         Held to change the store, or to keep it unchanged.
     maintenance : threading.Lock
@@ -52,8 +51,11 @@ class Store:
         self.folder = folder
         self.environment = environment
         self.writable = lock is not None
-        self.meta = meta
         self.doubts = 0
+        self._meta = meta
+        self._records = MetaCache()
+        self._write = UnfinishedCall()
+        self._released = False
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
         self._writer = lock
@@ -138,8 +140,10 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Release LMDB and the writer's lock."""
-        self.environment.release()
+        """Release LMDB and the writer's lock; again does nothing."""
+        if not self._released:
+            self._released = True  # first: a release too many would close it under others
+            self.environment.release()
         if self._writer is not None:
             self._writer.release()
 
@@ -172,20 +176,30 @@ class Store:
         self.check_writable()
 
         def run(txn: Txn) -> tuple[Meta, T]:
-            meta, result = work(txn, self.meta)
-            if meta.next_seq != self.meta.next_seq:
+            before = self._read_meta(txn)
+            meta, result = work(txn, before)
+            if meta.next_seq != before.next_seq:
                 meta = self._with_short_journal(txn, meta)
-            if meta is not self.meta:
-                write_meta(txn, meta)
+            if meta is not before:
+                self._records.write(txn, meta)
             return meta, result
 
         with self.lock:
-            try:
-                self.meta, result = self.environment.write(run)
-            except CatalogError:
-                self._reread_meta()
-                raise
+            self._write.begin()
+            self._meta, result = self.environment.write(run)
+            self._write.done()
             return result
+
+    def _read_meta(self, txn: Txn) -> Meta:
+        """Read the record in a write transaction: what is in memory may be older.
+
+        Rows and journal entries are numbered by it, and a write that was interrupted after its
+        commit has used up the numbers that are in memory.
+        """
+        meta = _known(self.folder, self._records.read(txn))
+        if meta is not self._meta and meta != self._meta:
+            self.doubts += 1  # the index is told; see IndexManager
+        return meta
 
     def _with_short_journal(self, txn: Txn, meta: Meta) -> Meta:
         if journal.count(txn) < journal.FOLD_ENTRIES:
@@ -195,13 +209,27 @@ class Store:
             txn, meta, forget=not meta.generations and not self.maintenance.locked()
         )
 
-    def _reread_meta(self) -> None:
-        """Read the record after a failed write: LMDB may have stored it all the same."""
-        with suppress(Tv5Error), self.read() as txn:
-            meta = read_meta(txn)
-            if meta is not None and meta != self.meta:
-                self.meta = meta
-                self.doubts += 1
+    @property
+    def meta(self) -> Meta:
+        """The record: a writer's is always current, a reader's as of its last :meth:`refresh`."""
+        self.resolve_doubt()
+        return self._meta
+
+    def resolve_doubt(self) -> None:
+        """Read the record after a write that ended by an exception: it may be stored all the same.
+
+        Where that fails it is tried again at the next use, and by the next write.
+        """
+        if self._write.call is None or not self._write.was_interrupted():
+            return
+        with suppress(Tv5Error), self.lock:
+            if self._write.was_interrupted():
+                with self.read() as txn:
+                    meta = _known(self.folder, read_meta(txn))
+                if meta != self._meta:
+                    self.doubts += 1  # first: interrupted here, it is counted once more
+                    self._meta = meta
+                self._write.done()
 
     def check_writable(self) -> None:
         """Raise ReadOnlyError or DiskFailureError where nothing can be written."""
@@ -222,7 +250,7 @@ class Store:
         if meta is None:
             raise CatalogError(f"{self.folder}: expected a catalogue, got none any more")
         if not self.writable:
-            self.meta = meta
+            self._meta = meta
         return meta
 
     # -- housekeeping ---------------------------------------------------------------------

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Self
 
@@ -237,7 +235,8 @@ class VectorIndex(IndexReader):
         return settings
 
     def _store(self, settings: SearchSettings) -> None:
-        with self._changing():
+        with self._lock:
+            self._check_writable()
             if self._folder is not None:
                 self._folder.store_settings(settings)
             self._settings = settings
@@ -265,7 +264,8 @@ class VectorIndex(IndexReader):
         ready = self._validate(vectors)
         named = check_keys(keys, len(ready))
         if len(named):
-            with self._changing():
+            with self._lock:
+                self._check_writable()  # again: it may have been closed meanwhile
                 self._segments.put(ready, named)
 
     def remove(self, keys: npt.ArrayLike) -> None:
@@ -280,7 +280,8 @@ class VectorIndex(IndexReader):
         self._check_writable()
         given = as_array("integer keys", keys)
         named = check_keys(given, given.size)
-        with self._changing():
+        with self._lock:
+            self._check_writable()
             unknown = self._segments.unknown(named)
             if unknown:
                 raise UnknownIdError(
@@ -329,7 +330,8 @@ class VectorIndex(IndexReader):
 
     def _seal_blocks(self, blocks: Blocks, count: int, progress: Progress | None) -> None:
         if not count:
-            with self._changing():
+            with self._lock:
+                self._check_writable()
                 if self._folder is not None:
                     self._folder.publish(self._settings)
                 self._segments.replace_sealed(None)
@@ -344,7 +346,8 @@ class VectorIndex(IndexReader):
             written = sealing.write(*files)
             # These bytes were checksummed while they were written, a moment ago.
             sealed = SealedGraph.open(*files, verify=False)
-            with self._changing():
+            with self._lock:
+                self._check_writable()
                 if self._folder is not None:
                     self._folder.publish(self._settings, files, written)
                 self._segments.replace_sealed(sealed)
@@ -387,13 +390,6 @@ class VectorIndex(IndexReader):
         self._check_open()
         if self._read_only:
             raise ReadOnlyError("expected a writable index, got one opened with read_only=True")
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Hold the lock over an index that nobody closed before it was taken."""
-        with self._lock:
-            self._check_writable()
-            yield
 
     def _validate(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
         return self._metric.validate(vectors, self._dim)

@@ -47,6 +47,17 @@ class LiveRows:
         self._row_of: dict[int, int] = {}
         self._alive: Bitmap | None = None
 
+    @classmethod
+    def of(cls, segment: LiveSegment, rescoring: Rescoring) -> LiveRows:
+        """Go on from a published state: its arrays are copied once they are appended to."""
+        rows = cls(segment.quantizer, rescoring)
+        scales = [] if segment.rows.scales is None else [segment.rows.scales]
+        rows._arrays = [segment.keys, segment.codes, segment.rows.values, *scales]
+        rows._id, rows._count, rows._alive = segment.id, len(segment), segment.alive
+        alive = bitmap.rows(segment.alive, len(segment))
+        rows._row_of = dict(zip(segment.keys[alive].tolist(), alive.tolist(), strict=True))
+        return rows
+
     def __len__(self) -> int:
         """Return the number of rows, deleted ones included."""
         return self._count

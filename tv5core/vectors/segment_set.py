@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tv5core import bitmap
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.live_rows import LiveRows
+from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Segment, Snapshot
@@ -34,13 +35,10 @@ class SegmentSet:
     def __init__(self, dim: int, rescoring: Rescoring, graph: SealedGraph | None = None) -> None:
         self._dim, self._rescoring = dim, rescoring
         self._changed: set[int] | None = None
-        self._start(graph)
-
-    def _start(self, graph: SealedGraph | None) -> None:
-        """Begin with sealed rows, or with nothing."""
         self._sealed = None if graph is None else SealedSegment.of(graph)
         self._quantizer = None if graph is None else graph.quantizer
         self._live: LiveRows | None = None
+        self._changing = False
         self._publish()
 
     def _publish(self) -> None:
@@ -50,29 +48,51 @@ class SegmentSet:
             segments.append(self._live.segment())
         self.snapshot = Snapshot(tuple(segments))
 
+    def _settle(self) -> None:
+        """Go back to what readers see, where an exception cut a change short.
+
+        Any exception: one out of a signal handler may be raised between any two steps. What is
+        published holds all that searches need, so what changes are made with is restored from it.
+        """
+        if not self._changing:
+            return
+        sealed = [one for one in self.snapshot.segments if isinstance(one, SealedSegment)]
+        live = [one for one in self.snapshot.segments if isinstance(one, LiveSegment)]
+        self._sealed = sealed[0] if sealed else None
+        self._live = LiveRows.of(live[0], self._rescoring) if live else None
+        self._quantizer = next((one.quantizer for one in self.snapshot.segments), None)
+        self._changing = False
+
     def __contains__(self, key: int) -> bool:
         return not self.unknown(np.asarray([key]))
 
     def unknown(self, keys: I64) -> list[int]:
         """Return the keys that no row has."""
+        self._settle()
         pairs = zip(keys.tolist(), self._sealed_rows(keys).tolist(), strict=True)
         return [key for key, row in pairs if row < 0 and not (self._live and key in self._live)]
 
     def put(self, vectors: F32, keys: I64) -> None:
         """Add rows, in place of those with the same keys."""
+        self._settle()
+        self._changing = True
         if self._live is None:
             self._live = LiveRows(self._rotation(vectors), self._rescoring)
-        self._live.put(vectors, keys)  # first: where it fails, nothing has changed
+        self._live.put(vectors, keys)
         self._delete_sealed(keys)
         self._publish()
+        self._changing = False
 
     def remove(self, keys: I64) -> None:
         """Let no later search find these keys."""
+        self._settle()
+        self._changing = True
         if self._live is not None:
             self._live.delete(keys)
             self._live.compact()
         self._delete_sealed(keys)
         self._publish()
+        self._changing = False
 
     def _rotation(self, vectors: F32) -> Quantizer:
         if self._quantizer is None:
@@ -113,12 +133,16 @@ class SegmentSet:
 
     def replace_sealed(self, graph: SealedGraph | None) -> None:
         """Serve new sealed rows, with what changed since :meth:`begin_seal`."""
+        self._settle()
         changed = np.fromiter(self._changed or (), np.int64)
-        self._changed = None
         live = self._live
         kept = [] if live is None else [key for key in changed.tolist() if key in live]
-        vectors = None if live is None else live.vectors(kept)
-        self._start(graph)
-        self.remove(changed)
-        if kept and vectors is not None:
-            self.put(vectors, np.asarray(kept, np.int64))
+        new = SegmentSet(self._dim, self._rescoring, graph)
+        # One noted whose change was cut short may be as it was: then the new graph has it.
+        new.remove(np.asarray([*self.unknown(changed), *kept], np.int64))
+        if kept and live is not None:
+            new.put(live.vectors(kept), np.asarray(kept, np.int64))
+        self._changing = True
+        self.snapshot = new.snapshot
+        self._sealed, self._live, self._quantizer = new._sealed, new._live, new._quantizer
+        self._changing, self._changed = False, None

@@ -134,7 +134,8 @@ def test_killed_readers_are_cleared(tmp_path: Path) -> None:
 import os, sys
 from tv5core import Catalog
 catalog = Catalog.open(sys.argv[1], read_only=True)
-held = catalog._store.environment.begin_read()
+from tv5core.lmdb_env.calls import this_call
+held = catalog._store.environment.begin_read(this_call())
 os.kill(os.getpid(), 9)
 """
     with Catalog.open(tmp_path, auto_seal=False) as catalog:

@@ -46,6 +46,8 @@ class Environment(LmdbEnvironment[Databases]):
         What was wrong at opening, and what was done about it.
     """
 
+    identity_name = CONTROL_NAME  # it stays where the data is replaced
+
     def __init__(self, folder: Path, map_bytes: int) -> None:
         super().__init__(folder)
         self.warnings: list[str] = []
@@ -66,7 +68,7 @@ class Environment(LmdbEnvironment[Databases]):
         def join(environment: Environment) -> None:
             environment._widen(map_bytes)
 
-        return registry.acquire(cls.key(folder), lambda: cls(folder, map_bytes), join)
+        return registry.acquire(lambda: cls.identity(folder), lambda: cls(folder, map_bytes), join)
 
     # -- entries --------------------------------------------------------------------------
 
@@ -133,6 +135,11 @@ class Environment(LmdbEnvironment[Databases]):
 
     def _closed_error(self) -> Exception:
         return UnusableError(f"{self.folder}: expected an open cache, got a closed one")
+
+    def _stranded_error(self) -> Exception:
+        return UnusableError(
+            f"{self.folder}: expected a fork while no transaction runs, got one amid one"
+        )
 
     def _open_lmdb(self) -> None:
         self._opened = open_lmdb(self._path, self._map_bytes)

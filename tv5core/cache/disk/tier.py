@@ -39,6 +39,7 @@ from tv5core.cache.disk.writer_thread import Job
 from tv5core.cache.entry import Entry, Invalidation
 from tv5core.cache.validation import check_entry_names, check_keys, check_name
 from tv5core.errors import InvalidInputError
+from tv5core.lmdb_env.calls import this_call
 
 __all__ = ["MIN_BYTES", "DiskTier"]
 
@@ -99,7 +100,7 @@ class DiskTier:
         if environment is not None and not maintenance.reads_disabled:
             # Without a context manager: this is the hot path.
             try:
-                raw, dbs, ticket = environment.begin_read()
+                raw, dbs, ticket = environment.begin_read(this_call())
                 try:
                     data = raw.get(entry_key(kind, key), db=dbs.entries)
                     if data is not None:

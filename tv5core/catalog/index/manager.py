@@ -30,6 +30,7 @@ from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.index.seal_policy import SealPolicy
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.files.failpoints import failpoint
+from tv5core.lmdb_env.calls import UnfinishedCall
 from tv5core.store import Store, embeddings, generations, journal, upgrading
 from tv5core.store.meta import Generation, Meta
 from tv5core.store.transaction import Txn
@@ -55,6 +56,8 @@ class IndexManager:
         What searches use; replaced, never mixed.
     recovered : list of str
         What opening found damaged and what was done about it.
+    change : UnfinishedCall
+        Begun before a commit, done once the index is in step; else the journal is replayed.
     """
 
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
@@ -65,6 +68,7 @@ class IndexManager:
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._behind = self._journal_damaged = False
         self._doubts, self._seen = store.doubts, -1  # what the index is in step with
+        self.change = UnfinishedCall()
         self._recovery = RecoveryLog(store.folder)
         self.recovered = self._recovery.messages
         self.served = self._open()
@@ -129,7 +133,7 @@ class IndexManager:
     def current(self) -> ServedIndex:
         """Return what to search, in step with every committed change."""
         if self._store.writable:
-            if self._behind or self._doubts != self._store.doubts:
+            if self._is_behind():
                 self._follow()
             return self.served
         last = self._store.environment.last_transaction()
@@ -138,8 +142,15 @@ class IndexManager:
             self._seen = last
         return self.served
 
+    def _is_behind(self) -> bool:
+        """Return whether what was committed may have passed a writer's index by."""
+        self._store.resolve_doubt()
+        change = self.change.call is not None and self.change.was_interrupted()
+        return change or self._behind or self._doubts != self._store.doubts
+
     def after_fork(self) -> None:
         """Start afresh in a child: another thread may have been changing the index."""
+        self.change = UnfinishedCall()
         self.background = BackgroundWorker(self._store.lock)
         self.served = ServedIndex(-1)
         self._behind = True
@@ -151,10 +162,11 @@ class IndexManager:
 
     def _follow(self) -> None:
         with self._store.lock:
-            self._doubts = self._store.doubts
+            doubts = self._store.doubts
             if not self.replay(self.served):
                 self.served = self._open()
-            self._behind = False
+            self._behind, self._doubts = False, doubts
+            self.change.done()
             newest = self._store.meta.generations[:1]
         if newest and not self._store.writable and newest[0].number != self.served.generation:
             self.background.start("follow", lambda: self._swap_in(newest[0]))
@@ -178,11 +190,8 @@ class IndexManager:
     def replay(self, served: ServedIndex) -> bool:
         """Replay the journal onto an index.
 
-        Returns
-        -------
-        bool
-            False when it cannot be done: the space is no longer the one served, or the
-            journal was trimmed past what this index contains.
+        Return False when it cannot be done: the space is no longer the one served, or the journal
+        was trimmed past what this index contains. ``applied`` moves last, for what is interrupted.
         """
         with self._store.read() as txn:
             meta = self._store.refresh(txn)
@@ -211,9 +220,8 @@ class IndexManager:
             return
         for start in range(0, len(rows), _BLOCK_ROWS):
             with self._store.read() as txn:
-                found = embeddings.gather(
-                    txn, served.space, rows[start : start + _BLOCK_ROWS], index.dim
-                )
+                some = rows[start : start + _BLOCK_ROWS]
+                found = embeddings.gather(txn, served.space, some, index.dim)
             gone = np.concatenate([found.absent, found.damaged])
             _apply(index, found.rows, found.vectors, gone)
             self._recovery.leave_out(found.damaged)
@@ -221,20 +229,14 @@ class IndexManager:
     def apply(self, rows: I64, vectors: F32, removed: I64) -> None:
         """Apply to the index what was just committed; called with the store's lock held.
 
-        Where an earlier change was committed but, interrupted, did not get this far, or this
-        one does not, the journal is replayed instead.
+        Where an earlier change did not get this far the journal is replayed instead.
         """
         served, meta = self.served, self._store.meta
         if served.applied != meta.last_seq - 1:
-            self.replay(served)
-            return
+            return self._follow()
         _prepare(served, meta)
-        try:
-            if served.index is not None:
-                _apply(served.index, rows, vectors, removed)
-        except BaseException:
-            self._behind = True
-            raise
+        if served.index is not None:
+            _apply(served.index, rows, vectors, removed)
         served.applied = meta.last_seq
 
     # -- sealing --------------------------------------------------------------------------
@@ -272,8 +274,9 @@ class IndexManager:
                 return
             self._store.change_meta(generations=())
             meta = self._store.meta
-            self.served = served_of(meta, empty_index(meta), self.served.embedder)
-            self.served.applied = meta.last_seq
+            served = served_of(meta, empty_index(meta), self.served.embedder)
+            served.applied = meta.last_seq
+            self.served = served
         self._store.tidy()
 
     def _install(self, served: ServedIndex, newest: Generation) -> None:

@@ -207,6 +207,7 @@ class _NewSpace:
             late, _ = self._touched(mark)
             self._embed_all(embedder, late)
             self._manager.reload_rows(served, late)
+            self._manager.change.begin()
             self._record(changes, late)
             failpoint("refit: recorded")
             meta = self._store.meta
@@ -214,6 +215,7 @@ class _NewSpace:
             served.model = meta.model
             served.embedder = embedder if meta.model is not None else None
             self._manager.served = served
+            self._manager.change.done()
 
     def _record(self, changes: dict[str, object], late: I64) -> None:
         newest = bool(changes["generations"])

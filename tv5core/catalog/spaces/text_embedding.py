@@ -201,7 +201,7 @@ class TextEmbedding:
         with self._store.read() as txn:
             rows = titles.pending_rows(txn, last, _BLOCK)
             read = [(row, titles.readable(txn, row)) for row in rows]
-        embedder = self.embedder(self._manager.served)
+        embedder = self.embedder(self._manager.current())
         if not rows or embedder is None:
             return []
         some = [(row, title) for row, title in read if title is not None]
@@ -220,9 +220,11 @@ class TextEmbedding:
             journal.append(txn, meta.next_seq, rows, ())
             return with_entry(meta, vectors.shape[1], self.fingerprint_of_own_vectors()), None
 
+        self._manager.change.begin()
         self._store.write(work)
         given = np.asarray(rows, np.int64)
         self._manager.apply(given[has], vectors[has], given[~has])
+        self._manager.change.done()
 
     def fingerprint_of_own_vectors(self) -> str:
         """Return the fingerprint under which vectors made here are stored."""

@@ -233,7 +233,8 @@ class IndexManager:
         """
         served, meta = self.served, self._store.meta
         if served.applied != meta.last_seq - 1:
-            return self._follow()
+            self._follow()
+            return
         _prepare(served, meta)
         if served.index is not None:
             _apply(served.index, rows, vectors, removed)

@@ -96,12 +96,16 @@ def test_others_acquire_it_until_early_holders_are_gone() -> None:
 def test_who_is_inside_enters_again_however_closed_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_gate, "_CLOSED_S", WAIT_S)
     gate = ReadGate()
-    inside = Inside(gate)
+    early = Inside(gate)
     closing = Closing(gate)
+    while gate._owner is None:
+        assert closing.thread.is_alive()
+    late = Inside(gate)
+    early.leave()
     while not gate.closed:
         assert closing.thread.is_alive()
-    inside.enter_again()
-    inside.leave()
+    late.enter_again()
+    late.leave()
     assert closing.closed.wait(WAIT_S)
     closing.open()
 

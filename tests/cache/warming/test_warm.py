@@ -94,3 +94,23 @@ def test_an_interrupted_run_resumes_where_it_was(tmp_path: Path) -> None:
     other = Loads()  # other items than those noted: nothing is passed over
     report = asyncio.run(run([Item("title", "x"), *items(50)], other))
     assert (report.done, report.skipped) == (51, 0)
+
+
+def test_a_load_that_is_cancelled_from_within_has_failed() -> None:
+    async def load(item: Item) -> None:
+        if item.key == "b":
+            raise asyncio.CancelledError
+
+    report = asyncio.run(warm([Item("title", name) for name in "abc"], load))
+    assert (report.done, report.failed) == (2, 1)
+
+
+def test_warming_itself_can_be_cancelled() -> None:
+    async def work() -> None:
+        task = asyncio.ensure_future(warm([Item("title", "a")], lambda _: asyncio.sleep(60)))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(work())

@@ -122,6 +122,8 @@ class Maintenance:
             environment.release()
             self._failed(error)
             return
+        if self.cooldown.reason:  # what others invalidated meanwhile was not seen
+            self._notify(_EVERYTHING)
         self._must_empty, self._epoch = False, environment.epoch
         self._evictor = Evictor(environment, self.cap_bytes, self._count_evicted)
         self.environment = environment
@@ -159,7 +161,7 @@ class Maintenance:
             return
         try:
             self._write(environment, batch)
-        except Exception as error:  # noqa: BLE001 - the writer thread must not end
+        except BaseException as error:  # noqa: BLE001 - the writer thread must not end
             self._retry_required(environment, [j for j in batch if not j.finished], error)
             return
         # Small writes succeed where values do not: an invalidation alone proves nothing.
@@ -210,7 +212,7 @@ class Maintenance:
         try:
             if required:
                 self._write(environment, required)
-        except Exception as again:  # noqa: BLE001
+        except BaseException as again:  # noqa: BLE001
             required = [job for job in required if not job.finished]
             if any(job.essential for job in required):
                 self._empty_cache(environment)
@@ -219,8 +221,8 @@ class Maintenance:
 
     def _empty_cache(self, environment: Environment) -> None:
         """Invalidate every entry, where one could not be invalidated."""
+        self.reads_disabled = self._must_delete = True
         self.reads_disabled = not self.renew_epoch(environment)
-        self._must_delete = True
         self.counters.add("emptied")
 
     def renew_epoch(self, environment: Environment) -> bool:
@@ -261,7 +263,7 @@ class Maintenance:
         if environment is not None:
             try:
                 step(environment)
-            except Exception as error:  # noqa: BLE001 - the writer thread must not end
+            except BaseException as error:  # noqa: BLE001 - the writer thread must not end
                 self._failed(error)
                 self.counters.add("failed.maintenance")
 
@@ -292,27 +294,28 @@ class Maintenance:
             )
 
     def _follow_log(self, environment: Environment) -> None:
-        """Notify the listeners of other handles' invalidations."""
+        """Notify the listeners of other handles' invalidations.
+
+        What is known is noted last: after a failure or an interrupt, they are notified again.
+        """
         last, epoch = environment.last_transaction(), environment.epoch
         if epoch != self._epoch:
-            self._epoch = epoch
             self._notify(_EVERYTHING)
+            self._epoch = epoch
         if last == self._last_txn:
             return
-        self._last_txn = last
         with environment.read() as txn:
-            found, self._last_seq = (
-                invalidation_log.after(txn, self._last_seq),
-                invalidation_log.last_seq(txn),
-            )
+            found = invalidation_log.after(txn, self._last_seq)
+            last_seq = invalidation_log.last_seq(txn)
         for one in [_EVERYTHING] if found is None else found:
             if one.origin != self.origin:
                 self._notify(one)
+        self._last_seq, self._last_txn = last_seq, last
 
     def _notify(self, invalidation: Invalidation) -> None:
         self.counters.add("received")
         for listener in self._listeners:
             try:
                 listener(invalidation)
-            except Exception:
+            except BaseException:
                 log.exception("cache %s: a listener failed", self.folder)

@@ -311,8 +311,18 @@ class DiskTier:
             "failed": counters.with_prefix("failed."),
             "emptied": counters["emptied"],
             "cooldown": self._maintenance.cooldown.reason,
+            "reason": self._reason,
             "warnings": list(self._maintenance.warnings),
         }
+
+    @property
+    def _reason(self) -> str:
+        """Why the tier is not used; empty where it is."""
+        maintenance = self._maintenance
+        if maintenance.reads_disabled:
+            return "an invalidation could not be stored"
+        unused = maintenance.environment is None or maintenance.cooldown.active
+        return maintenance.cooldown.reason if unused else ""
 
     def census(self) -> dict[str, dict[str, int]]:
         """Count entries and their bytes by kind; reads every entry, so it is slow."""

@@ -113,9 +113,10 @@ class WriterThread:
 
     def _ensure_thread(self) -> None:
         state = self._state
-        if state.thread is None and not state.closing:
-            state.thread = threading.Thread(target=self._run, name="tv5-cache", daemon=True)
-            state.thread.start()
+        alive = state.thread is not None and state.thread.is_alive()
+        if not alive and not state.closing:
+            # It is known once it runs: an interrupt here leaves none that is not running.
+            threading.Thread(target=self._run, args=(state,), name="tv5-cache", daemon=True).start()
 
     def try_submit(self, job: Job) -> bool:
         """Queue a job that may be dropped; return whether there was room."""
@@ -159,26 +160,41 @@ class WriterThread:
         with state.changed:
             state.closing = True
             state.changed.notify_all()
-        if state.thread is not None and state.thread is not threading.current_thread():
+            unstarted = bool(state.jobs) and state.thread is None
+        if unstarted:
+            self._run(state)
+        elif state.thread is not None and state.thread is not threading.current_thread():
             state.thread.join(_CLOSE_S)
 
     # -- the thread -----------------------------------------------------------------------
 
-    def _run(self) -> None:
-        state, idled_at = self._state, 0.0
+    def _run(self, state: _State) -> None:
+        with state.changed:
+            if state.thread is not None and state.thread.is_alive():
+                return  # an interrupted start was made up for
+            state.thread = threading.current_thread()
+        idled_at = 0.0
         while True:
             batch = self._next_batch(state)
             if batch:
-                self._commit(batch)
-                with state.changed:
-                    state.busy = False
-                    state.changed.notify_all()
+                self._commit_batch(state, batch)
             elif state.closing:
                 return
             now = time.monotonic()
             if now - idled_at >= self._idle_s:  # under load, too
                 idled_at = now
                 self._idle()
+
+    def _commit_batch(self, state: _State, batch: list[Job]) -> None:
+        try:
+            self._commit(batch)
+        finally:
+            for job in batch:
+                if not job.finished:
+                    job.finish(job.default)
+            with state.changed:
+                state.busy = False
+                state.changed.notify_all()
 
     def _next_batch(self, state: _State) -> list[Job]:
         batch: list[Job] = []
@@ -190,7 +206,7 @@ class WriterThread:
                 job = state.jobs.popleft()
                 size += job.size
                 batch.append(job)
-            state.size -= size
+            state.size = state.size - size if state.jobs else 0
             state.busy = bool(batch)
         return batch
 

@@ -245,7 +245,10 @@ class _Run:
         try:
             await self._load(item)
             self.report.done += 1
-        except Exception as error:  # noqa: BLE001 - one bad item must not end the run
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise
             self.report.failed += 1
             if len(self.report.errors) < _MAX_ERRORS:
                 self.report.errors.append(f"{item.kind} {item.key}: {error}")

@@ -310,3 +310,32 @@ def test_a_relative_path_stays_what_it_was(
         index.remove([3])
         index.seal()
     assert len(VectorIndex.open(tmp_path / "ix")) == 29
+
+
+@pytest.mark.parametrize("after", ["seal", "calibrate"])
+def test_a_seal_interrupted_after_it_took_effect_is_not_overwritten(
+    after: str, vectors: F32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one writes files of other names, so readers and crashes meet a whole index."""
+    path = tmp_path / "ix"
+    index = VectorIndex.build(vectors[:50], path=path)
+    index.remove([3])
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "_clean", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            index.seal()
+    assert len(VectorIndex.open(path)) == 49
+    named = [name.name for name in path.glob("*.000002.tv5")]
+    assert len(named) == 2
+    index.remove([4])
+    if after == "seal":
+        index.seal()
+        assert len(VectorIndex.open(path)) == 48
+        assert len(list(path.glob("*.000003.tv5"))) == len(list(path.glob("*.tv5"))) == 2
+    else:
+        index.calibrate(vectors[:5])  # settings alone leave the new files named
+        assert len(VectorIndex.open(path)) == 49

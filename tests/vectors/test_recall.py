@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.vectors.conftest import F32
-from tv5core.vectors import VectorIndex, recall
+from tv5core import errors
+from tv5core.vectors import VectorIndex, recall, recall_at_k
 from tv5core.vectors.sealed_segment import SealedSegment
 
 
@@ -56,3 +58,40 @@ def test_calibration_out_of_reach_says_so(
         settings = index.calibrate(queries, 1.0)
     assert settings.recall is not None
     assert settings.recall < 1.0
+
+
+def test_calibration_measures_rows_that_are_not_sealed() -> None:
+    """Codes centred on a first small batch tell little: that is measured, not taken for granted."""
+    rng = np.random.default_rng(2)
+    centres = rng.standard_normal((50, 64), dtype=np.float32)
+
+    def draw(count: int) -> F32:
+        rows = centres[rng.integers(0, 50, count)] + rng.standard_normal((count, 64), np.float32)
+        return rows + np.float32(4)
+
+    rows, queries = draw(6_000), draw(40)
+    index = VectorIndex.empty(64)
+    assert index.calibrate(queries).recall is None
+    index.add(rows[:10], np.arange(10))
+    assert index.calibrate(queries).recall == 1.0
+    index.add(rows[10:], np.arange(10, 6_000))
+    with pytest.warns(RuntimeWarning, match="no settings reach recall"):
+        unreached = index.calibrate(queries, 1.0)
+    assert unreached.recall is not None
+    assert unreached.recall < 1.0
+    assert index.recall(queries) == pytest.approx(unreached.recall)
+    reached = index.calibrate(queries, 0.5)
+    assert reached.recall is not None
+    assert reached.recall >= 0.5
+    assert reached.oversampling < unreached.oversampling
+
+
+@pytest.mark.parametrize(
+    ("found", "truth"),
+    [([[1]], [[1], [2]]), ([1], [1]), ([[1.5]], [[1]]), ([["a"]], [[1]]), ([[1], [1, 2]], [[1]])],
+)
+def test_recall_is_of_keys(found: object, truth: object) -> None:
+    with pytest.raises(errors.InvalidInputError, match="expected"):
+        recall_at_k(found, truth)  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidInputError, match="expected"):
+        recall_at_k(truth, found)  # type: ignore[arg-type]

@@ -102,8 +102,10 @@ class Searcher:
         if are_texts(queries):
             return self._text.embed_queries(served, list(queries))  # type: ignore[arg-type]
         matrix = as_array("texts or a matrix", queries)
-        if matrix.ndim != 2:
-            raise InvalidInputError(f"expected texts or a matrix, got shape {matrix.shape}")
+        if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
+            raise InvalidInputError(
+                f"expected texts or a matrix, got {matrix.dtype} of shape {matrix.shape}"
+            )
         return matrix
 
     def _options(

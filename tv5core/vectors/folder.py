@@ -33,6 +33,7 @@ __all__ = [
     "open_reader",
     "open_writer",
     "paths",
+    "present_manifest",
     "publish",
     "read_manifest",
     "temporary",
@@ -157,10 +158,10 @@ def claim(folder: Path, manifest: Manifest) -> tuple[WriterLock, Manifest]:
     """
     with folder_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _replaceable(folder)
+        present_manifest(folder)
         lock = WriterLock(folder)
         try:
-            present = _replaceable(folder)
+            present = present_manifest(folder)
             _clean(folder, present)
         except BaseException:
             lock.release()
@@ -169,10 +170,15 @@ def claim(folder: Path, manifest: Manifest) -> tuple[WriterLock, Manifest]:
     return lock, msgspec.structs.replace(manifest, generation=generation)
 
 
-def _replaceable(folder: Path) -> Manifest | None:
+def present_manifest(folder: Path) -> Manifest | None:
     """Return the manifest of the index that is there, None where there is nothing but leftovers.
 
     A first build that was killed leaves temporaries and, at most, files of generation 1.
+
+    Raises
+    ------
+    NotACatalogError, CorruptFileError, FormatVersionError, CatalogError
+        There is something else, or an index that cannot be read.
     """
     names = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)}
     left = {LOCK_NAME, f"{_NAME}.tmp", *(path.name for path in paths(folder, 1))}

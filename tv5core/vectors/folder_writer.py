@@ -45,8 +45,7 @@ class FolderWriter:
 
     def store_settings(self, settings: SearchSettings) -> None:
         """Replace the settings on disk."""
-        self.check()
-        manifest = msgspec.structs.replace(self._manifest, settings=settings)
+        manifest = msgspec.structs.replace(self._present(), settings=settings)
         folder.write_manifest(self.path, manifest)
         self._manifest = manifest
 
@@ -66,16 +65,20 @@ class FolderWriter:
         written : pair of SealedFile, optional
             What was written to them.
         """
-        self.check()
         manifest = msgspec.structs.replace(
             self._manifest,
-            generation=self._manifest.generation + 1,
+            generation=self._present().generation + 1,
             graph=written[0],
             rows=written[1],
             settings=settings,
         )
         folder.publish(self.path, manifest, files)
         self._manifest = manifest
+
+    def _present(self) -> Manifest:
+        """Read the manifest anew: an interrupt may have come after it was replaced."""
+        self.check()
+        return folder.present_manifest(self.path) or self._manifest
 
     def release(self) -> None:
         """Let the next writer in."""

@@ -16,7 +16,7 @@ from tv5core.vectors.matches import MAX_PADDED, Matches
 from tv5core.vectors.memory import memory_usage
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.recall import cheapest_settings, recall_at_k
+from tv5core.vectors.recall import cheapest_settings, fewest_candidates, recall_at_k
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot, alive_rows
 from tv5core.vectors.segment_set import SegmentSet
@@ -237,11 +237,13 @@ class IndexReader:
             raise InvalidInputError(
                 f"expected queries and a target_recall above 0, got {len(vectors)} and {target}"
             )
-        k = self._columns(k)
-        for segment in self.snapshot.segments:
+        snapshot, k = self.snapshot, self._columns(k)
+        for segment in snapshot.segments:
             if isinstance(segment, SealedSegment) and segment.alive_count:
                 return cheapest_settings(segment, vectors, min(k, segment.alive_count), target)
-        return SearchSettings(recall=1.0)  # what is scanned needs no pool
+        if not snapshot.alive_count:
+            return self._metric.default_settings()  # there is nothing to measure
+        return fewest_candidates(snapshot, vectors, min(k, snapshot.alive_count), target)
 
     def _columns(self, k: int) -> int:
         """Return the number of columns that an answer for ``k`` has."""

@@ -11,12 +11,16 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import as_array
+from tv5core.errors import InvalidInputError
 from tv5core.kernels import NONE
+from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.planner import pool_size
 from tv5core.vectors.sealed_segment import SealedSegment
+from tv5core.vectors.segment import Snapshot
 from tv5core.vectors.settings import WIDEST_POOL, SearchSettings
 
-__all__ = ["cheapest_settings", "recall_at_k"]
+__all__ = ["cheapest_settings", "fewest_candidates", "recall_at_k"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -39,7 +43,19 @@ def recall_at_k(found: I64, truth: I64) -> float:
     ----------
     found, truth : int64[queries, k]
         Keys; -1 is no key. A query without true neighbours counts as 1.
+
+    Raises
+    ------
+    InvalidInputError
+        Not as many rows of integers in one as in the other.
     """
+    found, truth = as_array("found to be keys", found), as_array("truth to be keys", truth)
+    for keys in (found, truth):
+        if keys.ndim != 2 or keys.dtype.kind not in "iu" or len(keys) != len(truth):
+            raise InvalidInputError(
+                f"expected a row of keys a query, got {found.dtype} of shape {found.shape} "
+                f"and {truth.dtype} of shape {truth.shape}"
+            )
     shares = []
     for got, want in zip(found, truth, strict=True):
         real = want[want >= 0]
@@ -74,13 +90,45 @@ def cheapest_settings(
         short = max(0.0, target - (scanned.recall or 0.0))
         missing, best = min((short, scanned), (missing, best), key=itemgetter(0))
     if missing:
-        warnings.warn(
-            f"no settings reach recall {target} on these queries; "
-            f"the best found reach {best.recall:.4f}",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        _warn_of_missing(target, best)
     return best
+
+
+def fewest_candidates(snapshot: Snapshot, queries: F32, k: int, target: float) -> SearchSettings:
+    """Find how few candidates give a recall where no row is sealed: all codes are scanned.
+
+    Warns as :func:`cheapest_settings` does. The pool is left as it is by default, for the graph to
+    come.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    queries : float32[n, dim]
+    k : int
+    target : float
+        Recall@k to reach, 0 to 1.
+    """
+    exact = SearchOptions(SearchSettings(), exact=True, threads=0)
+    truth, _ = snapshot.search(queries, k, exact)
+    for oversampling in _SCANNED:
+        settings = SearchSettings(oversampling=oversampling, min_k=k)
+        found, _ = snapshot.search(queries, k, SearchOptions(settings, threads=0))
+        recall = recall_at_k(found, truth)
+        if recall >= target:
+            break
+    best = msgspec.structs.replace(settings, recall=recall)
+    if recall < target:
+        _warn_of_missing(target, best)
+    return best
+
+
+def _warn_of_missing(target: float, best: SearchSettings) -> None:
+    warnings.warn(
+        f"no settings reach recall {target} on these queries; "
+        f"the best found reach {best.recall:.4f}",
+        RuntimeWarning,
+        stacklevel=5,
+    )
 
 
 def _cheapest_walk(trial: _Trial, target: float) -> tuple[float, SearchSettings]:

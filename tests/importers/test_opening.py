@@ -82,6 +82,27 @@ def test_json_in_gzip_and_with_nan_in_any_object(tmp_path: Path, catalog: Any) -
     ] * 2
 
 
+@pytest.mark.parametrize("first", [b'{"id": 1,}', b"{bad}", b"NaN", b"7", b'{"id": nan}'])
+def test_a_bad_first_object_costs_itself_only(
+    first: bytes, tmp_path: Path, catalog: Any, adds_up: Check
+) -> None:
+    film = b'{"id": 62, "title": "Good", "overview": "x"}'
+    (tmp_path / "x.json").write_bytes(b"[" + first + b",\n" + film + b"]")
+    report = import_paths(catalog, [tmp_path / "x.json"])
+    adds_up(report)
+    assert [title.title for title in catalog.titles.values()] == ["Good"]
+    assert report.rejected == 1
+
+
+@pytest.mark.parametrize("case", [str.upper, str.title])
+def test_columns_are_known_in_any_case(
+    case: Callable[[str], str], tmp_path: Path, catalog: Any
+) -> None:
+    (tmp_path / "x.csv").write_bytes(case(HEADER.decode()).encode() + ROWS)
+    import_paths(catalog, [tmp_path / "x.csv"])
+    assert [title.runtime for title in catalog.titles.values()] == [90, 90]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
 def test_windows_1252_has_no_lost_letters(encoding: str, tmp_path: Path, catalog: Any) -> None:
     text = "21,Déjà vu « à la » Ærø,Zwölf,2001-01-01,7,5,90\n"

@@ -45,6 +45,12 @@ from tv5core.sources.values import Remarks
         ("[]", []),
         ("set()", []),
         ("['a',]", ["a"]),
+        ("[1L, 2]", [1, 2]),
+        ("Index(['Drama'], dtype='object')", ["Drama"]),
+        ("dict_keys(['Drama'])", ["Drama"]),
+        ("[{'d': datetime.date(2001, 2, 3), 'n': 'A'}]", [{"d": None, "n": "A"}]),
+        ("[Timestamp('2001-02-03', tz=None), Decimal('7.5')]", [None, "7.5"]),
+        ("[OrderedDict([('n', 'A')])]", [{"n": "A"}]),
     ],
 )
 def test_what_is_understood(written: str, want: object) -> None:
@@ -122,4 +128,9 @@ def test_lists_that_lost_their_brackets_and_names_in_brackets() -> None:
     assert not remarks
     assert names("{'Drama', 'War'", remarks, what="genres") == []
     assert names("['a' ... 'z']", remarks, what="genres") == ["a", "z"]
-    assert remarks == {"genres malformed": 1, "genres shortened by NumPy": 1}
+    assert names("Series(['a'] + x)", remarks, what="cast") == []
+    assert names("[['a'], {'id': 1}, {'name': ''}, nan]", remarks, what="cast") == []
+    assert remarks == {
+        "genres malformed": 1, "genres shortened by NumPy": 1, "cast malformed": 1,
+        "cast: entry without a name": 2,
+    }  # fmt: skip

@@ -92,6 +92,7 @@ def test_counts_left_out(written: object, noted: str) -> None:
         ("85%", 8.5),
         ("85 %", 8.5),
         ("85/100", 8.5),
+        ("8.5/10.0", 8.5),
         (7.5, 7.5),
         ("0", None),
         ("0/10", None),
@@ -131,7 +132,8 @@ def test_ratings_left_out(written: str, noted: str) -> None:
         "95", "95.0", "95 min", "95min", "95 min.", "95 mins", "95 minutes", "95m", "95'",
         "1h 35m", "1 h 35 min", "1h35", "1h35m", "1 hr 35 mins", "1 hour 35 minutes",
         "1 hour, 35 minutes", "1 hour and 35 minutes", "1 Std. 35 Min.", "1:35", "01:35:00",
-        "1:35:59", "PT1H35M", "PT95M", "PT5700S", "P0DT1H35M", "1H 35M", 95, 95.0,
+        "1:35:59", "0 days 01:35:00", "01h35m00s", "1 heure 35 min",
+        "PT1H35M", "PT95M", "PT5700S", "P0DT1H35M", "1H 35M", 95, 95.0,
     ],
 )  # fmt: skip
 def test_lengths_of_95_minutes(written: object) -> None:
@@ -147,7 +149,19 @@ def test_lengths_in_hours(written: str, want: int) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["1_0", "95:00", "1h 95m", "95-100 min", "2 Seasons", "1.35", 95.5, "USA:95 min", "PT", "1h?"],
+    [
+        "1_0",
+        "95:00",
+        "1h 95m",
+        "95-100 min",
+        "2 Seasons",
+        "1.35",
+        95.5,
+        "USA:95 min",
+        "PT",
+        "1h?",
+        "1.30h",
+    ],
 )
 def test_lengths_left_out(written: object) -> None:
     remarks = Remarks()

@@ -13,7 +13,7 @@ import msgspec
 from tv5core.errors import ImportFormatError, UnknownColumnsError
 from tv5core.importers.base import Options, Source, UnreadableFileError, shortened
 from tv5core.importers.formats import FORMATS
-from tv5core.importers.jsonstream import decode_tolerantly, peek
+from tv5core.importers.jsonstream import decode_tolerantly, end_of_value, peek
 from tv5core.importers.opening import head_of, open_source
 from tv5core.importers.tables import columns_of, container_of
 from tv5core.sources.values import Remarks
@@ -26,6 +26,7 @@ _TABLES = {".parquet", ".xlsx"}
 DATA_SUFFIXES = _CSV | _JSON | _TABLES
 """Names of files that are read, also with ``.gz`` behind them and in a ``.zip``."""
 _MAX_WHOLE = 64 << 20
+_TRIES = 20
 _SPECIFIC_FIRST = sorted(FORMATS.values(), key=lambda each: each.generality)
 
 
@@ -130,8 +131,8 @@ def _detect_json(source: Source) -> Detected:
 
 
 def _sample(raw: bytes, head: bytes) -> Mapping[str, Any] | None:
-    """Return the first object that can be decoded, also where the first line cannot."""
-    for candidate in (raw, *head.split(b"\n", 20)[:20]):
+    """Return the first object that can be decoded, also where the first of all cannot."""
+    for candidate in (raw, *head.split(b"\n", _TRIES)[:_TRIES], *_objects_in(head)):
         try:
             value = decode_tolerantly(candidate, Remarks())
         except ValueError:
@@ -139,3 +140,15 @@ def _sample(raw: bytes, head: bytes) -> Mapping[str, Any] | None:
         if isinstance(value, dict):
             return value
     return None
+
+
+def _objects_in(head: bytes) -> Iterator[bytes]:
+    """Yield the objects of an array one after another, the first few."""
+    at = 0
+    for _ in range(_TRIES):
+        start = head.find(b"{", at)
+        if start < 0:
+            return
+        end = end_of_value(head, start)
+        yield head[start:end]
+        at = end if end > 0 else start + 1

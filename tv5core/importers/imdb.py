@@ -48,7 +48,7 @@ def _item(record: CsvRow, context: Context) -> Item:
 
 
 def _title(fields: dict[str, str], context: Context) -> Title:
-    given = fields.get("titleType", "").strip()
+    given = fields.get("titletype", "").strip()
     kind = _KINDS.get(given.casefold())
     if kind is None:
         raise RowError("not a film or a series", f"expected movie or tvSeries, got {given[:60]!r}")
@@ -59,11 +59,11 @@ def _title(fields: dict[str, str], context: Context) -> Title:
     return Title(
         id="",
         kind=kind,
-        title=required_title(fields.get("primaryTitle")),
-        original_title=text(fields.get("originalTitle")),
-        year=year_of(fields.get("startYear"), context),
+        title=required_title(fields.get("primarytitle")),
+        original_title=text(fields.get("originaltitle")),
+        year=year_of(fields.get("startyear"), context),
         genres=genres(names(fields.get("genres"), context, what="genres")),
-        runtime=runtime(fields.get("runtimeMinutes"), MAX_RUNTIME, context),
+        runtime=runtime(fields.get("runtimeminutes"), MAX_RUNTIME, context),
         external_ids={"imdb": imdb},
         source="imdb",
     )

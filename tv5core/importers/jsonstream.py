@@ -16,6 +16,7 @@ from tv5core.sources.values import Notes, RowError, decode
 __all__ = [
     "MAX_VALUE",
     "decode_tolerantly",
+    "end_of_value",
     "peek",
     "read_json_array",
     "read_json_file",

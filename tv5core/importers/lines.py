@@ -133,12 +133,13 @@ def header_of(source: Source, options: Options | None = None) -> list[str]:
     return _open_csv(_Feed(source, Context(options or Options())))[1]
 
 
-def read_csv(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
+def read_csv(source: Source, context: Context, *, fold: bool = False) -> Iterator[CsvRow | Reject]:
     """Yield the records of a CSV file with a header line.
 
     Every record that is not blank becomes one :class:`CsvRow`, or a
     :class:`Reject` when it has another number of fields than the header, when
     its quotation marks do not balance or when it is longer than ``MAX_RECORD``.
+    With ``fold`` the names of columns are in lower case.
 
     Raises
     ------
@@ -151,6 +152,7 @@ def read_csv(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
     csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
     feed = _Feed(source, context)
     reader, header, dialect = _open_csv(feed)
+    header = [name.casefold() for name in header] if fold else header
     if not any(header):
         raise ImportFormatError(f"expected a CSV header in {source.name.name}, got none")
     _note_doubles(header, context)

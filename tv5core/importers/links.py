@@ -32,9 +32,9 @@ def read_links(source: Source, context: Context) -> Iterator[Item]:
 
 def _link(record: CsvRow) -> Item:
     fields = record.fields
-    given = fields.get("imdbId", "").strip()
+    given = fields.get("imdbid", "").strip()
     imdb = imdb_id(given.removeprefix("tt").zfill(7))
-    tmdb = digits(fields.get("tmdbId"))
+    tmdb = digits(fields.get("tmdbid"))
     shown = excerpt(",".join(fields.values()))
     if not tmdb and imdb:
         return Reject(record.line, "no TMDB id", "expected a number in tmdbId, got none", shown)

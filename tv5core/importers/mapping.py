@@ -64,11 +64,11 @@ def read_mapped_csv(source: Source, context: Context) -> Iterator[Item]:
     context.read_dates_of(
         lambda again: (
             record.fields.get(day)
-            for record in read_rows(source, again)
+            for record in read_rows(source, again, fold=False)
             if isinstance(record, CsvRow)
         )
     )
-    for record in read_rows(source, context):
+    for record in read_rows(source, context, fold=False):
         yield record if isinstance(record, Reject) else _item(record, columns, context)
 
 

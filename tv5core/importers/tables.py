@@ -85,8 +85,10 @@ def columns_of(source: Source, options: Options) -> list[str]:
         return next(_texts(rows), [])
 
 
-def read_rows(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
+def read_rows(source: Source, context: Context, *, fold: bool = True) -> Iterator[CsvRow | Reject]:
     """Yield the rows of a table; see :func:`read_csv`. The first row of a sheet is its header.
+
+    Names of columns are in lower case where ``fold`` is set, as known formats have them.
 
     Raises
     ------
@@ -97,11 +99,11 @@ def read_rows(source: Source, context: Context) -> Iterator[CsvRow | Reject]:
     """
     read = _TYPED.get(container_of(source))
     if read is None:
-        yield from read_csv(source, context)
+        yield from read_csv(source, context, fold=fold)
         return
     with closing(read(source, context)) as rows:
         texts = _texts(rows)
-        header = next(texts, [])
+        header = [name.casefold() if fold else name for name in next(texts, [])]
         for line, fields in enumerate(texts, 2):
             if any(fields):
                 yield CsvRow(line, dict(zip(header, fields, strict=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 from tv5core.sources.literals import LiteralError, parse_literal
@@ -13,7 +14,7 @@ __all__ = ["names", "people_names", "split_list"]
 _SHORT_LIST = 200
 _SUFFIXES = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "m.d.", "ph.d.", "esq."})
 _CLOSING = {"[": "]", "(": ")", "{": "}", "'": "'", '"': '"'}
-_CALLS = ("array(", "np.array(", "numpy.array(", "set(", "frozenset(")
+_CALL = re.compile(r"[A-Za-z_][\w.]*\(\s*(?:[\[({'\"].*)?\)", re.DOTALL)
 
 
 def split_list(value: object, notes: Notes, separators: str = ",", what: str = "list") -> list[Any]:
@@ -44,7 +45,7 @@ def split_list(value: object, notes: Notes, separators: str = ",", what: str = "
 
 def _is_literal(raw: str) -> bool:
     """Whether a text is in brackets; names in brackets such as ``(G)I-DLE`` are not."""
-    if raw[0] == "[" or raw.startswith(_CALLS):
+    if raw[0] == "[" or (raw[-1] == ")" and _CALL.fullmatch(raw)):
         return True
     inside = raw[1:].lstrip()[:2].lstrip("uUbB")[:1]
     return raw[0] in "({" and (raw[-1] == _CLOSING[raw[0]] or inside in ("'", '"'))
@@ -90,11 +91,14 @@ def names(
     value: object, notes: Notes, key: str = "name", separators: str = ",", what: str = "list"
 ) -> list[str]:
     """Names in a list of texts or of objects with a name."""
-    found = (
-        text(item.get(key)) if isinstance(item, dict) else text(item)
-        for item in split_list(value, notes, separators, what)
-    )
-    return [name for name in found if name]
+    found: list[str] = []
+    for item in split_list(value, notes, separators, what):
+        inner = item.get(key) if isinstance(item, dict) else item
+        if name := text(inner):
+            found.append(name)
+        elif isinstance(inner, list | dict) or (isinstance(item, dict) and key not in item):
+            notes.note(f"{what}: entry without a name", str(item))
+    return found
 
 
 def people_names(value: object, notes: Notes, what: str = "list") -> tuple[str, ...]:

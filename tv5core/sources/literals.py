@@ -4,7 +4,8 @@ It knows strings (with the prefixes ``u``, ``b`` and ``r``), numbers with signs 
 ``nan``, ``inf``, ``None`` and the constants of Python and JSON, lists, tuples, sets, dictionaries,
 ``array([...], dtype=object)``, ``np.str_('x')`` and words without quotes (``[Drama, War]``). As
 NumPy puts no comma between elements, two values with blanks between them are two elements. Nothing
-is evaluated: there are no names, operators or calls.
+is evaluated: there are no names or operators, and of calls that are not known, such as
+``datetime.date(2001, 2, 3)``, the value is None.
 """
 
 from __future__ import annotations
@@ -25,17 +26,21 @@ _MAX_DIGITS = 18
 _TOKEN = re.compile(
     r"(?P<blank>\s++)"
     r"|(?P<string>[uUbBrR]{0,2}(?:'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\"))"
-    r"|(?P<number>[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?(?![\w.+-]))"
+    r"|(?P<number>[+-]?(?:[0-9]++(?:\.[0-9]*+|[lL])?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?(?![\w.+-]))"
     r"|(?P<constant>(?:[+-]?(?:nan|NaN|inf|Infinity)|None|null|NULL|NaT|True|true|False|false)"
     r"(?=\s*+(?:[,:\]})'\"\[({+.0-9-]|$|(?:nan|NaN|inf|None|True|False)\b)))"
     r"|(?P<more>\.\.\.)"
-    r"|(?P<call>(?:np\.|numpy\.)?(?:array|(?:str|bytes|bool|float\d*|u?int\d*)_?|frozenset"
-    r"|set|list|tuple)\()"
+    r"|(?P<call>[A-Za-z_][A-Za-z0-9_.]*+\()"
     r"|(?P<mark>[\[\](){},:])"
     r"|(?P<word>[^\W\d_](?:[^\[\](){},:\"=\\\r\n]*[^\[\](){},:\"=\\\s])?(?=\s*+[,\]})]))",
     re.DOTALL,
 )
-_CALL_OPTION = re.compile(r"\s*,?\s*\w+\s*=\s*(?:'[^']*'|\"[^\"]*\"|[\w.<]+)\s*(?=[,)])")
+# Calls that print a list or a value as it is; others are values that are not known here.
+_WRAPPERS = re.compile(
+    r"(?:np\.|numpy\.)?(?:array|(?:str|bytes|bool|float\d*|u?int\d*)_?|frozenset|set|list|tuple"
+    r"|Index|deque|dict_keys|dict_values|odict_keys|odict_values|Decimal)\("
+)
+_CALL_OPTION = re.compile(r"\s*\w+\s*=\s*(?:'[^']*'|\"[^\"]*\"|[\w.<]+)\s*(?=[,)])")
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _ESCAPE = re.compile(
     r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|\n|.)", re.DOTALL
@@ -125,7 +130,7 @@ class _Parser:
         """Parse what is inside a bracket or a call."""
         if opening == "{":
             return self.dictionary_or_set(depth)
-        return self.items(opening, depth) if opening in _CLOSING else self.call(depth)
+        return self.items(opening, depth) if opening in _CLOSING else self.call(opening, depth)
 
     def items(self, opening: str, depth: int) -> list[Any]:
         """Parse elements up to the closing bracket."""
@@ -169,17 +174,29 @@ class _Parser:
                 raise self.wrong("a comma")
         return found
 
-    def call(self, depth: int) -> Any:
-        """Parse the arguments of ``array(...)`` and the like: one value, then options."""
-        if self.passes(")"):
-            return []
-        value = self.value(depth + 1)
-        while option := _CALL_OPTION.match(self.text, self.at):
-            self.at = option.end()
-        self.passes(",")
-        if not self.passes(")"):
-            raise self.wrong("a closing bracket")
-        return value
+    def call(self, name: str, depth: int) -> Any:
+        """Pass the inside of ``array(...)`` and the like: values, then options."""
+        found: list[Any] = []
+        while not self.passes(")"):
+            if option := _CALL_OPTION.match(self.text, self.at):
+                self.at = option.end()
+            else:
+                found.append(self.value(depth + 1))
+            if not self.passes(",") and not self.text.startswith(")", self.at):
+                raise self.wrong("a closing bracket")
+        if name == "OrderedDict(":
+            return _from_pairs(found[0] if found else [])
+        if not _WRAPPERS.fullmatch(name):
+            return None
+        return found[0] if found else []
+
+
+def _from_pairs(pairs: Any) -> dict[Any, Any] | None:
+    """Make a dictionary of pairs; None where they are none."""
+    if isinstance(pairs, dict):
+        return pairs
+    whole = isinstance(pairs, list) and all(isinstance(p, list) and len(p) == 2 for p in pairs)
+    return {key: value for key, value in pairs if isinstance(key, Hashable)} if whole else None
 
 
 def _string(token: str) -> str:
@@ -204,6 +221,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _number(token: str) -> int | float | None:
+    token = token.rstrip("lL")
     digits = token.lstrip("+-")
     if digits.isdecimal() and len(digits) <= _MAX_DIGITS:
         return int(token)

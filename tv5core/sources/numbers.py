@@ -67,18 +67,22 @@ _FORMS = tuple(
 _ONE_GROUP = re.compile(r"([1-9][0-9]{0,2})([.,])([0-9]{3})")
 _SUFFIXED = re.compile(r"([0-9]+)(?:[.,]([0-9]{1,2}))? ?(k|m|mn|mio|b|bn)\.?", re.IGNORECASE)
 _POWERS = {"k": 3, "m": 6, "mn": 6, "mio": 6, "b": 9, "bn": 9}
-_OF_SCALE = re.compile(r"(.+?) ?/ ?([0-9]{1,3})")
+_OF_SCALE = re.compile(r"(.+?) ?/ ?([0-9]{1,3})(?:\.0)?")
 
-_HOURS = r"(?:h|hrs?|hours?|std)\.?"
+_HOURS = r"(?:h|hrs?|hours?|heures?|std)\.?"
 _MINUTES = r"(?:m|mn|mins?|minutes?|'|\u2032)\.?"
 _LENGTHS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         rf"(?P<m>[0-9]+)(?:\.0+)? ?{_MINUTES}",
-        rf"(?P<h>[0-9]+(?:[.,][0-9]+)?) ?{_HOURS}",
-        rf"(?P<h>[0-9]+) ?{_HOURS},? ?(?:and |und |et )?(?P<mm>[0-9]{{1,2}}) ?{_MINUTES}",
+        # One digit only: 1.30 h may be an hour and a half.
+        rf"(?P<h>[0-9]+(?:[.,][0-9])?) ?{_HOURS}",
+        (
+            rf"(?P<h>[0-9]+) ?{_HOURS},? ?(?:and |und |et )?(?P<mm>[0-9]{{1,2}}) ?{_MINUTES}"
+            r"(?: ?(?P<s>[0-9]{1,2}) ?s(?:ec)?\.?)?"
+        ),
         r"(?P<h>[0-9]+) ?h ?(?P<mm>[0-9]{2})",
-        r"(?P<h>[0-9]{1,2}):(?P<mm>[0-9]{2})(?::(?P<s>[0-9]{2})(?:\.[0-9]+)?)?",
+        r"(?:0 days )?(?P<h>[0-9]{1,2}):(?P<mm>[0-9]{2})(?::(?P<s>[0-9]{2})(?:\.[0-9]+)?)?",
         (
             r"P(?:0+D)?T(?:(?P<h>[0-9]{1,5})H)?(?:(?P<m>[0-9]{1,5})M)?"
             r"(?:(?P<s>[0-9]{1,6})(?:\.[0-9]+)?S)?"

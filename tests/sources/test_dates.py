@@ -84,9 +84,9 @@ def test_what_a_column_says() -> None:
     survey = survey_dates(["14/12/1984", "6/2/1927", "1/1/2000", "2000-01-02", None, "x"])
     assert (survey.day_first, survey.month_first, survey.ambiguous) == (1, 0, 1)
     reader = DateReader(column=lambda: ["14/12/1984", "6/2/1927"])
-    assert reader.taken == ""
+    assert reader.applied == ""
     reader("6/2/1927", Remarks())
-    assert (reader.taken, reader.ambiguous) == ("day-first", 1)
+    assert (reader.applied, reader.ambiguous) == ("day-first", 1)
 
 
 def test_a_column_is_read_once_and_only_if_needed() -> None:

@@ -147,9 +147,9 @@ class CatalogReader:
     def get_many(self, ids: Iterable[str]) -> list[Title | None]:
         """Return titles by id, None for those that do not exist."""
         self._check_open()
-        wanted = list(ids)
+        names = list(ids)
         with self._store.read() as txn:
-            return [titles.by_id(txn, name) for name in wanted]
+            return [titles.by_id(txn, name) for name in names]
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Return the ids of the titles that carry an alias, oldest first.

@@ -126,9 +126,9 @@ class Searcher:
     def _rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
         if isinstance(ids, str) or not isinstance(ids, Iterable):
             raise InvalidInputError(f"expected allow to be ids, got {shown(ids)}")
-        wanted = list(ids)
+        names = list(ids)
         with self._store.read() as txn:
-            rows = [row for name in wanted if (row := titles.find(txn, name)) is not None]
+            rows = [row for name in names if (row := titles.find(txn, name)) is not None]
         return np.asarray(rows, np.int64)
 
     def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
@@ -137,11 +137,11 @@ class Searcher:
         Where some were deleted since the index was searched, look further, so that the answer is
         shorter only where there are no more.
         """
-        hits, wanted = self._decoded(matches), k
+        hits, searched_k = self._decoded(matches), k
         # A short answer, or one of fewer columns than asked for, holds all there is.
-        while len(hits) < k and len(matches.keys) >= wanted and matches.keys[-1] >= 0:
-            wanted += max(1, wanted - len(hits))
-            matches = search(wanted)
+        while len(hits) < k and len(matches.keys) >= searched_k and matches.keys[-1] >= 0:
+            searched_k += max(1, searched_k - len(hits))
+            matches = search(searched_k)
             hits = self._decoded(matches)
         return hits[:k]
 

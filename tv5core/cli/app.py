@@ -50,8 +50,8 @@ for command in (
 app.add_typer(cache.app, name="cache")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(show: bool) -> None:
+    if show:
         print(f"tv5core {version('tv5core')}, kernels: {kernels.active()}")
         raise typer.Exit
 

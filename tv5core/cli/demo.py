@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -32,6 +32,14 @@ _LIKE = "tmdb:movie:603"
 _ROUNDS = 200
 
 
+class _Figures(NamedTuple):
+    titles: int
+    built_s: float
+    answers: list[tuple[str, list[Hit], float]]
+    like: list[Hit]
+    timings: dict[str, tuple[float, float]]
+
+
 def demo(
     catalog: Annotated[
         Path | None,
@@ -41,30 +49,11 @@ def demo(
 ) -> None:
     """Build a catalogue of well-known titles and run a few searches; needs no network."""
     with _folder(catalog) as path, Catalog.open(path) as opened:
-        started = time.perf_counter()
-        with progress(quiet=as_json) as report:
-            opened.add(demo_titles(), progress=report)
-            opened.seal(progress=report)
-        built_s = time.perf_counter() - started
-        answers = [_ask(opened, query) for query in QUERIES]
-        like = opened.similar(_LIKE, 5)
-        timings = _timings(opened)
-        count = opened.count()
+        figures = _measure(opened, quiet=as_json)
     if as_json:
-        print_json(_as_json(count, built_s, answers, like, timings))
+        print_json(_as_json(figures))
         return
-    print_status(f"{count} titles, ready in {built_s:.1f} s; kernels: {kernels.active()}")
-    for query, hits, took_ms in answers:
-        print()
-        print_hits(hits, f"{query!r} in {took_ms:.1f} ms")
-    print()
-    print_hits(like, f"like {_LIKE}")
-    print()
-    print(
-        f"searches, p50 / p99 of {_ROUNDS}: by text {timings['text'][0]:.2f} / "
-        f"{timings['text'][1]:.2f} ms, by vector {timings['vector'][0]:.2f} / "
-        f"{timings['vector'][1]:.2f} ms"
-    )
+    _print(figures)
     if catalog is not None:
         print(f'next: tv5 search --catalog {catalog} "{QUERIES[0]}"')
 
@@ -78,6 +67,21 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(name) / "catalog"
 
 
+def _measure(opened: Catalog, *, quiet: bool) -> _Figures:
+    started = time.perf_counter()
+    with progress(quiet=quiet) as report:
+        opened.add(demo_titles(), progress=report)
+        opened.seal(progress=report)
+    built_s = time.perf_counter() - started
+    return _Figures(
+        opened.count(),
+        built_s,
+        [_ask(opened, query) for query in QUERIES],
+        opened.similar(_LIKE, 5),
+        _timings(opened),
+    )
+
+
 def _ask(opened: Catalog, query: str) -> tuple[str, list[Hit], float]:
     started = time.perf_counter()
     hits = opened.search(query, 3)
@@ -87,7 +91,7 @@ def _ask(opened: Catalog, query: str) -> tuple[str, list[Hit], float]:
 def _timings(opened: Catalog) -> dict[str, tuple[float, float]]:
     """Time searches by text and by ready vector: p50 and p99 in milliseconds."""
     vectors = opened.embed_queries(QUERIES)
-    taken: dict[str, list[float]] = {"text": [], "vector": []}
+    times_ms: dict[str, list[float]] = {"text": [], "vector": []}
     for i in range(_ROUNDS):
         for name, query in (
             ("text", QUERIES[i % len(QUERIES)]),
@@ -95,32 +99,43 @@ def _timings(opened: Catalog) -> dict[str, tuple[float, float]]:
         ):
             started = time.perf_counter()
             opened.search(query, 10)
-            taken[name].append((time.perf_counter() - started) * 1e3)
+            times_ms[name].append((time.perf_counter() - started) * 1e3)
     return {
         name: (statistics.median(some), float(np.quantile(some, 0.99)))
-        for name, some in taken.items()
+        for name, some in times_ms.items()
     }
 
 
-def _as_json(
-    count: int,
-    built_s: float,
-    answers: list[tuple[str, list[Hit], float]],
-    like: list[Hit],
-    timings: dict[str, tuple[float, float]],
-) -> dict[str, Any]:
+def _print(figures: _Figures) -> None:
+    print_status(
+        f"{figures.titles} titles, ready in {figures.built_s:.1f} s; kernels: {kernels.active()}"
+    )
+    for query, hits, took_ms in figures.answers:
+        print()
+        print_hits(hits, f"{query!r} in {took_ms:.1f} ms")
+    print()
+    print_hits(figures.like, f"like {_LIKE}")
+    print()
+    text, vector = figures.timings["text"], figures.timings["vector"]
+    print(
+        f"searches, p50 / p99 of {_ROUNDS}: by text {text[0]:.2f} / {text[1]:.2f} ms, "
+        f"by vector {vector[0]:.2f} / {vector[1]:.2f} ms"
+    )
+
+
+def _as_json(figures: _Figures) -> dict[str, Any]:
     return {
-        "titles": count,
-        "seconds_to_build": round(built_s, 3),
+        "titles": figures.titles,
+        "seconds_to_build": round(figures.built_s, 3),
         "kernels": kernels.active(),
         "answers": [
             {"query": query, "milliseconds": round(took_ms, 3), "hits": _short(hits)}
-            for query, hits, took_ms in answers
+            for query, hits, took_ms in figures.answers
         ],
-        "similar": {"id": _LIKE, "hits": _short(like)},
+        "similar": {"id": _LIKE, "hits": _short(figures.like)},
         "milliseconds": {
             name: {"p50": round(p50, 4), "p99": round(p99, 4)}
-            for name, (p50, p99) in timings.items()
+            for name, (p50, p99) in figures.timings.items()
         },
     }
 

@@ -165,16 +165,16 @@ def _is_archive(path: Path) -> bool:
 def _with_partners(plan: Plan) -> Iterator[Source]:
     """Titles files with their credits; credits without titles go to the skipped."""
     beside = {s.label: s for s in plan.sources if s.format == "justwatch-credits"}
-    taken: set[Path] = set()
+    partners: set[Path] = set()
     for source in plan.sources:
         if source.format == "justwatch":
             partner = _partner(source, beside)
             if partner is not None:
-                taken.add(partner.label.resolve())
+                partners.add(partner.label.resolve())
             yield msgspec.structs.replace(source, partner=partner)
     for source in plan.sources:
         if source.format == "justwatch-credits":
-            if source.label.resolve() not in taken:
+            if source.label.resolve() not in partners:
                 plan.skipped.append(Skipped(source.label, "credits without their titles file"))
         elif source.format != "justwatch":
             yield source

@@ -125,18 +125,8 @@ def _with_people(title: Title, cast: tuple[Person, ...], directors: tuple[str, .
 
 
 def _title(fields: dict[str, str], service: str, context: Context) -> Title:
-    key = fields.get("id", "").strip()
-    kind = _KINDS.get(fields.get("type", "").strip().upper())
-    if kind is None:
-        got = fields.get("type", "")[:60]
-        raise RowError("malformed type", f"expected MOVIE or SHOW, got {got!r}")
-    if not key.startswith(("tm", "ts")) or not key[2:].isdigit():
-        raise RowError("malformed id", f"expected a JustWatch id such as tm82169, got {key[:60]!r}")
-    votes = count(fields.get("imdb_votes"), "votes", context)
-    score = rating(fields.get("imdb_score"), context)
-    if score is None or not votes:
-        # Without IMDb's votes TMDB's score says more than a mean of an unknown number.
-        score, votes = score or rating(fields.get("tmdb_score"), context), 0
+    key, kind = _identity(fields)
+    score, votes = _score_and_votes(fields, context)
     imdb = imdb_id(fields.get("imdb_id"), context)
     made_in = names(fields.get("production_countries"), context, what="countries")
     return Title(
@@ -157,6 +147,26 @@ def _title(fields: dict[str, str], service: str, context: Context) -> Title:
         offers=(Offer(service, context.options.region),) if service else (),
         source="justwatch",
     )
+
+
+def _identity(fields: dict[str, str]) -> tuple[str, Kind]:
+    key = fields.get("id", "").strip()
+    kind = _KINDS.get(fields.get("type", "").strip().upper())
+    if kind is None:
+        got = fields.get("type", "")[:60]
+        raise RowError("malformed type", f"expected MOVIE or SHOW, got {got!r}")
+    if not key.startswith(("tm", "ts")) or not key[2:].isdigit():
+        raise RowError("malformed id", f"expected a JustWatch id such as tm82169, got {key[:60]!r}")
+    return key, kind
+
+
+def _score_and_votes(fields: dict[str, str], context: Context) -> tuple[float | None, int]:
+    votes = count(fields.get("imdb_votes"), "votes", context)
+    score = rating(fields.get("imdb_score"), context)
+    if score is None or not votes:
+        # Without IMDb's votes TMDB's score says more than a mean of an unknown number.
+        return score or rating(fields.get("tmdb_score"), context), 0
+    return score, votes
 
 
 def _matching_columns(header: Sequence[str]) -> Sequence[str]:

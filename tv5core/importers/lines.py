@@ -84,7 +84,7 @@ class _Feed:
         self._lines = read_lines(source, context)
         self._context = context
         self._again: deque[Line] = deque()
-        self.taken: list[Line] = []
+        self.current: list[Line] = []
         self._size = 0
 
     def __iter__(self) -> _Feed:
@@ -92,7 +92,7 @@ class _Feed:
 
     def __next__(self) -> str:
         line = self._again.popleft() if self._again else next(self._lines)
-        self.taken.append(line)
+        self.current.append(line)
         self._size += len(line.raw)
         if line.overlong or self._size > MAX_RECORD:
             raise _RecordTooLongError
@@ -101,13 +101,13 @@ class _Feed:
 
     def begin(self) -> None:
         """Forget the lines of the record before."""
-        self.taken.clear()
+        self.current.clear()
         self._size = 0
 
     def give_back(self) -> Line:
         """Put all lines of the record but its first back; return the first."""
-        first = self.taken[0]
-        self._again.extendleft(reversed(self.taken[1:]))
+        first = self.current[0]
+        self._again.extendleft(reversed(self.current[1:]))
         return first
 
     def ahead(self, count: int) -> list[bytes]:
@@ -125,7 +125,7 @@ class _Feed:
 
     def quotes_balance(self) -> bool:
         """Whether the record has an even number of quotation marks, as it must."""
-        return sum(line.raw.count(b'"') for line in self.taken) % 2 == 0
+        return sum(line.raw.count(b'"') for line in self.current) % 2 == 0
 
 
 def header_of(source: Source, options: Options | None = None) -> list[str]:
@@ -183,7 +183,7 @@ def _open_csv(feed: _Feed) -> tuple[Iterator[list[str]], list[str], Dialect]:
 def _note_doubles(header: list[str], context: Context) -> None:
     for name, count in Counter(filter(None, header)).items():
         if count > 1:
-            context.note("column named twice, the last one taken", name)
+            context.note("column named twice, the last one used", name)
 
 
 def _next_record(
@@ -201,7 +201,7 @@ def _next_record(
         return _reject(feed, "malformed CSV", str(error))
     if not fields:
         return None if fields is None else False
-    if dialect.quoted and len(feed.taken) > 1 and not feed.quotes_balance():
+    if dialect.quoted and len(feed.current) > 1 and not feed.quotes_balance():
         return _reject(feed, "unbalanced quotes", "expected every quote to be closed")
     return _record(feed, fields, header)
 
@@ -210,7 +210,7 @@ def _record(feed: _Feed, fields: list[str], header: list[str]) -> CsvRow | Rejec
     if len(fields) != len(header):
         detail = f"expected {len(header)} fields, got {len(fields)}"
         return _reject(feed, "wrong number of fields", detail)
-    return CsvRow(feed.taken[0].number, dict(zip(header, fields, strict=True)))
+    return CsvRow(feed.current[0].number, dict(zip(header, fields, strict=True)))
 
 
 def _reject(feed: _Feed, reason: str, detail: str) -> Reject:

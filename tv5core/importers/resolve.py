@@ -167,10 +167,10 @@ class Resolver:
                 known.append(title.id)
 
     def _get(self, ids: Iterable[str]) -> list[Title]:
-        wanted = list(dict.fromkeys(ids))
-        missing = [key for key in wanted if key not in self.pending]
+        distinct = list(dict.fromkeys(ids))
+        missing = [key for key in distinct if key not in self.pending]
         stored = dict(zip(missing, self._store.get_many(missing), strict=True)) if missing else {}
-        found = (self.pending.get(key) or stored.get(key) for key in wanted)
+        found = (self.pending.get(key) or stored.get(key) for key in distinct)
         return [title for title in found if title is not None]
 
     def _find(self, alias: str) -> list[Title]:

@@ -191,10 +191,10 @@ def _check_rejects(path: Path, plan: Plan) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise InvalidInputError(f"expected a file in a folder that exists for rejects, got {path}")
     sources = [*plan.sources, *(s.partner for s in plan.sources if s.partner is not None)]
-    # A list of rejects that an earlier import left in the folder may be written anew.
+    # A list of rejects that an earlier import left in the folder may be overwritten.
     tables = [file for file in plan.skipped if file.columns not in ([], _REJECT_COLUMNS)]
-    taken = [*(source.path for source in sources), *(table.path for table in tables)]
-    if path.resolve() in {each.resolve() for each in taken}:
+    inputs = [*(source.path for source in sources), *(table.path for table in tables)]
+    if path.resolve() in {each.resolve() for each in inputs}:
         raise InvalidInputError(f"expected another file for rejects than one to read, got {path}")
 
 
@@ -297,7 +297,7 @@ class _File:
         self._write_lost(0)
         self._store(batch)
         self._report.notes = self._context.notes
-        self._report.date_order = self._context.dates.taken
+        self._report.date_order = self._context.dates.applied
         self._report.ambiguous_dates = self._context.dates.ambiguous
         self._report.seconds = time.perf_counter() - started
 

@@ -144,7 +144,7 @@ class DateReader:
         return self._given or self.survey.order
 
     @property
-    def taken(self) -> str:
+    def applied(self) -> str:
         """The order or pattern in use; ``unknown`` where dates need one, empty where none does."""
         if self._pattern or self.survey is None:
             return self._pattern

@@ -167,7 +167,7 @@ def _have_directions(vectors: F32) -> npt.NDArray[np.bool_]:
         return np.asarray((squares > 0) & (squares < np.inf))
 
 
-def gather(txn: Txn, space: int, wanted: I64, dim: int) -> Gathered:
+def gather(txn: Txn, space: int, requested: I64, dim: int) -> Gathered:
     """Return copies of several vectors; those that are damaged are named and left out."""
     get_value, vectors, size = txn.raw.get, txn.dbs.vectors, 4 * dim
     rows: list[int] = []
@@ -175,7 +175,7 @@ def gather(txn: Txn, space: int, wanted: I64, dim: int) -> Gathered:
     absent: list[int] = []
     damaged: list[int] = []
     unchecked = False
-    for row in wanted.tolist():
+    for row in requested.tolist():
         where = key(space, row)
         value = get_value(where, db=vectors)
         if value is None:

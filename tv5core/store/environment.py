@@ -218,13 +218,13 @@ class Environment(LmdbEnvironment[Databases]):
     def _enlarge(self) -> None:
         size = self._ready()[0].info()["map_size"]
         for factor in _GROWTH:
-            wanted = int(size * factor) // _PAGE * _PAGE
+            map_bytes = int(size * factor) // _PAGE * _PAGE
             try:
-                return self._resize(wanted)
+                return self._resize(map_bytes)
             except lmdb.Error as error:
                 refusal = error
         raise CatalogError(
-            f"{self.folder}: expected address space for a map of {wanted:,} bytes, got "
+            f"{self.folder}: expected address space for a map of {map_bytes:,} bytes, got "
             f"{refusal}; nothing of this write was stored (see ulimit -v)"
         ) from refusal
 

@@ -84,6 +84,12 @@ def _frame(name: object, quantizer: Quantizer) -> Quantizer | None:
     return quantizer
 
 
+def _stored_rows(rows: SectionFile, quantizer: Quantizer) -> StoredRows:
+    scales = rows.section("scales") if "scales" in rows else None
+    frame = _frame(rows.meta.get("frame", "raw"), quantizer)
+    return StoredRows(rows.section("values"), scales, frame)
+
+
 def _lists(
     graph: SectionFile, codes: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
@@ -179,9 +185,6 @@ class SealedGraph:
         centroids, lists = _lists(graph, codes)
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
         quantizer = Quantizer(np.array(graph.section("center")), signs)
-        scales = rows.section("scales") if "scales" in rows else None
-        frame = _frame(rows.meta.get("frame", "raw"), quantizer)
-        stored = StoredRows(rows.section("values"), scales, frame)
         sealed = cls(
             quantizer,
             Metric.named(str(graph.meta["metric"])),
@@ -191,7 +194,7 @@ class SealedGraph:
             links,
             centroids,
             lists,
-            stored,
+            _stored_rows(rows, quantizer),
             kernels.graph(
                 codes, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
             ),

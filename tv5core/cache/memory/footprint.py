@@ -78,11 +78,11 @@ class SizeEstimator:
         seen[0] += 1
         if seen[0] > self._EVERY and seen[0] % self._EVERY and seen[2]:
             return max(size, -(-size * seen[1] // seen[2]))
-        taken = footprint(value)
+        measured = footprint(value)
         # Exponential decay by 63/64: the last hundred or so measurements count.
-        seen[1] += taken - seen[1] // 64
+        seen[1] += measured - seen[1] // 64
         seen[2] += size - seen[2] // 64
-        return max(size, taken)
+        return max(size, measured)
 
 
 class SizedDict(Generic[K, V]):

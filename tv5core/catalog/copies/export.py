@@ -200,12 +200,10 @@ def _write_all(
         total, done, waiting = titles.count(txn), 0, 0
         for row, line, title in _titles(txn):
             lines.write(line)
-            vector = embeddings.bytes_of(txn, meta.space, row)
+            vector = _vector(txn, meta, row)
             if vector is not None:
                 ids.write(title.id.encode() + b"\n")
-                if wrong := embeddings.problem(meta.space, row, vector, meta.dim):
-                    raise CorruptFileError(f"row {row}: {wrong}; repair the catalogue first")
-                vectors.write(embeddings.vector_bytes(vector, meta.dim))
+                vectors.write(vector)
             if titles.is_pending(txn, row):
                 pending.write(title.id.encode() + b"\n")
                 waiting += 1
@@ -214,6 +212,15 @@ def _write_all(
                 report(done, total, "exporting")
     report(done, total, "exporting")
     return (done, vectors.count, waiting), files
+
+
+def _vector(txn: Txn, meta: Meta, row: int) -> bytes | None:
+    stored = embeddings.bytes_of(txn, meta.space, row)
+    if stored is None:
+        return None
+    if wrong := embeddings.problem(meta.space, row, stored, meta.dim):
+        raise CorruptFileError(f"row {row}: {wrong}; repair the catalogue first")
+    return embeddings.vector_bytes(stored, meta.dim)
 
 
 class _Out:

@@ -127,12 +127,12 @@ class Scheduler:
 
     async def _take_now(self, connections: int) -> float:
         self._in_flight += connections
-        taken = False
+        granted = False
         try:
-            taken = await self._tokens.take(Priority.BACKGROUND)
+            granted = await self._tokens.take(Priority.BACKGROUND)
         finally:
-            self._in_flight -= 0 if taken else connections
-        if not taken:
+            self._in_flight -= 0 if granted else connections
+        if not granted:
             raise _refusal(Priority.BACKGROUND, 1 / self._tokens.rate(), 0.0)
         return self._time()
 

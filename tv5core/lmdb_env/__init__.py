@@ -28,6 +28,8 @@ Modules, in reading order:
     The environments of this process, shared by folder; the hooks around ``fork``.
 ``opening``
     Opening LMDB's file, checks of its length, and how much of it is in use.
+``pages``, ``page_walk``, ``page_check``
+    LMDB's pages read without LMDB, which trusts them blindly: checked before it does.
 ``environment``
     The base class: open, share, read, write, follow another process's map, reopen.
 ``lmdb_errors``

@@ -175,7 +175,10 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
             "another moment, or start processes with 'spawn'"
         )
 
-    def raise_typed(self, error: lmdb.Error) -> NoReturn:
+    damage: ClassVar[tuple[type[Exception], ...]] = (lmdb.Error,)
+    """What a read transaction may raise because of what is stored; see :meth:`raise_typed`."""
+
+    def raise_typed(self, error: Exception) -> NoReturn:
         """Raise what callers expect in place of an error of LMDB; here the error itself."""
         raise error
 
@@ -287,5 +290,5 @@ class ReadTransaction(Generic[DatabasesT]):
                 self._raw.abort()
         finally:
             environment._gate.forget(self._ticket, None)  # noqa: SLF001
-        if error is not None and isinstance(error, lmdb.Error):
-            self._environment.raise_typed(error)
+        if error is not None and isinstance(error, environment.damage):
+            environment.raise_typed(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ _DAMAGE = (
     lmdb.InvalidError,
     lmdb.NotFoundError,
     lmdb.PageNotFoundError,
+    struct.error,  # of a key or a value, where it has another length than it was given
+    UnicodeDecodeError,
 )
 
 
@@ -43,7 +46,7 @@ def lmdb_errors(folder: Path) -> Iterator[None]:
         raise typed_error(error, folder) from error
 
 
-def typed_error(error: lmdb.Error, folder: Path) -> Tv5Error:
+def typed_error(error: Exception, folder: Path) -> Tv5Error:
     """Return the error to raise for one of LMDB's in a catalogue's folder."""
     code = getattr(error, "code", 0)
     if code in FULL_CODES or (code == errno.EIO and _is_short_of_room(folder)):

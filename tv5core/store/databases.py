@@ -16,10 +16,11 @@ from tv5core.lmdb_env.opening import (
     find_truncation,
     tree_bytes,
 )
+from tv5core.lmdb_env.page_check import check_file
 from tv5core.lmdb_env.transaction import Buffers
 from tv5core.store.transaction import Databases, Derived, Txn
 
-__all__ = ["open_lmdb", "used_bytes"]
+__all__ = ["known_flags", "open_lmdb", "used_bytes"]
 
 _CORE = tuple(name for name in Databases._fields if name not in {"derived", "members"})
 
@@ -29,6 +30,7 @@ _CORE = tuple(name for name in Databases._fields if name not in {"derived", "mem
 _META = struct.Struct("<16xI20xI100xQ")
 _META_BYTES = _META.size
 _MAGIC = 0xBEEFC0DE
+_SEVERAL_FLAGS = 0x14  # MDB_DUPSORT and MDB_DUPFIXED: see _open_database
 
 
 def open_lmdb(
@@ -52,6 +54,7 @@ def open_lmdb(
     """
     if writable:
         _remove_unborn(folder / "data.mdb")
+    check_file(folder / "data.mdb", known_flags(members))
     raw = lmdb.open(
         os.fspath(folder),
         map_size=fresh_bytes,
@@ -99,6 +102,12 @@ def _check_length(raw: lmdb.Environment, path: Path) -> None:
 def _names(members: tuple[Derived, ...]) -> dict[str, bool]:
     """Return the databases of all members; True where a key has several values."""
     return {name: several for member in members for name, several in member.databases.items()}
+
+
+def known_flags(members: tuple[Derived, ...]) -> dict[bytes, int]:
+    """Return LMDB's flags of every sub-database, by name."""
+    several = {**dict.fromkeys(_CORE, False), **_names(members)}
+    return {name.encode(): _SEVERAL_FLAGS if more else 0 for name, more in several.items()}
 
 
 def _open_databases(

@@ -8,6 +8,7 @@ refuses even to read after it failed to write its last page; then it is closed a
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -124,6 +125,8 @@ class Environment(LmdbEnvironment[Databases]):
                 self._adopt_map()
             except lmdb.Error as error:
                 raise self._failed(error) from error
+            except (struct.error, UnicodeDecodeError) as error:  # a key or a value is damaged
+                self.raise_typed(error)
 
     def check_failure(self) -> None:
         """Raise DiskFailureError where the disk failed a write before."""
@@ -159,7 +162,9 @@ class Environment(LmdbEnvironment[Databases]):
     def _closed_error(self) -> Exception:
         return ClosedError(f"expected an open catalogue, got {self.folder} after close()")
 
-    def raise_typed(self, error: lmdb.Error) -> NoReturn:
+    damage = (lmdb.Error, struct.error, UnicodeDecodeError)
+
+    def raise_typed(self, error: Exception) -> NoReturn:
         """Raise an error of tv5core in place of one of LMDB's."""
         raise typed_error(error, self.folder) from error
 

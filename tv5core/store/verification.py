@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import SealedFile, SectionFile
+from tv5core.lmdb_env.page_check import problems_as_of
 from tv5core.store import embeddings, generations, journal, sections, titles
 from tv5core.store.checked_values import is_intact
+from tv5core.store.databases import known_flags
 from tv5core.store.environment import Environment
 from tv5core.store.meta import CHECKPOINT, RECORD, UNCHECKED_CHECKPOINT, Meta, read_meta
 from tv5core.store.report import Findings
@@ -29,6 +31,7 @@ __all__ = [
     "Compare",
     "Kinds",
     "check_files",
+    "check_pages",
     "check_settings",
     "check_store",
     "check_versions",
@@ -92,6 +95,23 @@ def _check_file(folder: Path, record: SealedFile, kind: str, version: int) -> No
 
 
 # -- the store ----------------------------------------------------------------------------
+
+
+def check_pages(environment: Environment, findings: Findings) -> bool:
+    """Check LMDB's own pages; return whether they can be read without danger.
+
+    A reader that dies of a damaged page cannot report it, so this comes before any other look.
+    It holds one transaction open, for about as long as reading the pages of all trees takes.
+    """
+    environment.make_room()
+    path, flags = environment.folder / "data.mdb", known_flags(environment.members)
+    problems: list[str] | None = None
+    while problems is None:
+        with environment.read() as txn:
+            problems = problems_as_of(path, flags, txn.raw.id())
+    for problem in problems:
+        findings.add("store", f"data.mdb: {problem}")
+    return not problems
 
 
 def check_store(

@@ -49,6 +49,10 @@ def check(
     """
     findings = Findings()
     report = manager.cancellable(progress)
+    report(0, 1, "checking pages")
+    if not verification.check_pages(store.environment, findings):
+        return findings
+    report(1, 1, "checking pages")
     _check_files(store, findings, report)
     rows = _Rows(store, manager)
     verification.check_store(store.environment, findings, report, rows.compare)

@@ -1,0 +1,77 @@
+"""The catalogue whose bytes are flipped, and all that is asked of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import Catalog, Title
+
+F32 = npt.NDArray[np.float32]
+
+DIM = 16
+SEALED, LIVE = 24, 12
+COUNT = SEALED + LIVE
+_LONG = 9  # every so many titles, one that has pages of its own
+
+
+def film(i: int) -> Title:
+    """Return a title; several share an alias."""
+    return Title(
+        f"id{i}",
+        "movie",
+        f"Film {i % 5}",
+        year=1990 + i % 3,
+        overview="word " * (900 if i % _LONG == 0 else i % 7),
+        external_ids={"imdb": f"tt{i:07d}"},
+    )
+
+
+def vectors() -> F32:
+    """Return the vectors of all titles: float32[COUNT, DIM]."""
+    return np.random.default_rng(7).standard_normal((COUNT, DIM)).astype(np.float32)
+
+
+def make(folder: Path) -> None:
+    """Make the catalogue: sealed and live rows, deletions, one that waits, a checkpoint."""
+    given = vectors()
+    with Catalog.open(folder, embedder=None, auto_seal=False) as catalog:
+        catalog.add([film(i) for i in range(SEALED)], given[:SEALED])
+        catalog.seal()
+        for i in range(SEALED, COUNT, 4):
+            catalog.add([film(n) for n in range(i, i + 4)], given[i : i + 4])
+        catalog.delete(["id3", "id30"])
+        catalog.add([Title("waits", "movie", "Waits")], embed=False, checkpoint=("mark", b"here"))
+
+
+def change(catalog: Catalog) -> None:
+    """Write: what is damaged must not spread."""
+    catalog.add([film(100)], np.ones((1, DIM), np.float32))
+    catalog.delete(["id5"])
+
+
+def answers(catalog: Catalog) -> dict[str, Any]:
+    """Ask for everything, in values that can be compared."""
+    ids = list(catalog.ids())
+    facts = catalog.info()
+    names = [f"id{i}" for i in range(COUNT)]
+    return {
+        "ids": ids,
+        "titles": catalog.get_many(names),
+        "elsewhere": [_by_alias(catalog, i) for i in range(COUNT)],
+        "shared": [catalog.find(f"name:movie:{1990 + i % 3}:film-{i % 5}") for i in range(15)],
+        "checkpoint": catalog.checkpoint("mark"),
+        "counts": {name: facts[name] for name in ("titles", "vectors", "pending", "dim", "metric")},
+        "nearest": [
+            [(hit.id, round(hit.score, 5)) for hit in catalog.search(vector, COUNT, exact=True)]
+            for vector in vectors()[::9]
+        ],
+    }
+
+
+def _by_alias(catalog: Catalog, i: int) -> Title | None:
+    name = f"imdb:tt{i:07d}"
+    return catalog.get(name) if catalog.find(name) else None

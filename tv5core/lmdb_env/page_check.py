@@ -1,0 +1,91 @@
+"""Check LMDB's file page by page before LMDB trusts it: a damaged page can kill the process.
+
+LMDB follows page numbers and offsets without looking. :func:`check_file` runs before the file is
+opened: it reads both meta pages, then the trees from their roots downwards, as many pages as it is
+given. Roots and branches come first, so a large file is checked down to its leaves' parents, and a
+small one whole. :func:`problems_as_of` walks all of one transaction's pages, for ``verify``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from tv5core.errors import CorruptFileError
+from tv5core.lmdb_env.page_walk import PageFile, PageWalk
+from tv5core.lmdb_env.pages import DamagedPageError, expect
+
+__all__ = ["OPEN_PAGES", "check_file", "problems_as_of"]
+
+OPEN_PAGES = 256
+"""Pages looked at when a file is opened: 1 MB, some 10 ms."""
+
+_TRIES = 5
+
+
+def check_file(path: Path, flags: Mapping[bytes, int], budget: int = OPEN_PAGES) -> None:
+    """Check a file before it is opened; does nothing where there is none or LMDB refuses it.
+
+    Parameters
+    ----------
+    path : Path
+    flags : mapping
+        LMDB's flags of the sub-databases that are known.
+    budget : int
+        Pages to look at.
+
+    Raises
+    ------
+    CorruptFileError
+    """
+    with suppress(FileNotFoundError), PageFile(path) as file:
+        for _ in range(_TRIES):
+            before = file.probe()
+            try:
+                problem = next(_problems(file, flags, budget), None)
+            except DamagedPageError as error:
+                problem = str(error)
+            if problem is None:
+                return
+            if file.probe() == before:  # else another process has written, and reused pages
+                raise CorruptFileError(f"{path}: {problem}; restore a backup")
+
+
+def problems_as_of(path: Path, flags: Mapping[bytes, int], transaction: int) -> list[str] | None:
+    """Check every page that a transaction sees.
+
+    Parameters
+    ----------
+    transaction : int
+        Its number; it must be open for as long as this takes, so that no page is reused.
+
+    Returns
+    -------
+    list of str or None
+        None where the transaction is too old: its meta page was overwritten.
+    """
+    with PageFile(path) as file:
+        try:
+            metas = [meta for meta in file.metas() if meta.transaction == transaction]
+        except DamagedPageError as error:
+            return [str(error)]
+        if not metas:
+            return None
+        return list(PageWalk(file, metas[0], flags, None).problems())
+
+
+def _problems(file: PageFile, flags: Mapping[bytes, int], budget: int) -> Iterator[str]:
+    metas = file.metas()
+    if not metas:
+        return  # LMDB says what it is
+    older, newest = sorted(metas, key=lambda meta: meta.transaction)
+    fresh = newest.transaction == older.transaction == 0
+    # Each transaction writes one of the two pages, by turns.
+    expect(
+        fresh or (newest.transaction - older.transaction == 1 and metas[newest.transaction & 1]
+                  is newest),
+        f"expected the meta pages of two transactions in turn, got "
+        f"{metas[0].transaction} and {metas[1].transaction}",
+    )  # fmt: skip
+    yield from PageWalk(file, newest, flags, budget).problems()

@@ -242,12 +242,13 @@ class PageWalk:
                 item.tree.entries += 1
                 self._sub_database(item.tree, flags, key, page[start : start + length])
             else:
+                known = item.tree is self._main and key in self._flags
+                expect(not known, f"expected a sub-database {key!r}, got a value")
                 item.tree.entries += 1
                 self._value(item.tree, flags, page, start, length)
 
     def _value(self, counted: _Counted, flags: int, page: bytes, start: int, length: int) -> None:
         expect(flags in (0, BIG_DATA), f"expected a value, got a node of kind {flags}")
-        expect(counted is not self._main, "expected sub-databases alone, got a value")
         data = page[start : start + length]
         if flags:
             data = self._outside(counted, int.from_bytes(page[start : start + 8], "little"), length)
@@ -273,10 +274,10 @@ class PageWalk:
         expect(counted is self._main and flags == SUB_DATA, f"expected a value, got kind {flags}")
         tree = tree_of(record)
         known = self._flags.get(key)
-        allowed = (0, _DUPLICATES, _FIXED_DUPLICATES) if known is None else (known,)
         name = repr(key.decode("ascii", "replace"))
-        expect(tree.flags in allowed, f"expected flags of {name}, got {tree.flags:#x}")
-        self._add(_Counted(name, tree))
+        expect(known in (None, tree.flags), f"expected flags of {name}, got {tree.flags:#x}")
+        if tree.flags in (0, _DUPLICATES, _FIXED_DUPLICATES):  # else it is somebody else's
+            self._add(_Counted(name, tree))
 
     def _duplicates(self, counted: _Counted, flags: int, data: bytes) -> None:
         """Check the values of one key: a page within the node, or a tree of their own."""

@@ -370,7 +370,7 @@ def test_progress_and_cancel(folder: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             catalog.verify(progress=stop)
         assert catalog.verify().ok
-    wanted = ["files", "titles", "ids", "aliases", "vectors", "journal", "graph"]
+    wanted = ["pages", "files", "titles", "ids", "aliases", "vectors", "journal", "graph"]
     assert list(dict.fromkeys(stages)) == [f"checking {name}" for name in wanted]
 
 

@@ -2,6 +2,7 @@
 
 python -m tests.crash --rounds 2000
 python -m tests.crash --faults
+python -m tests.crash --power --rounds 500
 python -m tests.crash --recovery 100000
 """
 
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--faults", action="store_true", help="fail at every step instead")
+    parser.add_argument("--power", action="store_true", help="lose power instead")
     parser.add_argument("--some", type=int, default=0, help="only so many faults; 0 for all")
     parser.add_argument("--recovery", type=int, default=0, help="time opening at so many titles")
     parser.add_argument("--each", type=int, default=25, help="rounds on one folder")
@@ -56,11 +58,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    from tests.crash import faults, recovery, rounds
+    from tests.crash import faults, power, recovery, rounds
 
     printed = 0
 
-    def progress(totals: rounds.Totals | faults.Totals) -> None:
+    def progress(totals: rounds.Totals | faults.Totals | power.Totals) -> None:
         nonlocal printed
         done, bad = totals.done, len(totals.violations)
         print(f"{done} done, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr, flush=True)
@@ -74,6 +76,9 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], lis
     if options.faults:
         injected = faults.run(folder, options.some, options.seed, progress)
         return injected.as_dict(), injected.violations
+    if options.power:
+        lost = power.run(folder, options.rounds, options.seed, progress)
+        return lost.as_dict(), lost.violations
     totals = rounds.run(folder, options.rounds, options.seed, progress, each=options.each)
     return totals.as_dict(), totals.violations
 

@@ -88,6 +88,8 @@ def _library() -> ctypes.CDLL:
         ctypes.c_long,
         *[ctypes.c_int] * 3,
     ]
+    library.shim_log.argtypes = [ctypes.c_char_p] * 2
+    library.shim_note.argtypes = [ctypes.c_char_p]
     library.shim_count.restype = library.shim_fired.restype = ctypes.c_long
     library.shim_trace_path.restype = ctypes.c_char_p
     library.shim_trace_op.argtypes = library.shim_trace_path.argtypes = [ctypes.c_long]
@@ -113,6 +115,16 @@ def arm(
     ``on`` makes every later one fail, too. Children are not affected.
     """
     _library().shim_arm(path.encode(), ops, nth, action, error, int(on))
+
+
+def log(path: str, to: Path) -> None:
+    """Let everything pass, and append this process's operations on ``path`` to a file."""
+    _library().shim_log(path.encode(), os.fsencode(to))
+
+
+def note(text: str) -> None:
+    """Append a text to the log, if there is one."""
+    _library().shim_note(text.encode())
 
 
 def disarm() -> None:

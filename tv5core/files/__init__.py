@@ -38,6 +38,7 @@ from tv5core.files.durability import (
     FULL_CODES,
     disk_errors,
     fsync_folder,
+    make_folder_durably,
     replace_durably,
     write_durably,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "SectionStream",
     "disk_errors",
     "fsync_folder",
+    "make_folder_durably",
     "replace_durably",
     "write_durably",
     "write_sections",

@@ -23,6 +23,7 @@ __all__ = [
     "FULL_CODES",
     "disk_errors",
     "fsync_folder",
+    "make_folder_durably",
     "replace_durably",
     "write_durably",
 ]
@@ -68,6 +69,25 @@ def fsync_folder(path: str | os.PathLike[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def make_folder_durably(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it where they are missing, so that a loss of power leaves them.
+
+    A folder's own sync covers what is in it; that it exists is an entry of the one above.
+
+    Raises
+    ------
+    OSError
+        It cannot be made, or there is something else of that name.
+    DiskFullError, DiskFailureError
+    """
+    folder = Path(path).absolute()
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in reversed(missing):
+        with suppress(PermissionError):  # a folder that may be written but not read
+            fsync_folder(one.parent)
 
 
 def replace_durably(temp: str | os.PathLike[str], final: str | os.PathLike[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 from pathlib import Path
@@ -18,6 +19,7 @@ from tv5core.lmdb_env.opening import (
 )
 from tv5core.lmdb_env.page_check import check_file
 from tv5core.lmdb_env.transaction import Buffers
+from tv5core.store.meta import RECORD
 from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["known_flags", "open_lmdb", "used_bytes"]
@@ -30,6 +32,9 @@ _CORE = tuple(name for name in Databases._fields if name not in {"derived", "mem
 _META = struct.Struct("<16xI20xI100xQ")
 _META_BYTES = _META.size
 _MAGIC = 0xBEEFC0DE
+_PAGE_BYTES = mmap.PAGESIZE  # as LMDB has it
+_UNBORN_BYTES = 1 << 16
+"""The first transaction, which creates the databases, takes fewer."""
 _SEVERAL_FLAGS = 0x14  # MDB_DUPSORT and MDB_DUPFIXED: see _open_database
 
 
@@ -80,18 +85,31 @@ def open_lmdb(
 def _remove_unborn(path: Path) -> None:
     """Remove a file whose creation was interrupted; LMDB would always refuse it.
 
-    LMDB begins a file with two pages that say "transaction 0" and puts later transactions' into
-    them in turn, so a file shorter than both that says 0 in the first never held a catalogue.
+    LMDB begins a file with two meta pages that say "transaction 0", and syncs them together with
+    the pages of its first transaction, which creates the databases. Where the process or the power
+    was lost before, any of these pages may be missing. So a small file without the meta page of a
+    transaction, and without a record anywhere, never held a catalogue.
     """
     try:
         with path.open("rb") as file:
-            head, size = file.read(_META_BYTES), os.fstat(file.fileno()).st_size
+            data = file.read(_UNBORN_BYTES + 1)
     except FileNotFoundError:
         return
-    if len(head) == _META_BYTES:
-        magic, page_bytes, last = _META.unpack(head)
-        if magic == _MAGIC and size < 2 * page_bytes and last == 0:
-            path.unlink()
+    if data and _is_unborn(data):
+        path.unlink()
+
+
+def _is_unborn(data: bytes) -> bool:
+    if len(data) > _UNBORN_BYTES or RECORD in data:
+        return False
+    heads = [data[at : at + _META_BYTES] for at in (0, _PAGE_BYTES)]
+    parsed = [_META.unpack(head) for head in heads if len(head) == _META_BYTES]
+    if any(magic == _MAGIC and last > 0 for magic, _, last in parsed):
+        return False
+    begun = any(magic == _MAGIC for magic, _, _ in parsed) or not any(data)
+    whole = len(parsed) == len(heads) and all(magic == _MAGIC for magic, _, _ in parsed)
+    empty = all(magic in (0, _MAGIC) for magic, _, _ in parsed)
+    return begun and empty and not whole
 
 
 def _check_length(raw: lmdb.Environment, path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tv5core.errors import CatalogError, InvalidInputError
-from tv5core.files import disk_errors, fsync_folder
+from tv5core.files import disk_errors, fsync_folder, make_folder_durably
 from tv5core.files.failpoints import failpoint
 from tv5core.files.locking import LOCK_NAME, WriterLock
 
@@ -76,7 +76,7 @@ def kept_bytes(folder: Path) -> int:
 
 def _claim(partial: Path) -> WriterLock:
     try:
-        partial.mkdir(parents=True, exist_ok=True)
+        make_folder_durably(partial)
     except OSError as error:
         raise CatalogError(f"{partial}: expected to create it, got {error.strerror}") from error
     lock = WriterLock(partial)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Error
-from tv5core.files import fsync_folder
+from tv5core.files import fsync_folder, make_folder_durably
 from tv5core.files.failpoints import failpoint
 from tv5core.files.locking import LOCK_NAME, WriterLock
 from tv5core.lmdb_env.calls import UnfinishedCall
@@ -295,7 +295,7 @@ def _check_folder(folder: Path, *, create: bool) -> None:
     if not create:
         raise _nothing_here(folder, "a folder without one" if folder.exists() else "no folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder_durably(folder)
     except OSError as error:
         raise CatalogError(f"{folder}: expected to create it, got {error.strerror}") from error
     foreign = sorted({p.name for p in folder.iterdir()} - _LMDB_NAMES - {LOCK_NAME})

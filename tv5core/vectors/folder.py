@@ -17,7 +17,13 @@ from pathlib import Path
 import msgspec
 
 from tv5core.errors import CatalogError, CorruptFileError, FormatVersionError, NotACatalogError
-from tv5core.files import SealedFile, disk_errors, fsync_folder, write_durably
+from tv5core.files import (
+    SealedFile,
+    disk_errors,
+    fsync_folder,
+    make_folder_durably,
+    write_durably,
+)
 from tv5core.files.locking import LOCK_NAME, WriterLock
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.metric import Metric
@@ -157,7 +163,7 @@ def claim(folder: Path, manifest: Manifest) -> tuple[WriterLock, Manifest]:
         It cannot be made or written.
     """
     with folder_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder_durably(folder)
         present_manifest(folder)
         lock = WriterLock(folder)
         try:

@@ -1,4 +1,4 @@
-"""``tv5 optimize``, and wrong usage of what keeps a catalogue."""
+"""``tv5 optimize`` and ``upgrade``, and wrong usage of what keeps a catalogue."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ def test_optimize(films: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["removed_rows"] == 5
     assert "dropped 0 removed rows" in tv5("optimize", "-c", films).stderr
+
+
+def test_upgrade(films: Path) -> None:
+    done = tv5("upgrade", "--json", "-c", films)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) | {"format": 0} == {
+        "format": 0,
+        "checksums": 0,
+        "damaged": 0,
+        "rebuilt": False,
+    }
+    assert "0 checksums added, the index is as it was" in tv5("upgrade", "-c", films).stderr
 
 
 @pytest.mark.parametrize(
@@ -54,6 +66,7 @@ def test_no_catalogue_is_wrong_usage(tmp_path: Path) -> None:
         ["backup", tmp_path / "b"],
         ["export", "-o", tmp_path / "e"],
         ["optimize"],
+        ["upgrade"],
     ):
         assert tv5(*command, "-c", none).returncode == 2
     assert list(tmp_path.iterdir()) == []

@@ -117,7 +117,7 @@ def open_catalog(folder: Path, kind: Kind, *, read_only: bool = False) -> Catalo
 def methods(kind: Kind) -> list[str]:
     """Name the calls a mixed load makes besides adding and deleting."""
     found = ["seal", "seal", "seal", "close", "background_seal", "backup"]
-    found += ["optimize", "repair"]
+    found += ["optimize", "repair", "upgrade"]
     return found + (["refit", "embed_pending"] if kind.embeds else [])
 
 

@@ -28,11 +28,11 @@ import numpy.typing as npt
 
 from tv5core.arguments import check_path
 from tv5core.catalog import calibration, open_catalogs
-from tv5core.catalog.copies.backup import BackupReport
 from tv5core.catalog.copies.restore import restore
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
 from tv5core.catalog.maintenance.repair import check_and_repair
+from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
 from tv5core.catalog.maintenance.verification import KINDS, check
 from tv5core.catalog.reader import CatalogReader
 from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
@@ -45,7 +45,7 @@ from tv5core.store.verification import check_versions
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
 
-__all__ = ["AddResult", "Catalog", "OptimizeReport", "VerifyReport"]
+__all__ = ["AddResult", "Catalog", "OptimizeReport", "UpgradeReport", "VerifyReport"]
 
 
 class Catalog(CatalogReader):
@@ -254,6 +254,20 @@ class Catalog(CatalogReader):
             calibration.calibrate_on_own_text(self, self._store, self._searcher, served, report)
         return sealed or embedded > 0
 
+    def upgrade(self, progress: Progress | None = None) -> UpgradeReport:
+        """Rewrite what an earlier format stored without checksums, and its index files.
+
+        A catalogue of an earlier format works as it is, and :meth:`seal` does the same. Whatever
+        interrupts it leaves the catalogue readable; the next upgrade continues from there.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays.
+        """
+        self._check_writable()
+        return upgrade(self._store, self._manager, progress)
+
     def optimize(self, progress: Progress | None = None) -> OptimizeReport:
         """Drop removed rows from the index, old journal entries and unused files.
 
@@ -342,33 +356,7 @@ class Catalog(CatalogReader):
         self._check_writable()
         return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))
 
-    @staticmethod
-    def restore(
-        source: str | os.PathLike[str],
-        dest: str | os.PathLike[str],
-        progress: Progress | None = None,
-    ) -> BackupReport:
-        """Make a catalogue of a backup or an export, after checking all of it.
-
-        Of an export it is equal in titles, vectors, what is pending, checkpoints and settings;
-        the graph is built again.
-
-        Parameters
-        ----------
-        source : path-like
-            What :meth:`backup` or :meth:`export` made: a folder.
-        dest : path-like
-            A new or an empty folder; nothing is ever overwritten.
-        progress : callable, optional
-            As for :meth:`backup`.
-
-        Raises
-        ------
-        NotACatalogError
-            There is neither at ``source``.
-        InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError
-        """
-        return restore(Path(source), Path(dest), progress)
+    restore = staticmethod(restore)
 
     # -- closing --------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@
 ``importing``, ``export``
     ``import`` and ``export``: files in, files out.
 ``maintenance``, ``verify``, ``backup``
-    ``info``, ``seal``, ``optimize``; ``verify``; ``backup`` and ``restore``.
+    ``info``, ``seal``, ``optimize``, ``upgrade``; ``verify``; ``backup`` and ``restore``.
 ``upstream``, ``sync_progress``
     ``fetch``, ``sync`` and their live display.
 ``cache``

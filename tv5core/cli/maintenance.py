@@ -1,10 +1,11 @@
-"""``tv5 info``, ``seal`` and ``optimize``: look after a catalogue."""
+"""``tv5 info``, ``seal``, ``optimize`` and ``upgrade``: look after a catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -91,4 +92,24 @@ def optimize(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) 
     )
 
 
-COMMANDS = (info, seal, optimize)
+def upgrade(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
+    """Bring a catalogue of an earlier format up to the present one: checksums, index files.
+
+    It works without as well, and `seal` does the same. Interrupted, it continues where it ended.
+    """
+    with (
+        Catalog.open(catalog, create=False, embedder=None) as opened,
+        progress(quiet=as_json) as report,
+    ):
+        done = opened.upgrade(progress=report)
+    if as_json:
+        print_json(done)
+        return
+    index = "the index was built again" if done.rebuilt else "the index is as it was"
+    print_status(f"format {done.format}: {done.checksums:,} checksums added, {index}")
+    if done.damaged:
+        print_status(f"{done.damaged:,} damaged values are as they were: see `tv5 verify`")
+        raise typer.Exit(1)
+
+
+COMMANDS = (info, seal, optimize, upgrade)

@@ -145,6 +145,11 @@ class SectionFile:
             raise FormatVersionError(_newer(self.path, known, section.version))
         return _view(map_, section)
 
+    @property
+    def has_checksums(self) -> bool:
+        """Whether each section has a checksum of its own."""
+        return all(section.checksum is not None for section in self._sections.values())
+
     def section_version(self, name: str) -> int:
         """Return the version of a section; raises as :meth:`section` does."""
         return self._entry(name)[1].version

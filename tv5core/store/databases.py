@@ -107,7 +107,7 @@ def _is_unborn(data: bytes) -> bool:
     if any(magic == _MAGIC and last > 0 for magic, _, last in parsed):
         return False
     begun = any(magic == _MAGIC for magic, _, _ in parsed) or not any(data)
-    whole = len(parsed) == len(heads) and all(magic == _MAGIC for magic, _, _ in parsed)
+    whole = len(data) >= 2 * _PAGE_BYTES and all(magic == _MAGIC for magic, _, _ in parsed)
     empty = all(magic in (0, _MAGIC) for magic, _, _ in parsed)
     return begun and empty and not whole
 

@@ -7,6 +7,7 @@ new folder.
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -46,10 +47,34 @@ class _Item(NamedTuple):
     pending: bool
 
 
-def restore(source: Path, dest: Path, progress: Progress | None) -> BackupReport:
-    """Make a catalogue of a backup or an export; see ``Catalog.restore``."""
-    make = restore_export if is_export(source) else restore_backup
-    return make(source, dest, progress or _ignore)
+def restore(
+    source: str | os.PathLike[str],
+    dest: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> BackupReport:
+    """Make a catalogue of a backup or an export, after checking all of it.
+
+    Of an export it is equal in titles, vectors, what is pending, checkpoints and settings; the
+    graph is built again.
+
+    Parameters
+    ----------
+    source : path-like
+        What ``Catalog.backup`` or ``Catalog.export`` made: a folder.
+    dest : path-like
+        A new or an empty folder; nothing is ever overwritten.
+    progress : callable, optional
+        As for ``Catalog.backup``.
+
+    Raises
+    ------
+    NotACatalogError
+        There is neither at ``source``.
+    InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError
+    """
+    folder = Path(source)
+    make = restore_export if is_export(folder) else restore_backup
+    return make(folder, Path(dest), progress or _ignore)
 
 
 def _ignore(_done: int, _total: int, _stage: str) -> None:

@@ -8,4 +8,6 @@
     Rebuilds what a check found damaged.
 ``optimization``
     Drops what deletions and replacements left.
+``upgrade``
+    Rewrites what an earlier format stored.
 """

@@ -24,8 +24,8 @@ Modules, in reading order:
     Names of sealed files; folders that appear whole or not at all.
 ``store``
     :class:`Store`, which joins these for one folder.
-``copying``
-    A consistent copy beside a writer.
+``copying``, ``compaction``
+    A consistent copy beside a writer, with or without free pages.
 ``upgrading``
     Rewrite what earlier formats stored without a checksum.
 ``report``, ``verification``, ``repair``, ``reconciliation``

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from tv5core.errors import CatalogError
 from tv5core.files import SealedFile, disk_errors
 from tv5core.store import generations
+from tv5core.store.compaction import copy_compactly
 from tv5core.store.environment import Environment
 from tv5core.store.meta import Meta, read_meta
 from tv5core.store.store import Store
@@ -42,7 +43,10 @@ def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -
     for _ in range(_TRIES):
         with ExitStack() as stack:
             held = _hold(store, stack)
-            _copy_lmdb(store.environment, folder / "data.mdb", compact=compact, report=report)
+            if compact:
+                _compact(store.environment, folder, report)
+            else:
+                _copy_lmdb(store.environment, folder / "data.mdb", report)
             meta = _record_of(folder)
             if {record.name for record in generations.sealed_files(meta)} <= held.keys():
                 _copy_files(meta, held, folder, report)
@@ -78,11 +82,19 @@ def _record_of(folder: Path) -> Meta:
 # -- LMDB's file --------------------------------------------------------------------------
 
 
-def _copy_lmdb(environment: Environment, path: Path, *, compact: bool, report: Progress) -> None:
+def _compact(environment: Environment, folder: Path, report: Progress) -> None:
+    for name in ("data.mdb", "lock.mdb"):  # of a copy that a sealing outdated
+        (folder / name).unlink(missing_ok=True)
+    environment.make_room()
+    with environment.read() as txn:
+        copy_compactly(txn, folder, report)
+
+
+def _copy_lmdb(environment: Environment, path: Path, report: Progress) -> None:
     """Have LMDB write into a pipe, whose other end we may close to end it."""
     total = (environment.folder / "data.mdb").stat().st_size
     source, sink = os.pipe()
-    writing = _Writing(environment, sink, compact=compact)
+    writing = _Writing(environment, sink)
     try:
         with disk_errors(path), os.fdopen(source, "rb", buffering=0) as pipe, path.open("wb") as to:
             writing.start()
@@ -96,9 +108,9 @@ def _copy_lmdb(environment: Environment, path: Path, *, compact: bool, report: P
 
 
 class _Writing(threading.Thread):
-    def __init__(self, environment: Environment, sink: int, *, compact: bool) -> None:
+    def __init__(self, environment: Environment, sink: int) -> None:
         super().__init__(name="tv5-copy", daemon=True)
-        self._environment, self._sink, self._compact = environment, sink, compact
+        self._environment, self._sink = environment, sink
         self._begun = False
         self.error: Exception | None = None
 
@@ -108,7 +120,7 @@ class _Writing(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._environment.copy(self._sink, compact=self._compact)
+            self._environment.copy(self._sink)
         except Exception as error:  # noqa: BLE001 - raised again in the thread that asked for the copy
             self.error = error
         finally:

@@ -22,7 +22,7 @@ from tv5core.lmdb_env.transaction import Buffers
 from tv5core.store.meta import RECORD
 from tv5core.store.transaction import Databases, Derived, Txn
 
-__all__ = ["known_flags", "open_lmdb", "used_bytes"]
+__all__ = ["databases_by_name", "known_flags", "open_lmdb", "used_bytes"]
 
 _CORE = tuple(name for name in Databases._fields if name not in {"derived", "members"})
 
@@ -172,6 +172,13 @@ def _open_database(
     return raw.open_db(
         name.encode(), creating, create=creating is not None, dupsort=several, dupfixed=several
     )
+
+
+def databases_by_name(dbs: Databases) -> dict[str, tuple[lmdb._Database, bool]]:
+    """Return every sub-database there is by name, and whether a key has several values."""
+    several = _names(dbs.members)
+    core = {name: (getattr(dbs, name), False) for name in _CORE}
+    return core | {name: (one, several[name]) for name, one in dbs.derived.items()}
 
 
 def used_bytes(txn: Txn) -> int:

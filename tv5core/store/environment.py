@@ -143,11 +143,11 @@ class Environment(LmdbEnvironment[Databases]):
             self._reopen_after_panic()
         return typed
 
-    def copy(self, descriptor: int, *, compact: bool) -> None:
+    def copy(self, descriptor: int) -> None:
         """Write the store, as one transaction sees it, to an open file or a pipe."""
         self.make_room()
         with self._gate.shared(), lmdb_errors(self.folder):
-            self._ready()[0].copyfd(descriptor, compact=compact)
+            self._ready()[0].copyfd(descriptor)
 
     # -- what the base class asks for -----------------------------------------------------
 

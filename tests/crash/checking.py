@@ -137,8 +137,9 @@ class Contents:
                 for key, v in raw.cursor(dbs.derived["aliases"])
             }
             self.pending = {int.from_bytes(key) for key, _ in raw.cursor(dbs.pending)}
-            self.rows = embeddings.rows(txn, self.meta.space)
-            self.vectors = embeddings.gather(txn, self.meta.space, self.rows, self.meta.dim).vectors
+            rows = embeddings.rows(txn, self.meta.space)
+            found = embeddings.gather(txn, self.meta.space, rows, self.meta.dim)
+            self.rows, self.vectors = found.rows, found.vectors
             self.marks = dict(checkpoints(txn))
 
     def vector_of(self) -> dict[str, F32]:

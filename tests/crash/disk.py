@@ -116,29 +116,48 @@ def _apply(data: bytearray, record: Record) -> None:
 
 
 class Disk:
-    """Files by inode and folders by path, below a root whose own entry is durable."""
+    """Files by inode and folders by path, below a root whose own entry is durable.
 
-    def __init__(self, root: Path) -> None:
+    Parameters
+    ----------
+    root : Path
+    names : str, optional
+        How the names in it begin that belong to the model. Syncs of the root are then not seen,
+        and its own entries count as durable.
+    """
+
+    def __init__(self, root: Path, names: str = "") -> None:
         self._root = str(root)
+        self._root_is_durable = bool(names)
+        # Inodes are numbered anew: a system gives the number of a file that is gone to another.
+        self._numbers: dict[int, int] = {}
+        self._given = 0
         self._files: dict[int, File] = {}
         self._names: dict[str, int] = {}  # durable entries: path -> inode
-        self._folders: dict[int, str] = {root.stat().st_ino: self._root}
-        self._now: dict[str, int] = {}  # entries as the running system sees them
+        self._folders: dict[int, str] = {self._number(root.stat().st_ino): self._root}
         self._since: dict[str, list[Record]] = {}  # by folder
         self._begun: dict[str, int] = {}
-        for path in sorted(root.rglob("*")):
-            self._adopt(path)
+        for top in sorted(root.glob(f"{names}*")):
+            for path in (top, *sorted(top.rglob("*"))):
+                self._adopt(path)
 
     def _adopt(self, path: Path) -> None:
-        status = path.stat()
-        self._names[str(path)] = self._now[str(path)] = status.st_ino
+        inode = self._names[str(path)] = self._number(path.stat().st_ino)
         if path.is_dir():
-            self._folders[status.st_ino] = str(path)
+            self._folders[inode] = str(path)
         else:
-            self._files[status.st_ino] = File(path.read_bytes())
+            self._files[inode] = File(path.read_bytes())
+
+    def _number(self, inode: int, *, new: bool = False) -> int:
+        if new or inode not in self._numbers:
+            self._given += 1
+            self._numbers[inode] = self._given
+        return self._numbers[inode]
 
     def meet(self, record: Record) -> None:
         """Follow one operation."""
+        new = record.kind in (CREATE, MKDIR)
+        record = record._replace(inode=self._number(record.inode, new=new))
         if record.kind in (WRITE, SIZE, WHOLE):
             self._write(record)
         elif record.kind in (SYNC_BEGIN, SYNC_END):
@@ -169,14 +188,16 @@ class Disk:
 
     def _rename(self, record: Record) -> None:
         if record.kind == CREATE:
-            self._files.setdefault(record.inode, File())
+            self._files[record.inode] = File()
         elif record.kind == MKDIR:
             self._folders[record.inode] = record.text
         elif record.kind == RENAME and record.inode in self._folders:
             self._move_folder(record)
-        _change(self._now, record)
         for folder in {str(Path(p).parent) for p in (record.text, record.other) if p}:
-            self._since.setdefault(folder, []).append(record)
+            if folder == self._root and self._root_is_durable:
+                _change(self._names, record)
+            else:
+                self._since.setdefault(folder, []).append(record)
 
     def _move_folder(self, record: Record) -> None:
         """Rename a folder: what is in it goes with it."""
@@ -185,9 +206,8 @@ class Disk:
         for inode, path in list(self._folders.items()):
             if path.startswith(old):
                 self._folders[inode] = new + path[len(old) :]
-        for table in (self._now, self._names):
-            for path in [p for p in table if p.startswith(old)]:
-                table[new + path[len(old) :]] = table.pop(path)
+        for path in [p for p in self._names if p.startswith(old)]:
+            self._names[new + path[len(old) :]] = self._names.pop(path)
         for path in [p for p in self._since if p == record.text or p.startswith(old)]:
             moved = new + path[len(old) :] if path != record.text else record.other
             self._since[moved] = [_moved(r, old, new) for r in self._since.pop(path)]
@@ -222,12 +242,12 @@ def _moved(record: Record, old: str, new: str) -> Record:
 
 
 def _change(names: dict[str, int], record: Record) -> None:
-    """Apply a change of entries; one whose source is not there does nothing."""
+    """Apply a change of entries: each says where an inode is to be found, or no longer."""
     if record.kind in (CREATE, MKDIR):
         names[record.text] = record.inode
     elif record.kind in (UNLINK, RMDIR):
         names.pop(record.text, None)
-    elif record.kind == LINK:
+    else:
         names[record.other] = record.inode
-    elif record.text in names:
-        names[record.other] = names.pop(record.text)
+        if record.kind == RENAME:
+            names.pop(record.text, None)

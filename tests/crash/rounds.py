@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.crash import checking, worker
+from tests.crash import checking, flipping, worker
+from tests.crash.disk import Disk, read_log
 from tests.crash.model import Kind, Op, State, apply, describe, from_dict, outcomes
 from tests.crash.worker import Child, Plan
 
@@ -43,6 +44,8 @@ class Totals:
     kills: Counter[str] = field(default_factory=Counter)
     failpoints: Counter[str] = field(default_factory=Counter)
     damaged: int = 0
+    dropped: int = 0
+    flipped: Counter[str] = field(default_factory=Counter)
     undetected: int = 0
     readers: int = 0
     backups: int = 0
@@ -65,6 +68,8 @@ class Totals:
             "violations": len(self.violations),
             "files damaged": self.damaged,
             "damage detected": self.damaged - self.undetected,
+            "writes dropped": self.dropped,
+            "bits flipped": dict(self.flipped.most_common()),
             "kills": dict(self.kills.most_common()),
             "killed at failpoint": dict(self.failpoints.most_common()),
             "in doubt when killed": dict(self.in_doubt.most_common()),
@@ -93,6 +98,7 @@ class Campaign:
         """Run one."""
         totals, chance = self.totals, self.chance
         plan = Plan(chance)
+        disk = Disk(self.folder.parent, self.folder.name) if plan.kind == "power" else None
         seeds = [chance.randrange(2**31) for _ in range(3)]
         writer = Child(
             lambda pipe: worker.write(
@@ -111,10 +117,14 @@ class Campaign:
         ]
         doubt, how = self._follow(writer, plan)
         problems = self._end(readers)
+        if disk is not None:
+            self._lose_power(disk)
         totals.kills[how] += 1
         totals.in_doubt["nothing" if doubt is None else doubt.name] += 1
         totals.readers += len(readers)
         problems += self._check_backup(doubt, seeds[2])
+        if chance.random() < 0.3:
+            problems += self._flip(doubt)
         problems += self._check(doubt, seeds[1], damaged=chance.random() < 0.35)
         totals.rounds += 1
         where = f"round {totals.rounds} ({self.kind}, {how}, in doubt: {describe(doubt)})"
@@ -122,12 +132,44 @@ class Campaign:
         if problems:
             self._keep()
 
+    def _lose_power(self, disk: Disk) -> None:
+        """Drop some of what the writer did not sync, from all that it wrote to."""
+        log, lost = worker.power_log(self.folder), self.folder.with_name("lost")
+        records = read_log(log) if log.exists() else []
+        log.unlink(missing_ok=True)
+        for record in records:
+            disk.meet(record)
+        disk.lose_power(lost, self.chance)
+        for path in self.folder.parent.glob(f"{self.folder.name}*"):
+            shutil.rmtree(path)
+        for path in lost.iterdir():
+            path.rename(self.folder.with_name(path.name))
+        lost.rmdir()
+        self.totals.dropped += 1
+
+    def _flip(self, doubt: Op | None) -> list[str]:
+        """Flip a bit of a copy's data.mdb; what comes of it must be told."""
+        copy = self.folder.with_name("flipped")
+        shutil.rmtree(copy, ignore_errors=True)
+        if not (self.folder / "data.mdb").exists():
+            return []
+        shutil.copytree(self.folder, copy)
+        seed = self.chance.randrange(2**31)
+        candidates = [self.state] if doubt is None else outcomes(self.state, doubt, self.kind)
+        found = checked(lambda: flipping.check(copy, self.kind, candidates, seed))
+        shutil.rmtree(copy)
+        outcome = str(found.get("outcome", "crashed"))
+        self.totals.flipped[outcome] += 1
+        bad = outcome in flipping.VIOLATIONS
+        return [f"a flipped bit: {outcome}: {found}"] if bad else []
+
     def _reader(self, seed: int) -> Child:
         return Child(lambda pipe: worker.read(self.folder, self.kind, seed, pipe))
 
     def _follow(self, writer: Child, plan: Plan) -> tuple[Op | None, str]:
         """Wait for the writer's end; return the operation in doubt and how it ended."""
-        patience = plan.after_s if plan.kind == "time" else PATIENCE_S
+        timed = plan.kind in {"time", "power"}
+        patience = plan.after_s if timed else PATIENCE_S
         # The pipe is empty or not; what ends the wait is that its far end closes.
         poll = select.poll()
         poll.register(writer.pipe, 0)  # POLLHUP alone
@@ -135,11 +177,11 @@ class Campaign:
         status = writer.kill()
         messages = writer.messages()
         doubt, failpoint = self._replay(messages)
-        how = plan.kind if ended else "time"
+        how = "power" if plan.kind == "power" else plan.kind if ended else "time"
         if failpoint:
             self.totals.failpoints[failpoint] += 1
         errors = [m["error"] for m in messages if "error" in m]
-        hung = not ended and plan.kind != "time"
+        hung = not ended and not timed
         if errors or hung or status & 0x7F != 9:
             what = errors[0] if errors else "it hung" if hung else f"signal {status & 0x7F}"
             self.totals.violations.append(f"round {self.totals.rounds + 1}: writer failed: {what}")

@@ -126,6 +126,11 @@ def backup_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".backup")
 
 
+def power_log(folder: Path) -> Path:
+    """Name where operations are logged of a writer that is to lose power."""
+    return folder.with_name("log-" + folder.name[::-1])  # the name in it would be logged, too
+
+
 def perform(catalog: Catalog, op: Op, kind: Kind) -> None:
     """Do one operation."""
     if op.name == "add":
@@ -172,11 +177,13 @@ class Plan:
     Attributes
     ----------
     kind : str
-        "time", "failpoint" or "file".
+        "time", "failpoint", "file", or "power": killed at a moment, and what was not synced by
+        then is dropped.
     """
 
     def __init__(self, chance: random.Random) -> None:
-        self.kind = chance.choice(["time", "failpoint", "failpoint", "file", "file", "file"])
+        kinds = ["time", "failpoint", "failpoint", "file", "file", "file", "power", "power"]
+        self.kind = chance.choice(kinds)
         self.after_s = chance.choice([0.02, 0.1, 0.4]) * chance.random()
         self.nth = int(10 ** chance.uniform(0, 2.9))
         self.action = chance.choice([shim.KILL_BEFORE, shim.KILL_AFTER, shim.KILL_TORN])
@@ -186,7 +193,9 @@ class Plan:
 
     def set_up(self, folder: Path) -> None:
         """Prepare to be killed; called in the process that is to be."""
-        if self.kind == "file":
+        if self.kind == "power":
+            shim.log(f"/{folder.name}", power_log(folder))
+        elif self.kind == "file":
             shim.arm(f"/{folder.name}", self.nth, self.action)
         elif self.kind == "failpoint":
             failpoints.hook = _kill_at(self.failpoint, self.failpoint_nth)

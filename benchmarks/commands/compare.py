@@ -153,7 +153,7 @@ def read(path: Path) -> tuple[Turns, str]:
         ) from error
     bad = [one.fullname for one in file.benchmarks if not _is_sound(one.stats)]
     if bad or not file.benchmarks:
-        problem = f"nonsense for {bad[0]}" if bad else "no benchmarks"
+        problem = f"no valid figures for {bad[0]}" if bad else "no benchmarks"
         raise ValueError(f"expected benchmarks with positive times in {path}, got {problem}")
     turns: Turns = {}
     for one in file.benchmarks:

@@ -33,7 +33,7 @@ class Exact(Peer):
 
     @property
     def build_bytes(self) -> int:
-        """Nothing to speak of."""
+        """Nothing but the rows."""
         return 1 << 28
 
     def load_library(self) -> None:

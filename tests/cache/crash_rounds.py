@@ -32,7 +32,7 @@ LIMIT = 600 << 10  # less than the values of all keys take
 
 
 def value(key: str, number: int) -> bytes:
-    """Make a value that tells what it is, of 50 to 6,000 bytes."""
+    """Make a value of 50 to 6,000 bytes that contains its own number."""
     head = f"{key} {number} ".encode()
     filling = hashlib.blake2b(head).hexdigest().encode() * (1 + number % 47)
     return head + filling
@@ -52,7 +52,7 @@ def entry(data: bytes) -> Entry:
 
 
 async def work(folder: Path, seed: int, start: int) -> None:
-    """Put and invalidate for ever; say what was invalidated, as "key number"."""
+    """Put and invalidate without end; print what was invalidated, as "key number"."""
     rng = random.Random(seed)
     tier = DiskTier(folder, CAP)
     number = start
@@ -70,7 +70,7 @@ async def work(folder: Path, seed: int, start: int) -> None:
 
 
 def check(tier: DiskTier, dead: dict[str, int]) -> int:
-    """Look at every key; return how many had a value."""
+    """Read every key; return how many had a value."""
     found = 0
     for key in map(str, range(KEYS)):
         got = asyncio.run(tier.get("title", key))
@@ -82,7 +82,7 @@ def check(tier: DiskTier, dead: dict[str, int]) -> int:
 
 
 def kill_rounds(folder: Path, rounds: int, seed: int) -> dict[str, int]:
-    """Kill a worker at random times while this process reads on; return what was seen."""
+    """Kill a worker at random times while this process reads; return what it read."""
     rng, dead, found, invalidated = random.Random(seed), dict[str, int](), 0, 0
     tier = DiskTier(folder, CAP)
     for number in range(rounds):
@@ -121,7 +121,7 @@ def kill_rounds(folder: Path, rounds: int, seed: int) -> dict[str, int]:
 
 
 def full_rounds(folder: Path, rounds: int, seed: int, *, limited: bool) -> dict[str, int]:
-    """Fill the disk and make room again; return what was seen.
+    """Fill the disk and make room again; return what was read.
 
     Parameters
     ----------

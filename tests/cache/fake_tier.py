@@ -1,4 +1,4 @@
-"""A tier below memory, made of dictionaries, that can be shared, slow, broken or bare of leases."""
+"""A tier below memory, made of dictionaries, that can be shared, slow, broken or without leases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaving what failed alone for a while."""
+"""A pause after failures."""
 
 from __future__ import annotations
 

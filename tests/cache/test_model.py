@@ -99,7 +99,7 @@ class Made:
 
 @dataclass
 class Upstream:
-    """What the loaders do at present."""
+    """What the loaders do now."""
 
     slow_s: float = 0.0
     outcome: str = "value"
@@ -198,7 +198,7 @@ class Model(RuleBasedStateMachine):
         return [self.made.index(made), "x" * size]
 
     def check_alone(self, number: int, made: Made) -> None:
-        """Nobody loads the same, but for loads that an invalidation has parted from."""
+        """No key is loaded twice at once, except after an invalidation."""
         for other, load in self.running[made.kind, made.key]:
             waited_s = self.clock() - load.began_at
             excused = (
@@ -287,7 +287,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(number=processes, kind=kinds, key=keys, cancelled=st.booleans())
     def ask_at_once(self, number: int, kind: str, key: str, cancelled: bool) -> None:
-        """Several ask together; the first, who started the load, may give up."""
+        """Several callers ask at once; the first, which started the load, may give up."""
 
         async def work() -> None:
             tasks = [asyncio.ensure_future(self.ask(number, kind, key)) for _ in range(4)]
@@ -346,7 +346,7 @@ class Model(RuleBasedStateMachine):
         return self.parted_at
 
     def bury(self, began: int, names: Callable[[Made], bool]) -> None:
-        """Nobody who asks from now on may get what began before."""
+        """No caller from now on may get a load that began before."""
         ended = self.tick()
         for made in self.made:
             if made.born < began and made.dead_from is None and names(made):
@@ -390,7 +390,7 @@ class Model(RuleBasedStateMachine):
         how=st.sampled_from(["key", "kind", "tag", "all", "put"]),
     )
     def overtake(self, number: int, other: int, kind: str, key: str, how: str) -> None:
-        """Something is declared old while it is being loaded."""
+        """Something is invalidated while it is loaded."""
         self.upstream = Upstream(slow_s=1.0, tag="red")
         self.ask_in_the_background(number, kind, key)
         {
@@ -418,7 +418,7 @@ class Model(RuleBasedStateMachine):
     def lapse(
         self, number: int, kind: str, key: str, outcome: str, seconds: float, then: str
     ) -> None:
-        """Something is asked for around the end of its life."""
+        """Something is read around the time it expires."""
         self.upstream = Upstream(outcome=outcome)
         self.ask_and_wait(number, kind, key)
         self.long_after(seconds)
@@ -427,14 +427,14 @@ class Model(RuleBasedStateMachine):
 
     @rule(number=processes, kind=kinds)
     def fill(self, number: int, kind: str) -> None:
-        """More is kept than memory has room for."""
+        """More is stored than memory has room for."""
         self.upstream = Upstream(size=3_000)
         for at in range(8):
             self.ask_and_wait(number, kind, f"filler {at}")
 
     @rule(kind=kinds, key=keys, slow_s=st.sampled_from([0.2, 1.0]))
     def race(self, kind: str, key: str, slow_s: float) -> None:
-        """Both processes want the same."""
+        """Both processes read the same key."""
         self.upstream = Upstream(slow_s=slow_s)
         for number in (0, 1):
             self.ask_in_the_background(number, kind, key)
@@ -453,7 +453,7 @@ class Model(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        """Let all that is under way come to its end."""
+        """Let everything under way finish."""
 
         async def until_quiet() -> None:
             for _ in range(40):
@@ -476,7 +476,7 @@ class Model(RuleBasedStateMachine):
     # -- always -------------------------------------------------------------------------------
 
     def collect(self) -> None:
-        """Raise what asking in the background found wrong."""
+        """Raise errors found by callers in the background."""
         for task in [task for task in self.asking if task.done()]:
             self.asking.remove(task)
             task.result()

@@ -1,4 +1,4 @@
-"""What cannot be a key is refused at the door, whatever the tiers, and blocks nothing else."""
+"""Invalid keys are refused before any tier is called, and block nothing else."""
 
 from __future__ import annotations
 

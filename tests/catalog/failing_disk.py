@@ -59,7 +59,7 @@ def raises(kind: type[Exception], work: Any, *arguments: Any) -> str:
 
 
 def check(catalog: Catalog, sure: set[int]) -> set[int]:
-    """The sure ones are there; ids 90 to 94, which failed, wholly or not at all."""
+    """Acknowledged ids are present; ids 90 to 94, whose addition failed, all or none."""
     late = {i for i in range(90, 95) if found(catalog, i)}
     assert late in (set(), set(range(90, 95))), late
     assert all(found(catalog, i) for i in sure)
@@ -125,7 +125,7 @@ def full(catalog: Catalog) -> None:
 
 
 def sealing(catalog: Catalog) -> None:
-    """A sealing that fails leaves no file, and what is served; titles are still taken."""
+    """A failed sealing leaves no file and changes no answer; additions still succeed."""
     sure = set(range(90))
     before = {p.name for p in folder.iterdir()}
     kind = DiskFullError if code == shim.ENOSPC else DiskFailureError
@@ -144,7 +144,7 @@ def sealing(catalog: Catalog) -> None:
 
 
 def recording(catalog: Catalog) -> None:
-    """A sealing whose record fails leaves no files, and what is served."""
+    """A sealing whose record fails leaves no files and changes no answer."""
     before = {p.name for p in folder.iterdir()}
     kind = DiskFullError if code == shim.ENOSPC else DiskFailureError
     fail("data.mdb")

@@ -19,7 +19,7 @@ _ROOT = str(Path(tv5core.__file__).parent)
 
 
 class Interrupted(BaseException):
-    """Raised by nobody else."""
+    """Raised here only."""
 
 
 @cache
@@ -52,7 +52,7 @@ class Injector:
         return self._left <= 0
 
     def run(self, work: Callable[[], object]) -> None:
-        """Call, and pass over the exception this raises."""
+        """Call, and ignore the exception this raises."""
         sys.settrace(self._trace)
         sys.setprofile(self._profile)
         try:

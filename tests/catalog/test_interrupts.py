@@ -104,7 +104,7 @@ def model(tmp_path: Path) -> Iterator[Model]:
 
 
 def interrupt_every_step(operation: Callable[[Injector], None], check: Callable[[], None]) -> int:
-    """Interrupt an operation at one step after the other, until it comes to its end."""
+    """Interrupt an operation at one step after another, until it completes."""
     at = random.randint(1, STRIDE)
     while True:
         injector = Injector(at)
@@ -224,7 +224,7 @@ def test_closing(tmp_path: Path) -> None:
 
 
 def test_opening(tmp_path: Path) -> None:
-    """An opening that is cut short keeps nobody out."""
+    """An interrupted opening does not lock the catalogue."""
     with Catalog.open(tmp_path, embedder=None) as catalog:
         catalog.add([title("a")], [vector("a0")])
         catalog.seal()

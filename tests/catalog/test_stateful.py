@@ -1,4 +1,4 @@
-"""Any sequence of changes and upkeep leaves a catalogue equal to a dict and brute force."""
+"""Any sequence of changes and maintenance leaves a catalogue equal to a dict and brute force."""
 
 from __future__ import annotations
 

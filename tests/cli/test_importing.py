@@ -1,4 +1,4 @@
-"""``tv5 import``: what it says of what it read, and of what it did not."""
+"""``tv5 import``: its reports of what it read and what it skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tv5 optimize`` and ``upgrade``, and wrong usage of what keeps a catalogue."""
+"""``tv5 optimize`` and ``upgrade``, and wrong usage of the maintenance commands."""
 
 from __future__ import annotations
 

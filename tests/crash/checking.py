@@ -35,11 +35,11 @@ class Findings:
         self.facts: dict[str, Any] = {}
 
     def say(self, violation: str) -> None:
-        """Note a violation; a long one by its beginning."""
+        """Record a violation, a long one shortened."""
         self.violations.append(violation[:1000])
 
     def expect(self, truth: object, violation: str) -> None:
-        """Note a violation unless something holds."""
+        """Record a violation unless a condition holds."""
         if not truth:
             self.say(violation)
 
@@ -118,7 +118,7 @@ def _needed(folder: Path) -> list[str]:
 
 
 class Contents:
-    """Everything in a catalogue, read past its own code in one transaction."""
+    """Everything in a catalogue, read from LMDB directly in one transaction."""
 
     def __init__(self, catalog: Catalog) -> None:
         store = catalog._store
@@ -178,7 +178,7 @@ def _vector_difference(got: dict[str, F32], state: State) -> str:
 
 
 def check_derived(contents: Contents, found: Findings) -> None:
-    """Compare ids, aliases and what waits with what the titles say."""
+    """Compare ids, aliases and pending marks with the titles."""
     rows = contents.by_row.items()
     found.expect(contents.ids == {t.id: row for row, t in rows}, "ids do not lead to their titles")
     want = {(alias, row) for row, title in rows for alias in aliases(title)}
@@ -212,7 +212,7 @@ def check_embedded(catalog: Catalog, contents: Contents, found: Findings) -> Non
 
 @contextmanager
 def walking() -> Iterator[None]:
-    """Walk graphs however few rows they have."""
+    """Walk graphs of any size instead of scanning small ones."""
     before = searching._EXACT_ROWS, searching._SCAN_COST
     searching._EXACT_ROWS, searching._SCAN_COST = -1, 1e9
     try:
@@ -257,7 +257,7 @@ def recall(catalog: Catalog, contents: Contents, chance: random.Random, k: int =
 def check_searches(
     catalog: Catalog, contents: Contents, kind: Kind, chance: random.Random, found: Findings
 ) -> None:
-    """Ask for everything, for the nearest, by text and by id."""
+    """Search for everything, for the nearest, by text and by id."""
     if not len(contents.rows) or not set(contents.rows.tolist()) <= contents.by_row.keys():
         return  # a vector without a title was reported already
     have = {contents.by_row[row].id for row in contents.rows.tolist() if row in contents.by_row}

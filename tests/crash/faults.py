@@ -26,7 +26,7 @@ from tv5core.errors import ReadOnlyError, Tv5Error
 
 @dataclass(frozen=True)
 class Fault:
-    """A sort of fault.
+    """A kind of fault.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ class Run:
             worker.perform(self._catalog, op, self._kind)
 
     def _narrow(self, op: Op, candidates: list[State]) -> None:
-        """Read what is there now: it is one of what may be, and searches answer."""
+        """Check that the contents are one of the possible states, and that searches answer."""
         if self._catalog is None:
             return
         try:
@@ -205,7 +205,7 @@ class Run:
 
 
 def _meet(folder: Path, kind: Kind, fault: Fault | None, nth: int) -> dict[str, Any]:
-    """Run the load with the n-th operation failing; return what came of it."""
+    """Run the load with the n-th operation failing; return the result."""
     run = Run(folder, kind, fault)
     where = f"/{folder.name}"
     if fault is None:
@@ -241,7 +241,7 @@ def run(
     seed: int,
     progress: Callable[[Totals], None] | None = None,
 ) -> Totals:
-    """Inject faults into the load of two sorts of catalogue; 0 for ``some`` means all."""
+    """Inject faults into the load of two kinds of catalogue; 0 for ``some`` means all."""
     worker.shrink()
     worker.warm_up()
     totals, start = Totals(), time.monotonic()

@@ -28,7 +28,7 @@ _LONG = 7  # every so many versions, a title too large for one page
 
 @dataclass(frozen=True)
 class Kind:
-    """What sort of catalogue a campaign works on."""
+    """What kind of catalogue a campaign works on."""
 
     embeds: bool  # makes its own vectors ("lsa")
     metric: str
@@ -219,7 +219,7 @@ def _additions(chance: random.Random, state: State, most: int) -> Op:
 
 
 def describe(op: Op | None) -> str:
-    """Tell an operation in a few words."""
+    """Describe an operation in a few words."""
     if op is None:
         return "nothing"
     size = len(op.items) or len(op.ids)

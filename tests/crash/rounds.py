@@ -2,7 +2,7 @@
 
 Rounds come in campaigns over one folder each. A round forks the writer (and sometimes readers)
 from this process, which has everything imported; so a round takes a fraction of a second. What
-the writer acknowledged is the model; what it had begun may be there whole or not at all.
+the writer acknowledged is the model; what it had not acknowledged may be there whole or not at all.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ class Campaign:
 
 
 def checked(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Run a check in a process of its own: what crashes it is a finding, too."""
+    """Run a check in a process of its own: a crash of it is a violation, too."""
     import json
     import os
 

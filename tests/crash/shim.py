@@ -128,7 +128,7 @@ def note(text: str) -> None:
 
 
 def disarm() -> None:
-    """Let everything pass again."""
+    """Let every operation succeed again."""
     _library().shim_disarm()
 
 

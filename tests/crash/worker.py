@@ -90,7 +90,7 @@ FAILPOINTS = (
 
 
 def shrink() -> None:
-    """Make everything small, so that little data sees every border: chunks, growth, sealing."""
+    """Make all limits small, so that little data crosses each of them: chunks, growth, sealing."""
     for module, name, value in _SMALL:
         if not hasattr(module, name):
             raise RuntimeError(f"expected {module.__name__}.{name}, which is gone: name its heir")
@@ -228,7 +228,7 @@ def write(
     ops: int,
     repair: bool,
 ) -> None:
-    """Open the catalogue and change it until killed, telling each step over a pipe."""
+    """Open the catalogue and change it until killed, reporting each step over a pipe."""
     chance = random.Random(seed)
     _LAST_WORDS[:] = [pipe]
     plan.set_up(folder)
@@ -260,7 +260,7 @@ def write(
 
 
 def read(folder: Path, kind: Kind, seed: int, pipe: int) -> None:
-    """Read until killed; say what was seen that no reader may see."""
+    """Read until killed; report what no reader may see."""
     chance = random.Random(seed)
     while True:
         with suppress(NotACatalogError), open_catalog(folder, kind, read_only=True) as catalog:
@@ -302,7 +302,7 @@ def _search(catalog: Catalog, query: Any) -> list[Any]:
 
 
 class Child:
-    """A forked process and the pipe it speaks through."""
+    """A forked process and the pipe it reports through."""
 
     def __init__(self, work: Callable[[int], None]) -> None:
         reading, writing_end = os.pipe()
@@ -348,7 +348,7 @@ def _run(work: Callable[[int], None], pipe: int) -> NoReturn:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Send warnings about recovery, which are expected here, nowhere."""
+    """Discard warnings about recovery, which are expected here."""
     import logging
 
     logger = logging.getLogger("tv5core")

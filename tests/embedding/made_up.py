@@ -1,4 +1,4 @@
-"""Titles that nobody made, for tests of embedders."""
+"""Invented titles, for tests of embedders."""
 
 from __future__ import annotations
 

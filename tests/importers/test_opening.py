@@ -1,4 +1,4 @@
-"""Files packed, encoded and begun in ways that people really have."""
+"""Files packed and encoded in ways that occur in practice."""
 
 from __future__ import annotations
 

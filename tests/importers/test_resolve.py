@@ -19,7 +19,7 @@ def title(source: str = "tmdb", **fields: Any) -> Title:
 
 
 class Placing:
-    """A resolver over a catalogue, with its titles at hand."""
+    """A resolver over a catalogue whose titles the test can read."""
 
     def __init__(self, catalog: Any, *links: Link) -> None:
         self.catalog = catalog

@@ -380,7 +380,7 @@ class Catalog(CatalogReader):
         self.close()
 
     def after_fork(self) -> None:
-        """Start afresh as a reader; a writer stays with the parent, which holds the lock."""
+        """Restart as a reader; a writer stays with the parent, which holds the lock."""
         self._store.lock, self._store.maintenance = threading.RLock(), threading.Lock()
         self._closing = threading.Lock()
         self._foreign = self._store.writable

@@ -18,7 +18,7 @@ class OpenCatalog(Protocol):
         """Stop work in the background and close the files."""
 
     def after_fork(self) -> None:
-        """Start afresh in a child process."""
+        """Reset after a fork, in the child."""
 
 
 _OPEN: weakref.WeakSet[OpenCatalog] = weakref.WeakSet()

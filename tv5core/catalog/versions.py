@@ -103,7 +103,7 @@ class VersionReader:
         """Return the rows changed after a version."""
         with self._store.read() as txn:
             meta = _read_meta(self._store, txn)
-            if seq > meta.last_seq:  # an older copy of the catalogue was put back
+            if seq > meta.last_seq:  # an older copy of the catalogue was restored
                 return Changes(meta.last_seq, None)
             try:
                 return Changes(meta.last_seq, journal.rows_after(txn, seq, meta, titles=True))

@@ -93,7 +93,7 @@ def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
 
     Of titles whose main source it is, everything it says replaces what is stored. Ids elsewhere
     stay, and so do offers, but for those that the same source gave before: of TMDB, which names
-    all countries at once, all of them; of JustWatch those in the countries it speaks of now.
+    all countries at once, all of them; of JustWatch those in the countries of the new offers.
     """
     if stored.source == incoming.source and _same_entry(stored, incoming):
         united = msgspec.structs.replace(

@@ -78,6 +78,6 @@ class UnfinishedCall:
         self.call = None
 
     def was_interrupted(self) -> bool:
-        """Return whether what was begun is not done, and the call that was at it has ended."""
+        """Return whether started work is unfinished although its call has ended."""
         call = self.call
         return call is not None and not is_running(call)

@@ -187,7 +187,7 @@ def _taken(txn: Txn, last: int) -> tuple[I64, I64]:
 def trim(environment: Environment, seq: int) -> None:
     """Drop the entries up to and including ``seq``, in bounded transactions.
 
-    The record's ``journal_from`` must not speak of one of them.
+    The record's ``journal_from`` must name none of them.
     """
     with environment.read() as txn:
         first = first_seq(txn)

@@ -198,7 +198,7 @@ class Store:
         """
         meta = _known(self.folder, self._records.read(txn))
         if meta is not self._meta and meta != self._meta:
-            self.doubts += 1  # the index is told; see IndexManager
+            self.doubts += 1  # the index checks this count; see IndexManager
         return meta
 
     def _with_short_journal(self, txn: Txn, meta: Meta) -> Meta:

@@ -84,7 +84,7 @@ class Quantizer:
         signs = np.concatenate([same, self.signs[:0:-1]])
         if len(self.signs) % 2 == 0:
             # The last round was of the last coordinates, and the kernel starts with the first:
-            # transforming those twice changes nothing and puts it in step.
+            # transforming those twice changes nothing and aligns the rounds.
             rotated = kernels.rotate(rotated, zeros, same)
             signs = np.concatenate([same, signs])
         turned: F32 = kernels.rotate(rotated, zeros, signs)

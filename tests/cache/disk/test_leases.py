@@ -1,4 +1,4 @@
-"""Leases: over all processes one loader at a time, and none for ever."""
+"""Leases: one loader at a time over all processes, and every lease ends."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def value(tier: DiskTier, key: str, kind: str = "title") -> bytes | None:
 
 
 def until(done: object, timeout_s: float = 5.0) -> None:
-    """Wait for the writer's thread; fails rather than waits for ever."""
+    """Wait for the writer's thread; fail after a timeout."""
     ends = time.monotonic() + timeout_s
     while not done():  # type: ignore[operator]
         assert time.monotonic() < ends, "expected it to happen"

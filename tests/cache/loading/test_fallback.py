@@ -170,7 +170,7 @@ def test_stale_past_its_end_is_not_waited_with(clock: Clock) -> None:
 
 
 def test_stale_is_served_within_its_time_only(clock: Clock) -> None:
-    """It was there when the load began, and is past its end when the soft timeout is over."""
+    """It was valid when the load began, and has expired when the soft timeout is over."""
 
     async def work(cache: TieredCache) -> None:
         loader = Loader("a", "b")

@@ -56,7 +56,7 @@ async def again(tier: RedisTier, key: str = "new") -> None:
 
 
 async def others_invalidate(server: RedisServer) -> None:
-    """Let its numbers pass those it has lost, before a tier of the test looks."""
+    """Let its numbers exceed those it has lost, before a tier of the test reads them."""
     async with Redis.from_url(server.url) as admin:
         await admin.incr("tv5:seq", 5)
 

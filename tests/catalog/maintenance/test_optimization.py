@@ -1,4 +1,4 @@
-"""Garbage: what collects it, and that nothing piles up."""
+"""Garbage collection, and bounds on what is not collected yet."""
 
 from __future__ import annotations
 

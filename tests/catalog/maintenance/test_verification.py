@@ -1,4 +1,4 @@
-"""What `verify` finds, and what a repair makes of it."""
+"""What `verify` finds, and how a repair deals with it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def vectors(start: int, stop: int) -> npt.NDArray[np.float32]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two generations, a head, and deletions in each."""
+    """Two generations, live rows, and deletions in each."""
     where = tmp_path / "c"
     with Catalog.open(where) as catalog:
         catalog.add([film(i) for i in range(200)], vectors(0, 200))
@@ -397,7 +397,7 @@ def test_changes_during_a_check_are_no_problems(folder: Path) -> None:
 
 
 def test_a_member_from_outside_is_kept_like_the_stores_own(folder: Path) -> None:
-    """As filters will: kept in step, checked, repaired, and made for what was there before."""
+    """It is kept up to date, verified, repaired, and built for titles that were there before."""
     decades = RowIndex(
         "aliases2",
         "decade",

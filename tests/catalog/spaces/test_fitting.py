@@ -56,7 +56,7 @@ def lapack(monkeypatch: pytest.MonkeyPatch) -> Lapack:
 
 
 class Gate:
-    """Holds fits up until it is opened."""
+    """Delays fits until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self._open = threading.Event(), threading.Event()

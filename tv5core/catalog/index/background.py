@@ -21,7 +21,7 @@ class BackgroundWorker:
     Parameters
     ----------
     lock : threading.RLock
-        Held while a piece of work is begun.
+        Held while a piece of work is started.
     """
 
     def __init__(self, lock: threading.RLock) -> None:

@@ -114,7 +114,7 @@ class IndexManager:
         meta = self._store.meta
         kept = tuple(g for g in meta.generations if g.number not in self._damaged)
         if self._store.writable and kept != meta.generations:
-            with suppress(DiskFullError):  # they are passed over next time as well
+            with suppress(DiskFullError):  # they are skipped next time as well
                 self._store.change_meta(generations=kept)
 
     def _rebuild(self, meta: Meta) -> ServedIndex:
@@ -149,7 +149,7 @@ class IndexManager:
         return change or self._behind or self._doubts != self._store.doubts
 
     def after_fork(self) -> None:
-        """Start afresh in a child: another thread may have been changing the index."""
+        """Restart in a child: another thread may have been changing the index."""
         self.change = UnfinishedCall()
         self.background = BackgroundWorker(self._store.lock)
         self.served = ServedIndex(-1)

@@ -14,6 +14,7 @@
     ├── CatalogError                     the folder cannot be used so
     │   ├── NotACatalogError             no catalogue in this folder
     │   ├── CatalogLockedError           another writer holds it
+    │   ├── CatalogReplacedError         another folder took its place
     │   ├── EmbedderMismatchError        vectors of another embedder
     │   ├── DiskFailureError             the disk did not store what was written
     │   └── DiskFullError                no room to write; nothing was written
@@ -46,6 +47,7 @@ __all__ = [
     "BreakerOpenError",
     "CatalogError",
     "CatalogLockedError",
+    "CatalogReplacedError",
     "ClosedError",
     "CorruptFileError",
     "CredentialsError",
@@ -126,6 +128,10 @@ class CatalogError(Tv5Error):
 
 class NotACatalogError(CatalogError):
     """The folder holds no catalogue."""
+
+
+class CatalogReplacedError(CatalogError):
+    """The folder's path leads to another catalogue than the one that was opened, or to none."""
 
 
 class CatalogLockedError(CatalogError):

@@ -21,7 +21,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 import numpy.typing as npt
@@ -348,7 +347,7 @@ class Catalog(CatalogReader):
         if not repair:
             return check(self._store, self._manager, progress, self._text).report()
         self._check_writable()
-        aside = None if quarantine is None else Path(quarantine)
+        aside = None if quarantine is None else check_path(quarantine)
         return check_and_repair(self._store, self._manager, self._text, progress, aside)
 
     def clear_checkpoints(self, prefix: str) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import check_path
 from tv5core.catalog.copies.backup import BackupReport, backup
 from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
@@ -31,6 +32,8 @@ __all__ = ["CatalogReader"]
 F32 = npt.NDArray[np.float32]
 
 _IDS_BLOCK = 1_000
+_LOOK_S = 1e-3
+"""How long a handle that is read from may overlook that its folder was replaced."""
 
 
 class CatalogReader:
@@ -50,6 +53,7 @@ class CatalogReader:
         self._store, self._manager, self._text = store, manager, text
         self._searcher, self._versions = Searcher(store, text), VersionReader(store)
         self._closed = self._foreign = False
+        self._look_at = 0.0
 
     # -- searching ------------------------------------------------------------------------
 
@@ -316,7 +320,7 @@ class CatalogReader:
         """
         self._check_open()
         report = self._manager.cancellable(progress)
-        return backup(self._store, Path(dest), compact=compact, check=check, report=report)
+        return backup(self._store, check_path(dest), compact=compact, check=check, report=report)
 
     def export(
         self, dest: str | os.PathLike[str], progress: Progress | None = None
@@ -343,9 +347,10 @@ class CatalogReader:
         """
         self._check_open()
         report = self._manager.cancellable(progress)
-        if Path(dest).suffix == ".jsonl":
-            return export_titles(self._store, Path(dest), report)
-        return export_folder(self._store, Path(dest), report)
+        path = check_path(dest)
+        if path.suffix == ".jsonl":
+            return export_titles(self._store, path, report)
+        return export_folder(self._store, path, report)
 
     def export_lines(
         self, write: Callable[[bytes], object], progress: Progress | None = None
@@ -366,6 +371,10 @@ class CatalogReader:
         self._check_open()
         self._store.check_writable()
 
+    def _check_folder(self) -> None:
+        self._look_at = monotonic() + _LOOK_S
+        self._store.environment.check_identity()
+
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError(f"expected an open catalogue, got {self._store.folder} after close()")
@@ -374,3 +383,5 @@ class CatalogReader:
                 f"{self._store.folder}: expected the process that opened it for writing, got a "
                 "child of it: open it again there, with read_only=True"
             )
+        if monotonic() >= self._look_at:
+            self._check_folder()

@@ -144,12 +144,13 @@ def import_paths(
     _check_limit(limit)
     options = _options(provider, region, mapping, date_format, encoding, prefer)
     started = time.perf_counter()
-    named = [Path(path) for path in paths]
+    named = [Path(path).absolute() for path in paths]
     plan = expand(named, format=format, mapped=mapping is not None, options=options)
     with ExitStack() as stack:
         if isinstance(rejects, Path | str):
-            _check_rejects(Path(rejects), plan)
-            rejects = stack.enter_context(RejectWriter(Path(rejects)))
+            path = Path(rejects).absolute()
+            _check_rejects(path, plan)
+            rejects = stack.enter_context(RejectWriter(path))
         run = _Run(catalog, options, rejects, progress, limit)
         for problem in plan.unreadable:
             run.unreadable(problem)

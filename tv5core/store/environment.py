@@ -152,6 +152,7 @@ class Environment(LmdbEnvironment[Databases]):
     # -- what the base class asks for -----------------------------------------------------
 
     def _open(self) -> None:
+        self.check_identity()  # where it is opened again
         fresh_bytes = 0 if _exists(self.folder) else INITIAL_MAP_BYTES
         # The system may have made a disk read-only after it failed.
         writable = self._writable and not self.failure

@@ -124,6 +124,7 @@ class Store:
     ) -> Store:
         environment = Environment.acquire(folder, writable=True, members=derived)
         try:
+            lock.check_held()  # the folder may have been replaced between the two
             environment.check_readers()
             environment.make_room()
             with environment.read() as txn:
@@ -185,6 +186,7 @@ class Store:
             return meta, result
 
         with self.lock:
+            self.environment.check_identity()
             self._write.begin()
             self._meta, result = self.environment.write(run)
             self._write.done()

@@ -86,7 +86,7 @@ class DiskTier:
         if cap_bytes < MIN_BYTES:
             raise InvalidInputError(f"expected at least {MIN_BYTES:,} bytes, got {cap_bytes:,}")
         self._maintenance = Maintenance(
-            Path(folder), cap_bytes, clock, poll_s=poll_s, sweep_s=sweep_s
+            Path(folder).absolute(), cap_bytes, clock, poll_s=poll_s, sweep_s=sweep_s
         )
         self._counters = self._maintenance.counters
         self._hits = self._misses = 0

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import check_path
 from tv5core.catalog.copies.backup import BackupReport, checked_copy, restore_backup
 from tv5core.catalog.copies.export import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
 from tv5core.catalog.index.manager import IndexManager
@@ -72,9 +73,9 @@ def restore(
         There is neither at ``source``.
     InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError
     """
-    folder = Path(source)
+    folder, into = check_path(source), check_path(dest)
     make = restore_export if is_export(folder) else restore_backup
-    return make(folder, Path(dest), progress or _ignore)
+    return make(folder, into, progress or _ignore)
 
 
 def _ignore(_done: int, _total: int, _stage: str) -> None:

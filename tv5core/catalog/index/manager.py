@@ -105,7 +105,9 @@ class IndexManager:
 
     def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
         unknown = generation.number not in self._verified
+        self._store.environment.check_identity()
         served = open_generation(self._store.folder, meta, generation, verify=unknown)
+        self._store.environment.check_identity()
         self._verified.add(generation.number)
         return served
 

@@ -52,6 +52,9 @@ def test_an_interrupted_import_says_what_to_run_next(
     assert done.returncode == 0
     assert done.stdout == ""
     assert "3 of 3 titles are not embedded yet" in done.stderr
+    like = tv5("similar", demo_titles()[0].id, "-c", tmp_path / "c")
+    assert like.stdout == ""
+    assert "3 of 3 titles are not embedded yet" in like.stderr
     assert "tv5 seal" in done.stderr
 
 

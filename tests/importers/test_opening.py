@@ -127,6 +127,10 @@ def test_another_alphabet_is_refused_until_it_is_named(tmp_path: Path, catalog: 
     assert report.files[0].rejected == {"unknown encoding": 1}
     import_paths(catalog, [tmp_path / "x.csv"], encoding="cp1251")
     assert [title.title for title in catalog.titles.values()] == ["Броненосец Потёмкин"]
+    film = '[{"id": 32, "title": "Стачка", "overview": "Рабочие"}]'
+    (tmp_path / "x.json").write_bytes(film.encode("cp1251"))
+    import_paths(catalog, [tmp_path / "x.json"], encoding="cp1251")
+    assert [title.title for title in catalog.titles.values()][1:] == ["Стачка"]
     with pytest.raises(InvalidInputError, match="expected an encoding"):
         import_paths(catalog, [tmp_path / "x.csv"], encoding="klingon")
 

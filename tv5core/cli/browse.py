@@ -74,11 +74,12 @@ def similar(
         started = time.perf_counter()
         hits = opened.similar(id, count)
         took_ms = (time.perf_counter() - started) * 1e3
-        name = title_line(opened.get(id))
+        name, info = title_line(opened.get(id)), opened.info()
     if as_json:
         print_json({"id": id, "milliseconds": round(took_ms, 3), "hits": hits})
-    else:
+    elif hits or info["vectors"]:
         print_hits(hits, f"like {name}, in {took_ms:.1f} ms")
+    _warn_of_unsearchable(info, catalog)
 
 
 def show(

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tv5core.errors import ImportFormatError, UnknownColumnsError
-from tv5core.importers.base import Options, Source, UnreadableFileError, shortened
+from tv5core.importers.base import Context, Options, Source, UnreadableFileError, shortened
 from tv5core.importers.formats import FORMATS
 from tv5core.importers.jsonstream import decode_tolerantly, end_of_value, peek
 from tv5core.importers.opening import head_of, open_source
@@ -77,9 +77,9 @@ def detect(
             f"or .xlsx, got {source.name.name}"
         )
     if container == "text" and suffix in _JSON:
-        return _detect_json(source)
+        return _detect_json(source, Context(options))
     with _reading(source):
-        empty = container == "text" and not head_of(source).strip()
+        empty = container == "text" and not head_of(source, Context(options)).strip()
         columns = [] if empty else columns_of(source, options)
     if empty:
         raise ImportFormatError("expected rows, got an empty file")
@@ -110,15 +110,15 @@ def _detect_csv(header: list[str]) -> Detected:
     )
 
 
-def _detect_json(source: Source) -> Detected:
+def _detect_json(source: Source, context: Context) -> Detected:
     with _reading(source):
-        head = head_of(source)
+        head = head_of(source, context)
     if not head.strip():
         raise ImportFormatError("expected rows, got an empty file")
     shape, raw = peek(head)
     if not raw and shape == "object":
         # One large object, or a first line that is no JSON.
-        with _reading(source), open_source(source) as file:
+        with _reading(source), open_source(source, context) as file:
             raw = file.read(_MAX_WHOLE).removeprefix(b"\xef\xbb\xbf")
     sample = _sample(raw, head)
     if sample is None:

@@ -125,6 +125,8 @@ def amount(value: object, what: str, notes: Notes) -> float | None:
 
 def count(value: object, what: str, notes: Notes) -> int:
     """Return a count; 0 where it is missing, cannot be read or is negative."""
+    if isinstance(value, str) and _is_short_whole(value):
+        return int(value)
     short = _short_count(value) if isinstance(value, str) else None
     found = _exact(value) if short is None else short
     if found is None or found.denominator != 1:
@@ -148,6 +150,11 @@ def _short_count(value: str) -> Fraction | None:
         # 12.000 may be twelve thousand or twelve: left to the caller's note.
         return Fraction(1, 2) if found else None
     return Fraction(found.group(1) + found.group(3))
+
+
+def _is_short_whole(value: str) -> bool:
+    """Whether a text is digits alone, as it is nearly always."""
+    return value.isdigit() and value.isascii() and len(value) <= _SAFE_DIGITS
 
 
 def integer(value: object, low: int, high: int, what: str, notes: Notes) -> int | None:
@@ -238,7 +245,7 @@ def seasons(value: object, high: int, notes: Notes) -> int | None:
 def digits(value: object) -> str:
     """Return a positive whole number as text: ``862`` from ``"862.0"``; else empty text."""
     if isinstance(value, str):
-        if value.isascii() and value.isdigit() and len(value) <= _SAFE_DIGITS:
+        if _is_short_whole(value):
             return value.lstrip("0")
         if not _PLAIN.fullmatch(value.strip()):
             return ""

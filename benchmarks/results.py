@@ -121,7 +121,7 @@ class Paired(msgspec.Struct, frozen=True):
     reference
         Name of the peer that this one took turns with.
     recall
-        At which both speeds are given, interpolated where it lies between two settings.
+        At which both speeds are given, interpolated where it is between two settings.
     reference_qps, qps
         Queries a second, a figure a round: the two of one round belong together.
     """

@@ -6,7 +6,7 @@ dimension's rank, and titles gather in groups within groups (genres, franchises)
 sizes, each title near its groups by a different amount. Its constants were fitted so that, at
 100,000 rows, held-out queries see what real ones do: cosines of about 0.65, 0.55 and 0.49 at the
 1st, 10th and 100th neighbour, and a median local intrinsic dimension near 37. Easier data would
-flatter every index; so would data whose variance lies in fewer dimensions flatter full precision.
+flatter every index; so would data with variance in fewer dimensions flatter full precision.
 More titles bring more genres, but not in proportion: neighbours come a little nearer as data grows.
 
 Free-text queries are of another kind: they lie elsewhere on average and have weaker ties to any
@@ -55,9 +55,9 @@ class Shape:
     text_near_genre: tuple[float, float] = (0.05, 0.3)
     text_near_franchise: tuple[float, float] = (0.0, 0.2)
     text_mean: float = 0.1
-    """How far the mean of free-text queries lies along that of the rows."""
+    """Component of the mean of free-text queries along that of the rows."""
     text_aside: float = 0.2
-    """How far it lies beside it."""
+    """Component of it perpendicular to that."""
 
 
 class InMemory(NamedTuple):

@@ -28,7 +28,7 @@ class OperatingPoint:
     settings
         The one below the recall and the one above it, or the only one.
     weight
-        Share of the second: how far the recall lies between the two.
+        Share of the second: how far the recall is between the two.
     """
 
     settings: list[Setting]

@@ -1,6 +1,6 @@
 """Exceptions at any step of any change or read: what was acknowledged stays, and nothing hangs.
 
-Each step of an operation is interrupted in turn, on one catalogue that goes on being used. After
+Each step of an operation is interrupted in turn, on one catalogue that stays in use. After
 each, the operation happened or it did not; all else is as a model says. ``TV5_INTERRUPT_STRIDE=1``
 takes every step; by default one in so many, beginning at a random one.
 """

@@ -129,7 +129,7 @@ class Disk:
     def __init__(self, root: Path, names: str = "") -> None:
         self._root = str(root)
         self._root_is_durable = bool(names)
-        # Inodes are numbered anew: a system gives the number of a file that is gone to another.
+        # Inodes are renumbered: a system gives the number of a file that is gone to another.
         self._numbers: dict[int, int] = {}
         self._given = 0
         self._files: dict[int, File] = {}

@@ -148,7 +148,7 @@ class Campaign:
         self.totals.dropped += 1
 
     def _flip(self, doubt: Op | None) -> list[str]:
-        """Flip a bit of a copy's data.mdb; what comes of it must be told."""
+        """Flip a bit of a copy's data.mdb; its effect must be reported."""
         copy = self.folder.with_name("flipped")
         shutil.rmtree(copy, ignore_errors=True)
         if not (self.folder / "data.mdb").exists():

@@ -39,7 +39,8 @@ class Totals:
     outcomes : Counter of str
         How many ended in what.
     differed_first : int
-        Of those detected, how many had changed an answer before ``verify`` or an error told.
+        Of those detected, how many had changed an answer before ``verify`` or an error reported
+        them.
     """
 
     flips: int = 0
@@ -54,7 +55,7 @@ class Totals:
         return {
             "flips": self.flips,
             "outcomes": dict(self.outcomes.most_common()),
-            "answered otherwise before verify told": self.differed_first,
+            "answered otherwise before verify reported": self.differed_first,
             "violations": len(self.violations),
             "violations by page": dict(self.by_page.most_common()),
             "seconds": round(self.seconds, 1),
@@ -165,7 +166,7 @@ def _try(
 
 
 def _judge(catalog: Catalog, want: dict[str, Any], writing: bool) -> dict[str, Any]:
-    differed = told = False
+    differed = reported = False
     why = ""
     for stage in ("before", "after"):
         try:
@@ -175,12 +176,12 @@ def _judge(catalog: Catalog, want: dict[str, Any], writing: bool) -> dict[str, A
             if got != want[stage]:
                 differed, why = True, why or _difference(got, want[stage])
         except Tv5Error:
-            told = True
-    told |= bool(catalog.info()["recovered"])
-    told_before = told
-    told |= not catalog.verify().ok
-    if told:
-        return {"outcome": "detected", "differed": differed and not told_before}
+            reported = True
+    reported |= bool(catalog.info()["recovered"])
+    reported_before = reported
+    reported |= not catalog.verify().ok
+    if reported:
+        return {"outcome": "detected", "differed": differed and not reported_before}
     return {"outcome": "wrong answer" if differed else "harmless", "why": why}
 
 

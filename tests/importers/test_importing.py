@@ -340,7 +340,7 @@ def test_rejects_hold_values_left_out_and_tables_not_read(
     assert [x["reason"] for x in lines if x["count"]] == ["malformed id"]
     assert ("b.csv", 0, "file not read", "") in found
     assert report.rejected == sum(x["count"] for x in lines) == 1
-    # The list itself is no table to read, and is written anew.
+    # The list itself is no table to read, and is overwritten.
     again = import_paths(catalog, [tmp_path], rejects=tmp_path / "r.jsonl")
     assert again.rejected == 1
 

@@ -137,7 +137,7 @@ for _ in range(40):
 """
 
 
-def test_opening_goes_on_while_another_process_seals(vectors: F32, tmp_path: Path) -> None:
+def test_opening_works_while_another_process_seals(vectors: F32, tmp_path: Path) -> None:
     path = tmp_path / "ix"
     VectorIndex.build(vectors[:40], path=path).close()
     with subprocess.Popen(

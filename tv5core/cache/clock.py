@@ -20,7 +20,7 @@ MAX_SKEW_S = 1.0
 """How far the wall clocks of two machines may be apart, in seconds; NTP keeps milliseconds."""
 
 lifetime_clock: Callable[[], float] = (
-    # It goes on while the machine sleeps, which CLOCK_MONOTONIC does not.
+    # It advances while the machine sleeps, which CLOCK_MONOTONIC does not.
     partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
     else time.monotonic

@@ -369,7 +369,7 @@ class Catalog(CatalogReader):
             self._manager.close()
             with self._store.lock:
                 self._store.close()
-            self._released = True  # last: the next call goes on where this is interrupted
+            self._released = True  # last: the next call resumes where this is interrupted
 
     def __enter__(self) -> Self:
         self._check_open()

@@ -1,7 +1,7 @@
 """Making renames and small files survive a crash.
 
-A failed fsync is never tried again: the system reports a lost write once, to the file it was lost
-from, and may then call the same data clean. So whatever was being written is given up and removed.
+A failed fsync is never retried: the system reports a lost write once, to the file it was lost
+from, and may then call the same data clean. So the file that was being written is removed.
 Other files report their own failures at their own fsync; so a failed file of the index ends its
 sealing, while the store takes further titles, each synced in its own file.
 """
@@ -45,7 +45,7 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         No space, or over quota.
     DiskFailureError
         An input/output error, also one of fsync. It is reported once and the data may be lost
-        from the system's cache, so the file is to be given up: syncing again would succeed.
+        from the system's cache, so the file must be discarded: syncing again would succeed.
     """
     try:
         yield

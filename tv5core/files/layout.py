@@ -72,7 +72,7 @@ class Section(msgspec.Struct, array_like=True, frozen=True):
     dtype : str
     shape : tuple of int
     version : int
-        Of what the section means; what knows an older one alone does not read it.
+        Of what the section means; readers that know only older ones do not read it.
     checksum : int or None
         CRC-32 of its bytes; None in a file that format 4 or earlier wrote.
     """

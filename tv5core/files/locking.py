@@ -112,10 +112,10 @@ def _describe(raw: bytes) -> str:
 _HELD: weakref.WeakSet[WriterLock] = weakref.WeakSet()
 
 
-def _let_go_in_child() -> None:
+def _release_in_child() -> None:
     # A child shares the open file; keeping it would hold the lock after its parent's end.
     for lock in list(_HELD):
         lock.forget()
 
 
-os.register_at_fork(after_in_child=_let_go_in_child)
+os.register_at_fork(after_in_child=_release_in_child)

@@ -141,14 +141,14 @@ def near_year_suffices(one: Title, other: Title) -> bool:
     if one.kind == "show":
         later = (one.year or 0) - (other.year or 0)
         return -1 <= later <= _SEASONS_SPAN and len(words) > 1 and letters >= _LONG_SERIES_NAME
-    if other.year in _told_years(one.overview) or one.year in _told_years(other.overview):
+    if other.year in _named_years(one.overview) or one.year in _named_years(other.overview):
         return True
     if len(words) > 1 and _same_length(one, other):
         return True
     return len(words) >= _LONG_FILM_WORDS and letters >= _LONG_FILM_NAME
 
 
-def _told_years(overview: str) -> set[int]:
+def _named_years(overview: str) -> set[int]:
     return {int(year) for year in _TOLD_YEAR.findall(overview[:300])}
 
 

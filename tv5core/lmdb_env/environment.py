@@ -254,7 +254,7 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
     def before_fork(self) -> None:
         """Close for a fork, once no transaction runs.
 
-        Where this thread is in one, or others do not end, the fork goes on: hanging would be
+        Where this thread is in one, or others do not end, the fork continues: hanging would be
         worse. The child cannot use the environment then, and leaves it alone.
         """
         with suppress(CatalogError):  # this thread is in one

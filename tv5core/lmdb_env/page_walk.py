@@ -152,7 +152,7 @@ class PageWalk:
         self._free: _Counted | None = None
 
     def problems(self) -> Iterator[str]:
-        """Give what is wrong, in sentences; what hangs from a damaged page is passed over."""
+        """Give what is wrong, in sentences; what is below a damaged page is skipped."""
         try:
             self._begin()
         except DamagedPageError as error:

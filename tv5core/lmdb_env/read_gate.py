@@ -186,7 +186,7 @@ class ReadGate:
             return True
 
     def _drop_ended_owner(self) -> None:
-        """Open the gate where whoever closed it has ended without doing so."""
+        """Open the gate where the call that closed it has ended without doing so."""
         with self._claiming:
             owner = self._owner
             if owner is not None and owner[1] is not None and not is_running((owner[0], owner[1])):

@@ -142,12 +142,12 @@ def _resume() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _LOCK  # noqa: PLW0603 - whoever held it does not exist here
+    global _LOCK  # noqa: PLW0603 - the thread that held it does not exist here
     _LOCK = threading.RLock()
     for key, entry in list(_ENTRIES.items()):
         entry.environment.after_fork_in_child()
         if entry.closing is not None:
-            del _ENTRIES[key]  # whoever closes it does not exist here
+            del _ENTRIES[key]  # the thread that closes it does not exist here
 
 
 os.register_at_fork(

@@ -40,7 +40,7 @@ _BLOCK = 1_000
 
 
 class Unsound(NamedTuple):
-    """Rows whose vectors are of no use.
+    """Rows whose vectors are unusable.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Unsound(NamedTuple):
 
 
 def unsound_vectors(store: Store) -> Unsound:
-    """Find the rows whose vectors are of no use."""
+    """Find the rows whose vectors are unusable."""
     found = Unsound([], [])
     with store.read() as txn:
         meta = store.refresh(txn)

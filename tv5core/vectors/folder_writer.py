@@ -76,7 +76,7 @@ class FolderWriter:
         self._manifest = manifest
 
     def _present(self) -> Manifest:
-        """Read the manifest anew: an interrupt may have come after it was replaced."""
+        """Read the manifest again: an interrupt may have come after it was replaced."""
         self.check()
         return folder.present_manifest(self.path) or self._manifest
 

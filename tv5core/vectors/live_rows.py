@@ -49,7 +49,7 @@ class LiveRows:
 
     @classmethod
     def of(cls, segment: LiveSegment, rescoring: Rescoring) -> LiveRows:
-        """Go on from a published state: its arrays are copied once they are appended to."""
+        """Continue from a published state: its arrays are copied once they are appended to."""
         rows = cls(segment.quantizer, rescoring)
         scales = [] if segment.rows.scales is None else [segment.rows.scales]
         rows._arrays = [segment.keys, segment.codes, segment.rows.values, *scales]

@@ -32,7 +32,7 @@ _MARGINS = (*(step / 10 for step in range(5, 61)), 7.0, 8.0, 10.0, 13.0, 17.0, 2
 _SCANNED = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 """Candidates an answer, tried where all codes are scanned."""
 _RESCORE_COST = 5.0
-"""Cost of rescoring a row, relative to a code read by a walk: a stored row lies anywhere in memory
+"""Cost of rescoring a row, relative to a code read by a walk: a stored row is anywhere in memory
 and takes 0.2 us, a code is fetched ahead and takes 0.04."""
 
 

@@ -29,7 +29,7 @@ class SearchSettings(msgspec.Struct, frozen=True):
     recall : float or None
         Recall measured when these settings were calibrated; None where they were not.
     error_margin : float or None
-        A row whose estimate lies more standard deviations of the estimate's error behind the
+        A row whose estimate is more standard deviations of the estimate's error behind the
         estimate of the last answer is neither expanded nor rescored. A small margin ends easy
         queries early; a large one finds more. None: expand all of the pool, rescore all candidates.
     min_k : int

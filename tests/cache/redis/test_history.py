@@ -238,7 +238,7 @@ def test_data_replaced_under_an_open_connection_is_noticed_at_the_next_check(
         other.kill()
 
 
-def test_flushed_it_goes_on_empty(server: RedisServer) -> None:
+def test_flushed_it_continues_empty(server: RedisServer) -> None:
     async def work() -> None:
         async with tiers(server.url, 2) as (one, two):
             received: list[Invalidation] = []

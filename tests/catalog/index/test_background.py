@@ -14,36 +14,36 @@ def worker() -> BackgroundWorker:
 
 def test_pieces_of_work_are_done_one_after_another(worker: BackgroundWorker) -> None:
     done: list[str] = []
-    let_go = threading.Event()
+    release = threading.Event()
 
     def first() -> None:
-        let_go.wait()
+        release.wait()
         done.append("first")
 
     worker.start("first", first)
     worker.start("second", lambda: done.append("second"))
     worker.start("third", lambda: done.append("third"))
     assert done == []
-    let_go.set()
+    release.set()
     worker.wait()
     assert done == ["first", "second", "third"]
 
 
 def test_work_that_is_under_way_or_waits_is_not_begun_again(worker: BackgroundWorker) -> None:
     done: list[str] = []
-    begun, let_go = threading.Event(), threading.Event()
+    started, release = threading.Event(), threading.Event()
 
     def first() -> None:
-        begun.set()
-        let_go.wait()
+        started.set()
+        release.wait()
         done.append("first")
 
     worker.start("first", first)
-    begun.wait()
+    started.wait()
     worker.start("first", first)
     worker.start("second", lambda: done.append("second"))
     worker.start("second", lambda: done.append("another"))
-    let_go.set()
+    release.set()
     worker.wait()
     assert done == ["first", "second"]
     worker.start("first", first)
@@ -70,22 +70,22 @@ def test_work_that_raises_does_not_keep_others_from_being_done(
 
 def test_stopped_nothing_starts_and_what_is_under_way_ends(worker: BackgroundWorker) -> None:
     ended: list[type[BaseException]] = []
-    begun, let_go = threading.Event(), threading.Event()
+    started, release = threading.Event(), threading.Event()
     report = worker.cancellable(None)
 
     def work() -> None:
-        begun.set()
-        let_go.wait()
+        started.set()
+        release.wait()
         try:
             report(0, 1, "working")
         except StoppedError as error:
             ended.append(type(error))
 
     worker.start("work", work)
-    begun.wait()
+    started.wait()
     worker.start("next", lambda: ended.append(RuntimeError))
     worker.stop()
-    let_go.set()
+    release.set()
     worker.wait()
     worker.start("work", work)
     worker.wait()

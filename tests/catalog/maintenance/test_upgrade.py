@@ -58,7 +58,7 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize("name", ["format-1-given", "format-4-own"])
-def test_interrupted_at_any_step_it_is_readable_and_goes_on(
+def test_interrupted_at_any_step_it_is_readable_and_resumes(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upgrading, "_BLOCK", 30)

@@ -84,7 +84,7 @@ def test_an_addition_that_doubles_the_catalogue_does_not_wait_for_the_fit(
     catalog.add(stories(10, 20))
     assert gate.reached.wait(60)
     assert catalog.info()["space"] == 1, "the model before serves"
-    catalog.add(stories(20, 21))  # meanwhile additions go on
+    catalog.add(stories(20, 21))  # meanwhile additions work
     assert catalog.search("garden", 1)
     assert catalog.delete("m3") == 1
     gate.open()
@@ -146,7 +146,7 @@ def test_closing_ends_a_fit_and_the_next_opening_has_what_was_served(
         closing.start()
         while not catalog._manager.background._stopping.wait(60):
             pass
-        gate.open()  # it goes on, and ends at its next report
+        gate.open()  # it continues, and ends at its next report
         closing.join(60)
         assert not closing.is_alive()
     with Catalog.open(tmp_path) as catalog:

@@ -148,7 +148,7 @@ async def test_sends_of_all_are_counted_in_one_window(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [b"", b"x", bytes(500), b"\xff" * 60, b"tv5lim1\0" + b"\x7f" * 52]
 )
-async def test_a_damaged_file_is_begun_anew_after_a_pause(path: Path, damage: bytes) -> None:
+async def test_a_damaged_file_is_replaced_after_a_pause(path: Path, damage: bytes) -> None:
     await source(path).take(USER)
     path.write_bytes(damage)
     again = source(path)

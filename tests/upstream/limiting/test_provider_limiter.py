@@ -207,7 +207,7 @@ def test_users_hardly_wait_while_ten_thousand_bulk_requests_queue(per_s: float) 
 
 
 @pytest.mark.parametrize(("priority", "bound_s"), [(USER, 2.0), (Priority.AVAILABILITY, 1.0)])
-def test_who_would_wait_too_long_is_refused_at_once_and_told(
+def test_a_call_that_would_wait_too_long_is_refused_at_once(
     priority: Priority, bound_s: float
 ) -> None:
     async def main() -> Log:
@@ -307,7 +307,7 @@ def test_hours(hour: int, minute: int, hours: float) -> None:
     assert off_peak_delay_s(at.astimezone()) == hours * 3600, "whatever its time zone"
 
 
-def test_off_peak_with_a_deadline_is_told_when_to_come_back() -> None:
+def test_off_peak_with_a_deadline_gets_a_time_to_retry() -> None:
     async def main() -> None:
         limiter = ProviderLimiter(now=lambda: NOON)
         with pytest.raises(RateLimitedError) as caught:
@@ -541,7 +541,7 @@ def test_fetchers_of_a_provider_share_one_limiter() -> None:
     run(main())
 
 
-def test_a_later_loop_goes_on_where_an_earlier_one_stopped() -> None:
+def test_a_later_loop_continues_where_an_earlier_one_stopped() -> None:
     async def burst(times: list[float]) -> None:
         limiter = limiter_for(provider("later"))
         for _ in range(40):

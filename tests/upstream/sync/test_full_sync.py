@@ -139,7 +139,7 @@ WORKER = """
 """
 
 
-async def test_killed_it_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_killed_it_resumes_where_it_was(tmp_path: Path) -> None:
     content, folder, runs = TmdbContent(600), tmp_path / "c", 0
     async with tmdb_server(content, latency_s=0.02) as server:
         while True:

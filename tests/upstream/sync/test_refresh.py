@@ -48,7 +48,7 @@ async def test_a_refresh_fetches_what_changed_and_is_held() -> None:
         assert (again.planned, again.fetched) == (1, 1)
 
 
-async def test_a_refresh_that_was_cut_off_goes_on_with_the_same_titles() -> None:
+async def test_an_interrupted_refresh_resumes_with_the_same_titles() -> None:
     content, sink = TmdbContent(400), MemorySink()
     async with tmdb_server(content) as server, tmdb_client(server) as tmdb:
         await sync_tmdb(tmdb, sink)

@@ -99,7 +99,7 @@ async def test_storing_holds_the_fetching_back() -> None:
     assert max(seen) <= 2 * BATCH_TITLES + 2 * 32, "fetched titles pile up"
 
 
-async def test_what_fails_is_tried_again_and_then_told() -> None:
+async def test_failures_are_retried_and_then_reported() -> None:
     def trouble(id: str, time: int) -> UpstreamError | None:
         number = int(id.split(":")[2])
         if number % 10 == 0:
@@ -137,7 +137,7 @@ async def test_failures_are_remembered_and_those_of_the_moment_tried_again() -> 
     assert set(up.asked) == {f"tmdb:movie:{n}" for n in (3, 13, 23, 33)}
 
 
-async def test_a_larger_reach_goes_on_from_there() -> None:
+async def test_a_larger_limit_continues_from_there() -> None:
     sink, source = MemorySink(), Source()
     await run(sink, source, plan_of(500), 150)
     assert len(sink.titles) == 150
@@ -147,7 +147,7 @@ async def test_a_larger_reach_goes_on_from_there() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_cut_off_anywhere_it_goes_on(seed: int) -> None:
+async def test_interrupted_anywhere_it_resumes(seed: int) -> None:
     draw = random.Random(seed)
     sink, source, plan = MemorySink(), Source(), plan_of(700)
     invalidated: list[str] = []

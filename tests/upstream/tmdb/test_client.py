@@ -185,7 +185,7 @@ async def test_an_error_of_tmdbs_own(content: TmdbContent, tmdb: Tmdb) -> None:
     assert (caught.value.status, caught.value.code) == (422, 20)
 
 
-async def test_wrong_types_are_told_with_their_place(content: TmdbContent) -> None:
+async def test_wrong_types_are_reported_with_their_place(content: TmdbContent) -> None:
     server = Standin(faults=Faults({"wrong_types": 1.0}))
     add_tmdb(server, content)
     async with server, tmdb_client(server) as tmdb:

@@ -44,7 +44,7 @@ def test_a_last_line_without_an_end() -> None:
     assert len(read(LINES.rstrip(b"\n"), 777)) == 2_000
 
 
-def test_a_bad_line_is_told_by_number_and_the_rest_read() -> None:
+def test_a_bad_line_is_reported_by_number_and_the_rest_read() -> None:
     body = b'{"id": 1}\n\n{"id": "x"}\nnot json\n{"id": 2, "popularity": null}\n{"id": 3}\n'
     found = read(body, 10)
     assert [line.line for line in found if isinstance(line, MalformedLine)] == [3, 4]

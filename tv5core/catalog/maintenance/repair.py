@@ -105,7 +105,9 @@ class _Repair:
     def _settings(self) -> None:
         damaged = check_settings(self._store.environment, Findings())
         store_repair.remove_settings(self._store, damaged)
-        self.done.append(f"removed {_many(len(damaged), 'checkpoint or section')} of no use")
+        self.done.append(
+            f"removed {_many(len(damaged), 'checkpoint or section')} that cannot be used"
+        )
 
     def _checksums(self) -> None:
         self._store.change_meta(checked=False)
@@ -125,7 +127,7 @@ class _Repair:
         if unsound.broken:
             made = self._text.embed_pending(self._report)
             self.done.append(
-                f"removed {_many(len(unsound.broken), 'vector')} of no use, and embedded "
+                f"removed {_many(len(unsound.broken), 'vector')} that cannot be used, embedded "
                 f"{_many(made, 'title')} again"
             )
 

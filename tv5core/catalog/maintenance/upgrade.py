@@ -1,6 +1,6 @@
 """Bring a catalogue of an earlier format up to the present one, all at once.
 
-Earlier formats stay readable, and the next sealing does the same; this is for whoever wants it now.
+Earlier formats stay readable, and the next sealing does the same; this does it at once.
 """
 
 from __future__ import annotations

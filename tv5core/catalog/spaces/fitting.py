@@ -25,7 +25,7 @@ AUTOMATIC_TITLES = 20_000
 """Up to this many titles additions begin a fit themselves; as live rows, they need no graph."""
 
 QUICK_TITLES = 8
-"""Up to this many titles a first fit takes milliseconds, whoever added them."""
+"""Up to this many titles a first fit takes milliseconds."""
 
 
 class Fitting:

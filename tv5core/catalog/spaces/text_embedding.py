@@ -182,7 +182,7 @@ class TextEmbedding:
             self._manager.seal_if_due()
 
     def _fit(self, progress: Progress | None) -> bool:
-        """Fit; where that fails and an earlier model serves, go on with that."""
+        """Fit; where that fails, keep an earlier model if there is one."""
         try:
             self.fitting.fit(progress, due=self.fitting.is_due)
         except FittingError as error:

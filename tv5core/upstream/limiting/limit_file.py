@@ -1,6 +1,6 @@
 """What processes of one user on one machine share of a provider's limit: a small file.
 
-The file is opened anew for each use and locked with ``flock`` meanwhile, for some microseconds. So
+The file is opened for each use and locked with ``flock`` meanwhile, for some microseconds. So
 nothing is inherited by a forked process, a process that dies leaves no lock behind, and a file
 that was deleted is replaced by the same one for all. Times are nanoseconds of the machine's
 monotonic clock, which all processes share.

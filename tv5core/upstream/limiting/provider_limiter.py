@@ -86,7 +86,7 @@ class ProviderLimiter(Scheduler):
         return self._shared is not None and not self._shared.is_alone
 
     def adopt(self, other: ProviderLimiter) -> None:
-        """Go on where an earlier limiter of the provider stopped: its counts, pause and rate."""
+        """Continue where an earlier limiter of the provider stopped: its counts, pause and rate."""
         self._paused_until = other._paused_until
         self._own.adopt(other._own)
 

@@ -169,7 +169,7 @@ class LocalTokenSource:
         """Do nothing: the scheduler pauses, and there are no other processes."""
 
     def adopt(self, other: LocalTokenSource) -> None:
-        """Go on where an earlier source of this process stopped: with its counts and its rate."""
+        """Take over from an earlier source of this process: its counts and its rate."""
         self.sends, self._grants = other.sends, other._grants
         self._adaptive = other._adaptive
 

@@ -212,7 +212,7 @@ def test_data_replaced_under_an_open_connection_is_noticed_at_the_next_check(
 
     async def work() -> None:
         async with tiers(server.url) as (one,):
-            admin = one._connection.commands
+            admin = Redis.from_url(server.url, decode_responses=True)
             await put(one, "a", b"old")
             await admin.save()
             (tmp_path / "other" / "dump.rdb").write_bytes((tmp_path / "dump.rdb").read_bytes())
@@ -231,6 +231,7 @@ def test_data_replaced_under_an_open_connection_is_noticed_at_the_next_check(
                 assert await value(one, "a") is None
                 await asyncio.sleep(0.01)
             await again(one)
+            await admin.aclose()
 
     try:
         asyncio.run(work())
@@ -269,6 +270,7 @@ def test_what_redis_evicts_costs_values_not_truth(server: RedisServer, lost: str
             names = {"seq": [keys.seq], "floor": [keys.kind_floor("title")], "epoch": [keys.epoch]}
             names["both"] = [*names["seq"], *names["floor"]]
             await commands.delete(*names[lost])
+            await put(two, "others")  # it makes what is missing
             for _ in range(30):
                 for tier in (one, two):
                     assert await value(tier, "a") is None
@@ -280,6 +282,24 @@ def test_what_redis_evicts_costs_values_not_truth(server: RedisServer, lost: str
                 assert await value(tier, "b") is None
             async with tiers(server.url) as (third,):
                 await again(third, "c")
+
+    asyncio.run(work())
+
+
+def test_numbers_that_were_lost_are_not_reached_again(server: RedisServer) -> None:
+    """An entry of a high number, invalidated by a low one, is invalid once seq has passed both."""
+
+    async def work() -> None:
+        async with tiers(server.url, check_s=600) as (one,):
+            for n in range(20):
+                await one.delete("search", [str(n)])
+            await put(one, "a", b"old")
+            await one._connection.commands.delete(one._keys.seq, one._keys.epoch)
+            one._channel.seq = 0  # a process that has seen little
+            for _ in range(30):
+                await one.delete_kind("title")
+            async with tiers(server.url) as (other,):
+                assert await value(other, "a") is None
 
     asyncio.run(work())
 

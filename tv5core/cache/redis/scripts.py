@@ -17,53 +17,50 @@ from __future__ import annotations
 __all__ = ["BIND", "GET", "INVALIDATE", "PUT", "RELEASE"]
 
 BIND = """
-local epoch = redis.call('GET', KEYS[1])
-if not epoch or string.sub(epoch, 1, #ARGV[1]) ~= ARGV[1] then
+local epoch, seq = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
+if not epoch or not seq or string.sub(epoch, 1, #ARGV[1]) ~= ARGV[1] then
     epoch = ARGV[1] .. ARGV[2]
     redis.call('SET', KEYS[1], epoch)
 end
-return {epoch, redis.call('GET', KEYS[2]) or '0'}
+if not seq then
+    seq = '1'
+    redis.call('SET', KEYS[2], seq)
+end
+return {epoch, seq}
 """
 """KEYS: epoch, seq. ARGV: identity with a colon, and a random name for a new epoch.
-Returns the epoch, which belongs to the server's present life, and seq."""
+Returns the epoch, which belongs to the server's present life, and seq, which begins with 1: an
+invalidation that gets the number 1 knows that seq was lost."""
 
 GET = """
 local e = redis.call('HMGET', KEYS[1], 'v', 's', 'f', 'e')
 if not e[1] then return false end
-local epoch, stored = redis.call('GET', KEYS[2]), tonumber(e[2])
-local valid, floors = e[4] == epoch, {}
-if valid then
-    if ARGV[1] ~= '' and epoch ~= ARGV[1] then return false end
-    local seq = tonumber(redis.call('GET', KEYS[3]) or '0')
-    if seq < tonumber(ARGV[2]) then return false end
-    valid = seq >= stored
-    for name in string.gmatch(e[3], '%S+') do floors[#floors + 1] = name end
-    for _, floor in ipairs(redis.call('MGET', unpack(floors))) do
-        valid = valid and floor and tonumber(floor) <= stored
-    end
-end
+local names, stored = {}, tonumber(e[2])
+for name in string.gmatch(e[3], '%S+') do names[#names + 1] = name end
+local now = redis.call('MGET', unpack(names))
+local seq = tonumber(now[2] or '0')
+if seq < tonumber(ARGV[1]) then return false end
+local valid = now[1] == e[4] and seq >= stored
+for i = 3, #names do valid = valid and now[i] and tonumber(now[i]) <= stored end
 if valid then return e[1] end
 redis.call('DEL', KEYS[1])
 return false
 """
-"""KEYS: entry, epoch, seq. ARGV: the epoch and seq that the caller knows, or nothing and 0.
+"""KEYS: entry, which names the others. ARGV: the seq that the caller knows.
 Returns its bytes, or nothing."""
 
 PUT = """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'invalidated' end
-local seq, known = tonumber(redis.call('GET', KEYS[3]) or '0'), tonumber(ARGV[2])
-if seq < known then return 'invalidated' end
-local names = {}
+local now, names = redis.call('MGET', unpack(KEYS, 2)), {KEYS[2], KEYS[3]}
+local seq, known = tonumber(now[2] or '0'), tonumber(ARGV[2])
+if now[1] ~= ARGV[1] or seq < known then return 'invalidated' end
 for i = 4, #KEYS do
-    local floor = tonumber(redis.call('GET', KEYS[i]) or '0')
+    local floor = tonumber(now[i - 1] or '0')
     if floor > seq then redis.call('SET', KEYS[3], floor) end
     if floor > known then return 'invalidated' end
     if i > 4 then names[#names + 1] = KEYS[i] end
 end
-for _, name in ipairs(names) do
-    if redis.call('PEXPIRE', name, ARGV[5]) == 0 then
-        redis.call('SET', name, '0', 'PX', ARGV[5])
-    end
+for i = 5, #KEYS do
+    if not now[i - 1] then redis.call('SET', KEYS[i], seq, 'PX', ARGV[5]) end
 end
 redis.call('HSET', KEYS[1], 'v', ARGV[3], 's', seq, 'f', table.concat(names, ' '), 'e', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
@@ -71,12 +68,13 @@ return 'stored'
 """
 """KEYS: entry, epoch, seq, the key's floor, those of everything, the kind and the tags.
 ARGV: epoch and seq of the token, bytes, TTL in ms, TTL of floors in ms.
-Floors that are missing are made, so that one which Redis evicts is missed by GET."""
+Floors that are missing are made, so that one which Redis evicts is missed by GET; with the present
+number, so that an entry that the lost floor had made invalid stays so."""
 
 INVALIDATE = """
 local seq, removed = redis.call('INCR', KEYS[1]), 0
 local known = tonumber(ARGV[6])
-if seq <= known and redis.call('GET', KEYS[2]) == ARGV[5] then
+if seq == 1 or (seq <= known and redis.call('GET', KEYS[2]) == ARGV[5]) then
     seq = known + 1
     redis.call('SET', KEYS[1], seq)
     redis.call('SET', KEYS[2], ARGV[7])

@@ -90,8 +90,7 @@ class RedisTier:
         check_entry_names(kind, key)
         entry = None
         if self._channel.verified and (not self._channel.pending or await self._channel.flush()):
-            names = [self._keys.entry(kind, key), self._keys.epoch, self._keys.seq]
-            known: list[bytes | int] = [self._channel.epoch, self._channel.seq]
+            names, known = [self._keys.entry(kind, key)], [self._channel.seq]
             raw = await self._call(lambda: self._run_get(keys=names, args=known))
             entry = None if raw is None else self._decode(raw)
         if entry is None:

@@ -126,3 +126,13 @@ def test_dates_of_tmdb_files(tmp_path: Path, catalog: Any) -> None:
     assert {t.title: t.release_date for t in catalog.titles.values()} == {
         "A": "1927-02-06", "B": "1984-12-14", "C": "1927-02-06", "D": "1984-12-14",
     }  # fmt: skip
+
+
+def test_dates_of_our_own_titles(tmp_path: Path, catalog: Any) -> None:
+    title = '{{"id": "my:{0}", "kind": "movie", "title": "T{0}", "release_date": "{1}"}}'
+    days = ("6/2/1927", "14/12/1984", "2001-02-03", "soon")
+    lines = [title.format(place, day) for place, day in enumerate(days)]
+    (tmp_path / "x.jsonl").write_text("\n".join(lines))
+    report = import_paths(catalog, [tmp_path / "x.jsonl"])
+    assert [day for day, _ in dates_of(catalog)] == ["1927-02-06", "1984-12-14", "2001-02-03", ""]
+    assert report.files[0].notes == {"date malformed": 1}

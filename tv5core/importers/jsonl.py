@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -23,7 +24,6 @@ __all__ = ["FORMAT", "read_jsonl"]
 
 _DECODER = msgspec.json.Decoder(Title)
 _MAX_ID = 256
-_DATE = re.compile(r"[1-9]\d{3}-", re.ASCII)
 _SPELLED = re.compile(r"(tmdb:movie|tmdb:tv|imdb|justwatch):([a-z]{0,2}\d{1,12})")
 _BOUNDS = {"year": (1, 9_999), "runtime": (0, 10**6), "seasons": (0, 10**5), "rating": (0, 10)}
 _COUNTS = ("votes", "updated_at", "popularity")
@@ -31,16 +31,30 @@ _COUNTS = ("votes", "updated_at", "popularity")
 
 def read_jsonl(source: Source, context: Context) -> Iterator[Item]:
     """Read titles; unknown fields are ignored, wrong types are rejects."""
+    context.read_dates_of(lambda again: _dates(source, again))
+    for found in _raw_titles(source, context):
+        yield found if isinstance(found, Reject) else _item(*found, context)
+
+
+def _raw_titles(source: Source, context: Context) -> Iterator[tuple[int, bytes] | Reject]:
+    """Yield the JSON text of each title with its line, be they in an array or one a line."""
     shape, _ = peek(head_of(source, context))
-    if shape == "array":
-        for found in read_json_array(source, context):
-            if isinstance(found, Reject):
-                yield found
-            else:
-                yield _item(found[0], msgspec.json.encode(found[1]), context)
+    if shape != "array":
+        yield from read_json_lines(source, context)
         return
-    for line in read_json_lines(source, context):
-        yield line if isinstance(line, Reject) else _item(*line, context)
+    for found in read_json_array(source, context):
+        if isinstance(found, Reject):
+            yield found
+        else:
+            yield found[0], msgspec.json.encode(found[1])
+
+
+def _dates(source: Source, context: Context) -> Iterator[object]:
+    for found in _raw_titles(source, context):
+        if not isinstance(found, Reject):
+            with suppress(ValueError):
+                value = decode_tolerantly(found[1], context)
+                yield value.get("release_date") if isinstance(value, dict) else None
 
 
 def _item(line: int, raw: bytes, context: Context) -> Item:
@@ -53,7 +67,7 @@ def _item(line: int, raw: bytes, context: Context) -> Item:
     wrong = _fault(title)
     if wrong:
         return Reject(line, "value out of range", wrong, excerpt(raw))
-    return Row(line, _completed(title))
+    return Row(line, _completed(title, context))
 
 
 def _decoded(raw: bytes, context: Context) -> Title:
@@ -65,7 +79,7 @@ def _decoded(raw: bytes, context: Context) -> Title:
         return _DECODER.decode(msgspec.json.encode(decode_tolerantly(raw, context)))
 
 
-def _completed(title: Title) -> Title:
+def _completed(title: Title, context: Context) -> Title:
     """Return the title with a source, its date's year and the external id that its id spells."""
     ids = dict(title.external_ids)
     found = _SPELLED.fullmatch(title.id)
@@ -75,10 +89,10 @@ def _completed(title: Title) -> Title:
             ids.setdefault(scheme, value)
     # A title that names no source counts as the user's own.
     source = title.source or "own"
-    year = title.year
-    if year is None and _DATE.match(title.release_date):
-        year = int(title.release_date[:4])
-    return msgspec.structs.replace(title, external_ids=ids, source=source, year=year)
+    day, year = context.dates(title.release_date, context)
+    return msgspec.structs.replace(
+        title, external_ids=ids, source=source, release_date=day, year=title.year or year
+    )
 
 
 def _fault(title: Title) -> str:

@@ -1,9 +1,10 @@
-"""Run the tests away from the checkout."""
+"""Run the tests on all cores, away from the checkout, and with default signals."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,33 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 # Last, so that an installed tv5core goes before the checkout's: it is `benchmarks` that is wanted.
 sys.path.append(str(CHECKOUT))
+
+
+_RESET = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run on all cores where the whole suite is asked for: ``-n0`` and paths run in one process."""
+    option = config.option
+    if "PYTEST_XDIST_WORKER" in os.environ:  # a worker must not start workers of its own
+        return
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    if whole and getattr(option, "numprocesses", 0) is None and option.dist == "no":
+        option.numprocesses, option.dist = "auto", "worksteal"
+
+
+def pytest_configure() -> None:
+    """Take back that signals are ignored or blocked.
+
+    A shell that is not interactive has its background jobs ignore SIGINT and SIGQUIT, and what
+    the tests start would inherit that. (SIGHUP stays as ``nohup`` wants it.)
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _RESET)
+    for number in _RESET:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,7 +35,7 @@
         ├── MalformedResponseError       an answer that cannot be read
         ├── CredentialsError             no key, or one that the provider refuses
         ├── SourceDisabledError          a source that is off until it is switched on
-        ├── TitleNotFoundError           the provider has no such title, or no such file
+        ├── TitleNotFoundError (UnknownIdError)  the provider has no such title or file
         └── UpstreamRefusalError         an answer that says why there is none
 
 Messages read "expected X, got Y".
@@ -287,7 +287,7 @@ class SourceDisabledError(UpstreamError):
     """A source without a contract was called without being enabled."""
 
 
-class TitleNotFoundError(UpstreamError):
+class TitleNotFoundError(UpstreamError, UnknownIdError):
     """The provider has no such title, or no such file."""
 
 

@@ -53,6 +53,10 @@ def test_warm_stats_invalidate_clear(films: Path, tmp_path: Path) -> None:
     assert cache("stats", **where)["entries"] == int(str(held)) - 1
     assert cache("invalidate", "search", **where)["removed"] == 1
     assert cache("invalidate", "--tag", "provider:netflix", **where)["removed"] == 0
+    slip = tv5("cache", "invalidate", "titles", **where)
+    assert slip.returncode == 2
+    assert "expected a kind among availability, " in " ".join(slip.stderr.split()), slip.stderr
+    assert "got 'titles'" in " ".join(slip.stderr.split())
     assert cache("clear", **where)["removed"] == int(str(held)) - 2
     assert cache("stats", **where)["kinds"] == {}
 

@@ -13,7 +13,6 @@ time: searches, recommendations and lists may then be as old as their policies a
 from __future__ import annotations
 
 import asyncio
-import operator
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import numpy.typing as npt
 
+from tv5core.arguments import check_int
 from tv5core.cache.loading.fallback import Fallbacks
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
@@ -177,7 +177,7 @@ class CachedCatalog:
     ) -> list[Hit]:
         canonical = normalized(query)
         ids = None if allow is None else sorted(set(check_keys(allow)))
-        parts = [query_key(canonical), operator.index(k), ids, bool(exact)]
+        parts = [query_key(canonical), check_int("k", k, 1), ids, bool(exact)]
         call = partial(self.catalog.search, canonical, k, allow=ids, exact=exact)
         return list(await self._cached("search", parts, call, pace))
 
@@ -187,13 +187,13 @@ class CachedCatalog:
 
     async def _similar(self, id: str, k: int, pace: Pace | None) -> list[Hit]:
         check_name("id", id)
-        parts = ["similar", id, operator.index(k)]
+        parts = ["similar", id, check_int("k", k, 1)]
         call = partial(self.catalog.similar, id, k)
         return list(await self._cached("recommendations", parts, call, pace))
 
     async def popular(self, k: int = 20, *, genre: str | None = None) -> list[Title]:
         """Return the most popular titles; as ``Catalog.popular``, which scans in a thread."""
-        parts = ["popular", operator.index(k), genre]
+        parts = ["popular", check_int("k", k, 1), genre]
         call = partial(self.catalog.popular, k, genre=genre)
         return list(await self._cached("popular", parts, call, None))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +16,14 @@ from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import InvalidInputError
 from tv5core.store import Store, embeddings, titles
 from tv5core.types import Hit
-from tv5core.vectors import Filter, Matches, SearchOptions, SearchSettings, VectorIndex
+from tv5core.vectors import (
+    Filter,
+    Matches,
+    SearchOptions,
+    SearchSettings,
+    VectorIndex,
+    check_vectors,
+)
 
 __all__ = ["Searcher", "are_texts"]
 
@@ -45,18 +53,18 @@ class Searcher:
     ) -> list[Hit]:
         """Find the titles nearest to a text or a vector; see ``Catalog.search``."""
         k = check_int("k", k, 1)
-        vector: npt.ArrayLike = query
+        ids = _checked_ids(allow)
+        vector: npt.ArrayLike = query if isinstance(query, str) else _checked_vector(query)
         if isinstance(query, str):
             vector = embedded = self._text.embed_queries(served, [query])[0]
             if not embedded.any():
                 return []
         index = served.index
         if index is None:
+            check_vectors(np.asarray(vector)[None])
             return []
-        options = self._options(index, allow, exact, text=isinstance(query, str))
+        options = self._options(index, ids, exact, text=isinstance(query, str))
         matches = index.search_with(vector, k, options)
-        if matches.keys.ndim != 1:
-            raise InvalidInputError("expected one query, got several: use search_many")
         return self._hits(matches, k, partial(_search, index, vector, options))
 
     def search_many(
@@ -71,13 +79,16 @@ class Searcher:
     ) -> list[list[Hit]]:
         """Search several texts, or the rows of a matrix, at once."""
         k = check_int("k", k, 1)
+        ids = _checked_ids(allow)
         matrix = self.vectors_of(served, queries)
+        if served.index is None and not are_texts(queries):
+            check_vectors(matrix)
         hits: list[list[Hit]] = [[] for _ in matrix]
         # A text of which no word is known has a zero vector; a given one of zeros is an error.
         known = np.any(matrix, axis=1) if are_texts(queries) else np.ones(len(matrix), bool)
         if served.index is None or not known.any():
             return hits
-        options = self._options(served.index, allow, exact, threads, text=are_texts(queries))
+        options = self._options(served.index, ids, exact, threads, text=are_texts(queries))
         found = served.index.search_with(matrix[known], k, options)
         places = np.flatnonzero(known).tolist()
         for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
@@ -111,7 +122,7 @@ class Searcher:
     def _options(
         self,
         index: VectorIndex,
-        allow: Iterable[str] | None,
+        allow: Sequence[str] | None,
         exact: bool,
         threads: int = 1,
         *,
@@ -123,12 +134,9 @@ class Searcher:
         allowed = None if allow is None else Filter.of(self._rows(allow))
         return SearchOptions(settings, exact, allowed, threads)
 
-    def _rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
-        if isinstance(ids, str) or not isinstance(ids, Iterable):
-            raise InvalidInputError(f"expected allow to be ids, got {shown(ids)}")
-        names = list(ids)
+    def _rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         with self._store.read() as txn:
-            rows = [row for name in names if (row := titles.find(txn, name)) is not None]
+            rows = [row for name in ids if (row := titles.find(txn, name)) is not None]
         return np.asarray(rows, np.int64)
 
     def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
@@ -158,6 +166,25 @@ class Searcher:
                     title = decode(data)
                     hits.append(Hit(title.id, score, title))
         return hits
+
+
+def _checked_vector(query: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return one vector of numbers, whose width and values the index validates."""
+    vector = as_array("a text or a vector", query)
+    if vector.ndim == 2:
+        raise InvalidInputError("expected one query, got several: use search_many")
+    if vector.ndim != 1 or vector.dtype.kind not in "fiu":
+        raise InvalidInputError(f"expected a text or a vector, got {shown(query)}")
+    return vector
+
+
+def _checked_ids(allow: Iterable[str] | None) -> list[str] | None:
+    """Return the ids that may be found as a list; a text would be taken for its letters."""
+    if allow is None:
+        return None
+    if isinstance(allow, (str, bytes)) or not isinstance(allow, Iterable):
+        raise InvalidInputError(f"expected allow to be ids, got {shown(allow)}")
+    return list(allow)
 
 
 def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:

@@ -21,7 +21,7 @@ from tv5core.cli import (
     upstream,
     verify,
 )
-from tv5core.cli.output import errors
+from tv5core.cli.output import errors, never_fail_to_encode
 from tv5core.errors import InvalidInputError, NotACatalogError, Tv5Error
 
 __all__ = ["app", "run"]
@@ -30,7 +30,6 @@ app = typer.Typer(
     name="tv5",
     help="Search film and TV titles. Exit codes: 0 done, 1 something is wrong, 2 wrong usage.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -68,6 +67,7 @@ def _root(
 def run() -> None:
     """Run ``tv5``; never shows a traceback for an error tv5core foresees."""
     warnings.showwarning = _show_warning
+    never_fail_to_encode()
     try:
         app(prog_name="tv5")
     except (InvalidInputError, NotACatalogError) as error:

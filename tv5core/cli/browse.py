@@ -18,6 +18,7 @@ from tv5core.cli.output import (
     print_hits,
     print_json,
     print_status,
+    readable,
     results,
     title_line,
 )
@@ -38,6 +39,7 @@ def search(
     """Find titles by what they are about."""
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         started = time.perf_counter()
+        query = readable(query)
         hits = opened.search(query, count, exact=exact)
         took_ms = (time.perf_counter() - started) * 1e3
         total, info = opened.count(), opened.info()
@@ -72,11 +74,11 @@ def similar(
     """Find titles like one that is in the catalogue."""
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         started = time.perf_counter()
-        hits = opened.similar(id, count)
+        hits = opened.similar(readable(id), count)
         took_ms = (time.perf_counter() - started) * 1e3
-        name, info = title_line(opened.get(id)), opened.info()
+        name, info = title_line(opened.get(readable(id))), opened.info()
     if as_json:
-        print_json({"id": id, "milliseconds": round(took_ms, 3), "hits": hits})
+        print_json({"id": readable(id), "milliseconds": round(took_ms, 3), "hits": hits})
     elif hits or info["vectors"]:
         print_hits(hits, f"like {name}, in {took_ms:.1f} ms")
     _warn_of_unsearchable(info, catalog)
@@ -89,7 +91,7 @@ def show(
 ) -> None:
     """Show all that is known of a title."""
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
-        title = opened.get(id)
+        title = opened.get(readable(id))
     if as_json:
         print_json(title)
     else:

@@ -16,7 +16,7 @@ from tv5core.cache.disk.environment import DATA_NAME
 from tv5core.cache.disk.tier import DiskTier
 from tv5core.cache.entry import Tier
 from tv5core.cache.warming.warm import WarmReport
-from tv5core.cached import CachedCatalog
+from tv5core.cached import CATALOG_POLICIES, CachedCatalog
 from tv5core.catalog import Catalog
 from tv5core.cli.output import (
     DEFAULT_CATALOG,
@@ -166,11 +166,21 @@ def invalidate(
         return tier.delete(str(kind), keys) if keys else tier.delete_kind(str(kind))
 
     async def both(tier: DiskTier) -> int:
+        if kind is not None:
+            _check_kind(kind, tier)
         removed = await work(tier)
         await _with_redis(redis, work)
         return removed or 0
 
     _print_removed(asyncio.run(_with_disk(cache, both)), as_json)
+
+
+def _check_kind(kind: str, tier: DiskTier) -> None:
+    """Refuse a kind that neither catalogues nor this cache have: most likely a slip."""
+    if kind in CATALOG_POLICIES or kind in (held := tier.census()):
+        return
+    known = ", ".join(sorted({*CATALOG_POLICIES, *held}))
+    raise InvalidInputError(f"expected a kind among {known}, got {kind!r}")
 
 
 def _keys(kind: str | None, ids: list[str], catalog: Path | None) -> list[str]:

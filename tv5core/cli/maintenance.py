@@ -25,37 +25,80 @@ __all__ = ["COMMANDS"]
 
 
 def info(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
-    """Say what the catalogue holds and what it takes."""
+    """Say what the catalogue holds, what it takes, and whether texts can be searched."""
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         facts = opened.info()
     if as_json:
         print_json(facts)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="dim")
-    table.add_column()
-    for name, value in _flat(facts):
-        table.add_row(name, Text(value))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _described(facts).items():
+        if value:
+            table.add_row(name, Text(value))
     results().print(table)
 
 
-def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for key, value in facts.items():
-        name = f"{prefix}{key.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            rows.extend(_flat(value, f"{name}: "))
-        else:
-            rows.append((name, _printable(value)))
-    return rows
+def _described(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Describe a catalogue to people: in words and units, and only what there is."""
+    return {
+        "catalogue": facts["path"],
+        "titles": _titles(facts),
+        "text search": _text_search(facts),
+        "vectors": _vectors(facts),
+        "index": _index(facts),
+        "search": _settings(facts["settings"]),
+        "search by text": _settings(facts["text_settings"]),
+        "on disk": f"{size(facts['bytes_on_disk'])}, of which {size(facts['reusable_bytes'])} "
+        "are free for new titles",
+        "files": ", ".join(f"{name} {size(count)}" for name, count in facts["files"].items()),
+        "recovered": "; ".join(facts["recovered"]),
+        "disk failure": facts["failure"],
+    }
 
 
-def _printable(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return "; ".join(map(str, value)) or "-"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _titles(facts: Mapping[str, Any]) -> str:
+    parts = [f"{facts['titles']:,}"]
+    if facts["pending"]:
+        parts.append(f"{facts['pending']:,} wait to be embedded (`tv5 seal`)")
+    if facts["without_text"]:
+        parts.append(f"{facts['without_text']:,} without text or vector")
+    return ", ".join(parts)
+
+
+def _text_search(facts: Mapping[str, Any]) -> str:
+    text = facts["text_search"]
+    if not text["ready"]:
+        return f"not ready: {text['reason']}"
+    fitted = facts["fitted_on"]
+    by = f"an embedder fitted on {fitted:,} titles" if fitted else facts["embedder"]
+    return f"ready, by {by}" + (f"; {text['reason']}" if text["reason"] else "")
+
+
+def _vectors(facts: Mapping[str, Any]) -> str:
+    if not facts["vectors"]:
+        return "none"
+    kinds = f"{facts['dim']:,} dimensions, {facts['metric']}, rescored from {facts['rescoring']}"
+    return f"{facts['vectors']:,} of {kinds}"
+
+
+def _index(facts: Mapping[str, Any]) -> str:
+    parts = [f"{facts['sealed']:,} sealed (generation {facts['generation']})"]
+    if not facts["sealed"]:
+        parts = ["nothing sealed yet"]
+    parts += [f"{facts[name]:,} {name}" for name in ("live", "removed") if facts[name]]
+    return ", ".join(parts)
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.3g}"
+        if isinstance(value, float)
+        else f"{name.replace('_', ' ')} {value}"
+        for name, value in settings.items()
+        if value is not None
+    )
 
 
 def seal(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:
@@ -64,12 +107,13 @@ def seal(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> N
         Catalog.open(catalog, create=False, embedder=None) as opened,
         progress(quiet=as_json) as report,
     ):
-        opened.seal(progress=report)
+        changed = opened.seal(progress=report)
         facts = opened.info()
     if as_json:
         print_json(facts)
-    else:
-        print_status(f"sealed {facts['vectors']:,} vectors of {facts['titles']:,} titles")
+        return
+    done = "sealed" if changed else "nothing to do, sealed before:"
+    print_status(f"{done} {facts['vectors']:,} vectors of {facts['titles']:,} titles")
 
 
 def optimize(catalog: CatalogOption = DEFAULT_CATALOG, as_json: AsJson = False) -> None:

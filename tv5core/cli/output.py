@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,13 +24,16 @@ from tv5core.types import Hit, Progress, Title
 
 __all__ = [
     "DEFAULT_CATALOG",
+    "Activity",
     "AsJson",
     "CatalogOption",
     "errors",
+    "never_fail_to_encode",
     "print_hits",
     "print_json",
     "print_status",
     "progress",
+    "readable",
     "size",
     "title_line",
 ]
@@ -45,15 +52,39 @@ CatalogOption = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
+_PIPE_WIDTH = 200
+
+
 def results() -> Console:
-    """Return the console for results: as wide as it takes when it is not a terminal."""
+    """Return the console for results: wide where it is no terminal, unless COLUMNS says more."""
     console = Console(soft_wrap=False, emoji=False)
-    return console if console.is_terminal else Console(width=200, soft_wrap=False, emoji=False)
+    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return console
+    return Console(width=_PIPE_WIDTH, soft_wrap=False, emoji=False)
+
+
+def never_fail_to_encode() -> None:
+    """Have standard output and error show a replacement for what they cannot encode."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def readable(text: str) -> str:
+    """Return an argument as text, also where the system's locale could not decode it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # it holds bytes that were escaped as surrogates
+        return os.fsencode(text).decode(errors="replace")
+    return text
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one JSON document."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+    """Print a value as one JSON document, in ASCII where the output is not UTF-8."""
+    text = msgspec.json.format(msgspec.json.encode(value)).decode()
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
+        text = "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
+    sys.stdout.write(text + "\n")
 
 
 def print_status(message: str) -> None:
@@ -79,23 +110,65 @@ def _people(title: Title) -> str:
     return ", ".join(dict.fromkeys(leads))
 
 
+_NARROW, _MEDIUM = 60, 100
+"""Columns below which answers are no table, and below which only titles and genres are shown."""
+
+
 def print_hits(hits: Sequence[Hit], caption: str) -> None:
-    """Print answers as a table, best first."""
+    """Print answers, best first: as a table, or two lines each where there is little room."""
+    console = results()
+    if console.width < _NARROW:
+        _print_hit_lines(console, hits, caption)
+        return
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
-    for name, options in {
-        "score": {"justify": "right"},
-        "title": {"style": "bold", "max_width": 48},
-        "genres": {"max_width": 30},
-        "people": {"max_width": 52},
-        "id": {"style": "dim", "no_wrap": True},
-    }.items():
-        table.add_column(name, **options)  # type: ignore[arg-type]
+    table.add_column("score", justify="right")
+    table.add_column("title", style="bold", min_width=16, max_width=48)
+    table.add_column("genres", max_width=30)
+    if wide := console.width >= _MEDIUM:
+        table.add_column("people", max_width=52)
+    table.add_column("id", style="dim", overflow="fold")
     for hit in hits:
         title = hit.title
-        cells = (title_line(title), ", ".join(title.genres[:3]), _people(title), hit.id)
+        people = (_people(title),) * wide
+        cells = (title_line(title), ", ".join(title.genres[:3]), *people, hit.id)
         # Text, not markup: a title may hold brackets.
         table.add_row(f"{hit.score:.3f}", *(Text(cell) for cell in cells))
-    results().print(table)
+    console.print(table)
+
+
+def _print_hit_lines(console: Console, hits: Sequence[Hit], caption: str) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for hit in hits:
+        lines = Text.assemble((title_line(hit.title), "bold"), "\n", (hit.id, "dim"))
+        table.add_row(f"{hit.score:.3f}", lines)
+    console.print(table)
+    console.print(Text(caption, style="italic"))
+
+
+class Activity(bars.ProgressColumn):
+    """Time since the beginning and something that turns, at the newest bar, also when it is full.
+
+    What a stage does after its last report, or without any, still shows that work goes on.
+    """
+
+    _FRAMES = "|/-\\"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = time.monotonic()
+        self._newest = -1
+
+    def render(self, task: bars.Task) -> Text:
+        """Return the cell of one bar; the newest has the highest number."""
+        self._newest = max(self._newest, task.id)
+        if task.id < self._newest:
+            return Text("")
+        elapsed = time.monotonic() - self._started
+        minutes, seconds = divmod(int(elapsed), 60)
+        frame = self._FRAMES[int(elapsed * 5) % len(self._FRAMES)]
+        return Text(f"{frame} {minutes}:{seconds:02}")
 
 
 @contextmanager
@@ -113,6 +186,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
         bars.MofNCompleteColumn(),
         bars.TextColumn("{task.fields[rate]}"),
         bars.TimeRemainingColumn(),
+        Activity(),
     )
     live = errors.is_terminal and not quiet
     with bars.Progress(*columns, console=errors, disable=not live) as shown:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich import progress as bars
 
-from tv5core.cli.output import errors, print_status
+from tv5core.cli.output import Activity, errors, print_status
 from tv5core.upstream.sync.report import SyncProgress, SyncReport
 
 __all__ = ["sync_progress"]
@@ -32,6 +32,7 @@ def sync_progress(*, quiet: bool = False) -> Iterator[SyncProgress]:
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
         bars.TextColumn("{task.fields[state]}"),
+        Activity(),
     )
     with bars.Progress(*columns, console=errors, disable=not live) as bar:
         rate = _Rate()

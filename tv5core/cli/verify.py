@@ -62,6 +62,8 @@ def _print_report(found: VerifyReport) -> None:
         print(f"repaired: {done}")
     for problem in found.problems:
         print(problem)
+    for note in found.notes:
+        print_status(note)
     checked = ", ".join(f"{count:,} {name}" for name, count in found.checked.items())
     print_status(f"{'sound' if found.ok else 'NOT sound'}: checked {checked}")
 

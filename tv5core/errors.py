@@ -35,7 +35,7 @@
         ├── MalformedResponseError       an answer that cannot be read
         ├── CredentialsError             no key, or one that the provider refuses
         ├── SourceDisabledError          a source that is off until it is switched on
-        ├── TitleNotFoundError (UnknownIdError)  the provider has no such title or file
+        ├── TitleNotFoundError (KeyError) no such title or file: an UnknownIdError too
         └── UpstreamRefusalError         an answer that says why there is none
 
 Messages read "expected X, got Y".

@@ -144,8 +144,17 @@ def test_more_than_is_believed_is_an_error() -> None:
     assert len(bomb) < 50_000
     with pytest.raises(MalformedResponseError, match="expected at most 1,000,000 bytes"):
         read(bomb, 4_096, max_bytes=1_000_000)
-    with pytest.raises(MalformedResponseError, match="lines of at most 65,536 bytes"):
-        read(gzip.compress(b"x" * 1_000_000), 4_096)
+
+
+@pytest.mark.parametrize("step", [1_000, 100_000, 10**7])
+def test_a_line_that_is_too_long_is_counted_and_skipped(step: int) -> None:
+    body = b'{"id": 1}\n' + b"x" * 3_000_000 + b'\n{"id": 2}\n' + b'{"id": 3}' + b" " * 70_000
+    for given in (body, gzip.compress(body)):
+        found = read(given, step)
+        assert [line.id for line in found if isinstance(line, ExportedId)][:2] == [1, 2]
+        bad = [line for line in found if isinstance(line, MalformedLine)]
+        assert bad[0].line == 2
+        assert len(found) == 4
 
 
 def test_a_file_is_read_packed_or_not(tmp_path: Path) -> None:

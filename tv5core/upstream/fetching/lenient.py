@@ -8,16 +8,19 @@ slower than :func:`msgspec.convert`, and so is used only where that fails.
 from __future__ import annotations
 
 import functools
-import math
-from typing import Any
+import operator
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import inspect
 
-__all__ = ["EXACT", "prune"]
+__all__ = ["EXACT", "Finite", "prune"]
 
 EXACT = msgspec.Meta(extra={"exact": True})
 """Marks a field that is never left out, such as a number of pages: its default would lose data."""
+
+Finite = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+"""A finite number: texts such as ``"NaN"`` and ``"inf"`` count as numbers, and are refused."""
 
 _SYSTEMATIC = 5
 """A longer list of which no entry is usable is an error: its entries are of another kind."""
@@ -150,6 +153,17 @@ def _plain(value: Any, info: inspect.Type) -> Any:
     if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     converted: object = msgspec.convert(value, kind, strict=False)
-    if isinstance(converted, float) and not math.isfinite(converted):
-        raise msgspec.ValidationError(f"Expected a finite number, got {converted}")
+    if isinstance(info, inspect.IntType | inspect.FloatType) and not _is_within(converted, info):
+        raise msgspec.ValidationError(f"Expected another number, got {converted}")
     return converted
+
+
+def _is_within(number: Any, info: inspect.IntType | inspect.FloatType) -> bool:
+    """Return whether a number keeps its type's bounds; NaN keeps none."""
+    return all(
+        bound is None or keeps(number, bound)
+        for keeps, bound in (
+            (operator.gt, info.gt), (operator.ge, info.ge),
+            (operator.lt, info.lt), (operator.le, info.le),
+        )
+    )  # fmt: skip

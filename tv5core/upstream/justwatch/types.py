@@ -5,12 +5,11 @@ Missing, null and unusable fields get their defaults.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 import msgspec
 
-from tv5core.upstream.fetching.lenient import EXACT
+from tv5core.upstream.fetching.lenient import EXACT, Finite
 
 __all__ = [
     "Connection",
@@ -30,12 +29,6 @@ __all__ = [
 
 class Struct(msgspec.Struct, frozen=True, rename="camel"):
     """Base of all: immutable, with names in camel case as in GraphQL."""
-
-
-def _check_finite(*numbers: float | None) -> None:
-    """Refuse texts such as ``"NaN"``, which count as numbers."""
-    if not all(math.isfinite(number) for number in numbers if number is not None):
-        raise ValueError("expected finite numbers, got others")
 
 
 class GraphqlError(Struct, frozen=True):
@@ -65,13 +58,10 @@ class JustWatchOffer(Struct, frozen=True):
 
     monetization_type: str = ""
     presentation_type: str = ""
-    retail_price_value: float | None = None
+    retail_price_value: Finite | None = None
     currency: str = ""
     standard_web_url: str = msgspec.field(default="", name="standardWebURL")
     package: Package | None = None
-
-    def __post_init__(self) -> None:
-        _check_finite(self.retail_price_value)
 
 
 class JustWatchId(Struct, frozen=True):
@@ -84,12 +74,9 @@ class JustWatchId(Struct, frozen=True):
 class Scoring(Struct, frozen=True):
     """Ratings at other sources."""
 
-    imdb_score: float | None = None
-    imdb_votes: float = 0
-    tmdb_popularity: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_finite(self.imdb_score, self.imdb_votes, self.tmdb_popularity)
+    imdb_score: Finite | None = None
+    imdb_votes: Finite = 0
+    tmdb_popularity: Finite = 0.0
 
 
 class GenreCode(Struct, frozen=True):

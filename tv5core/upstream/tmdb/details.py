@@ -174,7 +174,6 @@ class MovieDetails(_Details, frozen=True, kw_only=True):
     similar: Page[MovieResult] | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.title and not self.original_title:
             raise ValueError("expected a title, got a film without one")
 
@@ -198,6 +197,5 @@ class TvDetails(_Details, frozen=True, kw_only=True):
     similar: Page[TvResult] | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.name and not self.original_name:
             raise ValueError("expected a name, got a series without one")

@@ -6,7 +6,6 @@ costs neither memory nor disk.
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -66,8 +65,8 @@ class ExportedId(msgspec.Struct, frozen=True, gc=False):
         Unusable values of the line that were left out.
     """
 
-    id: int
-    popularity: float = 0.0
+    id: Annotated[int, msgspec.Meta(gt=0, lt=END_OF_IDS)]
+    popularity: Annotated[float, msgspec.Meta(ge=0, le=1e300)] = 0.0
     # Never left out: an adult title would count as another.
     adult: Annotated[bool, EXACT] = False
     original_title: str | None = None
@@ -157,6 +156,7 @@ class ExportParser:
         self._gzip: GzipStream | None = None
         self._is_started = False
         self._rest, self._lines, self._bytes = b"", 0, 0
+        self._is_skipping = False
 
     def feed(self, chunk: bytes) -> Iterator[ExportedId | MalformedLine]:
         """Parse the next bytes; yield the lines they complete.
@@ -189,7 +189,7 @@ class ExportParser:
             ) from None
 
     def parse(self, part: bytes) -> Iterator[ExportedId | MalformedLine]:
-        """Yield the lines that decompressed bytes complete."""
+        """Yield the lines that decompressed bytes complete; too long ones are skipped."""
         self._bytes += len(part)
         if self._bytes > self._max_bytes:
             raise MalformedResponseError(
@@ -207,7 +207,7 @@ class ExportParser:
         """
         if self._gzip is not None and not self._gzip.is_whole:
             raise MalformedResponseError(f"{self._name}: expected a whole gzip file, got a part")
-        if self._rest.strip():
+        if self._rest.strip() and not self._is_skipping:
             yield self._line(self._rest)
         self._rest = b""
         if self._gzip is not None:
@@ -219,37 +219,42 @@ class ExportParser:
 
     def _split(self, part: bytes) -> Iterator[ExportedId | MalformedLine]:
         *whole, self._rest = (self._rest + part).split(b"\n")
+        if whole and self._is_skipping:
+            # The end of a line of which the beginning was counted already.
+            self._is_skipping = False
+            del whole[0]
         for line in whole:
             if line.strip():
                 yield self._line(line)
             else:
                 self._lines += 1
         if len(self._rest) > _MAX_LINE_BYTES:
-            raise MalformedResponseError(
-                f"{self._name}: expected lines of at most {_MAX_LINE_BYTES:,} bytes, got a longer "
-                f"one after line {self._lines:,}"
-            )
+            if not self._is_skipping:
+                self._is_skipping = True
+                yield self._too_long()
+            self._rest = b""
+
+    def _too_long(self) -> MalformedLine:
+        self._lines += 1
+        return MalformedLine(
+            self._lines, f"expected at most {_MAX_LINE_BYTES:,} bytes, got a longer line"
+        )
 
     def _line(self, line: bytes) -> ExportedId | MalformedLine:
         self._lines += 1
         try:
-            found = _decode_line(line)
+            return _DECODER.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        try:
+            return _decode_loosely(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return MalformedLine(self._lines, str(error))
-        if 0 < found.id < END_OF_IDS:
-            return found
-        return MalformedLine(self._lines, f"expected an id from 1, got {found.id}")
 
 
-def _decode_line(line: bytes) -> ExportedId:
-    """Decode a line; only where that fails, without its unusable values."""
-    try:
-        found = _DECODER.decode(line)
-    except msgspec.DecodeError:
-        with record_omissions() as parsed:
-            value, omitted = prune(drop_nulls(parse_json(line)), ExportedId)
-        found = msgspec.convert(value, ExportedId, strict=False)
-        found = msgspec.structs.replace(found, omitted=len(omitted) + parsed.total())
-    if 0 <= found.popularity < math.inf:
-        return found
-    return msgspec.structs.replace(found, popularity=0.0, omitted=found.omitted + 1)
+def _decode_loosely(line: bytes) -> ExportedId:
+    """Decode a line without its unusable values."""
+    with record_omissions() as parsed:
+        value, omitted = prune(drop_nulls(parse_json(line)), ExportedId)
+    found = msgspec.convert(value, ExportedId, strict=False)
+    return msgspec.structs.replace(found, omitted=len(omitted) + parsed.total())

@@ -6,12 +6,11 @@ TMDB omits it, sends null or sends what cannot be used, and fields not listed he
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 
-from tv5core.upstream.fetching.lenient import EXACT
+from tv5core.upstream.fetching.lenient import EXACT, Finite
 
 __all__ = [
     "END_OF_IDS",
@@ -100,25 +99,18 @@ class Region(Struct, frozen=True):
 class Result(Struct, frozen=True, kw_only=True):
     """The common fields of films and series in lists."""
 
-    id: int
+    id: Annotated[int, msgspec.Meta(gt=0, lt=END_OF_IDS)]
     media_type: str = ""
     overview: str = ""
     original_language: str = ""
     genre_ids: tuple[int, ...] = ()
     origin_country: tuple[str, ...] = ()
-    popularity: float = 0.0
-    vote_average: float = 0.0
+    popularity: Finite = 0.0
+    vote_average: Finite = 0.0
     vote_count: int = 0
     poster_path: str = ""
     backdrop_path: str = ""
     adult: bool = False
-
-    def __post_init__(self) -> None:
-        # A text such as "NaN" counts as a number.
-        if not (math.isfinite(self.popularity) and math.isfinite(self.vote_average)):
-            raise ValueError("expected finite numbers, got others")
-        if not 0 < self.id < END_OF_IDS:
-            raise ValueError(f"expected an id of TMDB, a positive integer, got {self.id}")
 
 
 class MovieResult(Result, frozen=True, kw_only=True):
@@ -130,7 +122,6 @@ class MovieResult(Result, frozen=True, kw_only=True):
     video: bool = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.title and not self.original_title:
             raise ValueError("expected a title, got a film without one")
 
@@ -143,7 +134,6 @@ class TvResult(Result, frozen=True, kw_only=True):
     first_air_date: str = ""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.name and not self.original_name:
             raise ValueError("expected a name, got a series without one")
 
@@ -160,7 +150,6 @@ class MultiResult(Result, frozen=True, kw_only=True):
     known_for_department: str = ""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not (self.title or self.original_title or self.name or self.original_name):
             raise ValueError("expected a title or name, got an entry without one")
 

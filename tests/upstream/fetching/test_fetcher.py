@@ -213,6 +213,16 @@ async def test_floods_are_cut_off(fault: str) -> None:
         assert at.outcome("too_large") == 1
 
 
+async def test_a_call_that_opens_the_breaker_is_told_what_it_met() -> None:
+    breaker = CircuitBreaker("tmdb", consecutive_failures=2)
+    async with serving({"status_500": 1.0}, breaker=breaker) as at:
+        with pytest.raises(UpstreamStatusError, match="got 500"):
+            await at.fetcher.get("movie/1")
+        assert len(at.server.arrivals) == 2
+        with pytest.raises(BreakerOpenError):
+            await at.fetcher.get("movie/1")
+
+
 async def test_faults_now_and_then_are_overcome() -> None:
     shares = {"status_500": 0.05, "reset": 0.05, "truncated": 0.05, "broken_gzip": 0.05}
     async with serving(

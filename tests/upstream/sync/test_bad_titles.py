@@ -13,6 +13,7 @@ from aiohttp import web
 
 from tests.upstream.sync.memory_sink import MemorySink
 from tv5core.backoff import Backoff
+from tv5core.errors import MalformedResponseError
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
 from tv5core.upstream.fetching.fetcher import Fetcher
 from tv5core.upstream.provider import Credentials
@@ -51,6 +52,27 @@ async def serving(bad: set[int], kind: str) -> AsyncIterator[tuple[Tmdb, dict[in
         fetcher = Fetcher(provider, backoff=Backoff(0.01, 0.05), breaker=breaker)
         async with Tmdb(fetcher) as tmdb:
             yield tmdb, asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_download_without_a_byte_is_no_export() -> None:
+    async def empty(request: web.Request) -> web.Response:
+        return web.Response(body=b"")
+
+    app = web.Application()
+    app.router.add_get("/p/exports/{name}", empty)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        provider = tmdb_provider(
+            credentials=Credentials.of(api_key="k"), base_url=f"{site.name}/3",
+        )  # fmt: skip
+        async with Tmdb(Fetcher(provider)) as tmdb:
+            with pytest.raises(MalformedResponseError, match="got an empty one"):
+                await sync_tmdb(tmdb, MemorySink(), media=["movie"])
     finally:
         await runner.cleanup()
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tv5core.backoff import Backoff
 from tv5core.upstream.limiting.limit_file import LimitFile, LimitState, LockedLimit
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.limiting.sliding_window import window_length_s
@@ -24,7 +25,8 @@ from tv5core.upstream.limiting.token_source import (
 
 __all__ = ["MachineTokenSource"]
 
-_RETRY_S = 0.0005
+_RETRY_S, _MAX_RETRY_S = 0.0005, 0.02
+_LOCK_BACKOFF = Backoff(_RETRY_S, _MAX_RETRY_S)
 _PAUSE_TRIES = 50
 _RESOLUTION_S = 1e-6
 _MAX_AGE_S = 0.05  # of the state that predictions are made from
@@ -147,13 +149,14 @@ class MachineTokenSource:
 
     async def _change(self, change: Callable[[LockedLimit], float]) -> float | None:
         """Change the limit while it is locked; None where the file cannot be used."""
+        pauses_s = _LOCK_BACKOFF.pauses()
         while not self.is_alone:
             try:
                 with self._file.locked() as limit:
                     delay_s = change(limit)
                 self._see(limit.state)
             except BlockingIOError:
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(next(pauses_s))
             except OSError:
                 self.is_alone = True
             else:

@@ -116,6 +116,8 @@ async def stream_export(fetcher: Fetcher, path: str) -> AsyncIterator[ExportedId
         if error.status in _MISSING_STATUSES:
             raise TitleNotFoundError(f"tmdb: expected an export {path}, got none") from None
         raise error_from_status(error.status, error.code, error.message, path) from None
+    if parser.is_empty:
+        raise MalformedResponseError(f"{path}: expected a gzip file, got an empty one")
     for each in parser.finish():
         yield each
 
@@ -157,6 +159,11 @@ class ExportParser:
         self._is_started = False
         self._rest, self._lines, self._bytes = b"", 0, 0
         self._is_skipping = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no byte has come yet; even an export without lines is a gzip file of some."""
+        return not (self._is_started or self._rest)
 
     def feed(self, chunk: bytes) -> Iterator[ExportedId | MalformedLine]:
         """Parse the next bytes; yield the lines they complete.

@@ -214,6 +214,30 @@ def test_a_forked_child_does_not_inherit_the_lock(path: Path) -> None:
         os.waitpid(child, 0)
 
 
+def _hold_and_fork(path: Path, children: Any) -> None:
+    with LimitFile(path, 50).locked():
+        child = os.fork()
+        if child:
+            children.put(child)
+        time.sleep(60)
+
+
+def test_a_child_of_a_killed_process_does_not_keep_its_lock(path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    children = context.SimpleQueue()
+    holder = context.Process(target=_hold_and_fork, args=(path, children))
+    holder.start()
+    child = children.get()
+    assert holder.pid is not None
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join(10)
+    try:
+        with LimitFile(path, 50).locked() as limit:  # although the child lives
+            limit.add_send(1.0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
 def test_what_a_block_that_fails_changed_is_not_stored(path: Path) -> None:
     file = LimitFile(path, 3)
 

@@ -12,7 +12,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _STEP_BYTES = 65_536
-_MIN_SLICE, _MAX_SLICE = 1_024, 65_536
+# The rest of a slice is copied at the end of each member, so that many short members in a long
+# slice would take quadratic time.
+_SLICE_BYTES = 16_384
 _PADDING = b"\0\t\n\r "
 
 
@@ -32,7 +34,6 @@ class GzipStream:
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._head = b""  # the first byte of what may be the next member
-        self._slice = _MAX_SLICE
         self._is_over = False
         self.trailing_bytes = 0
 
@@ -57,13 +58,10 @@ class GzipStream:
             if self._inner.eof:
                 position = self._begin_member(piece, position)
                 continue
-            given = piece[position : position + self._slice]
+            given = piece[position : position + _SLICE_BYTES]
             yield self._inner.decompress(given, _STEP_BYTES)
             left = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
             position += len(given) - len(left)
-            # The rest is copied at the end of each member, so that many short ones in a long
-            # slice would take quadratic time.
-            self._slice = _MIN_SLICE if self._inner.eof else min(_MAX_SLICE, 2 * self._slice)
 
     def finish(self) -> None:
         """Count a byte that was kept as the possible beginning of a member."""

@@ -23,6 +23,9 @@ __all__ = ["WATCH_ATTRIBUTION", "offers_from", "title_from"]
 WATCH_ATTRIBUTION = "JustWatch"
 """Attribution that TMDB requires wherever ``watch/providers`` is shown."""
 
+_USUAL = ("rating without votes", "entry without a name")
+"""Remarks about what TMDB sends all the time, and nobody misses."""
+
 _MEDIA = {MovieDetails: "movie", MovieResult: "movie", TvDetails: "tv", TvResult: "tv"}
 
 
@@ -57,7 +60,7 @@ def title_from(
         title = title_of(fields, remarks, region)
     except RowError as error:
         raise MalformedResponseError(f"{media or 'title'}/{response.id}: {error.detail}") from None
-    note_omissions(remarks.elements())
+    note_omissions(each for each in remarks.elements() if not each.endswith(_USUAL))
     return msgspec.structs.replace(
         title,
         id=f"tmdb:{'movie' if title.kind == 'movie' else 'tv'}:{response.id}",

@@ -6,7 +6,9 @@ keeps the figures in memory; an adapter to a metrics library is a class of two m
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Protocol
@@ -57,11 +59,15 @@ class Timing:
     longest_s: float = 0.0
 
 
+_TALLIES: weakref.WeakSet[Tally] = weakref.WeakSet()
+
+
 class Tally:
     """An observer that keeps counters and timings in memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        _TALLIES.add(self)
         self._counts: defaultdict[tuple[str, Labels], int] = defaultdict(int)
         self._timings: defaultdict[tuple[str, Labels], Timing] = defaultdict(Timing)
 
@@ -94,3 +100,11 @@ class Tally:
 
 def _sorted(labels: dict[str, str]) -> Labels:
     return tuple(sorted(labels.items()))
+
+
+def _after_fork_in_child() -> None:
+    for tally in list(_TALLIES):
+        tally._lock = threading.Lock()  # noqa: SLF001 - another thread may have held it
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -266,7 +266,6 @@ FORKS = """
 import os, sys, threading, warnings
 warnings.simplefilter("ignore")
 import numpy as np
-import numpy.random  # NumPy loads it late; a fork amid an import would hang the child
 from tv5core import Catalog, CatalogError
 
 def vector(i):

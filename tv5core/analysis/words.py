@@ -12,6 +12,7 @@ pairs of characters, the usual poor man's segmentation.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import unicodedata
@@ -110,6 +111,14 @@ _CACHE_WORDS = 200_000
 _stemmer = Stemmer.Stemmer("english", 0)
 _stemmer_lock = threading.Lock()
 _cache: dict[str, str] = {}
+
+
+def _after_fork_in_child() -> None:
+    global _stemmer, _stemmer_lock
+    _stemmer, _stemmer_lock = Stemmer.Stemmer("english", 0), threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def fold(text: str) -> str:

@@ -380,7 +380,7 @@ class Catalog(CatalogReader):
 
     def after_fork(self) -> None:
         """Restart as a reader; a writer stays with the parent, which holds the lock."""
-        self._store.lock, self._store.maintenance = threading.RLock(), threading.Lock()
+        self._store.after_fork()
         self._closing = threading.Lock()
         self._foreign = self._store.writable
         self._manager.after_fork()

@@ -24,6 +24,8 @@ Modules, in reading order:
     Which calls still run: how it is noticed that an exception cut something short.
 ``read_gate``
     The shared and exclusive lock around transactions.
+``forks``
+    No fork while another thread imports.
 ``registry``
     The environments of this process, shared by folder; the hooks around ``fork``.
 ``opening``

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 from tv5core.lmdb_env.calls import Call, is_running, this_call
+from tv5core.lmdb_env.forks import hold_imports, release_imports
 
 __all__ = ["Member", "acquire", "is_open", "release"]
 
@@ -51,6 +52,7 @@ class _Entry:
 _ENTRIES: dict[Hashable, _Entry] = {}
 _LOCK = threading.RLock()
 _PAUSE_S = 1e-3
+_IMPORTS_S = 5.0
 
 
 def acquire(
@@ -124,14 +126,19 @@ def _environments() -> list[Member]:
 
 
 def _before_fork() -> None:
-    for environment in _environments():
+    environments = _environments()
+    for environment in environments:
         environment.before_fork()
+    if environments:  # last: who ends a transaction may have to import something
+        hold_imports(_IMPORTS_S)
 
 
 def _after_fork_in_parent() -> None:
     try:
+        release_imports()
         _resume()
     except BaseException:  # out of a signal handler: nobody else would open the gates again
+        release_imports()
         _resume()
         raise
 
@@ -143,6 +150,7 @@ def _resume() -> None:
 
 def _after_fork_in_child() -> None:
     global _LOCK  # noqa: PLW0603 - the thread that held it does not exist here
+    release_imports()
     _LOCK = threading.RLock()
     for key, entry in list(_ENTRIES.items()):
         entry.environment.after_fork_in_child()

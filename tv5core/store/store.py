@@ -140,6 +140,11 @@ class Store:
             environment.release()
             raise
 
+    def after_fork(self) -> None:
+        """Replace, in a child, what another thread of the parent may have been at work with."""
+        self.lock, self.maintenance = threading.RLock(), threading.Lock()
+        self._write = UnfinishedCall()
+
     def close(self) -> None:
         """Release LMDB and the writer's lock; again does nothing."""
         if not self._released:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from functools import partial
 from typing import Self
 
@@ -52,7 +51,6 @@ class VectorIndex(IndexReader):
         graph: SealedGraph | None = None,
     ) -> None:
         super().__init__(dim, metric, rescoring, settings, graph)
-        self._sealing = threading.Lock()  # one sealing at a time
         self._folder: FolderWriter | None = None  # where there is a folder to write to
         self._read_only = False
         self._options = BuildOptions()

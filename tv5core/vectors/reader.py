@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,9 @@ __all__ = ["IndexReader"]
 I64 = npt.NDArray[np.int64]
 
 
+_OPEN: weakref.WeakSet[IndexReader] = weakref.WeakSet()
+
+
 class IndexReader:
     """What a vector index answers; :class:`VectorIndex` adds what changes it.
 
@@ -46,8 +51,14 @@ class IndexReader:
         self._dim = check_dim(dim)
         self._settings = settings or metric.default_settings()
         self._segments = SegmentSet(dim, self._rescoring, graph)
-        self._lock = threading.RLock()  # one change at a time
         self._closed = False
+        self._renew_locks()
+        _OPEN.add(self)
+
+    def _renew_locks(self) -> None:
+        """Make locks that nobody holds; in the child of a fork nobody else is there to."""
+        self._lock = threading.RLock()  # one change at a time
+        self._sealing = threading.Lock()  # one sealing at a time
 
     # -- facts ----------------------------------------------------------------------------
 
@@ -254,3 +265,11 @@ class IndexReader:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open index, got one after close()")
+
+
+def _after_fork_in_child() -> None:
+    for index in list(_OPEN):
+        index._renew_locks()  # noqa: SLF001 - a change of another thread is undone by SegmentSet
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,4 +1,4 @@
-"""How the code is laid out: who may import whom, no circles, a map in every package, short modules.
+"""How the code is laid out: who may import whom, no circles, maps, short modules, tests alike.
 
 ``ALLOWED`` and ``ORDER`` are the drawing of ARCHITECTURE.md in a form that can be checked.
 """
@@ -267,3 +267,15 @@ def test_the_rule_of_length_itself() -> None:
     assert long_ones(lengths, "") == ["a.py", "c.py"]
     assert long_ones(lengths, "- `c.py`: one table.\n") == ["a.py"]
     assert long_ones(lengths, "- `c.py`:\n") == ["a.py", "c.py"]
+
+
+# Folders of tests that stand beside the packages, or inside of one, for a reason of their own.
+HARNESSES = {"benchmarks", "crash", "flips", "fuzz", "golden", "soak"}
+SUPPORT = {"kernels/native", "kernels/threads", "upstream/standin"}
+
+
+def test_tests_are_laid_out_as_the_packages_are() -> None:
+    tests = CHECKOUT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("*.py")} - {Path()}
+    ours = {str(path) for path in folders if path.parts[0] not in HARNESSES} - SUPPORT
+    assert not [name for name in sorted(ours) if not (ROOT / name / "__init__.py").is_file()]

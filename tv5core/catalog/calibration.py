@@ -8,6 +8,7 @@ calibrated on queries made of that text, not on the average dataset.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.reader import CatalogReader
 from tv5core.catalog.searcher import Searcher, are_texts
-from tv5core.errors import CatalogError
+from tv5core.errors import CatalogError, CorruptFileError
 from tv5core.store import Store
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings
@@ -67,13 +68,20 @@ def calibrate_on_own_text(
     if settings is not None and not settings.get("own_text"):
         return
     progress(0, SAMPLE, "calibrating")
-    titles = reader.get_many(_spread(list(reader.ids()), SAMPLE))
+    titles = [_readable(reader, name) for name in _spread(list(reader.ids()), SAMPLE)]
     matrix = searcher.vectors_of(served, _text_queries(titles))
     matrix = matrix[matrix.any(axis=1)]
     if len(matrix):
         chosen = served.index.settings_for(matrix)
         store.change_meta(text_settings={**msgspec.to_builtins(chosen), "own_text": True})
     progress(SAMPLE, SAMPLE, "calibrating")
+
+
+def _readable(reader: CatalogReader, id: str) -> Title | None:
+    """Return a title; None where it is gone or damaged."""
+    with suppress(CorruptFileError):
+        return reader.get_many([id])[0]
+    return None
 
 
 def _spread(ids: Sequence[str], count: int) -> list[str]:

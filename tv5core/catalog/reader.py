@@ -21,7 +21,7 @@ from tv5core.catalog.searcher import Searcher
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
 from tv5core.errors import CatalogError, ClosedError, UnknownIdError
-from tv5core.store import Store, titles
+from tv5core.store import Store, lookup, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.meta import checkpoint
 from tv5core.store.transaction import Derived, Txn
@@ -51,7 +51,10 @@ class CatalogReader:
 
     def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
         self._store, self._manager, self._text = store, manager, text
-        self._searcher, self._versions = Searcher(store, text), VersionReader(store)
+        self._searcher, self._versions = (
+            Searcher(store, text, manager.recovery),
+            VersionReader(store),
+        )
         self._closed = self._foreign = False
         self._look_at = 0.0
 
@@ -141,9 +144,9 @@ class CatalogReader:
         """
         self._check_open()
         with self._store.read() as txn:
-            title = titles.by_id(txn, id)
+            title = lookup.by_id(txn, id)
             if title is None:
-                title = titles.by_alias(txn, id)
+                title = lookup.by_alias(txn, id)
         if title is None:
             raise UnknownIdError(f"expected a known id, got {id!r}")
         return title
@@ -153,7 +156,7 @@ class CatalogReader:
         self._check_open()
         names = list(ids)
         with self._store.read() as txn:
-            return [titles.by_id(txn, name) for name in names]
+            return [lookup.by_id(txn, name) for name in names]
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Return the ids of the titles that carry an alias, oldest first.
@@ -166,8 +169,7 @@ class CatalogReader:
         """
         self._check_open()
         with self._store.read() as txn:
-            some = [titles.by_row(txn, row) for row in titles.find_alias(txn, alias)]
-            return tuple(title.id for title in some if title is not None)
+            return tuple(title.id for title in lookup.all_by_alias(txn, alias))
 
     @staticmethod
     def _row(txn: Txn, id: str) -> int:

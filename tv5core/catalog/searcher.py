@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from tv5core.arguments import as_array, check_int, shown
 from tv5core.catalog.index.manager import ServedIndex
+from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
-from tv5core.errors import InvalidInputError
+from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.store import Store, embeddings, titles
 from tv5core.types import Hit
 from tv5core.vectors import (
@@ -37,10 +38,12 @@ class Searcher:
     ----------
     store : Store
     text : TextEmbedding
+    recovery : RecoveryLog
+        Where damaged titles are noted.
     """
 
-    def __init__(self, store: Store, text: TextEmbedding) -> None:
-        self._store, self._text = store, text
+    def __init__(self, store: Store, text: TextEmbedding, recovery: RecoveryLog) -> None:
+        self._store, self._text, self._recovery = store, text, recovery
 
     def search(
         self,
@@ -163,9 +166,19 @@ class Searcher:
                 # -1 ends a short answer; a title may have been deleted since the search.
                 data = get(pack(key), db=database) if key >= 0 else None
                 if data is not None:
-                    title = decode(data)
+                    try:
+                        title = decode(data)
+                    except CorruptFileError as error:
+                        self._leave_out(key, error)
+                        continue
                     hits.append(Hit(title.id, score, title))
         return hits
+
+    def _leave_out(self, row: int, error: CorruptFileError) -> None:
+        """Answer without a damaged title, and say so; what a newer tv5core wrote is an error."""
+        if isinstance(error, FormatVersionError):
+            raise error
+        self._recovery.leave_out_title(row)
 
 
 def _checked_vector(query: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -13,13 +13,15 @@ from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import (
     CatalogError,
+    CorruptFileError,
     DiskFailureError,
     DiskFullError,
     DuplicateKeyError,
+    FormatVersionError,
     InvalidInputError,
 )
 from tv5core.files.failpoints import failpoint
-from tv5core.store import Store, embeddings, journal, titles
+from tv5core.store import Store, embeddings, journal, lookup, titles
 from tv5core.store.meta import Meta, set_checkpoint, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
@@ -158,8 +160,7 @@ class Writer:
         space = self._store.meta.space
         with self._store.read() as txn:
             for place, plan in enumerate(plans):
-                row = titles.find(txn, plan.title.id)
-                stored = None if row is None else titles.load(txn, row)
+                stored = _stored(txn, plan)
                 if stored is not None:
                     plan.row, plan.old = stored.row, stored.title
                     plan.same = stored.data == plan.data or stored.title == plan.title
@@ -238,21 +239,37 @@ class Writer:
 
     def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:
         with self._store.read() as txn:
-            rows = [row for name in ids if (row := titles.find(txn, name)) is not None]
+            found = [(name, row) for name in ids if (row := titles.find(txn, name)) is not None]
+        rows = [row for _, row in found]
         if not rows:
             return 0, []
 
         def work(txn: Txn, meta: Meta) -> tuple[Meta, list[int]]:
             gone = [row for row in rows if embeddings.delete(txn, meta.space, row)]
-            for row in rows:
-                title = titles.by_row(txn, row)
-                if title is not None:
-                    titles.delete(txn, row, title)
+            for name, row in found:
+                lookup.delete_id(txn, name, row)
             journal.append(txn, meta.next_seq, gone, sorted(set(rows) - set(gone)))
             failpoint("delete: written")
             return with_entry(meta), gone
 
         return len(rows), self._store.write(work)
+
+
+def _stored(txn: Txn, plan: _Plan) -> titles.StoredTitle | None:
+    """Return what is stored under a plan's id; a damaged title is replaced in its row."""
+    row = titles.find(txn, plan.title.id)
+    if row is None:
+        return None
+    try:
+        stored = titles.load(txn, row)
+    except FormatVersionError:
+        raise
+    except CorruptFileError:
+        plan.row, plan.was_pending = row, titles.is_pending(txn, row)
+        return None
+    if stored is not None:
+        lookup.check_lead(plan.title.id, row, stored.title)
+    return stored
 
 
 def _put(txn: Txn, space: int, plan: _Plan, row: int) -> None:

@@ -17,6 +17,8 @@ Modules, in reading order:
     Small values of other parts, each with its version and checksum.
 ``titles``, ``embeddings``, ``journal``
     What a row has: its title, its vector in each space; which rows changed, in order.
+``lookup``
+    From an id or an alias to its title, checked.
 ``derived``, ``aliases``
     What is computed from titles in the same transaction: ids and aliases, or what the opener
     injects.

@@ -17,7 +17,6 @@ import lmdb
 import msgspec
 
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
-from tv5core.store.aliases import aliases
 from tv5core.store.checked_values import is_intact, with_checksum
 from tv5core.store.derived import MAX_KEY_BYTES, key_of
 from tv5core.store.transaction import Txn
@@ -27,8 +26,6 @@ __all__ = [
     "MAX_ID_BYTES",
     "StoredTitle",
     "body",
-    "by_alias",
-    "by_id",
     "by_row",
     "bytes_of",
     "check_title",
@@ -201,32 +198,6 @@ def find(txn: Txn, id: str) -> int | None:
     return None if raw is None else int(_ROW.unpack(raw)[0])
 
 
-def by_id(txn: Txn, id: str) -> Title | None:
-    """Return the title of an id; None where there is none.
-
-    Raises
-    ------
-    CorruptFileError
-        The id leads to no title, to another's, or to one that cannot be decoded.
-    """
-    get = txn.raw.get
-    row = get(key_of(id), db=txn.dbs.derived["ids"])
-    if row is None:
-        return None
-    data = get(row, db=txn.dbs.titles)
-    title = None if data is None else decode(data)
-    if title is None or title.id != id:
-        _refuse_lead(f"the id {id!r}", row, title)
-    return title
-
-
-def _refuse_lead(what: str, row: memoryview, title: Title | None) -> NoReturn:
-    got = "none" if title is None else repr(title.id)
-    raise CorruptFileError(
-        f"expected a title with {what} in row {int.from_bytes(row)}, got {got}; repair it"
-    )
-
-
 def find_alias(txn: Txn, alias: str) -> list[int]:
     """Return the rows that carry an alias, in order."""
     rows: list[int] = []
@@ -236,29 +207,6 @@ def find_alias(txn: Txn, alias: str) -> list[int]:
             rows.append(_ROW.unpack(cursor.value())[0])
             found = cursor.next_dup()
     return rows
-
-
-def by_alias(txn: Txn, alias: str) -> Title | None:
-    """Return the oldest title that carries an alias; None where there is none.
-
-    Raises
-    ------
-    CorruptFileError
-        The alias leads to no title, or to one that does not carry it.
-    """
-    row = txn.raw.get(key_of(alias), db=txn.dbs.derived["aliases"])
-    if row is None:
-        return None
-    data = txn.raw.get(row, db=txn.dbs.titles)
-    title = None if data is None else decode(data)
-    if title is None or not _carries(title, alias):
-        _refuse_lead(f"the alias {alias!r}", row, title)
-    return title
-
-
-def _carries(title: Title, alias: str) -> bool:
-    scheme, _, value = alias.partition(":")  # most aliases; computing all takes far longer
-    return title.external_ids.get(scheme) == value or alias in aliases(title)
 
 
 def by_row(txn: Txn, row: int) -> Title | None:

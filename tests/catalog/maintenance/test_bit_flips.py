@@ -206,6 +206,49 @@ def test_get_refuses_an_id_that_leads_to_another_title(folder: Path) -> None:
         for name in ("id3", "id5", "imdb:tt0000001"):
             with pytest.raises(CorruptFileError, match="expected "):
                 catalog.get(name)
+        with pytest.raises(CorruptFileError, match="expected a title with the alias"):
+            catalog.find("imdb:tt0000001")
+
+
+def test_a_damaged_title_is_left_out_replaced_or_deleted(folder: Path) -> None:
+    for number in (5, 6):
+        flip(folder, "titles", row(number), 20)
+    with Catalog.open(folder, embedder=None) as catalog:
+        hits = catalog.search(vectors()[5], COUNT, exact=True)
+        assert {hit.id for hit in hits} == {f"id{i}" for i in range(COUNT) if i not in (5, 6)}
+        assert "damaged titles were left out: 1 (rows 5)" in catalog.info()["recovered"]
+        with pytest.raises(CorruptFileError, match="expected a title of checksum"):
+            catalog.get("id5")
+        catalog.seal()
+        catalog.add([film(5)], vectors()[5:6])
+        assert catalog.get("id5") == film(5)
+        assert catalog.delete("id6") == 1
+        assert "id6" not in catalog
+        assert catalog.verify(repair=True).ok
+        assert len(catalog) == COUNT
+
+
+def test_what_an_id_leads_to_wrongly_is_not_changed(folder: Path) -> None:
+    with Catalog.open(folder, embedder=None, auto_seal=False) as catalog:
+        catalog._store.environment.write(
+            lambda txn: txn.raw.put(b"id3", row(4), db=txn.dbs.derived["ids"])
+        )
+        with pytest.raises(CorruptFileError, match="the id 'id3' in row 4"):
+            catalog.delete("id3")
+        with pytest.raises(CorruptFileError, match="the id 'id3' in row 4"):
+            catalog.add([film(3)], vectors()[3:4])
+        assert catalog.get("id4") == film(4)
+
+
+def test_an_own_text_catalogue_seals_beside_a_damaged_title(tmp_path: Path) -> None:
+    where = tmp_path / "own"
+    with Catalog.open(where) as catalog:
+        catalog.add(demo_titles()[:30])
+    flip(where, "titles", row(4), 30)
+    with Catalog.open(where) as catalog:
+        catalog.seal()
+        catalog.refit()
+        assert catalog.search(demo_titles()[3].overview)
 
 
 def test_a_vector_stored_again_replaces_a_damaged_one(folder: Path) -> None:

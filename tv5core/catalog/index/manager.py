@@ -69,8 +69,8 @@ class IndexManager:
         self._behind = self._journal_damaged = False
         self._doubts, self._seen = store.doubts, -1  # what the index is in step with
         self.change = UnfinishedCall()
-        self._recovery = RecoveryLog(store.folder)
-        self.recovered = self._recovery.messages
+        self.recovery = RecoveryLog(store.folder)
+        self.recovered = self.recovery.messages
         self.served = self._open()
 
     # -- opening --------------------------------------------------------------------------
@@ -98,9 +98,9 @@ class IndexManager:
                     return served
             except CorruptFileError as error:
                 self._damaged.add(generation.number)
-                self._recovery.add(f"generation {generation.number} cannot be used: {error}")
+                self.recovery.add(f"generation {generation.number} cannot be used: {error}")
             except (CatalogError, OSError) as error:  # too many open files: not its fault
-                self._recovery.add(f"generation {generation.number} cannot be opened now: {error}")
+                self.recovery.add(f"generation {generation.number} cannot be opened now: {error}")
         return None
 
     def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
@@ -122,7 +122,7 @@ class IndexManager:
     def _rebuild(self, meta: Meta) -> ServedIndex:
         """Index all stored vectors in memory."""
         if meta.generations:
-            self._recovery.add("the index was rebuilt from the stored vectors")
+            self.recovery.add("the index was rebuilt from the stored vectors")
         served = served_of(meta, empty_index(meta))
         with self._store.read() as txn:
             rows = embeddings.rows(txn, meta.space)
@@ -212,7 +212,7 @@ class IndexManager:
             return journal.rows_after(txn, seq, meta)
         except CorruptFileError as error:
             self._journal_damaged = True
-            self._recovery.add(f"the journal does not say any more what changed: {error}")
+            self.recovery.add(f"the journal does not say any more what changed: {error}")
             return None
 
     def reload_rows(self, served: ServedIndex, rows: I64) -> None:
@@ -226,7 +226,7 @@ class IndexManager:
                 found = embeddings.gather(txn, served.space, some, index.dim)
             gone = np.concatenate([found.absent, found.damaged])
             _apply(index, found.rows, found.vectors, gone)
-            self._recovery.leave_out(found.damaged)
+            self.recovery.leave_out(found.damaged)
 
     def apply(self, rows: I64, vectors: F32, removed: I64) -> None:
         """Apply to the index what was just committed; called with the store's lock held.
@@ -324,7 +324,7 @@ class IndexManager:
             # In the background, a core is left to those who search.
             threads=max(1, cores - 1) if self.background.is_current else 0,
             progress=self.cancellable(progress),
-            damaged=self._recovery.leave_out,
+            damaged=self.recovery.leave_out,
         )
         self._verified.add(generation.number)
         return served, generation

@@ -25,7 +25,7 @@ class RecoveryLog:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._left_out: set[int] = set()
+        self._left_out: dict[str, set[int]] = {}
         self.messages: list[str] = []
 
     def add(self, message: str) -> None:
@@ -35,9 +35,17 @@ class RecoveryLog:
 
     def leave_out(self, rows: npt.NDArray[np.int64]) -> None:
         """Note, once of each row, that it is served without its vector, which is damaged."""
-        fresh = sorted(set(rows.tolist()) - self._left_out)
+        self._leave_out(rows.tolist(), "vectors")
+
+    def leave_out_title(self, row: int) -> None:
+        """Note, once of each row, that answers lack its title, which is damaged."""
+        self._leave_out([row], "titles")
+
+    def _leave_out(self, rows: list[int], what: str) -> None:
+        seen = self._left_out.setdefault(what, set())
+        fresh = sorted(set(rows) - seen)
         if not fresh:
             return
-        self._left_out.update(fresh)
+        seen.update(fresh)
         some = ", ".join(map(str, fresh[:_SHOWN_ROWS])) + ", ..." * (len(fresh) > _SHOWN_ROWS)
-        self.add(f"damaged vectors were left out: {len(fresh):,} (rows {some})")
+        self.add(f"damaged {what} were left out: {len(fresh):,} (rows {some})")

@@ -43,7 +43,20 @@ def test_a_mapping_of_its_columns_reads_the_same(tmp_path: Path, catalog: Any) -
     (tmp_path / "x.tsv").write_text(HEADER + ROWS)
     names = {"title": "primaryTitle", "imdb": "tconst", "kind": "titleType", "year": "startYear"}
     import_paths(catalog, [tmp_path / "x.tsv"], mapping=names)
-    assert '"Half Quoted' in {title.title for title in catalog.titles.values()}
+    kinds = {title.title: title.kind for title in catalog.titles.values()}
+    assert kinds['"Half Quoted'] == "movie"
+    assert kinds["Lamp and Dog"] == "show"
+    assert "Part One" not in kinds, "an episode is no film"
+
+
+def test_a_kind_that_is_not_known_is_counted(tmp_path: Path, catalog: Any) -> None:
+    (tmp_path / "x.csv").write_text("n,k,a,p\nA,Film,PG,-1\nB,Opera," + "x" * 50 + ",5\n")
+    names = {"title": "n", "kind": "k", "certification": "a", "popularity": "p"}
+    report = import_paths(catalog, [tmp_path / "x.csv"], mapping=names)
+    assert report.files[0].notes == {
+        "kind unknown, taken for a film": 1, "certification too long": 1,
+        "popularity out of range": 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,19 @@ MAPPED_FIELDS = (
 """Fields a mapping may name."""
 
 _SHOW_WORDS = {"show", "tv", "tv show", "tv series", "series", "tvseries", "tvminiseries"}
+_FILM_WORDS = {
+    "movie", "movies", "film", "films", "feature", "feature film", "short", "short film",
+    "tvmovie", "tv movie", "tvshort", "tvspecial", "tv special", "video", "documentary",
+}  # fmt: skip
+_OTHER_WORDS = {
+    "tvepisode",
+    "tv episode",
+    "episode",
+    "videogame",
+    "video game",
+    "tvpilot",
+    "person",
+}
 _MAX_ID = 256
 _SEPARATORS = "|;,"
 
@@ -110,7 +123,7 @@ def _title(values: Mapping[str, str], context: Context) -> Title:
     day, year = context.dates(values.get("release_date"), context)
     return Title(
         id=_own_id(values),
-        kind=_kind(values.get("kind", "")),
+        kind=_kind(values.get("kind", ""), context),
         title=required_title(values.get("title")),
         original_title=text(values.get("original_title")),
         release_date=day,
@@ -125,11 +138,11 @@ def _title(values: Mapping[str, str], context: Context) -> Title:
         runtime=runtime(values.get("runtime"), MAX_RUNTIME, context),
         languages=unique(filter(None, map(language, listed("languages")))),
         countries=unique(map(country, listed("countries"))),
-        certification=certification(text(values.get("certification"))),
+        certification=certification(text(values.get("certification")), context),
         seasons=seasons(values.get("seasons"), MAX_SEASONS, context),
         rating=rating(values.get("rating"), context),
         votes=count(values.get("votes"), "votes", context),
-        popularity=max(0.0, amount(values.get("popularity"), "popularity", context) or 0.0),
+        popularity=amount(values.get("popularity"), "popularity", context) or 0.0,
         external_ids=_external_ids(values, context),
         poster_path=text(values.get("poster_path")),
         offers=_offers(listed("provider"), context),
@@ -144,8 +157,16 @@ def _own_id(values: Mapping[str, str]) -> str:
     return given
 
 
-def _kind(value: str) -> Kind:
-    return "show" if plain(value).casefold() in _SHOW_WORDS else "movie"
+def _kind(value: str, context: Context) -> Kind:
+    """Return what a word says a title is; a word that is not known is noted, and means a film."""
+    word = text(value).casefold()
+    if word in _OTHER_WORDS:
+        raise RowError("not a film or a series", f"expected movie or show, got {word!r}")
+    if word in _SHOW_WORDS:
+        return "show"
+    if word and word not in _FILM_WORDS:
+        context.note("kind unknown, taken for a film", word)
+    return "movie"
 
 
 def _external_ids(values: Mapping[str, str], context: Context) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _title(fields: dict[str, str], service: str, context: Context) -> Title:
         countries=unique(
             country(word) for word in names(fields.get("country"), context, what="countries")
         ),
-        certification=certification(age),
+        certification=certification(age, context),
         offers=(Offer(service, context.options.region, quality=quality),) if service else (),
         source="streaming",
     )

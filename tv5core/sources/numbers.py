@@ -113,12 +113,15 @@ def number(value: object) -> float | None:
 
 
 def amount(value: object, what: str, notes: Notes) -> float | None:
-    """Return a number that may have a fraction; what cannot be read is noted."""
-    if (usual := number(value)) is not None:
-        return usual
-    found = _exact(value)
+    """Return a number of 0 or more that may have a fraction; what is none is noted."""
+    found: float | int | Fraction | None = number(value)
+    if found is None:
+        found = _exact(value)
     if found is None:
         _note(value, what, notes)
+        return None
+    if found < 0:
+        notes.note(f"{what} out of range", _said(value))
         return None
     return float(found)
 

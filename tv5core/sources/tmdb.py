@@ -86,7 +86,7 @@ def title_of(
         seasons=seasons(record.get("number_of_seasons"), MAX_SEASONS, notes),
         rating=_rating(record, votes, notes),
         votes=votes,
-        popularity=max(0.0, amount(record.get("popularity"), "popularity", notes) or 0.0),
+        popularity=amount(record.get("popularity"), "popularity", notes) or 0.0,
         external_ids=_external_ids(record, number_at_tmdb, notes),
         poster_path=text(record.get("poster_path")),
         offers=offers_of(record.get("watch/providers")),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tv5core.sources.values import plain, unique
+from tv5core.sources.values import Notes, plain, unique
 
 __all__ = ["certification", "genre_by_tmdb_number", "genres", "provider", "provider_of_file"]
 
@@ -114,10 +114,15 @@ def genre_by_tmdb_number(number: object) -> str:
     return _GENRE_NUMBERS.get(number, "") if isinstance(number, int) else ""
 
 
-def certification(value: str) -> str:
+def certification(value: str, notes: Notes | None = None) -> str:
     """Return an age rating in its usual spelling, such as ``PG-13`` or ``16+``."""
     upper = plain(value).upper()
-    return _CERTIFICATIONS.get(upper, upper if len(upper) <= _MAX_CERTIFICATION else "")
+    found = _CERTIFICATIONS.get(upper, upper)
+    if len(found) <= _MAX_CERTIFICATION:
+        return found
+    if notes is not None:
+        notes.note("certification too long", upper)
+    return ""
 
 
 @functools.lru_cache(maxsize=4096)

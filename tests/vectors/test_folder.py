@@ -339,3 +339,37 @@ def test_a_seal_interrupted_after_it_took_effect_is_not_overwritten(
     else:
         index.calibrate(vectors[:5])  # settings alone leave the new files named
         assert len(VectorIndex.open(path)) == 49
+
+
+FORKS = """
+import os, sys
+import numpy as np
+from tv5core import errors
+from tv5core.vectors import VectorIndex
+
+index = VectorIndex.build(np.eye(64, dtype=np.float32), path=sys.argv[1], threads=1)
+child = os.fork()
+if not child:
+    try:
+        index.remove([3])
+        index.seal()
+    except errors.CatalogError:
+        os._exit(7)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+try:
+    VectorIndex.open(sys.argv[1], read_only=False)
+except errors.CatalogLockedError:
+    index.seal()
+    print(len(VectorIndex.open(sys.argv[1])))
+"""
+
+
+def test_a_forked_child_writes_nothing_and_keeps_the_lock_of_its_parent(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS, str(tmp_path / "ix")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "64\n"

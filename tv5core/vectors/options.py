@@ -13,6 +13,7 @@ from tv5core.vectors.settings import SearchSettings
 __all__ = ["SearchOptions"]
 
 MAX_THREADS = 1_024
+_NO_OR_FILTER = (type(None), Filter)
 
 
 class SearchOptions(msgspec.Struct, frozen=True):
@@ -36,9 +37,20 @@ class SearchOptions(msgspec.Struct, frozen=True):
     threads: int = 1
 
     def __post_init__(self) -> None:
+        if self._is_plain():
+            return
         check_type("settings", self.settings, SearchSettings)
-        check_type("filter", self.filter, (Filter, type(None)))
-        if type(self.exact) is not bool or type(self.threads) is not int or self.threads != 1:
-            put = partial(msgspec.structs.force_setattr, self)  # NumPy's become Python's
-            put("exact", check_flag("exact", self.exact))
-            put("threads", check_int("threads", self.threads, 0, MAX_THREADS))
+        check_type("filter", self.filter, _NO_OR_FILTER)
+        put = partial(msgspec.structs.force_setattr, self)  # NumPy's become Python's
+        put("exact", check_flag("exact", self.exact))
+        put("threads", check_int("threads", self.threads, 0, MAX_THREADS))
+
+    def _is_plain(self) -> bool:
+        """Tell whether this is the common case, and nothing is wrong."""
+        return (
+            type(self.settings) is SearchSettings
+            and type(self.filter) in _NO_OR_FILTER
+            and type(self.exact) is bool
+            and type(self.threads) is int
+            and self.threads == 1
+        )

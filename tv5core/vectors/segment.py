@@ -154,20 +154,18 @@ class Snapshot:
             Exact inner products with the stored rows, descending.
         """
         segments = [segment for segment in self.segments if segment.alive_count]
-        most = min(k, sum(segment.alive_count for segment in segments))
-        keys, scores = self._search(segments, queries, most, options)
-        return (keys, scores) if most == k else (_pad(keys, k, -1), _pad(scores, k, -np.inf))
-
-    def _search(
-        self, segments: list[Segment], queries: F32, k: int, options: SearchOptions
-    ) -> tuple[I64, F32]:
-        """Search for no more answers than there are rows."""
+        if len(segments) == 1 and k <= segments[0].alive_count:  # the common case
+            most = k
+        else:
+            most = min(k, sum(segment.alive_count for segment in segments))
         chosen = options.filter
         bitmaps = [None] * len(segments) if chosen is None else chosen.bitmaps(segments)
         if options.threads == 1:
-            return _search(segments, bitmaps, k, options, queries)
-        search = partial(_search, segments, bitmaps, k, options)
-        return split_queries(search, queries, options.threads)
+            keys, scores = _search(segments, bitmaps, most, options, queries)
+        else:
+            search = partial(_search, segments, bitmaps, most, options)
+            keys, scores = split_queries(search, queries, options.threads)
+        return (keys, scores) if most == k else (_pad(keys, k, -1), _pad(scores, k, -np.inf))
 
 
 def _search(
@@ -189,7 +187,8 @@ def _search(
 def _search_segment(
     segment: Segment, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None
 ) -> tuple[I64, F32]:
-    rows, scores = segment.search(queries, min(k, segment.alive_count), options, allowed)
+    most = min(k, segment.alive_count)
+    rows, scores = segment.search(queries, most, options, allowed)
     return kernels.gather(segment.keys, rows), scores
 
 

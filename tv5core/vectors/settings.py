@@ -49,6 +49,8 @@ class SearchSettings(msgspec.Struct, frozen=True):
     min_k: int = msgspec.field(default=10, name="answers")
 
     def __post_init__(self) -> None:
+        if self._is_plain():
+            return
         pool = check_int("expansion_search", self.expansion_search, 1, WIDEST_POOL)
         self._put("expansion_search", pool)
         self._put("oversampling", check_real("oversampling", self.oversampling, 1, 10_000))
@@ -57,6 +59,18 @@ class SearchSettings(msgspec.Struct, frozen=True):
             self._put("error_margin", check_real("error_margin", self.error_margin, 0, 1_000))
         if self.recall is not None:
             self._put("recall", check_real("recall", self.recall, 0, 1))
+
+    def _is_plain(self) -> bool:
+        """Tell whether this is the common case, what one call asks for, and nothing is wrong."""
+        return (
+            self.error_margin is self.recall is None
+            and type(self.expansion_search) is int
+            and type(self.oversampling) is float
+            and type(self.min_k) is int
+            and 1 <= self.expansion_search <= WIDEST_POOL
+            and 1 <= self.oversampling <= 10_000
+            and 1 <= self.min_k <= MAX_ROWS
+        )
 
     def _put(self, name: str, checked: float) -> None:
         """Turn a number of NumPy, which cannot be stored, into Python's."""
@@ -85,15 +99,14 @@ class SearchSettings(msgspec.Struct, frozen=True):
         Calibrated values belong together. So once one of them is given, ``error_margin`` and
         ``min_k`` are taken from the call only: no margin and ``k`` where they are left out.
         """
-        given = expansion_search, oversampling, error_margin, min_k
-        if all(value is None for value in given):
+        if expansion_search is oversampling is error_margin is min_k is None:
             return self
         pool = self.expansion_search if expansion_search is None else expansion_search
-        pool = check_int("expansion_search", pool, 1, WIDEST_POOL)
-        k = min(check_int("k", k, 1), MAX_ROWS)
-        min_k = check_int("min_k", k if min_k is None else min_k, 1, MAX_ROWS)
+        min_k = k if min_k is None else min_k
         if oversampling is None:
             oversampling = self.oversampling
             if expansion_search is not None:  # no more than the given pool can hold
-                oversampling = min(oversampling, max(1.0, pool / max(k, min_k)))
+                pool = check_int("expansion_search", pool, 1, WIDEST_POOL)
+                answers = max(check_int("k", k, 1), check_int("min_k", min_k, 1))
+                oversampling = min(oversampling, max(1.0, pool / answers))
         return SearchSettings(pool, oversampling, error_margin=error_margin, min_k=min_k)

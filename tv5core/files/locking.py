@@ -13,7 +13,7 @@ import msgspec
 
 from tv5core.errors import CatalogError, CatalogLockedError
 
-__all__ = ["LOCK_NAME", "WriterLock"]
+__all__ = ["LOCK_NAME", "SharedLock", "WriterLock"]
 
 LOCK_NAME = "writer.lock"
 
@@ -54,7 +54,7 @@ class WriterLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = _describe(os.pread(descriptor, 4096, 0))
+            holder = _holder(descriptor)
             self.forget()
             if not isinstance(error, BlockingIOError):
                 raise CatalogError(f"{path}: expected to lock it, got {error.strerror}") from error
@@ -99,6 +99,58 @@ class WriterLock:
 
     def __del__(self) -> None:
         self.release()
+
+
+class SharedLock:
+    """Keeps writers out while it is held, by any number; it needs no permission to write.
+
+    Where there is no ``writer.lock``, nothing is locked.
+
+    Raises
+    ------
+    CatalogLockedError
+        A writer is at work.
+    CatalogError
+        The file cannot be read, or the file system has no locks.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = -1
+        path = folder / LOCK_NAME
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return
+        except BlockingIOError as error:
+            holder = _describe(os.pread(self._descriptor, 4096, 0))
+            self.release()
+            raise CatalogLockedError(
+                f"{folder}: expected nobody to write, since this process may not register as a "
+                f"reader there, got a writer at work: {holder}; let this process write lock.mdb, "
+                "where readers register, or read a backup"
+            ) from error
+        except OSError as error:
+            self.release()
+            raise CatalogError(f"{path}: expected to lock it, got {error.strerror}") from error
+
+    def release(self) -> None:
+        """Give it back; a forked child keeps its own reference."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def _holder(descriptor: int) -> str:
+    """Describe who keeps a writer out."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _describe(os.pread(descriptor, 4096, 0))
+    return "readers that may not register there, for want of permission to write"
 
 
 def _describe(raw: bytes) -> str:

@@ -11,6 +11,8 @@ Modules, in reading order:
     Values that end in their checksum.
 ``databases``, ``environment``
     Opening LMDB's file as a catalogue's; durable commits and the growing map.
+``permissions``
+    Readers that may not write.
 ``meta``
     The catalogue's record (:class:`~tv5core.store.meta.Meta`), and checkpoints.
 ``sections``

@@ -39,7 +39,12 @@ _SEVERAL_FLAGS = 0x14  # MDB_DUPSORT and MDB_DUPFIXED: see _open_database
 
 
 def open_lmdb(
-    folder: Path, members: tuple[Derived, ...], *, writable: bool, fresh_bytes: int
+    folder: Path,
+    members: tuple[Derived, ...],
+    *,
+    writable: bool,
+    fresh_bytes: int,
+    register: bool = True,
 ) -> tuple[lmdb.Environment, Databases]:
     """Open LMDB in a folder.
 
@@ -52,6 +57,8 @@ def open_lmdb(
         Whether to create what is missing.
     fresh_bytes : int
         Size of the map; 0 for as large as its last writer made it.
+    register : bool
+        False reads without LMDB's lock file: nobody must write meanwhile.
 
     Raises
     ------
@@ -65,6 +72,7 @@ def open_lmdb(
         map_size=fresh_bytes,
         readonly=not writable,
         create=writable,
+        lock=register,
         max_dbs=len(_CORE) + len(_names(members)),
         max_readers=MAX_READERS,
         max_spare_txns=SPARE_TXNS,

@@ -17,12 +17,14 @@ from typing import NoReturn, TypeVar
 import lmdb
 
 from tv5core.errors import CatalogError, ClosedError, DiskFailureError, InvalidInputError, Tv5Error
+from tv5core.files.locking import SharedLock
 from tv5core.lmdb_env import registry
 from tv5core.lmdb_env.environment import LmdbEnvironment
 from tv5core.lmdb_env.lmdb_errors import lmdb_errors, typed_error
 from tv5core.lmdb_env.opening import used_end
 from tv5core.store.databases import open_lmdb
 from tv5core.store.derived import DERIVED
+from tv5core.store.permissions import keep_writers_out, may_register
 from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["INITIAL_MAP_BYTES", "Environment"]
@@ -57,6 +59,7 @@ class Environment(LmdbEnvironment[Databases]):
         self.members = members
         self._writable = writable
         self.failure = ""
+        self._barrier: SharedLock | None = None
         with lmdb_errors(self.folder):
             self._open()
 
@@ -156,9 +159,25 @@ class Environment(LmdbEnvironment[Databases]):
         fresh_bytes = 0 if _exists(self.folder) else INITIAL_MAP_BYTES
         # The system may have made a disk read-only after it failed.
         writable = self._writable and not self.failure
-        self._opened = open_lmdb(
-            self.folder, self.members, writable=writable, fresh_bytes=fresh_bytes
-        )
+        register = self._writable or may_register(self.folder)
+        self._barrier = None if register else keep_writers_out(self.folder)
+        try:
+            self._opened = open_lmdb(
+                self.folder,
+                self.members,
+                writable=writable,
+                fresh_bytes=fresh_bytes,
+                register=register,
+            )
+        except PermissionError as error:
+            raise CatalogError(
+                f"{error.filename}: expected to read it, got no permission"
+            ) from None
+
+    def _close(self) -> None:
+        super()._close()
+        if self._barrier is not None:
+            self._barrier.release()
 
     def _closed_error(self) -> Exception:
         return ClosedError(f"expected an open catalogue, got {self.folder} after close()")

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,18 +34,15 @@ except Exception as error:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    here = tmp_path / "films"
-    with Catalog.open(here) as catalog:
-        catalog.add([Title("a:1", "movie", "One")], [[1.0] * 8])
-        catalog.seal()
-    parents = [parent for parent in here.parents if parent.stat().st_uid == os.geteuid()]
-    before = {parent: parent.stat().st_mode for parent in parents}
-    for parent in parents:  # pytest keeps its folders to itself
-        parent.chmod(stat.S_IMODE(before[parent]) | 0o111)
-    yield here
-    for parent in parents:
-        parent.chmod(stat.S_IMODE(before[parent]))
+def folder() -> Iterator[Path]:
+    # Not in pytest's folder, which it keeps to its user.
+    with tempfile.TemporaryDirectory(prefix="tv5-permissions-") as parent:
+        Path(parent).chmod(0o755)
+        here = Path(parent) / "films"
+        with Catalog.open(here) as catalog:
+            catalog.add([Title("a:1", "movie", "One")], [[1.0] * 8])
+            catalog.seal()
+        yield here
 
 
 def protect(folder: Path) -> None:

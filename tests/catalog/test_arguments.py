@@ -109,3 +109,13 @@ def test_a_place_that_cannot_hold_a_catalogue_says_so(tmp_path: Path) -> None:
         for name in ("a" * 300, "odd", "file/below"):
             with pytest.raises(errors.CatalogError, match="expected"):
                 Catalog.open(tmp_path / name, create=create)
+
+
+def test_an_id_that_utf8_cannot_encode_is_no_other_id(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c") as catalog:
+        catalog.add([Title("?", "movie", "Who Done It")], VECTORS[:1])
+        with pytest.raises(errors.UnknownIdError):
+            catalog.get("\ud800")
+        assert catalog.find("\ud800") == ()
+        assert catalog.delete("\ud800") == 0
+        assert catalog.get("?").title == "Who Done It"

@@ -144,7 +144,10 @@ def key_of(text: str) -> bytes:
     """
     if not isinstance(text, str):
         raise InvalidInputError(f"expected text to look up, got a {type(text).__name__}")
-    key = text.encode("utf-8", "replace")
+    try:
+        key = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which no stored text has
+        return b"\0"
     return key if 1 <= len(key) <= MAX_KEY_BYTES else b"\0"
 
 

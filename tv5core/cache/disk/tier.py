@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from sys import _getframe
+from threading import get_ident
 from typing import Any
 
 import lmdb
@@ -39,7 +41,6 @@ from tv5core.cache.disk.writer_thread import Job
 from tv5core.cache.entry import Entry, Invalidation
 from tv5core.cache.validation import check_entry_names, check_keys, check_name
 from tv5core.errors import InvalidInputError
-from tv5core.lmdb_env.calls import this_call
 
 __all__ = ["MIN_BYTES", "DiskTier"]
 
@@ -100,7 +101,8 @@ class DiskTier:
         if environment is not None and not maintenance.reads_disabled:
             # Without a context manager: this is the hot path.
             try:
-                raw, dbs, ticket = environment.begin_read(this_call())
+                # This coroutine is never suspended between the two, so its frame tells of it.
+                raw, dbs, ticket = environment.begin_read((get_ident(), _getframe()))
                 try:
                     data = raw.get(entry_key(kind, key), db=dbs.entries)
                     if data is not None:

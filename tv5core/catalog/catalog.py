@@ -67,7 +67,9 @@ class Catalog(CatalogReader):
         """Remove what a crash left, and rebuild what can be rebuilt."""
         with suppress(DiskFullError):  # a writer must be able to open: deletions make room
             self._store.tidy()
-            drop_abandoned_spaces(self._store)
+            if put_back := drop_abandoned_spaces(self._store):
+                self._manager.recovery.add(f"misplaced vectors were put back: {put_back:,}")
+                self._manager.refresh()
         self._text.recover_model()
         self._manager.seal_if_due()
 

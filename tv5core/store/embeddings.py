@@ -28,6 +28,7 @@ __all__ = [
     "has_other_spaces",
     "is_checked",
     "key",
+    "misplaced",
     "problem",
     "put",
     "put_bytes",
@@ -227,6 +228,22 @@ def has_other_spaces(txn: Txn, keep: int) -> bool:
     with txn.raw.cursor(txn.dbs.vectors) as cursor:
         first = cursor.first() and _KEY.unpack(cursor.key())[0] != keep
         return first or (cursor.last() and _KEY.unpack(cursor.key())[0] != keep)
+
+
+def misplaced(txn: Txn, space: int) -> list[tuple[bytes, int]]:
+    """Return the keys in other spaces whose vectors belong into this one, and their rows.
+
+    A flipped bit of the key moves a vector there, but its checksum still covers the right one.
+    """
+    found: list[tuple[bytes, int]] = []
+    with txn.raw.cursor(txn.dbs.vectors) as cursor:
+        for where, value in cursor:
+            here = bytes(where)
+            other, row = space_and_row(here)
+            moved = other != space and not is_intact(here, value)
+            if moved and is_intact(key(space, row), value):
+                found.append((here, row))
+    return found
 
 
 def _drop_some(txn: Txn, keep: int) -> int:

@@ -24,6 +24,7 @@ from tv5core.store.transaction import Txn
 
 __all__ = [
     "mark_without_vectors",
+    "put_back_vectors",
     "quarantine",
     "quarantine_vectors",
     "remove_pending",
@@ -84,6 +85,25 @@ def remove_vectors(store: Store, rows: list[int], *, pending: bool) -> None:
 
     for start in range(0, len(rows), _BLOCK):
         store.write(partial(work, rows[start : start + _BLOCK]))
+
+
+def put_back_vectors(store: Store) -> int:
+    """Put vectors back that a flipped bit moved to another space; return how many."""
+    with store.read() as txn:
+        found = embeddings.misplaced(txn, store.refresh(txn).space)
+    if found:
+        store.write(partial(_put_back, found))
+    return len(found)
+
+
+def _put_back(found: list[tuple[bytes, int]], txn: Txn, meta: Meta) -> tuple[Meta, None]:
+    for where, row in found:
+        value = bytes(txn.raw.get(where, db=txn.dbs.vectors) or b"")
+        txn.raw.delete(where, db=txn.dbs.vectors)
+        key = embeddings.key(meta.space, row)
+        txn.raw.put(key, value, overwrite=False, db=txn.dbs.vectors)
+    journal.append(txn, meta.next_seq, [row for _, row in found], ())
+    return msgspec.structs.replace(meta, next_seq=meta.next_seq + 1), None
 
 
 def mark_without_vectors(store: Store) -> int:

@@ -21,6 +21,7 @@ REPAIRS = {
     "unchecked": "`tv5 upgrade` adds it, and so does a repair",
     "setting": "a repair removes it, and what depends on it is done again",
     "orphan": "a repair removes it",
+    "moved": "opening the catalogue for writing puts it back or removes it",
     "pending": "a repair removes the mark and marks every title that has no vector",
     "spaces": "a repair removes them",
     "journal": "a repair restarts the journal and rebuilds the index",

@@ -226,13 +226,21 @@ class _Check:
             sound: list[bytes] = []
             for key, data in block:
                 space, row = embeddings.space_and_row(key)
-                if space == meta.space and self._vector(txn, row, data, meta):
+                if space != meta.space:
+                    self._other_space(key, space, row, data, meta)
+                elif self._vector(txn, row, data, meta):
                     rows.append(row)
                     sound.append(embeddings.vector_bytes(data, meta.dim))
             self._findings.checked["vectors"] += len(rows)
             if rows:
                 matrix = np.frombuffer(b"".join(sound), "<f4").reshape(len(rows), meta.dim)
                 compare(np.asarray(rows, np.int64), matrix.astype(np.float32, copy=False))
+
+    def _other_space(self, key: bytes, space: int, row: int, data: bytes, meta: Meta) -> None:
+        """Check that a vector was stored in the space it is in, which may be one being filled."""
+        if meta.checked and not is_intact(key, data):
+            wrong = "expected a vector of the checksum of its key, got another"
+            self._findings.add("moved", f"row {row} of space {space}: {wrong}")
 
     def _vector(self, txn: Txn, row: int, data: bytes, meta: Meta) -> bool:
         if txn.raw.get(_ROW.pack(row), db=txn.dbs.titles) is None:

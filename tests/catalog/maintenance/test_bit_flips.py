@@ -251,6 +251,22 @@ def test_an_own_text_catalogue_seals_beside_a_damaged_title(tmp_path: Path) -> N
         assert catalog.search(demo_titles()[3].overview)
 
 
+def test_a_vector_in_another_space_is_named_and_put_back(folder: Path) -> None:
+    def move(txn: Any) -> None:
+        value = bytes(txn.raw.get(vector_key(7), db=txn.dbs.vectors))
+        txn.raw.delete(vector_key(7), db=txn.dbs.vectors)
+        txn.raw.put(b"\0\0\4\0" + row(7), value, db=txn.dbs.vectors)
+
+    with Catalog.open(folder, embedder=None, auto_seal=False) as catalog:
+        catalog._store.environment.write(move)
+    with Catalog.open(folder, embedder=None, read_only=True) as catalog:
+        assert any("row 7 of space 1024" in problem for problem in catalog.verify().problems)
+    with Catalog.open(folder, embedder=None) as catalog:
+        assert catalog.info()["recovered"] == ["misplaced vectors were put back: 1"]
+        assert catalog.search(vectors()[7], 1)[0].id == "id7"
+        assert catalog.verify().ok
+
+
 def test_a_vector_stored_again_replaces_a_damaged_one(folder: Path) -> None:
     flip(folder, "vectors", vector_key(7), 0)
     with Catalog.open(folder, embedder=None) as catalog:

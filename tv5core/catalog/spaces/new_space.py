@@ -15,7 +15,7 @@ from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
 from tv5core.errors import Tv5Error
 from tv5core.files import SealedFile
 from tv5core.files.failpoints import failpoint
-from tv5core.store import Store, embeddings, generations, journal, titles
+from tv5core.store import Store, embeddings, generations, journal, repair, titles
 from tv5core.store.meta import Generation, Meta, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
@@ -64,12 +64,21 @@ def embed_into_new_space(
             raise
 
 
-def drop_abandoned_spaces(store: Store) -> None:
-    """Delete the vectors of spaces that a crash left half filled."""
+def drop_abandoned_spaces(store: Store) -> int:
+    """Delete the vectors of spaces that a crash left half filled.
+
+    Returns
+    -------
+    int
+        How many of them a flipped bit had moved there; these were put back.
+    """
     with store.read() as txn:
         found = embeddings.has_other_spaces(txn, store.meta.space)
-    if found:
-        embeddings.drop_spaces(store.environment, store.meta.space)
+    if not found:
+        return 0
+    put_back = repair.put_back_vectors(store)
+    embeddings.drop_spaces(store.environment, store.meta.space)
+    return put_back
 
 
 class _NewSpace:

@@ -17,7 +17,6 @@ from tv5core.files.layout import (
     PREAMBLE,
     PREAMBLE_BYTES,
     Header,
-    Section,
 )
 
 _NUMBERS = (0, 1, 2, 7, 63, 64, 255, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**64 - 1)
@@ -118,13 +117,13 @@ def take_apart(data: bytes) -> tuple[bytes, Header, dict[str, bytes]]:
 
 
 def put_together(identity: bytes, meta: Any, sections: list[Any], parts: dict[str, bytes]) -> bytes:
-    """Make a file whose checksums hold, whatever is in it."""
+    """Make a file whose checksums hold, whatever is in it, of rows as of :func:`rows_of`."""
     body = bytearray()
     placed = []
     for section, part in zip(sections, parts.values(), strict=True):
         body += bytes(-len(body) % ALIGNMENT)
         offset = section[1] if section[1] is not None else PREAMBLE_BYTES + len(body)
-        placed.append([section[0], offset, *section[2:]])
+        placed.append([section[0], offset, *section[2:], zlib.crc32(part)])
         body += part
     body += bytes(-len(body) % ALIGNMENT)
     blocks = range(0, len(body), BLOCK_BYTES)
@@ -137,14 +136,15 @@ def put_together(identity: bytes, meta: Any, sections: list[Any], parts: dict[st
     return start + struct.pack("<I", zlib.crc32(start)) + bytes(body) + header
 
 
-def _row(section: Section) -> list[Any]:
-    return [section.name, None, section.dtype, list(section.shape)]
+def rows_of(header: Header) -> list[list[Any]]:
+    """Return the table of sections without what :func:`put_together` computes."""
+    return [[s.name, None, s.dtype, list(s.shape), s.version] for s in header.sections]
 
 
 def spoil_inside(data: bytes, chance: random.Random) -> bytes:
     """Spoil a file's sections or header, and make its checksums right again."""
     identity, header, parts = take_apart(data)
-    sections, meta = [_row(s) for s in header.sections], header.meta
+    sections, meta = rows_of(header), header.meta
     draw = chance.random()
     if draw < 0.55:
         name = chance.choice(list(parts))
@@ -161,20 +161,23 @@ def spoil_inside(data: bytes, chance: random.Random) -> bytes:
 
 
 def _spoil_section(section: list[Any], chance: random.Random) -> list[Any]:
-    name, offset, dtype, shape = section
-    way = chance.randrange(4)
+    name, offset, dtype, shape, version = section
+    way = chance.randrange(5)
     if way == 0:
-        return [chance.choice(["", "keys", "links", "values", "nothing"]), offset, dtype, shape]
+        other = chance.choice(["", "keys", "links", "values", "nothing"])
+        return [other, offset, dtype, shape, version]
     if way == 1:
         other = chance.choice(["<u4", "<i8", "|u1", "|i1", "<f4", "<f2", "<f8", "|O", "<U9"])
-        return [name, offset, other, shape]
+        return [name, offset, other, shape, version]
     if way == 2:
-        return [name, chance.choice([*_NUMBERS, 64, 128, 192]), dtype, shape]
+        return [name, chance.choice([*_NUMBERS, 64, 128, 192]), dtype, shape, version]
+    if way == 3:
+        return [name, offset, dtype, shape, chance.choice(_NUMBERS)]
     changed = list(shape)
     at = chance.randrange(len(changed)) if changed else 0
     size = changed[at] if changed else 1
     changed[at : at + 1] = [max(0, size + step) for step in _steps(chance)]
-    return [name, offset, dtype, changed]
+    return [name, offset, dtype, changed, version]
 
 
 def _steps(chance: random.Random) -> list[int]:

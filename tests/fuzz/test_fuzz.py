@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.fuzz import __main__ as fuzz
-from tests.fuzz.mutate import put_together, spoil_inside, take_apart
+from tests.fuzz.mutate import put_together, rows_of, spoil_inside, take_apart
 from tests.fuzz.targets import Sealed
 from tv5core.errors import CorruptFileError
 from tv5core.vectors import VectorIndex
@@ -59,8 +59,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
 def test_taking_apart_and_putting_together(sealed: Sealed) -> None:
     for data in sealed.data:
         identity, header, parts = take_apart(data)
-        rows = [[s.name, None, s.dtype, list(s.shape)] for s in header.sections]
-        assert put_together(identity, header.meta, rows, parts) == data
+        assert put_together(identity, header.meta, rows_of(header), parts) == data
         chance = random.Random(1)
         assert len({spoil_inside(data, chance) for _ in range(50)}) > 40
 
@@ -87,9 +86,8 @@ def _row_past_the_end(parts: dict[str, bytes]) -> None:
 def test_sections_against_themselves(sealed: Sealed, change: Any, tmp_path: Path) -> None:
     identity, header, parts = take_apart(sealed.data[0])
     change(parts)
-    rows = [[s.name, None, s.dtype, list(s.shape)] for s in header.sections]
     spoiled = tmp_path / "graph"
-    spoiled.write_bytes(put_together(identity, header.meta, rows, parts))
+    spoiled.write_bytes(put_together(identity, header.meta, rows_of(header), parts))
     with pytest.raises(CorruptFileError, match="expected"):
         VectorIndex.open_files(spoiled, sealed.paths[1])
 
@@ -102,8 +100,7 @@ def test_sections_of_other_types(
     sealed: Sealed, which: int, name: str, dtype: str, tmp_path: Path
 ) -> None:
     identity, header, parts = take_apart(sealed.data[which])
-    rows: list[list[Any]] = [[s.name, None, s.dtype, list(s.shape)] for s in header.sections]
-    rows = [[n, o, dtype if n == name else d, s] for n, o, d, s in rows]
+    rows = [[n, o, dtype if n == name else d, *r] for n, o, d, *r in rows_of(header)]
     spoiled = tmp_path / "spoiled"
     spoiled.write_bytes(put_together(identity, header.meta, rows, parts))
     paths = [*sealed.paths]

@@ -21,6 +21,7 @@ __all__ = ["copy_store"]
 
 _CHUNK = 1 << 20
 _TRIES = 10
+_REPORT_S = 0.1
 
 
 def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -> Meta:
@@ -91,25 +92,69 @@ def _compact(environment: Environment, folder: Path, report: Progress) -> None:
 
 
 def _copy_lmdb(environment: Environment, path: Path, report: Progress) -> None:
-    """Have LMDB write into a pipe, whose other end we may close to end it."""
+    """Copy LMDB's file in other threads: no transaction waits for what a report does."""
     total = (environment.folder / "data.mdb").stat().st_size
-    source, sink = os.pipe()
-    writing = _Writing(environment, sink)
+    copying = _Copying(environment, path)
+    report(0, total, "copying the store")
+    copying.start()
     try:
-        with disk_errors(path), os.fdopen(source, "rb", buffering=0) as pipe, path.open("wb") as to:
-            writing.start()
-            _pump(pipe, to, total, report, "copying the store")
-            to.flush()
-            os.fsync(to.fileno())
+        while copying.is_alive():
+            copying.join(_REPORT_S)
+            report(min(copying.done, total), total, "copying the store")
     finally:
-        writing.end()
-    if writing.error is not None:
-        raise writing.error
+        copying.stop()
+    if copying.error is not None:
+        raise copying.error
+
+
+class _Copying(threading.Thread):
+    """Have LMDB write into a pipe, whose other end can be closed to end it."""
+
+    def __init__(self, environment: Environment, path: Path) -> None:
+        super().__init__(name="tv5-copy", daemon=True)
+        self._environment, self._path = environment, path
+        self._stopped = False
+        self.done = 0
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._copy()
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that asked for the copy
+            self.error = error
+
+    def _copy(self) -> None:
+        source, sink = os.pipe()
+        writing = _Writing(self._environment, sink)
+        try:
+            with (
+                disk_errors(self._path),
+                os.fdopen(source, "rb", buffering=0) as pipe,
+                self._path.open("wb") as to,
+            ):
+                writing.start()
+                self._drain(pipe, to)
+                to.flush()
+                os.fsync(to.fileno())
+        finally:
+            writing.end()
+        if writing.error is not None and not self._stopped:
+            raise writing.error
+
+    def _drain(self, pipe: BinaryIO, to: BinaryIO) -> None:
+        while not self._stopped and (data := pipe.read(_CHUNK)):
+            to.write(data)
+            self.done += len(data)
+
+    def stop(self) -> None:
+        """End soon, and wait for that."""
+        self._stopped = True
+        self.join()
 
 
 class _Writing(threading.Thread):
     def __init__(self, environment: Environment, sink: int) -> None:
-        super().__init__(name="tv5-copy", daemon=True)
+        super().__init__(name="tv5-copy-lmdb", daemon=True)
         self._environment, self._sink = environment, sink
         self._begun = False
         self.error: Exception | None = None

@@ -15,7 +15,7 @@ from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Err
 from tv5core.files import fsync_folder, make_folder_durably
 from tv5core.files.failpoints import failpoint
 from tv5core.files.locking import LOCK_NAME, WriterLock
-from tv5core.lmdb_env.calls import UnfinishedCall
+from tv5core.lmdb_env.calls import UnfinishedCall, is_running
 from tv5core.lmdb_env.environment import ReadTransaction
 from tv5core.store import generations, journal, reconciliation, titles
 from tv5core.store.derived import DERIVED
@@ -58,6 +58,7 @@ class Store:
         self._released = False
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
+        self.maintaining = UnfinishedCall()
         self._writer = lock
 
     @classmethod
@@ -143,7 +144,7 @@ class Store:
     def after_fork(self) -> None:
         """Replace, in a child, what another thread of the parent may have been at work with."""
         self.lock, self.maintenance = threading.RLock(), threading.Lock()
-        self._write = UnfinishedCall()
+        self._write, self.maintaining = UnfinishedCall(), UnfinishedCall()
 
     def close(self) -> None:
         """Release LMDB and the writer's lock; again does nothing."""
@@ -238,6 +239,22 @@ class Store:
                     self._meta = meta
                 self._write.done()
 
+    def maintain(self) -> threading.Lock:
+        """Return the lock to hold while sealing or refitting; then call ``maintaining.begin``.
+
+        Raises
+        ------
+        CatalogError
+            This thread holds it, and would wait for itself.
+        """
+        call = self.maintaining.call
+        if call is not None and call[0] == threading.get_ident() and is_running(call):
+            raise CatalogError(
+                "expected no sealing or fitting from within a report of progress on one, got one: "
+                "do it from another thread, or afterwards"
+            )
+        return self.maintenance
+
     def check_writable(self) -> None:
         """Raise ReadOnlyError or DiskFailureError where nothing can be written."""
         if not self.writable:
@@ -246,6 +263,7 @@ class Store:
                 "got one opened with read_only=True"
             )
         self.environment.check_failure()
+        self.environment.check_outside()
 
     def change_meta(self, **changes: object) -> None:
         """Replace fields of the record in a transaction of its own."""

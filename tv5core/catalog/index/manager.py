@@ -246,7 +246,8 @@ class IndexManager:
 
     def seal(self, progress: Progress | None = None) -> bool:
         """Build files over all vectors and serve them; return whether that was necessary."""
-        with self._store.maintenance:
+        with self._store.maintain():
+            self._store.maintaining.begin()
             upgrading.add_checksums(self._store, self.cancellable(progress))
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
             index = self.current().index
@@ -260,7 +261,8 @@ class IndexManager:
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Build files over all stored vectors and serve them, keeping no earlier ones."""
-        with self._store.maintenance:
+        with self._store.maintain():
+            self._store.maintaining.begin()
             self.refresh()
             meta = self._store.meta
             with self._store.read() as txn:
@@ -363,8 +365,8 @@ class IndexManager:
         """Stop work in the background and close the index."""
         self.background.stop()
         self.wait()
-        with self._store.maintenance:  # a seal in another thread is about to stop
-            pass
+        with suppress(CatalogError), self._store.maintain():
+            pass  # a seal in another thread is about to stop
         if self.served.index is not None:
             self.served.index.close()
 

@@ -132,7 +132,7 @@ class _Repair:
             )
 
     def _spaces(self) -> None:
-        with self._store.maintenance:
+        with self._store.maintain():
             count = embeddings.drop_spaces(self._store.environment, self._store.meta.space)
         self.done.append(f"removed {_many(count, 'vector')} of other embedding spaces")
 

@@ -40,7 +40,7 @@ class UpgradeReport(msgspec.Struct, frozen=True):
 
 def upgrade(store: Store, manager: IndexManager, progress: Progress | None) -> UpgradeReport:
     """Upgrade a catalogue; see ``Catalog.upgrade``."""
-    with store.maintenance:
+    with store.maintain():
         done = upgrading.add_checksums(store, manager.cancellable(progress))
     rebuilt = _has_earlier_files(store)
     if rebuilt:

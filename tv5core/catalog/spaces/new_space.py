@@ -52,7 +52,8 @@ def embed_into_new_space(
     due : callable, optional
         Called once nobody else refits; False ends the work.
     """
-    with store.maintenance:
+    with store.maintain():
+        store.maintaining.begin()
         if due is not None and not due():
             return
         drop_abandoned_spaces(store)

@@ -1,0 +1,240 @@
+"""Foreign code within an operation: what it may do, and that nothing hangs whatever it does."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tv5core import Catalog, CatalogError, Title
+from tv5core.store import environment as module
+
+WAIT_S = 30
+ROWS = np.random.default_rng(0).standard_normal((1_000, 16)).astype(np.float32)
+
+
+def some_titles(start: int, count: int, text: str = "") -> list[Title]:
+    return [Title(f"t:{i}", "movie", f"T{i}", overview=text) for i in range(start, start + count)]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
+    monkeypatch.setattr(module, "INITIAL_MAP_BYTES", 1 << 18)
+    with Catalog.open(tmp_path / "c", embedder=None) as opened:
+        opened.add(some_titles(0, 300), ROWS[:300])
+        yield opened
+
+
+def in_time(work: Callable[[], object]) -> list[object]:
+    """Run in a thread; return what it returns or raises."""
+    out: list[object] = []
+
+    def run() -> None:
+        try:
+            out.append(work())
+        except Exception as error:
+            out.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(WAIT_S)
+    assert out, "it hangs"
+    return out
+
+
+def fork(use: Callable[[], object]) -> int:
+    """Run something in a child; its status is 0 where that works, 1 for a CatalogError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            use()
+        except CatalogError:
+            os._exit(1)
+        except BaseException:
+            os._exit(2)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def grow(catalog: Catalog) -> None:
+    for start in range(10_000, 14_000, 1_000):
+        catalog.add(some_titles(start, 1_000, "x" * 1_000), ROWS)
+
+
+# -- within an export, which is one transaction -------------------------------------------
+
+
+@pytest.mark.parametrize("change", [grow, lambda c: c.delete("t:1"), lambda c: c.seal()])
+def test_a_change_from_within_an_export_is_refused(
+    catalog: Catalog, change: Callable[[Catalog], object]
+) -> None:
+    (error,) = in_time(lambda: catalog.export_lines(lambda _: change(catalog)))
+    assert isinstance(error, CatalogError)
+    assert "another thread" in str(error)
+    grow(catalog)  # afterwards it works
+    assert len(catalog) == 4_300
+
+
+def test_reading_from_within_an_export_works_while_others_wait_to_grow(catalog: Catalog) -> None:
+    first, go_on = threading.Event(), threading.Event()
+
+    def slow(_: bytes) -> None:
+        first.set()
+        go_on.wait(WAIT_S)
+
+    def reading(_: bytes) -> None:
+        assert catalog.get("t:5").id == "t:5"
+        assert len(catalog.search(ROWS[0], 3)) == 3
+
+    exporting = threading.Thread(target=catalog.export_lines, args=(slow,), daemon=True)
+    exporting.start()
+    first.wait(WAIT_S)
+    growing = threading.Thread(target=grow, args=(catalog,), daemon=True)
+    growing.start()
+    while catalog._store.environment._gate._owner is None:
+        assert growing.is_alive()
+    assert in_time(lambda: catalog.export_lines(reading)) == [300]
+    go_on.set()
+    growing.join(WAIT_S)
+    exporting.join(WAIT_S)
+    assert len(catalog) == 4_300
+
+
+def test_a_fork_from_within_an_export(catalog: Catalog) -> None:
+    with Catalog.open(catalog._store.folder, read_only=True) as reader:
+        statuses: list[int] = []
+
+        def sink(_: bytes) -> None:
+            if len(statuses) < 2:
+                statuses.append(fork(lambda: reader.get("t:5")))
+
+        assert in_time(lambda: reader.export_lines(sink)) == [300]
+        assert statuses == [1, 1]  # at once, and politely
+        assert fork(lambda: reader.get("t:5")) == 0
+        assert reader.get("t:5").id == "t:5"
+        assert catalog.verify().ok
+
+
+# -- within a backup ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["fork", "grow"])
+def test_from_within_a_backup_it_works(catalog: Catalog, tmp_path: Path, how: str) -> None:
+    calls: list[int] = []
+
+    def progress(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            if how == "fork":
+                assert fork(lambda: None) == 0
+            else:
+                grow(catalog)
+
+    (report,) = in_time(lambda: catalog.backup(tmp_path / "b", check=False, progress=progress))
+    assert not isinstance(report, Exception), report
+    with Catalog.open(tmp_path / "b", read_only=True) as copy:
+        assert len(copy) >= 300
+        assert copy.verify().ok
+
+
+# -- within a sealing ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["seal", "optimize"])
+def test_a_sealing_from_within_a_sealing_is_refused(catalog: Catalog, call: str) -> None:
+    (error,) = in_time(lambda: catalog.seal(lambda *_: getattr(catalog, call)() and None))
+    assert isinstance(error, CatalogError)
+    assert "another thread" in str(error)
+    catalog.seal()
+
+
+# -- everything at once -------------------------------------------------------------------
+
+
+class Alarm(Exception):  # noqa: N818
+    """Raised out of a signal handler."""
+
+
+def ring(*_: object) -> None:
+    raise Alarm
+
+
+def interrupted(work: Callable[[], object]) -> None:
+    """Run something that an alarm cuts short, mostly."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 3e-3))
+        work()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Alarm:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def use(catalog: Catalog, reader: Catalog) -> None:
+    for i in range(20):
+        assert reader.get(f"t:{i}").id == f"t:{i}"
+        catalog.search(ROWS[i], 3)
+    catalog.add(some_titles(0, 2), ROWS[:2])
+
+
+def test_callbacks_forks_growth_and_interrupts_together(  # noqa: C901 - one crowd
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    reader = Catalog.open(tmp_path / "c", read_only=True)
+    stop, errors = threading.Event(), list[BaseException]()
+
+    def forever(work: Callable[[], object]) -> threading.Thread:
+        def run() -> None:
+            try:
+                while not stop.is_set():
+                    work()
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def sink(_: bytes) -> None:
+        if random.random() < 0.02:
+            reader.get("t:7")
+
+    added = iter(range(20_000, 1_000_000, 100))
+
+    def add() -> None:
+        catalog.add(some_titles(next(added), 100, "y" * 500), ROWS[:100])
+
+    threads = [
+        forever(lambda: reader.export_lines(sink)),
+        forever(lambda: catalog.search(ROWS[3], 5)),
+        forever(add),
+    ]
+
+    before, end = signal.signal(signal.SIGALRM, ring), time.monotonic() + 4
+    try:
+        while time.monotonic() < end:
+            interrupted(lambda: use(catalog, reader))
+            if random.random() < 0.02:
+                assert fork(lambda: reader.get("t:9")) in {0, 1}
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        stop.set()
+    for thread in threads:
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+    assert not errors, errors
+    assert catalog.verify().ok
+    assert len(reader) == len(catalog)
+    assert in_time(reader.close) == [None]

@@ -81,19 +81,9 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
                 f"{self.folder}: expected the catalogue that was opened, got {got}: open it again"
             )
 
-    def check_outside(self) -> None:
-        """Check that this thread is in no transaction.
-
-        Raises
-        ------
-        CatalogError
-            It is: whoever changes something could wait for one who waits for this thread.
-        """
-        if self._gate.is_inside():
-            raise CatalogError(
-                "expected no change to a catalogue from within a report of progress on it, got "
-                "one: make it from another thread, or afterwards"
-            )
+    def is_inside(self) -> bool:
+        """Return whether this thread is in a transaction."""
+        return self._gate.is_inside()
 
     def release(self) -> None:
         """Give back one ``acquire``; the last one closes the environment."""

@@ -27,6 +27,7 @@ __all__ = ["Store"]
 
 T = TypeVar("T")
 
+_INSIDE_WAIT_S = 2.0
 _LMDB_NAMES = {"data.mdb", "lock.mdb"}
 
 
@@ -263,7 +264,17 @@ class Store:
                 "got one opened with read_only=True"
             )
         self.environment.check_failure()
-        self.environment.check_outside()
+        if self.environment.is_inside():
+            self._check_lock()
+
+    def _check_lock(self) -> None:
+        """Check, within a transaction, that no writer holds the lock who may wait for its end."""
+        if not self.lock.acquire(timeout=_INSIDE_WAIT_S):
+            raise CatalogError(
+                "expected no change to a catalogue from within a report of progress on it while "
+                "another thread changes it, got one: make it from another thread, or afterwards"
+            )
+        self.lock.release()
 
     def change_meta(self, **changes: object) -> None:
         """Replace fields of the record in a transaction of its own."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import check_int, check_path
+from tv5core.arguments import check_path
 from tv5core.catalog.copies.backup import BackupReport, backup
 from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
@@ -124,10 +124,7 @@ class CatalogReader:
         ------
         UnknownIdError
         """
-        served, k = self._current(), check_int("k", k, 1)
-        with self._store.read() as txn:
-            row = self._row(txn, id)
-        return self._searcher.similar(served, row, k)
+        return self._searcher.similar(self._current(), lambda txn: self._row(txn, id), k)
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Return the vectors :meth:`search` would use: float32[n, dim], zero where unknown."""

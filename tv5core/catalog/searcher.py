@@ -16,6 +16,7 @@ from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.store import Store, embeddings, titles
+from tv5core.store.transaction import Txn
 from tv5core.types import Hit
 from tv5core.vectors import (
     Filter,
@@ -99,15 +100,26 @@ class Searcher:
             hits[place] = self._hits(Matches(keys, scores), k, more)
         return hits
 
-    def similar(self, served: ServedIndex, row: int, k: int) -> list[Hit]:
-        """Find the titles nearest to a row's, itself left out; none where it has no vector."""
-        k = check_int("k", k, 1)
+    def similar(self, served: ServedIndex, row_of: Callable[[Txn], int], k: int) -> list[Hit]:
+        """Find the titles nearest to a row's, itself left out; none where it has no vector.
+
+        Parameters
+        ----------
+        served : ServedIndex
+        row_of : callable
+            Looks the row up, in the transaction that reads its vector.
+        k : int
+        """
+        k, dim = check_int("k", k, 1), self._store.meta.dim
         with self._store.read() as txn:
-            vector = embeddings.get(txn, served.space, row, self._store.meta.dim)
+            row = row_of(txn)
+            vector = embeddings.get(txn, served.space, row, dim)
             title = titles.by_row(txn, row)
-        if vector is None or served.index is None:
+        index = served.index
+        if vector is None or index is None:
             return []
-        search = partial(served.index.search, vector)
+        options = self._options(index, None, exact=False, text=False)
+        search = partial(_search, index, vector, options)
         hits = self._hits(search(k + 1), k + 1, search)
         return [hit for hit in hits if title is None or hit.id != title.id][:k]
 

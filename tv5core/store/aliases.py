@@ -141,6 +141,8 @@ def external_alias(scheme: str, value: str, kind: str) -> str:
 def external_aliases(title: Title) -> tuple[str, ...]:
     """Aliases of a title by its ids elsewhere, TMDB's first, the rest by scheme."""
     ids = title.external_ids
+    if not ids:
+        return ()
     schemes = sorted(ids, key=lambda scheme: (scheme != "tmdb", scheme))
     found = (external_alias(scheme, ids[scheme], title.kind) for scheme in schemes)
     return tuple(alias for alias in found if alias)

@@ -42,6 +42,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _KEY = struct.Struct(">IQ")
+_STORED = np.dtype("<f4")  # made once: NumPy parses the name at each use
 _DROP_BATCH = 4096
 
 key = _KEY.pack
@@ -69,7 +70,7 @@ class Gathered(NamedTuple):
 
 def put(txn: Txn, space: int, row: int, vector: F32) -> None:
     """Store one vector, float32[dim]."""
-    put_bytes(txn, space, row, vector.astype("<f4", copy=False).tobytes())
+    put_bytes(txn, space, row, vector.astype(_STORED, copy=False).tobytes())
 
 
 def put_bytes(txn: Txn, space: int, row: int, data: bytes) -> None:
@@ -106,14 +107,14 @@ def get(txn: Txn, space: int, row: int, dim: int) -> F32 | None:
     intact = is_checked(data, dim) and is_intact(where, data)
     if not intact and (wrong := problem(space, row, bytes(data), dim)):
         raise CorruptFileError(f"row {row}: {wrong}; repair the catalogue")
-    return np.frombuffer(data, "<f4", dim).astype(np.float32)
+    return np.frombuffer(data, _STORED, dim).astype(np.float32)
 
 
 def equals(txn: Txn, space: int, row: int, vector: F32) -> bool:
     """Return whether a row's stored vector is exactly this one, and intact."""
     where = key(space, row)
     data = txn.raw.get(where, db=txn.dbs.vectors)
-    given = vector.astype("<f4", copy=False).tobytes()
+    given = vector.astype(_STORED, copy=False).tobytes()
     return data is not None and bytes(data) in (given, with_checksum(where, given))
 
 
@@ -189,7 +190,7 @@ def gather(txn: Txn, space: int, requested: I64, dim: int) -> Gathered:
             bodies.append(value[:size])
         else:
             damaged.append(row)
-    matrix = np.frombuffer(b"".join(bodies), "<f4").reshape(len(rows), dim)
+    matrix = np.frombuffer(b"".join(bodies), _STORED).reshape(len(rows), dim)
     found = np.asarray(rows, np.int64)
     if unchecked:
         sound = _have_directions(matrix)

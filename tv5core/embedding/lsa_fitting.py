@@ -31,7 +31,8 @@ _PIVOT = 1.4  # in root mean squares of the lengths; 1.2 to 1.5 are as good, 0 i
 _OVERSAMPLES = 20
 _NEGLIGIBLE = 1e-5
 _UNIT_TOLERANCE = 1e-2
-_REPORT_EVERY = 100
+_REPORT_EVERY = 2
+"""Titles; in the background, others get the GIL in between."""
 _WAYS = ((np.float32, "gesdd"), (np.float64, "gesvd"))
 """Precision and LAPACK driver of the decomposition, in the order they are tried."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from tv5core.catalog.index.background import StoppedError
+from tv5core.catalog.index.background import StoppedError, give_way
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.new_space import embed_into_new_space
 from tv5core.errors import Tv5Error
@@ -80,7 +80,7 @@ class Fitting:
 
     def _fit_in_background(self) -> None:
         while self._is_due_and_promising():  # again, where it doubled meanwhile
-            if not self._fit_or_log(None):
+            if not self._fit_or_log(_give_way):
                 return
 
     def _fit_or_log(self, progress: Progress | None) -> bool:
@@ -120,6 +120,10 @@ class Fitting:
                 self.failure, self._failed_at = _describe(error), seq
             raise
         self.failure = ""
+
+
+def _give_way(done: int, total: int, stage: str) -> None:  # noqa: ARG001 - a progress function
+    give_way()
 
 
 class _ReportWithMemory:

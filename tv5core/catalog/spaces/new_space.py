@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.catalog.index.background import give_way
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.index.seal_policy import MAX_LIVE_ROWS
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
@@ -26,8 +27,10 @@ __all__ = ["drop_abandoned_spaces", "embed_into_new_space"]
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
-_BLOCK = 250
-"""Rows written in one transaction: additions wait for its end, some 10 ms."""
+_BLOCK = 1_000
+_SMALL_BLOCK = 64
+"""Rows written in one transaction in the background: additions wait for its end."""
+_AT_ONCE = 8
 _FEW = 16
 """Rows left to catch up with before the store's lock is taken, which additions wait for."""
 
@@ -87,6 +90,7 @@ class _NewSpace:
         self._store, self._manager, self._report = store, manager, report
         self._space = store.meta.space + 1
         self._dim = 0
+        self._block = _SMALL_BLOCK if manager.background.is_current else _BLOCK
 
     def run(self, given: Embedder | None) -> None:
         with self._store.lock, self._store.read() as txn:
@@ -141,7 +145,7 @@ class _NewSpace:
         last = -1
         while True:
             with self._store.read() as txn:
-                rows = titles.rows_after(txn, last, _BLOCK)
+                rows = titles.rows_after(txn, last, self._block)
             if not rows:
                 return
             yield rows
@@ -164,8 +168,7 @@ class _NewSpace:
         loaded = self._load(rows)
         by_row: dict[int, F32] = {}
         if loaded:
-            made = embedder.embed_titles([title for _, title in loaded])
-            vectors = checked_embedding(made, len(loaded), self._dim)
+            vectors = self._vectors(embedder, [title for _, title in loaded])
             self._dim = vectors.shape[1]
             by_row = {row: v for (row, _), v in zip(loaded, vectors, strict=True) if v.any()}
 
@@ -174,6 +177,17 @@ class _NewSpace:
                 embeddings.put_or_delete(txn, self._space, row, by_row.get(row))
 
         self._store.environment.write(work)
+
+    def _vectors(self, embedder: Embedder, some: Sequence[Title]) -> F32:
+        """Embed titles; in the background a few at a time, so that others get the GIL."""
+        if not self._manager.background.is_current:
+            return checked_embedding(embedder.embed_titles(some), len(some), self._dim)
+        made = []
+        for start in range(0, len(some), _AT_ONCE):
+            part = some[start : start + _AT_ONCE]
+            made.append(checked_embedding(embedder.embed_titles(part), len(part), self._dim))
+            give_way()
+        return np.concatenate(made)
 
     # -- catching up and taking over ------------------------------------------------------
 
@@ -193,8 +207,8 @@ class _NewSpace:
                 return mark
 
     def _embed_all(self, embedder: Embedder, rows: I64) -> None:
-        for start in range(0, len(rows), _BLOCK):
-            self._embed(embedder, rows[start : start + _BLOCK].tolist())
+        for start in range(0, len(rows), self._block):
+            self._embed(embedder, rows[start : start + self._block].tolist())
 
     def _index(self, applied: int) -> tuple[ServedIndex, Generation | None]:
         """Index the new space: in files where it is large, else in memory."""

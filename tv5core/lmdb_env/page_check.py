@@ -4,6 +4,14 @@ LMDB follows page numbers and offsets without looking. :func:`check_file` runs b
 opened: it reads both meta pages, then the trees from their roots downwards, as many pages as it is
 given. Roots and branches come first, so a large file is checked down to its leaves' parents, and a
 small one whole. :func:`problems_as_of` walks all of one transaction's pages, for ``verify``.
+
+What remains possible: a leaf beyond the pages looked at on opening, or a page that is damaged
+between the check and its use, is followed blindly, as by every user of LMDB; a page of the free
+list beyond them lets a writer overwrite what is in use. The key of an id, or of an alias by name,
+that is damaged answers "unknown" or another title until ``verify`` compares it with the titles.
+``python -m tests.flips`` counts: of 8,000 random bytes of a catalogue of 34 pages, one bit of each
+flipped, read, and 4,000 changed as well, none gave a wrong answer that ``verify`` calls sound, an
+error of somebody else, or a signal.
 """
 
 from __future__ import annotations

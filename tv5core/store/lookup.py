@@ -99,8 +99,13 @@ def delete_id(txn: Txn, id: str, row: int) -> None:
 
 
 def _carries(title: Title, alias: str) -> bool:
-    scheme, _, value = alias.partition(":")  # most aliases; computing all takes far longer
-    return title.external_ids.get(scheme) == value or alias in aliases(title)
+    """Return whether a title has an id elsewhere; an alias by name is left to ``verify``.
+
+    How names are normalised may change from one version to the next, ids stay.
+    """
+    scheme, _, value = alias.partition(":")
+    # Most are told by the first; computing all aliases takes far longer.
+    return scheme == "name" or title.external_ids.get(scheme) == value or alias in aliases(title)
 
 
 def _refuse_lead(what: str, row: memoryview | bytes, title: Title | None) -> NoReturn:

@@ -267,6 +267,24 @@ def test_a_vector_in_another_space_is_named_and_put_back(folder: Path) -> None:
         assert catalog.verify().ok
 
 
+def test_a_title_whose_vector_was_moved_to_another_row_is_embedded_again(tmp_path: Path) -> None:
+    where = tmp_path / "own"
+    with Catalog.open(where) as catalog:
+        catalog.add(demo_titles()[:30])
+        space = catalog._store.meta.space.to_bytes(4)
+        want = [hit.id for hit in catalog.similar(demo_titles()[4].id, 5)]
+
+        def move(txn: Any) -> None:
+            value = bytes(txn.raw.get(space + row(4), db=txn.dbs.vectors))
+            txn.raw.delete(space + row(4), db=txn.dbs.vectors)
+            txn.raw.put(space + row(4 + 1024), value, db=txn.dbs.vectors)
+
+        catalog._store.environment.write(move)
+    with Catalog.open(where) as catalog:
+        assert catalog.verify(repair=True).ok
+        assert [hit.id for hit in catalog.similar(demo_titles()[4].id, 5)] == want
+
+
 def test_a_vector_stored_again_replaces_a_damaged_one(folder: Path) -> None:
     flip(folder, "vectors", vector_key(7), 0)
     with Catalog.open(folder, embedder=None) as catalog:

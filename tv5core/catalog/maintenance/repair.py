@@ -121,7 +121,11 @@ class _Repair:
             self.done.append(f"wrote {_many(len(unsound.broken), 'vector')} to {quarantine}")
         store_repair.remove_vectors(self._store, unsound.orphans, pending=False)
         store_repair.remove_vectors(self._store, unsound.broken, pending=True)
+        if unsound.orphans:  # a flipped bit of a key may have taken one from its title
+            store_repair.mark_without_vectors(self._store)
         self._manager.refresh()
+        if unsound.orphans and self._text.can_embed():
+            self._text.embed_pending(self._report)
         if unsound.orphans:
             self.done.append(f"removed {_many(len(unsound.orphans), 'vector')} without a title")
         if unsound.broken:

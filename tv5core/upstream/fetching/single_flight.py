@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
-from tv5core.errors import ClosedError, Tv5Error
+from tv5core.errors import ClosedError, Tv5Error, UnreachableError
 from tv5core.upstream.fetching.request import Request, Response
 from tv5core.upstream.limiting.priority import Priority
 
@@ -34,6 +34,13 @@ class _Flight:
             outcome = await send(self.request)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller gets it
             outcome = error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Something inside was cancelled; without an outcome the callers would wait for ever.
+            outcome = UnreachableError("expected a response, got a cancelled request")
+            outcome.__cause__ = error
         if not self.future.done():
             self.future.set_result(outcome)
 

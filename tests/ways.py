@@ -24,6 +24,8 @@ from typing import Any
 import tv5core
 from tv5core import Catalog
 from tv5core.cache import Policy, TieredCache
+from tv5core.cache.disk.tier import DiskTier
+from tv5core.cache.memory.tier import MemoryTier
 from tv5core.data import demo_titles
 from tv5core.upstream import Fetcher, Priority, tmdb_provider
 
@@ -122,7 +124,10 @@ async def _key(folder: Path) -> dict[str, set[str]]:
 
     trace = Trace()
     policies = {"cast": Policy(ttl_s=3600)}
-    async with TieredCache.open(folder / "cache", policies=policies) as cache:
+    disk = DiskTier(folder / "cache", 1 << 26)
+    # On a busy machine a read may take longer than a service would wait, and be given up.
+    cache = TieredCache(MemoryTier(1 << 26), [disk], policies=policies, tier_timeout_s=60.0)
+    async with cache:
         await cache.get_or_load("cast", "one", load)
         with trace.on():
             await cache.get_or_load("cast", "two", load)

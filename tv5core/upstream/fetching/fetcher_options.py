@@ -19,6 +19,7 @@ class FetcherOptions(TypedDict, total=False):
     """Options of :class:`~tv5core.upstream.fetching.fetcher.Fetcher`, which documents them."""
 
     limiter: Limiter | None
+    per_machine: bool
     observer: Observer
     breaker: CircuitBreaker | None
     backoff: Backoff | None

@@ -70,6 +70,8 @@ def check_real(name: str, value: object, low: float, high: float) -> float:
     """
     if type(value) is float and low <= value <= high:
         return value  # the common case
+    if type(value) is int and low <= value <= high:
+        return float(value)
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if real and low <= value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]

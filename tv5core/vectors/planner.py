@@ -45,7 +45,7 @@ def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walk
         Whether the segment has a graph.
     """
     settings = options.settings
-    if options.exact or allowed <= max(_EXACT_ROWS, settings.candidates(k)):
+    if options.exact or allowed <= _EXACT_ROWS or allowed <= settings.candidates(k):
         return "exact"
     if not walkable:
         return "scan"

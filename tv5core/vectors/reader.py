@@ -220,7 +220,8 @@ class IndexReader:
 
     def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
         """Search as :meth:`search` does, with options that are made already."""
-        check_type("options", options, SearchOptions)
+        if type(options) is not SearchOptions:  # else the common case
+            check_type("options", options, SearchOptions)
         return self._search(queries, self._columns(k), options)
 
     def _search(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:

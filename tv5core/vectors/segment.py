@@ -154,11 +154,13 @@ class Snapshot:
             Exact inner products with the stored rows, descending.
         """
         segments = [segment for segment in self.segments if segment.alive_count]
-        if len(segments) == 1 and k <= segments[0].alive_count:  # the common case
-            most = k
-        else:
-            most = min(k, sum(segment.alive_count for segment in segments))
         chosen = options.filter
+        if len(segments) == 1 and chosen is None and options.threads == 1:  # the common case
+            (segment,) = segments
+            if k <= segment.alive_count:
+                rows, found = segment.search(queries, k, options)
+                return kernels.gather(segment.keys, rows), found
+        most = min(k, sum(segment.alive_count for segment in segments))
         bitmaps = [None] * len(segments) if chosen is None else chosen.bitmaps(segments)
         if options.threads == 1:
             keys, scores = _search(segments, bitmaps, most, options, queries)
@@ -175,7 +177,7 @@ def _search(
     options: SearchOptions,
     queries: F32,
 ) -> tuple[I64, F32]:
-    if len(segments) == 1:  # the common case
+    if len(segments) == 1:
         return _search_segment(segments[0], queries, k, options, bitmaps[0])
     found = [
         _search_segment(segment, queries, k, options, allowed)

@@ -62,8 +62,10 @@ class SearchSettings(msgspec.Struct, frozen=True):
 
     def _is_plain(self) -> bool:
         """Tell whether this is the common case, what one call asks for, and nothing is wrong."""
+        margin = self.error_margin
         return (
-            self.error_margin is self.recall is None
+            self.recall is None
+            and (margin is None or (type(margin) is float and 0 <= margin <= 1_000))
             and type(self.expansion_search) is int
             and type(self.oversampling) is float
             and type(self.min_k) is int
@@ -83,7 +85,7 @@ class SearchSettings(msgspec.Struct, frozen=True):
 
     def candidates(self, k: int) -> int:
         """Return the number of rows that a search for ``k`` answers rescores, at most."""
-        return math.ceil(self.oversampling * self.effective_k(k))
+        return math.ceil(self.oversampling * max(k, self.min_k))
 
     def override(
         self,
@@ -109,4 +111,5 @@ class SearchSettings(msgspec.Struct, frozen=True):
                 pool = check_int("expansion_search", pool, 1, WIDEST_POOL)
                 answers = max(check_int("k", k, 1), check_int("min_k", min_k, 1))
                 oversampling = min(oversampling, max(1.0, pool / answers))
+        oversampling = check_real("oversampling", oversampling, 1, 10_000)  # 32 is common
         return SearchSettings(pool, oversampling, error_margin=error_margin, min_k=min_k)

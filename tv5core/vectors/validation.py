@@ -33,6 +33,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Rescoring = Literal["int8", "float16", "float32"]
 MIN_DIM, MAX_DIM = 8, 4096
+_FLOAT32 = np.dtype(np.float32)  # made once: NumPy looks the type up in each comparison
 _LEAST = 2.0**-149  # float32 has none between it and zero
 _MIN_SQUARE = 2.0**-64
 """Below it, float32 rounds or loses squares that count; down to it, any square that is 2**-62 of
@@ -137,7 +138,9 @@ def _real_matrix(vectors: npt.ArrayLike, dim: int | None) -> npt.NDArray[Any]:
         raise InvalidInputError(
             f"expected a matrix of real numbers, got {given.dtype} of shape {given.shape}"
         )
-    _check_width(given.shape[1], dim)
+    width = given.shape[1]
+    if width != dim or not MIN_DIM <= width <= MAX_DIM:
+        _check_width(width, dim)
     return given
 
 
@@ -162,7 +165,8 @@ def _check_width(width: int, dim: int | None) -> None:
 
 
 def _as_float32(given: npt.NDArray[Any]) -> F32:
-    if given.dtype == np.float32 and given.flags.c_contiguous and given.flags.aligned:
+    flags = given.flags
+    if given.dtype == _FLOAT32 and flags.c_contiguous and flags.aligned:
         return given
     with np.errstate(over="ignore"):  # infinity is refused with a better message
         return np.require(given, np.float32, ["C", "A"])

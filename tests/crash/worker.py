@@ -34,7 +34,7 @@ from tv5core.catalog import Catalog, calibration, writer
 from tv5core.catalog.index import seal_policy
 from tv5core.catalog.spaces import new_space, text_embedding
 from tv5core.embedding import LsaEmbedder
-from tv5core.errors import NotACatalogError, Tv5Error
+from tv5core.errors import ClosedError, NotACatalogError, Tv5Error
 from tv5core.files import failpoints
 from tv5core.store import environment, journal
 
@@ -177,12 +177,14 @@ class Plan:
     Attributes
     ----------
     kind : str
-        "time", "failpoint", "file", or "power": killed at a moment, and what was not synced by
-        then is dropped.
+        "time", "failpoint", "file", "power": killed at a moment, and what was not synced by then
+        is dropped; or "signal": an exception out of a signal handler, after which the same
+        handle is used on and closed, the catalogue opened again, and only then killed.
     """
 
     def __init__(self, chance: random.Random) -> None:
         kinds = ["time", "failpoint", "failpoint", "file", "file", "file", "power", "power"]
+        kinds += ["signal", "signal"]
         self.kind = chance.choice(kinds)
         self.after_s = chance.choice([0.02, 0.1, 0.4]) * chance.random()
         self.nth = int(10 ** chance.uniform(0, 2.9))
@@ -195,10 +197,21 @@ class Plan:
         """Prepare to be killed; called in the process that is to be."""
         if self.kind == "power":
             shim.log(f"/{folder.name}", power_log(folder))
+        elif self.kind == "signal":
+            signal.signal(signal.SIGALRM, _interrupt)
+            signal.setitimer(signal.ITIMER_REAL, self.after_s + 1e-3)
         elif self.kind == "file":
             shim.arm(f"/{folder.name}", self.nth, self.action)
         elif self.kind == "failpoint":
             failpoints.hook = _kill_at(self.failpoint, self.failpoint_nth)
+
+
+class Interrupted(Exception):  # noqa: N818
+    """Raised out of a signal handler."""
+
+
+def _interrupt(*_: object) -> None:
+    raise Interrupted
 
 
 def _kill_at(name: str, nth: int) -> Callable[[str], None]:
@@ -236,24 +249,40 @@ def write(
     def tell(**message: Any) -> None:
         os.write(pipe, json.dumps(message).encode() + b"\n")
 
-    tell(begin=as_dict(Op("open")))
-    catalog = open_catalog(folder, kind)
-    tell(done=True)
-    for number in range(ops):
-        op = (
-            Op("repair")
-            if repair and not number
-            else choose(chance, state, most=MOST, methods=methods(kind))
-        )
-        tell(begin=as_dict(op))
-        if op.name == "close":
-            catalog.close()
-            catalog = open_catalog(folder, kind)
-        else:
-            perform(catalog, op, kind)
+    catalogs: list[Catalog] = []
+    try:
+        tell(begin=as_dict(Op("open")))
+        catalogs.append(open_catalog(folder, kind))
         tell(done=True)
-        state = apply(state, op, kind)
+        for number in range(ops):
+            op = (
+                Op("repair")
+                if repair and not number
+                else choose(chance, state, most=MOST, methods=methods(kind))
+            )
+            tell(begin=as_dict(op))
+            if op.name == "close":
+                catalogs[-1].close()
+                catalogs.append(open_catalog(folder, kind))
+            else:
+                perform(catalogs[-1], op, kind)
+            tell(done=True)
+            state = apply(state, op, kind)
+    except Interrupted:
+        _go_on(folder, kind, catalogs)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _go_on(folder: Path, kind: Kind, catalogs: list[Catalog]) -> None:
+    """Use the catalogue after an exception cut something short: nothing may hang or stay locked."""
+    for catalog in catalogs[-1:]:
+        with suppress(ClosedError):  # it was closing
+            assert len(list(catalog.ids())) == len(catalog)
+    for catalog in catalogs:
+        catalog.close()
+    with open_catalog(folder, kind) as again:
+        assert len(list(again.ids())) == len(again)
 
 
 # -- readers ------------------------------------------------------------------------------

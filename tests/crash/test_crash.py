@@ -47,7 +47,7 @@ def test_fifty_rounds() -> None:
     assert figures["acknowledged writes"] > 50
     assert figures["damage detected"] == figures["files damaged"] > 5
     assert figures["recall@10 worst"] >= 0.9
-    assert set(figures["kills"]) == {"failpoint", "file", "power", "time"}
+    assert set(figures["kills"]) == {"failpoint", "file", "power", "signal", "time"}
     assert figures["writes dropped"] > 3
     assert sum(figures["bits flipped"].values()) > 3
 

@@ -206,8 +206,8 @@ class Plan:
             failpoints.hook = _kill_at(self.failpoint, self.failpoint_nth)
 
 
-class Interrupted(Exception):  # noqa: N818
-    """Raised out of a signal handler."""
+class Interrupted(BaseException):
+    """Raised out of a signal handler; no failed fit, which an addition survives."""
 
 
 def _interrupt(*_: object) -> None:

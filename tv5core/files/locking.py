@@ -61,11 +61,18 @@ class WriterLock:
             raise CatalogLockedError(
                 f"{folder}: expected to be the only writer, got one at work: {holder}"
             ) from error
+        try:
+            self._name_holder()
+        except BaseException:  # out of a signal handler: nobody would know of the lock
+            self.release()
+            raise
+
+    def _name_holder(self) -> None:
         _HELD.add(self)
         # A full disk must not keep a writer out: deleting is what makes room.
         with suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, msgspec.json.encode(_Holder.me()), 0)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, msgspec.json.encode(_Holder.me()), 0)
 
     def check_held(self) -> None:
         """Check that this process is still the folder's only writer.

@@ -178,6 +178,15 @@ async def test_without_a_usable_folder_a_process_has_its_own_limit(tmp_path: Pat
         await asyncio.wait_for(alone.wait_to_send(0.0), 0.2)
 
 
+async def test_a_contract_beyond_what_a_file_holds_is_each_processs_own(path: Path) -> None:
+    huge = source(path, 1e6, 10, 2 * 10**6)
+    assert huge.is_alone
+    assert await huge.take(USER)
+    most = source(path, 9e5, 10, 10**6)
+    assert await most.take(USER)
+    assert not most.is_alone
+
+
 def _hold(path: Path, ready: Any) -> None:
     with LimitFile(path, 50).locked():
         ready.set()

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RUNTIME_VARIABLE", "LimitFile", "LimitState", "limit_path"]
+__all__ = ["MAX_CAPACITY", "RUNTIME_VARIABLE", "LimitFile", "LimitState", "limit_path"]
 
 RUNTIME_VARIABLE = "TV5_RUNTIME_DIR"
 """Environment variable that names the folder of the files, instead of a private one in memory."""
@@ -33,7 +33,8 @@ _HEADER = struct.Struct("<8sqqqqdQQ")
 _MAGIC = b"tv5lim1\0"
 _TIME = struct.Struct("<q")
 _NS = 1_000_000_000
-_MAX_CAPACITY = 10**6
+MAX_CAPACITY = 10**6
+"""Largest contract that a file can hold the times for."""
 _SAME_BOOT_S = 5.0
 _UNKNOWN_PAUSE_S = 1.2  # what was sent before is unknown; longer than a provider's second
 _UNUSED_S = 86_400.0
@@ -237,7 +238,7 @@ def _decode(raw: bytes) -> tuple[LimitState, int]:
         return LimitState(), 0
     if len(raw) == _HEADER.size:
         magic, boot, due, paused, raise_at, factor, sends, capacity = _HEADER.unpack(raw)
-        is_usable = magic == _MAGIC and 0 < factor <= 1 and 0 < capacity <= _MAX_CAPACITY
+        is_usable = magic == _MAGIC and 0 < factor <= 1 and 0 < capacity <= MAX_CAPACITY
         if is_usable and abs(boot - _boot_ns()) < _SAME_BOOT_S * _NS:
             return LimitState(due / _NS, paused / _NS, raise_at / _NS, factor, sends), capacity
     return LimitState(paused_until=time.monotonic() + _UNKNOWN_PAUSE_S), 0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tv5core.backoff import Backoff
-from tv5core.upstream.limiting.limit_file import LimitFile, LimitState, LockedLimit
+from tv5core.upstream.limiting.limit_file import MAX_CAPACITY, LimitFile, LimitState, LockedLimit
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.limiting.sliding_window import window_length_s
 from tv5core.upstream.limiting.token_source import (
@@ -62,7 +62,7 @@ class MachineTokenSource:
         self._window_s = window_length_s(contract, rate)
         self._file = LimitFile(path, contract)
         self._seen, self._seen_at = LimitState(), -math.inf
-        self.is_alone = False
+        self.is_alone = contract > MAX_CAPACITY
         try:
             self._file.prepare()
         except OSError:

@@ -63,8 +63,8 @@ ORDER = {
         {"sync", "availability"},
     ],
     "cache": [
-        {"entry", "policy", "answer", "stats", "cooldown", "validation"},
-        {"clock"},
+        {"entry", "answer", "stats", "cooldown", "validation"},
+        {"clock", "policy"},
         {"memory", "disk", "redis"},
         {"loading"},
         {"tiered"},

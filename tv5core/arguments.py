@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from tv5core.errors import InvalidInputError, Tv5Error
 __all__ = [
     "as_array",
     "as_floats",
+    "as_list",
+    "as_texts",
     "check_callable",
     "check_flag",
     "check_int",
     "check_path",
     "check_real",
+    "check_text",
     "check_type",
     "shown",
 ]
@@ -95,9 +99,21 @@ def check_type(name: str, value: object, types: type | tuple[type, ...]) -> None
         raise InvalidInputError(f"expected {name} to be {wanted}, got {shown(value)}")
 
 
-def check_callable(name: str, value: object) -> None:
-    """Raise InvalidInputError unless a value is None or can be called."""
-    if value is not None and not callable(value):
+def check_text(name: str, value: object) -> str:
+    """Return text that UTF-8 can encode, else raise InvalidInputError."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return value
+    raise InvalidInputError(f"expected {name} to be text, got {shown(value)}")
+
+
+def check_callable(name: str, value: object, *, optional: bool = True) -> None:
+    """Raise InvalidInputError unless a value can be called, or is None where it is optional."""
+    if not callable(value) and not (optional and value is None):
         raise InvalidInputError(f"expected {name} to be callable, got {shown(value)}")
 
 
@@ -119,6 +135,39 @@ def check_path(path: object) -> Path:
             if path != "" and "\0" not in str(absolute):
                 return absolute
     raise InvalidInputError(f"expected a path, got {shown(path)}")
+
+
+def as_list(name: str, given: object) -> list[Any]:
+    """Return anything to iterate over as a list.
+
+    Raises
+    ------
+    InvalidInputError
+        It cannot be iterated over; or it is one text, which would be taken for its letters.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, bytearray, memoryview)):
+        try:
+            items = iter(given)
+        except TypeError:  # an array without dimensions
+            pass
+        else:
+            return list(items)
+    raise InvalidInputError(f"expected {name} to be several, got {shown(given)}")
+
+
+def as_texts(name: str, given: object) -> list[str]:
+    """Return texts as a list.
+
+    Raises
+    ------
+    InvalidInputError
+        As :func:`as_list`, or one of them is no text.
+    """
+    texts = as_list(name, given)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"expected {name} to be texts, got {shown(text)} among them")
+    return texts
 
 
 def as_array(what: str, given: object) -> npt.NDArray[Any]:

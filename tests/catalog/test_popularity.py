@@ -21,7 +21,7 @@ def test_the_most_popular_come_first(tmp_path: Path) -> None:
         comedies = [title for title in best if "Comedy" in title.genres]
         assert catalog.popular(4, genre="Comedy") == comedies[:4]
         assert catalog.popular(genre="no such genre") == []
-        with pytest.raises(InvalidInputError, match="expected k of at least 1"):
+        with pytest.raises(InvalidInputError, match="expected k to be an integer >= 1"):
             catalog.popular(0)
 
 

@@ -24,11 +24,18 @@ from typing import Any
 
 import msgspec
 
+from tv5core.arguments import check_real, check_type, shown
+from tv5core.cache.validation import check_name
 from tv5core.errors import InvalidInputError
 from tv5core.types import Offer, Title
 
-__all__ = ["DEFAULT_POLICIES", "Codec", "Policy", "kinds_with_event", "policy_of"]
+__all__ = ["DEFAULT_POLICIES", "Codec", "Policy", "codecs_of", "kinds_with_event", "policy_of"]
 
+_UNENCODABLE = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
+_NUMBERS = (
+    *("ttl_s", "jitter_s", "stale_s", "soft_timeout_s", "hard_timeout_s", "retry_after_s"),
+    *("negative_ttl_s", "early_refresh", "max_bytes"),
+)
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
@@ -83,6 +90,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     type: Any = Any
 
     def __post_init__(self) -> None:
+        self._check_types()
         low, high = self.ttl_range_s or (self.ttl_s, self.ttl_s)
         if not (0 <= self.jitter_s < self.ttl_s < math.inf and 0 < low <= high < math.inf):
             raise InvalidInputError(
@@ -97,6 +105,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
                 "expected 0 < soft_timeout_s <= hard_timeout_s, got "
                 f"{self.soft_timeout_s} and {self.hard_timeout_s}"
             )
+
+    def _check_types(self) -> None:
+        for name in _NUMBERS:
+            check_real(name, getattr(self, name), -math.inf, math.inf)
+        if self.ttl_range_s is not None:
+            check_type("ttl_range_s", self.ttl_range_s, tuple)
+            for bound in self.ttl_range_s:
+                check_real("ttl_range_s", bound, -math.inf, math.inf)
+        check_type("events", self.events, tuple)
 
     def draw_ttl_s(self, requested_s: float | None = None) -> float:
         """Draw a TTL in seconds.
@@ -136,7 +153,7 @@ def policy_of(policies: Mapping[str, Policy], kind: str) -> Policy:
     policy = policies.get(kind) if isinstance(kind, str) else None
     if policy is None:
         known = ", ".join(sorted(policies))
-        raise InvalidInputError(f"expected a kind with a policy ({known}), got {kind!r}")
+        raise InvalidInputError(f"expected a kind with a policy ({known}), got {shown(kind)}")
     return policy
 
 
@@ -148,6 +165,7 @@ def kinds_with_event(policies: Mapping[str, Policy], event: str) -> list[str]:
     InvalidInputError
         No policy lists it.
     """
+    check_type("event", event, str)
     kinds = [kind for kind, policy in policies.items() if event in policy.events]
     if not kinds:
         known = sorted({name for policy in policies.values() for name in policy.events})
@@ -181,7 +199,7 @@ class Codec:
         try:
             data = self._encoder.encode(value)
             return data, self._decoder.decode(data)
-        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        except _UNENCODABLE as error:
             raise InvalidInputError(
                 f"expected a value of the policy's type, got {error}"
             ) from error
@@ -195,6 +213,21 @@ class Codec:
             The bytes are of another type, such as an earlier version's.
         """
         return self._decoder.decode(data)
+
+
+def codecs_of(policies: Mapping[str, Policy]) -> dict[str, Codec]:
+    """Return a codec for each kind.
+
+    Raises
+    ------
+    InvalidInputError
+        These are not policies by kind.
+    """
+    check_type("policies", policies, Mapping)
+    for kind, policy in policies.items():
+        check_name("kind", kind)
+        check_type(f"the policy of {kind}", policy, Policy)
+    return {kind: Codec(policy) for kind, policy in policies.items()}
 
 
 DEFAULT_POLICIES: Mapping[str, Policy] = {

@@ -22,10 +22,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tv5core.arguments import check_callable, check_path, check_type
 from tv5core.cache.answer import Answer, Loader
 from tv5core.cache.clock import lifetime_clock
 from tv5core.cache.disk.tier import DiskTier
@@ -39,7 +39,7 @@ from tv5core.cache.loading.read_through import LoadRequest, ReadThrough
 from tv5core.cache.loading.single_flight import Flight, SingleFlight
 from tv5core.cache.loading.tier_stack import TierStack
 from tv5core.cache.memory.tier import MemoryEntry, MemoryTier
-from tv5core.cache.policy import DEFAULT_POLICIES, Codec, Policy, kinds_with_event, policy_of
+from tv5core.cache.policy import DEFAULT_POLICIES, Policy, codecs_of, kinds_with_event, policy_of
 from tv5core.cache.stats import Stats
 from tv5core.cache.validation import check_keys, check_name, check_tags, check_ttl
 from tv5core.errors import ClosedError
@@ -90,10 +90,8 @@ class TieredCache:
         lease_wait_s: float = 2.0,
         window_s: float = 300.0,
     ) -> None:
-        for kind in policies:
-            check_name("kind", kind)
-        self.policies = dict(policies)
-        self._codecs = {kind: Codec(policy) for kind, policy in policies.items()}
+        check_type("memory", memory, MemoryTier)
+        self._codecs, self.policies = codecs_of(policies), dict(policies)
         clock = clock or memory.clock
         wall_clock = wall_clock or (time.time if clock is lifetime_clock else clock)
         self._memory, self._clock = memory, clock
@@ -101,7 +99,7 @@ class TieredCache:
         self._tiers = [GuardedTier(tier, self._stats, tier_timeout_s) for tier in tiers]
         self._stack = TierStack(memory, self._tiers, self._stats, clock, wall_clock, lease_wait_s)
         self._single_flight = SingleFlight()
-        self._fallback = FallbackChain(self._stats, clock, fallbacks or {})
+        self._fallback = FallbackChain(self._stats, clock, {} if fallbacks is None else fallbacks)
         self._invalidator = Invalidator(self._stack, self._single_flight)
         self._life_cycle = LifeCycle(self._stack, self._single_flight, self._invalidator)
         self._puts = 0
@@ -137,7 +135,8 @@ class TieredCache:
         ------
         InvalidInputError
         """
-        disk = None if path is None else DiskTier(Path(path), l2_bytes)
+        check_type("redis_url", redis_url, (str, type(None)))
+        disk = None if path is None else DiskTier(check_path(path), l2_bytes)
         tiers: list[Tier] = [] if disk is None else [disk]
         if redis_url is not None:
             from tv5core.cache.redis.tier import RedisTier
@@ -237,6 +236,7 @@ class TieredCache:
     ) -> Answer:
         """Answer where memory has no fresh value: start or join a flight, and wait for it."""
         policy = self._check(kind, key)
+        check_callable("loader", loader, optional=False)
         request = self._request(kind, key, loader, tags, ttl_s)
         self._stats.miss(kind)
         flight = self._start_flight(request)

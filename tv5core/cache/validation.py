@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable
 
+from tv5core.arguments import shown
 from tv5core.errors import InvalidInputError
 
 __all__ = [
@@ -79,7 +80,7 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     InvalidInputError
         As for :func:`check_keys`; too many; or one text, whose characters nobody means.
     """
-    if not tags:
+    if type(tags) is tuple and not tags:  # the common case
         return ()
     if isinstance(tags, str):
         raise InvalidInputError(f"expected several tags, got one text: {tags[:60]!r}")
@@ -104,8 +105,9 @@ def check_ttl(ttl_s: object) -> None:
     ------
     InvalidInputError
     """
-    if not (isinstance(ttl_s, int | float) and math.isfinite(ttl_s) and ttl_s > 0):
-        raise InvalidInputError(f"expected a TTL in seconds, got {ttl_s!r}")
+    number = isinstance(ttl_s, int | float) and not isinstance(ttl_s, bool)
+    if not (number and 0 < ttl_s <= sys.float_info.max):  # type: ignore[operator]
+        raise InvalidInputError(f"expected a TTL in seconds, got {shown(ttl_s)}")
 
 
 def _all(what: str, names: Iterable[str]) -> tuple[str, ...]:

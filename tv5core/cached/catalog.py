@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import numpy.typing as npt
 
-from tv5core.arguments import check_int
+from tv5core.arguments import as_list, check_flag, check_int, check_type, shown
 from tv5core.cache.loading.fallback import Fallbacks
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
@@ -69,9 +69,10 @@ class CachedCatalog:
     def __init__(
         self, catalog: Catalog, cache: TieredCache, *, freshness: Freshness = "current"
     ) -> None:
+        check_type("cache", cache, TieredCache)
         validate_policies(cache.policies)
-        if freshness not in ("current", "until_expiry"):
-            raise InvalidInputError(f"expected 'current' or 'until_expiry', got {freshness!r}")
+        if not isinstance(freshness, str) or freshness not in ("current", "until_expiry"):
+            raise InvalidInputError(f"expected 'current' or 'until_expiry', got {shown(freshness)}")
         self.catalog, self.cache = catalog, cache
         self._freshness, self._owns_cache = freshness, False
         self._namespace = namespace(catalog)
@@ -124,6 +125,7 @@ class CachedCatalog:
     @staticmethod
     def title_key(catalog: Catalog, id: str) -> str:
         """Return the key under which a catalogue's title is cached."""
+        check_name("id", id)
         return f"{namespace(catalog)}:{id}"
 
     # -- titles ---------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class CachedCatalog:
     ) -> list[Hit]:
         canonical = normalized(query)
         ids = None if allow is None else sorted(set(check_keys(allow)))
-        parts = [query_key(canonical), check_int("k", k, 1), ids, bool(exact)]
+        parts = [query_key(canonical), check_int("k", k, 1), ids, check_flag("exact", exact)]
         call = partial(self.catalog.search, canonical, k, allow=ids, exact=exact)
         return list(await self._cached("search", parts, call, pace))
 
@@ -193,6 +195,7 @@ class CachedCatalog:
 
     async def popular(self, k: int = 20, *, genre: str | None = None) -> list[Title]:
         """Return the most popular titles; as ``Catalog.popular``, which scans in a thread."""
+        check_type("genre", genre, (str, type(None)))
         parts = ["popular", check_int("k", k, 1), genre]
         call = partial(self.catalog.popular, k, genre=genre)
         return list(await self._cached("popular", parts, call, None))
@@ -227,7 +230,7 @@ class CachedCatalog:
         progress: Progress | None = None,
     ) -> AddResult:
         """Store titles in a thread, as ``Catalog.add``, and invalidate what is cached of them."""
-        listed = list(titles)
+        listed = as_list("titles", titles)
         add = partial(self.catalog.add, listed, vectors, embed=embed, checkpoint=checkpoint)
         try:
             return await asyncio.to_thread(add, progress=progress)

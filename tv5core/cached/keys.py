@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_floats
+from tv5core.arguments import as_floats, check_type
 from tv5core.catalog import Catalog
 from tv5core.errors import InvalidInputError
 
@@ -20,6 +20,7 @@ __all__ = ["digest", "namespace", "normalized", "query_key"]
 
 def namespace(catalog: Catalog) -> str:
     """Return what all keys of one catalogue start with; it differs for any other catalogue."""
+    check_type("catalog", catalog, Catalog)
     return hashlib.blake2b(catalog.identity().encode(), digest_size=8).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
+from tv5core.arguments import as_list, as_texts
 from tv5core.cache.warming.id_sources import Source
 from tv5core.cache.warming.warm import Item, plan
 from tv5core.catalog import Catalog
@@ -50,7 +51,11 @@ def plan_catalog(
         preset=preset,
         source=source,
         queries=queries,
-        profiles=(name for profile in profiles for name in profile),
+        profiles=[
+            name
+            for profile in as_list("profiles", profiles)
+            for name in as_texts("profiles", profile)
+        ],
         strategies={"popular": partial(_popular, catalog)},
         presets={"demo": partial(_demo, catalog)},
         id_of=id_of,

@@ -25,7 +25,13 @@ from typing import Self
 
 import numpy.typing as npt
 
-from tv5core.arguments import check_path
+from tv5core.arguments import (
+    as_list,
+    as_texts,
+    check_callable,
+    check_flag,
+    check_path,
+)
 from tv5core.catalog import calibration, open_catalogs
 from tv5core.catalog.copies.restore import restore
 from tv5core.catalog.index.manager import IndexManager
@@ -121,6 +127,8 @@ class Catalog(CatalogReader):
         CorruptFileError, FormatVersionError
             LMDB's file is damaged, or of a newer tv5core.
         """
+        auto_seal = check_flag("auto_seal", auto_seal)
+        create, read_only = check_flag("create", create), check_flag("read_only", read_only)
         if create and not read_only:
             VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
         open_store = partial(Store.open, check_path(path), derived=cls._derived)
@@ -185,8 +193,8 @@ class Catalog(CatalogReader):
             The disk failed to store it, now or in an earlier write: the catalogue can only be
             read until it is opened again.
         """
-        self._check_writable()
-        listed = list(titles)
+        self._check_writable(progress)
+        listed = as_list("titles", titles)
         result = self._writer.add(
             listed, vectors, embed=embed, checkpoint=checkpoint, progress=progress
         )
@@ -197,14 +205,14 @@ class Catalog(CatalogReader):
     def delete(self, ids: str | Iterable[str]) -> int:
         """Remove titles by id, ignoring unknown ids; return how many were removed."""
         self._check_writable()
-        return self._writer.delete([ids] if isinstance(ids, str) else list(ids))
+        return self._writer.delete([ids] if isinstance(ids, str) else as_texts("ids", ids))
 
     def embed_pending(self, progress: Progress | None = None) -> int:
         """Embed the titles that were stored without; return how many there were.
 
         The default embedder is fitted first where the catalogue has doubled since it was.
         """
-        self._check_writable()
+        self._check_writable(progress)
         return self._text.embed_pending(progress)
 
     def refit(self, progress: Progress | None = None) -> None:
@@ -212,7 +220,7 @@ class Catalog(CatalogReader):
 
         Searches and additions run meanwhile; the new vectors replace the old ones at once.
         """
-        self._check_writable()
+        self._check_writable(progress)
         self._text.refit(progress)
 
     def seal(self, progress: Progress | None = None, *, wait: bool = True) -> bool:
@@ -242,8 +250,8 @@ class Catalog(CatalogReader):
             What is served stays, and its files with it. Titles are still taken after a file of
             the index failed, for no title depends on it; after LMDB's did, they are not.
         """
-        self._check_writable()
-        if not wait:
+        self._check_writable(progress)
+        if not check_flag("wait", wait):
             self._manager.seal_in_background()
             return True
         embedded = self._text.embed_pending(progress)
@@ -266,7 +274,7 @@ class Catalog(CatalogReader):
         DiskFullError, DiskFailureError
             What is served stays.
         """
-        self._check_writable()
+        self._check_writable(progress)
         return upgrade(self._store, self._manager, progress)
 
     def optimize(self, progress: Progress | None = None) -> OptimizeReport:
@@ -292,7 +300,7 @@ class Catalog(CatalogReader):
         DiskFullError, DiskFailureError
             What is served stays.
         """
-        self._check_writable()
+        self._check_writable(progress)
         return optimize(self._store, self._manager, progress)
 
     def calibrate(
@@ -346,7 +354,8 @@ class Catalog(CatalogReader):
             A repair through a read-only handle.
         """
         self._current()
-        if not repair:
+        check_callable("progress", progress)
+        if not check_flag("repair", repair):
             return check(self._store, self._manager, progress, self._text).report()
         self._check_writable()
         aside = None if quarantine is None else check_path(quarantine)

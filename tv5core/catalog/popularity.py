@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from tv5core.arguments import check_int
+from tv5core.arguments import check_int, check_type
 from tv5core.types import Title
 
 __all__ = ["most_popular"]
@@ -32,5 +32,6 @@ def most_popular(titles: Iterable[Title], k: int, genre: str | None) -> list[Tit
     InvalidInputError
     """
     k = check_int("k", k, 1)
+    check_type("genre", genre, (str, type(None)))
     matching = (title for title in titles if genre is None or genre in title.genres)
     return heapq.nsmallest(k, matching, key=lambda title: (-title.popularity, title.id))

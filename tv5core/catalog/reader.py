@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import check_path
+from tv5core.arguments import as_list, as_texts, check_callable, check_flag, check_int, check_path
 from tv5core.catalog.copies.backup import BackupReport, backup
 from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
@@ -128,7 +128,7 @@ class CatalogReader:
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Return the vectors :meth:`search` would use: float32[n, dim], zero where unknown."""
-        return self._text.embed_queries(self._current(), list(texts))
+        return self._text.embed_queries(self._current(), as_texts("texts", texts))
 
     # -- looking up -----------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class CatalogReader:
     def get_many(self, ids: Iterable[str]) -> list[Title | None]:
         """Return titles by id, None for those that do not exist."""
         self._check_open()
-        names = list(ids)
+        names = as_list("ids", ids)
         with self._store.read() as txn:
             return [lookup.by_id(txn, name) for name in names]
 
@@ -248,7 +248,7 @@ class CatalogReader:
     def changes(self, seq: int) -> Changes:
         """Return which rows changed after a version's ``seq``."""
         self._check_open()
-        return self._versions.changes(seq)
+        return self._versions.changes(check_int("seq", seq, 0))
 
     def get_versioned(self, id: str) -> VersionedTitle:
         """Return a title with its row and the version it was read at; see :meth:`get`.
@@ -318,6 +318,7 @@ class CatalogReader:
         DiskFullError, DiskFailureError, CatalogLockedError
         """
         self._check_open()
+        compact, check = check_flag("compact", compact), check_flag("check", check)
         report = self._manager.cancellable(progress)
         return backup(self._store, check_path(dest), compact=compact, check=check, report=report)
 
@@ -356,6 +357,7 @@ class CatalogReader:
     ) -> int:
         """Hand every title, as a line of JSON, to a function; return how many."""
         self._check_open()
+        check_callable("write", write, optional=False)
         return export_lines(self._store, write, self._manager.cancellable(progress))
 
     def _current(self) -> ServedIndex:
@@ -366,9 +368,10 @@ class CatalogReader:
         state = "closed" if self._closed else "writable" if self._store.writable else "read-only"
         return f"Catalog({str(self._store.folder)!r}, {state})"
 
-    def _check_writable(self) -> None:
+    def _check_writable(self, progress: Progress | None = None) -> None:
         self._check_open()
         self._store.check_writable()
+        check_callable("progress", progress)
 
     def _check_folder(self) -> None:
         self._look_at = monotonic() + _LOOK_S

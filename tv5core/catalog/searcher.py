@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_array, check_int, shown
+from tv5core.arguments import as_array, as_list, check_int, shown
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
@@ -207,9 +207,7 @@ def _checked_ids(allow: Iterable[str] | None) -> list[str] | None:
     """Return the ids that may be found as a list; a text would be taken for its letters."""
     if allow is None:
         return None
-    if isinstance(allow, (str, bytes)) or not isinstance(allow, Iterable):
-        raise InvalidInputError(f"expected allow to be ids, got {shown(allow)}")
-    return list(allow)
+    return as_list("allow", allow)
 
 
 def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.arguments import check_flag
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import (
@@ -22,7 +23,7 @@ from tv5core.errors import (
 )
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, journal, lookup, titles
-from tv5core.store.meta import Meta, set_checkpoint, with_entry
+from tv5core.store.meta import Meta, check_checkpoint, set_checkpoint, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import check_vectors
@@ -106,6 +107,9 @@ class Writer:
         progress: Progress | None,
     ) -> AddResult:
         """Store titles; see ``Catalog.add``."""
+        check_flag("embed", embed)
+        if checkpoint is not None:
+            check_checkpoint(checkpoint)
         data = _checked_titles(some)
         matrix = None if vectors is None else self._checked_vectors(vectors, len(some))
         if matrix is None and embed and some:

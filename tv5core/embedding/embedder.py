@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_floats
+from tv5core.arguments import as_floats, shown
 from tv5core.embedding.documents import document
 from tv5core.embedding.lsa import LsaEmbedder
 from tv5core.errors import DimensionError, InvalidInputError, NonFiniteVectorError
@@ -192,4 +192,4 @@ def resolve_embedder(spec: str | Embedder | EncodeFunction | None) -> Embedder |
         return spec
     if callable(spec) and not isinstance(spec, type):
         return CallableEmbedder(spec)
-    raise InvalidInputError(f"expected 'lsa', an Embedder, a callable or None, got {spec!r}")
+    raise InvalidInputError(f"expected 'lsa', an Embedder, a callable or None, got {shown(spec)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from tv5core.arguments import shown
 from tv5core.errors import ImportFormatError, InvalidInputError, UnknownColumnsError
 from tv5core.importers.base import Options, Source, UnreadableFileError
 from tv5core.importers.detect import DATA_SUFFIXES, Detected, detect
@@ -69,8 +71,10 @@ def expand(
     InvalidInputError
         ``format`` is none of ``FORMATS``.
     """
-    if format is not None and format not in FORMATS:
-        raise InvalidInputError(f"expected a format among {', '.join(FORMATS)}; got {format!r}")
+    if format is not None and not (isinstance(format, str) and format in FORMATS):
+        raise InvalidInputError(
+            f"expected a format among {', '.join(FORMATS)}; got {shown(format)}"
+        )
     plan = Plan([], [], [])
     search = _Search(plan, format, mapped, options or Options())
     seen: set[Path] = set()
@@ -88,7 +92,7 @@ def expand(
 def _files(paths: Iterable[Path], plan: Plan) -> Iterator[tuple[Path, bool]]:
     """Files with whether the user named the very file."""
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - False of a name that is too long
             yield path, True
             continue
         try:

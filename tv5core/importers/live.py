@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from tv5core.arguments import as_list, check_type
 from tv5core.importers.base import Row
 from tv5core.importers.merge import merge
 from tv5core.importers.resolve import Bridge, Resolver
@@ -23,6 +24,7 @@ __all__ = ["LiveCatalog", "MergingCatalog", "Placed"]
 _TMDB_PAGE = "themoviedb.org/"
 
 
+@runtime_checkable
 class LiveCatalog(Protocol):
     """The methods of :class:`tv5core.catalog.Catalog` that are used here."""
 
@@ -63,6 +65,7 @@ class MergingCatalog:
     """
 
     def __init__(self, catalog: LiveCatalog) -> None:
+        check_type("catalog", catalog, LiveCatalog)
         self._catalog = catalog
         self._resolver = Resolver(catalog, Bridge(), unite=restate)
         self.find, self.checkpoint = catalog.find, catalog.checkpoint
@@ -76,6 +79,9 @@ class MergingCatalog:
         checkpoint: tuple[str, bytes] | None = None,
     ) -> Placed:
         """Store titles under the ids they have in the catalogue; see ``Catalog.add``."""
+        titles = as_list("titles", titles)
+        for title in titles:
+            check_type("a title", title, Title)
         outcomes = Counter(self._place(place, title) for place, title in enumerate(titles))
         placed = list(self._resolver.pending.values())
         self._catalog.add(placed, embed=embed, checkpoint=checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tv5core.arguments import check_type
 from tv5core.errors import ImportFormatError, InvalidInputError
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
 from tv5core.importers.lines import CsvRow
@@ -53,6 +54,10 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
     InvalidInputError
         It names an unknown field or has none for the title.
     """
+    check_type("mapping", mapping, Mapping)
+    for field, column in mapping.items():
+        check_type("a field of the mapping", field, str)
+        check_type("a column of the mapping", column, str)
     unknown = sorted(mapping.keys() - set(MAPPED_FIELDS))
     if unknown:
         expected = ", ".join(MAPPED_FIELDS)

@@ -13,10 +13,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from tv5core.arguments import as_list, check_callable, check_int, check_path, check_type
 from tv5core.errors import ImportFormatError, InvalidInputError
 from tv5core.importers.base import (
     Context,
@@ -49,6 +50,7 @@ BATCH_ROWS = 1_000
 _REJECT_COLUMNS = list(RejectRecord.__struct_fields__)
 
 
+@runtime_checkable
 class ImportCatalog(Protocol):
     """The methods of :class:`tv5core.catalog.Catalog` that an import uses."""
 
@@ -141,14 +143,16 @@ def import_paths(
         An argument is wrong. Nothing about the files raises: what cannot be
         read is in the report.
     """
-    _check_limit(limit)
+    check_type("catalog", catalog, ImportCatalog)
+    check_callable("progress", progress)
+    limit = None if limit is None else check_int("limit", limit, 1)
     options = _options(provider, region, mapping, date_format, encoding, prefer)
     started = time.perf_counter()
-    named = [Path(path).absolute() for path in paths]
+    named = [check_path(path) for path in as_list("paths", paths)]
     plan = expand(named, format=format, mapped=mapping is not None, options=options)
     with ExitStack() as stack:
-        if isinstance(rejects, Path | str):
-            path = Path(rejects).absolute()
+        if rejects is not None and not callable(rejects):
+            path = check_path(rejects)
             _check_rejects(path, plan)
             rejects = stack.enter_context(RejectWriter(path))
         run = _Run(catalog, options, rejects, progress, limit)
@@ -169,6 +173,10 @@ def _options(
     encoding: str,
     prefer: str,
 ) -> Options:
+    check_type("provider", provider, (str, type(None)))
+    for name, value in (("date_format", date_format), ("encoding", encoding), ("prefer", prefer)):
+        check_type(name, value, str)
+    check_type("region", region, str)
     code = country(region)
     if not (code.isalpha() and code.isupper() and len(code) == len("US")):
         raise InvalidInputError(f"expected a country such as US, got {region!r}")
@@ -180,11 +188,6 @@ def _options(
         check_preference(prefer)
     found = check_encoding(encoding) if encoding else ""
     return Options(provider, code, mapping, date_format, found, prefer)
-
-
-def _check_limit(limit: int | None) -> None:
-    if limit is not None and limit < 1:
-        raise InvalidInputError(f"expected a limit of 1 or more, got {limit}")
 
 
 def _check_rejects(path: Path, plan: Plan) -> None:

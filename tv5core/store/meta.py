@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from tv5core.errors import CorruptFileError, FormatVersionError
+from tv5core.arguments import check_text, shown
+from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.files import SealedFile
 from tv5core.store.checked_values import body_of, with_checksum
 from tv5core.store.transaction import Txn
@@ -22,6 +23,7 @@ __all__ = [
     "Generation",
     "Meta",
     "MetaCache",
+    "check_checkpoint",
     "checkpoint",
     "checkpoints",
     "clear_checkpoints",
@@ -40,6 +42,7 @@ CHECKPOINT = b"mark:"
 """Before a checkpoint's key; its value ends in a checksum."""
 UNCHECKED_CHECKPOINT = b"checkpoint:"
 """Before the key of one that format 4 or earlier stored."""
+_MAX_CHECKPOINT_BYTES = 480  # LMDB takes keys of 511, and they have a prefix
 _MOST = 1 << 62
 _FILE_NAME = re.compile(r"(graph|rows|lsa)\.\d{6,}\.tv5")
 _CHECKED_FROM = 2  # the format from which the record ends in its checksum
@@ -249,19 +252,40 @@ def with_entry(meta: Meta, dim: int = 0, embedder: str = "") -> Meta:
     )
 
 
+def check_checkpoint(given: object) -> None:
+    """Raise InvalidInputError unless something is a checkpoint's key and its value."""
+    if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], bytes)):
+        raise InvalidInputError(f"expected checkpoint to be a key and bytes, got {shown(given)}")
+    _encoded(given[0])
+
+
+def _encoded(key: object) -> bytes:
+    """Encode a checkpoint's key, or the beginning of some."""
+    encoded = check_text("a checkpoint's key", key).encode()
+    if len(encoded) > _MAX_CHECKPOINT_BYTES:
+        raise InvalidInputError(
+            f"expected a checkpoint's key of up to {_MAX_CHECKPOINT_BYTES} bytes, got "
+            f"{len(encoded)}"
+        )
+    return encoded
+
+
 def checkpoint(txn: Txn, key: str) -> bytes | None:
     """Return a checkpoint.
 
     Raises
     ------
+    InvalidInputError
+        The key cannot be one.
     CorruptFileError
         It is not what was stored.
     """
-    name = CHECKPOINT + key.encode()
+    encoded = _encoded(key)
+    name = CHECKPOINT + encoded
     data = txn.raw.get(name, db=txn.dbs.meta)
     if data is not None:
         return body_of(name, data, f"a checkpoint {key!r}")
-    data = txn.raw.get(UNCHECKED_CHECKPOINT + key.encode(), db=txn.dbs.meta)
+    data = txn.raw.get(UNCHECKED_CHECKPOINT + encoded, db=txn.dbs.meta)
     return None if data is None else bytes(data)
 
 
@@ -298,10 +322,10 @@ def set_checkpoint(txn: Txn, key: str, value: bytes) -> None:
 
 def clear_checkpoints(txn: Txn, prefix: str) -> int:
     """Delete the checkpoints whose keys start with ``prefix``; return how many."""
-    cleared = 0
+    cleared, encoded = 0, _encoded(prefix)
     with txn.raw.cursor(txn.dbs.meta) as cursor:
         for kind in (CHECKPOINT, UNCHECKED_CHECKPOINT):
-            start = kind + prefix.encode()
+            start = kind + encoded
             more = cursor.set_range(start)
             while more and bytes(cursor.key()).startswith(start):
                 more = cursor.delete()

@@ -21,13 +21,13 @@ _NOT_KEPT = (LOCK_NAME, "lock.mdb")
 
 def check_new(folder: Path) -> None:
     """Raise InvalidInputError where a folder exists and is not empty, or is a file."""
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112 - False of a name that is too long
         some = sorted(path.name for path in folder.iterdir())
         if some:
             raise InvalidInputError(
                 f"expected a new or an empty folder, got {folder} with {', '.join(some[:3])}"
             )
-    elif folder.exists() or folder.is_symlink():
+    elif os.path.lexists(folder):
         raise InvalidInputError(f"expected a new or an empty folder, got a file: {folder}")
 
 

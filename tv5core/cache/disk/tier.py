@@ -25,6 +25,7 @@ from typing import Any
 
 import lmdb
 
+from tv5core.arguments import check_int
 from tv5core.cache.disk import entries, invalidation_log, leases
 from tv5core.cache.disk.control_page import UnusableError
 from tv5core.cache.disk.entry_codec import (
@@ -46,6 +47,9 @@ __all__ = ["MIN_BYTES", "DiskTier"]
 
 MIN_BYTES = 1 << 20
 """The smallest capacity: below it LMDB's own pages leave no room."""
+
+MAX_BYTES = 1 << 46
+"""The largest: half of what a process can address."""
 
 _ERRORS = (lmdb.Error, UnusableError, OSError)
 _CHUNK = 500
@@ -84,6 +88,7 @@ class DiskTier:
         poll_s: float = 0.1,
         sweep_s: float = 1.0,
     ) -> None:
+        cap_bytes = check_int("cap_bytes", cap_bytes, -MAX_BYTES, MAX_BYTES)
         if cap_bytes < MIN_BYTES:
             raise InvalidInputError(f"expected at least {MIN_BYTES:,} bytes, got {cap_bytes:,}")
         self._maintenance = Maintenance(

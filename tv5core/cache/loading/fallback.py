@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tv5core.arguments import check_type
 from tv5core.cache.answer import Answer, CachedValue
 from tv5core.cache.loading.single_flight import Flight
 from tv5core.cache.memory.tier import MemoryEntry
@@ -43,6 +44,7 @@ class FallbackChain:
     """
 
     def __init__(self, stats: Stats, clock: Callable[[], float], fallbacks: Fallbacks) -> None:
+        check_type("fallbacks", fallbacks, Mapping)
         self._stats, self._clock, self._fallbacks = stats, clock, dict(fallbacks)
 
     async def answer(self, kind: str, key: str, policy: Policy, flight: Flight) -> Answer:

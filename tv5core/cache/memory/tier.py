@@ -8,6 +8,7 @@ during an eviction returns the entry as it was. Eviction is S3-FIFO
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from sys import getsizeof
@@ -15,6 +16,7 @@ from threading import RLock
 from time import perf_counter
 from typing import Any
 
+from tv5core.arguments import check_int
 from tv5core.cache.clock import lifetime_clock
 from tv5core.cache.memory.footprint import SizedDict, SizeEstimator, string_bytes
 from tv5core.cache.memory.s3fifo import MAX_FREQUENCY, MemoryEntry, Node, S3Fifo
@@ -69,6 +71,7 @@ class MemoryTier:
         on_evict: Callable[[str, str], None] | None = None,
         timer: Callable[[], float] = perf_counter,
     ) -> None:
+        cap_bytes = check_int("cap_bytes", cap_bytes, -sys.maxsize, sys.maxsize)
         if cap_bytes < _MIN_CAP_BYTES:
             raise InvalidInputError(
                 f"expected cap_bytes of at least {_MIN_CAP_BYTES}, got {cap_bytes}"

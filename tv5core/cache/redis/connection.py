@@ -20,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import DataError, RedisError, ResponseError
 
+from tv5core.arguments import shown
 from tv5core.cache.cooldown import Cooldown
 from tv5core.cache.redis import scripts
 from tv5core.cache.redis.keys import RedisKeys
@@ -43,6 +44,13 @@ _INFO = (("INFO", "server"), ("INFO", "replication"))
 log = logging.getLogger("tv5core")
 
 
+def _client(url: str, **settings: Any) -> Redis:
+    try:
+        return Redis.from_url(url, **settings)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidInputError(f"expected a URL of a Redis, got {shown(url)}: {error}") from error
+
+
 class RedisConnection:
     """One client for commands and one for messages.
 
@@ -63,7 +71,7 @@ class RedisConnection:
     def __init__(self, url: str, keys: RedisKeys, counters: Counters) -> None:
         self._keys = keys
         retry = Retry(NoBackoff(), 0)
-        self.commands: Redis = Redis.from_url(
+        self.commands = _client(
             url,
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
@@ -71,7 +79,7 @@ class RedisConnection:
             protocol=2,
             redis_connect_func=self._greet,
         )
-        self.messages: Redis = Redis.from_url(
+        self.messages = _client(
             url, socket_timeout=None, socket_connect_timeout=1.0, retry=retry, protocol=2
         )
         self.connected = asyncio.Event()

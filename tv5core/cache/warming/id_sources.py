@@ -14,6 +14,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 from xml.parsers import expat
 
+from tv5core.arguments import as_list, check_callable, check_path
 from tv5core.errors import InvalidInputError
 
 __all__ = ["Source", "id_from_url", "ids_from"]
@@ -48,9 +49,10 @@ def ids_from(source: Source, id_of: Callable[[str], str | None] | None = None) -
     InvalidInputError
         The file cannot be read, is no sitemap, is a sitemap index, or declares entities.
     """
+    check_callable("id_of", id_of)
     if not isinstance(source, (str, os.PathLike)):
-        return _validated(source)
-    return _from_file(Path(source), id_of or id_from_url)
+        return _validated(as_list("source", source))
+    return _from_file(check_path(source), id_of or id_from_url)
 
 
 def id_from_url(url: str) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tv5core.arguments import as_texts, check_callable, check_int, shown
 from tv5core.cache.entry import Checkpoints
 from tv5core.cache.warming.id_sources import Source, ids_from
 from tv5core.errors import InvalidInputError
@@ -110,18 +112,15 @@ def plan(
     """
     parts: list[Iterable[Item]] = []
     if strategy is not None:
-        if limit < 1:
-            raise InvalidInputError(f"expected a limit of at least 1, got {limit}")
+        limit = check_int("limit", limit, 1, sys.maxsize)
         parts.append(islice(_lookup("strategy", strategy, strategies)(limit), limit))
     if preset is not None:
         parts.append(_lookup("preset", preset, presets)())
     if source is not None:
         parts.append(Item("title", name) for name in ids_from(source, id_of))
     for kind, keys in (("search", queries), ("recommendations", profiles)):
-        if isinstance(keys, str):
-            raise InvalidInputError(f"expected several texts, got one: {keys!r}")
-        if keys := list(keys):
-            parts.append([Item(kind, key) for key in keys])
+        if texts := as_texts("queries and profiles", keys):
+            parts.append([Item(kind, text) for text in texts])
     if not parts:
         raise InvalidInputError(
             "expected a strategy, a preset, a source, queries or profiles, got none"
@@ -130,10 +129,10 @@ def plan(
 
 
 def _lookup(what: str, name: str, known: Mapping[str, Function] | None) -> Function:
-    found = (known or {}).get(name)
+    found = (known or {}).get(name) if isinstance(name, str) else None
     if found is None:
         names = ", ".join(sorted(known or {})) or "none here"
-        raise InvalidInputError(f"expected a {what} ({names}), got {name!r}")
+        raise InvalidInputError(f"expected a {what} ({names}), got {shown(name)}")
     return found
 
 
@@ -179,11 +178,9 @@ async def warm(
     -------
     WarmReport
     """
-    if batch_size < 1 or concurrency < 1:
-        raise InvalidInputError(
-            "expected a batch size and a concurrency of at least 1, "
-            f"got {batch_size} and {concurrency}"
-        )
+    batch_size = check_int("batch_size", batch_size, 1, sys.maxsize)
+    concurrency = check_int("concurrency", concurrency, 1)
+    check_callable("progress", progress)
     run = _Run(load, concurrency, progress, total)
     stream = iter(items)
     if checkpoints is not None:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import check_path
+from tv5core.arguments import check_callable, check_path
 from tv5core.catalog.copies.backup import BackupReport, checked_copy, restore_backup
 from tv5core.catalog.copies.export import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
 from tv5core.catalog.index.manager import IndexManager
@@ -74,6 +74,7 @@ def restore(
     InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError
     """
     folder, into = check_path(source), check_path(dest)
+    check_callable("progress", progress)
     make = restore_export if is_export(folder) else restore_backup
     return make(folder, into, progress or _ignore)
 
@@ -84,7 +85,7 @@ def _ignore(_done: int, _total: int, _stage: str) -> None:
 
 def is_export(folder: Path) -> bool:
     """Say whether a folder is an export."""
-    return (folder / EXPORT).is_file()
+    return os.path.isfile(folder / EXPORT)  # noqa: PTH113 - False of a name that is too long
 
 
 def restore_export(source: Path, dest: Path, report: Progress) -> BackupReport:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from tv5core.arguments import check_callable
 from tv5core.errors import ClosedError
 from tv5core.types import Progress
 
@@ -76,6 +77,7 @@ class BackgroundWorker:
 
     def cancellable(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
+        check_callable("progress", progress)
 
         def report(done: int, total: int, stage: str) -> None:
             if self._stopping.is_set():

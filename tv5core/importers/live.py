@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from tv5core.arguments import as_list, check_type
+from tv5core.errors import InvalidInputError
 from tv5core.importers.base import Row
 from tv5core.importers.merge import merge
 from tv5core.importers.resolve import Bridge, Resolver
@@ -81,7 +82,7 @@ class MergingCatalog:
         """Store titles under the ids they have in the catalogue; see ``Catalog.add``."""
         titles = as_list("titles", titles)
         for title in titles:
-            check_type("a title", title, Title)
+            _check_title(title)
         outcomes = Counter(self._place(place, title) for place, title in enumerate(titles))
         placed = list(self._resolver.pending.values())
         self._catalog.add(placed, embed=embed, checkpoint=checkpoint)
@@ -92,6 +93,15 @@ class MergingCatalog:
     def _place(self, place: int, title: Title) -> str:
         # The source's own id is among the external ids; the catalogue's may be another.
         return self._resolver.place(Row(place, msgspec.structs.replace(title, id="")))
+
+
+def _check_title(title: Title) -> None:
+    """Raise InvalidInputError for what a catalogue would refuse, before anything is placed."""
+    check_type("a title", title, Title)
+    try:
+        msgspec.msgpack.decode(msgspec.msgpack.encode(title), type=Title)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidInputError(f"expected a valid Title, got one where: {error}") from error
 
 
 def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:

@@ -11,6 +11,7 @@ from typing import IO, Any, Self
 
 import msgspec
 
+from tv5core.errors import InvalidInputError
 from tv5core.importers.base import Reject
 from tv5core.importers.expand import Skipped
 
@@ -147,7 +148,12 @@ class RejectWriter:
 
     def __init__(self, path: Path) -> None:
         self._csv = path.suffix.casefold() == ".csv"
-        self._file: IO[str] = path.open("w", encoding="utf-8", newline="", errors="replace")
+        try:
+            self._file: IO[str] = path.open("w", encoding="utf-8", newline="", errors="replace")
+        except OSError as error:
+            raise InvalidInputError(
+                f"expected a file to write rejects to, got {path}: {error.strerror}"
+            ) from error
         self._table = csv.writer(self._file)
         self.written = 0
         if self._csv:

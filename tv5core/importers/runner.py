@@ -9,6 +9,7 @@ import is done its checkpoints are removed.
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -192,7 +193,8 @@ def _options(
 
 def _check_rejects(path: Path, plan: Plan) -> None:
     """Refuse a list of rejects that cannot be written, or would overwrite what is to be read."""
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    isdir = os.path.isdir  # False of a name that is too long
+    if isdir(path) or not isdir(path.parent):
         raise InvalidInputError(f"expected a file in a folder that exists for rejects, got {path}")
     sources = [*plan.sources, *(s.partner for s in plan.sources if s.partner is not None)]
     # A list of rejects that an earlier import left in the folder may be overwritten.

@@ -31,6 +31,8 @@ __all__ = ["Searcher", "are_texts"]
 
 F32 = npt.NDArray[np.float32]
 
+_NO_TITLE = -1, ""
+
 
 class Searcher:
     """Answer queries from one index and the titles in the store.
@@ -120,8 +122,7 @@ class Searcher:
             return []
         options = self._options(index, None, exact=False, text=False)
         search = partial(_search, index, vector, options)
-        hits = self._hits(search(k + 1), k + 1, search)
-        return [hit for hit in hits if title is None or hit.id != title.id][:k]
+        return self._hits(search(k + 1), k, search, (row, "" if title is None else title.id))
 
     def vectors_of(self, served: ServedIndex, queries: Sequence[str] | npt.ArrayLike) -> F32:
         """Embed texts, or return the matrix given: float32[n, dim]."""
@@ -154,36 +155,44 @@ class Searcher:
             rows = [row for name in ids if (row := titles.find(txn, name)) is not None]
         return np.asarray(rows, np.int64)
 
-    def _hits(self, matches: Matches, k: int, search: Callable[[int], Matches]) -> list[Hit]:
-        """Decode the k best titles.
+    def _hits(
+        self,
+        matches: Matches,
+        k: int,
+        search: Callable[[int], Matches],
+        besides: tuple[int, str] = _NO_TITLE,
+    ) -> list[Hit]:
+        """Decode the k best titles besides one, given by row and id.
 
         Where some were deleted since the index was searched, look further, so that the answer is
         shorter only where there are no more.
         """
-        hits, searched_k = self._decoded(matches), k
+        hits, searched_k = self._decoded(matches, besides), k
         # A short answer, or one of fewer columns than asked for, holds all there is.
         while len(hits) < k and len(matches.keys) >= searched_k and matches.keys[-1] >= 0:
             searched_k += max(1, searched_k - len(hits))
             matches = search(searched_k)
-            hits = self._decoded(matches)
+            hits = self._decoded(matches, besides)
         return hits[:k]
 
-    def _decoded(self, matches: Matches) -> list[Hit]:
+    def _decoded(self, matches: Matches, besides: tuple[int, str] = _NO_TITLE) -> list[Hit]:
         """Decode the titles that are still there, in one short transaction."""
         hits: list[Hit] = []
+        own_row, own_id = besides
         pack, decode = titles.row_key, titles.decode
         with self._store.read() as txn:
             get, database = txn.raw.get, txn.dbs.titles
             for key, score in zip(matches.keys.tolist(), matches.scores.tolist(), strict=True):
                 # -1 ends a short answer; a title may have been deleted since the search.
-                data = get(pack(key), db=database) if key >= 0 else None
+                data = get(pack(key), db=database) if key >= 0 and key != own_row else None
                 if data is not None:
                     try:
                         title = decode(data)
                     except CorruptFileError as error:
                         self._leave_out(key, error)
                         continue
-                    hits.append(Hit(title.id, score, title))
+                    if title.id != own_id:  # it may be in another row by now
+                        hits.append(Hit(title.id, score, title))
         return hits
 
     def _leave_out(self, row: int, error: CorruptFileError) -> None:

@@ -78,6 +78,22 @@ def test_no_file_and_files_of_something_else_are_left_to_lmdb(tmp_path: Path) ->
         check_file(tmp_path / "data.mdb", FLAGS)
 
 
+def test_a_first_transaction_whose_meta_page_failed_is_not_looked_at(tmp_path: Path) -> None:
+    """LMDB then writes the number and the last page of the one before, but the new roots."""
+    with lmdb.open(str(tmp_path), max_dbs=2, map_size=1 << 26, lib_version=0) as env:
+        env.open_db(b"plain")
+    data = bytearray((tmp_path / "data.mdb").read_bytes())
+    assert newest(data) == PAGE
+    put(data, PAGE + 136, 1, 8)
+    put(data, PAGE + 144, 0, 8)
+    (tmp_path / "data.mdb").write_bytes(data)
+    check_file(tmp_path / "data.mdb", FLAGS)
+    with lmdb.open(str(tmp_path), max_dbs=2, map_size=1 << 26, lib_version=0) as env:
+        assert env.stat()["entries"] == 0
+        change(env, random.Random(4))
+        check_file(tmp_path / "data.mdb", FLAGS)
+
+
 def newest(data: bytes) -> int:
     return max((0, PAGE), key=lambda at: int.from_bytes(data[at + 144 : at + 152], "little"))
 

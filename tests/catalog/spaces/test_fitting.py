@@ -197,6 +197,20 @@ def test_it_is_tried_again_when_the_text_has_changed(catalog: Catalog, lapack: L
     assert catalog.verify().ok
 
 
+def test_it_is_tried_again_by_any_addition_where_the_disk_was_at_fault(
+    catalog: Catalog, lapack: Lapack
+) -> None:
+    lapack.error = errors.DiskFullError("expected room to write, got none")
+    catalog.add(stories(0, 10))
+    assert "10 titles wait" in catalog.info()["text_search"]["reason"]
+    assert "expected room to write, got none" in catalog.verify().problems[0]
+    lapack.error = None
+    assert catalog.add(stories(0, 10)).unchanged == 10
+    catalog.wait()
+    assert catalog.info()["text_search"] == {"ready": True, "reason": ""}
+    assert len(catalog.search("garden", 20)) == 10
+
+
 def test_sealing_and_repairing_try_again(catalog: Catalog, lapack: Lapack) -> None:
     lapack.error = np.linalg.LinAlgError("SVD did not converge")
     catalog.add(stories(0, 10))

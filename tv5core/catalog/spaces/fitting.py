@@ -13,13 +13,16 @@ from collections.abc import Callable
 from tv5core.catalog.index.background import StoppedError, give_way
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.new_space import embed_into_new_space
-from tv5core.errors import Tv5Error
+from tv5core.errors import DiskFailureError, DiskFullError, Tv5Error
 from tv5core.store import Store, titles
 from tv5core.types import Progress
 
 __all__ = ["AUTOMATIC_TITLES", "QUICK_TITLES", "Fitting"]
 
 log = logging.getLogger("tv5core")
+
+_PASSING = (DiskFullError, DiskFailureError, OSError)
+"""Failures that do not depend on the titles: the next addition retries, whatever it adds."""
 
 AUTOMATIC_TITLES = 20_000
 """Up to this many titles additions begin a fit themselves; as live rows, they need no graph."""
@@ -47,7 +50,7 @@ class Fitting:
     def __init__(self, store: Store, manager: IndexManager, *, enabled: bool) -> None:
         self._store, self._manager, self._enabled = store, manager, enabled
         self.failure = ""
-        self._failed_at = -1  # the newest journal entry when it failed
+        self._failed_at = -1  # the newest journal entry when it failed for what the titles are
 
     def is_due(self) -> bool:
         """Return whether the catalogue has doubled since its embedder was fitted."""
@@ -64,7 +67,8 @@ class Fitting:
     def after_adding(self, added: int, progress: Progress | None) -> None:
         """Fit where that is due, now or in the background; a fit that fails raises nothing.
 
-        The titles are stored already, and what failed is tried again once others are.
+        The titles are stored already. The next addition retries; where the fit failed for what
+        the titles are, the next one that changes something does.
         """
         if not self._is_due_and_promising():
             return
@@ -117,7 +121,8 @@ class Fitting:
             embed_into_new_space(self._store, self._manager, None, report, due=due)
         except Exception as error:
             if error is not report.raised and not isinstance(error, StoppedError):
-                self.failure, self._failed_at = _describe(error), seq
+                self.failure = _describe(error)
+                self._failed_at = -1 if isinstance(error, _PASSING) else seq
             raise
         self.failure = ""
 

@@ -154,9 +154,23 @@ class Run:
             self.violations.append(f"{describe(op)}: expected one of our errors, got {error!r}")
             self._narrow(op, outcomes(before, op, self._kind))
             return True
-        self.state = outcomes(before, op, self._kind)[-1]
+        candidates = outcomes(before, op, self._kind)
+        # A fit that fails is no error of an addition: its titles wait, and the catalogue says why.
+        self.state = candidates[-2] if self._fit_failed(before, op) else candidates[-1]
         self.acknowledged += op.name in {"add", "delete"}
         return False
+
+    def _fit_failed(self, before: State, op: Op) -> bool:
+        """Return whether the catalogue reports that an addition's first fit failed."""
+        begins_a_fit = self._kind.embeds and op.embed and op.items and not before.fitted
+        if self._catalog is None or not begins_a_fit:
+            return False
+        self._catalog.wait()
+        reason = self._catalog.info()["text_search"]["reason"]
+        failed = "titles wait for the embedder to be fitted, and that failed: " in reason
+        if failed and self._lifted:
+            self.violations.append(f"{describe(op)}: fitting fails with the fault gone: {reason}")
+        return failed
 
     def _failed(self, op: Op, error: Tv5Error) -> None:
         self.errors.append(type(error).__name__)

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 import tv5core
-from tests.crash import model, shim, worker
+from tests.crash import checking, faults, model, shim, worker
 from tests.crash.model import Op, State
+from tv5core.embedding import LsaEmbedder
+from tv5core.errors import DiskFullError
 
 pytestmark = pytest.mark.skipif(bool(shim.missing()), reason=shim.missing() or "can run")
 
@@ -88,7 +90,6 @@ LOSSES = {
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_check_sees_a_loss(loss: str, tmp_path: Path) -> None:
-    from tests.crash import checking
     from tv5core.store import embeddings
 
     state = State()
@@ -104,6 +105,34 @@ def test_the_check_sees_a_loss(loss: str, tmp_path: Path) -> None:
         catalog._store.environment.write(lambda txn: eval(LOSSES[loss], {**scope, "txn": txn}))
     found = checking.check(tmp_path, GIVEN, [state], seed=1, damaged=False)
     assert found["violations"]
+
+
+def test_titles_wait_where_an_addition_reports_that_its_fit_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shim, "disarm", lambda: None)  # not under the shim here
+    run = faults.Run(tmp_path, model.Kind(True, "cosine", "int8"), None)
+    names = tuple(name for n in range(6) for name in model.pair(n))
+    add = Op("add", tuple((name, 0) for name in names))
+    with monkeypatch.context() as patched:
+        patched.setattr(LsaEmbedder, "fit", _without_room)
+        assert not run._attempt(Op("open"))
+        assert not run._attempt(add)
+        assert run.state.pending == set(names)
+        assert run._attempt(Op("seal"))
+        assert run.violations == []
+        run._lift(add)
+        run._attempt(add)
+        assert "fitting fails with the fault gone" in run.violations.pop()
+    assert not run._attempt(add)
+    assert run.state.pending == set()
+    assert not run._attempt(Op("close"))
+    found = checking.check(tmp_path, run._kind, [run.state], seed=1, damaged=False)
+    assert run.violations + found["violations"] == []
+
+
+def _without_room(*_: object) -> None:
+    raise DiskFullError("expected room to write, got none")
 
 
 def test_the_shim_traces_the_order_of_a_sealing(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profil
     processor.pin(processor.cores()[:1])
     with VectorIndex.open(home) as index:
         asked = _asked(options, dataset, index)
-        sealed = folder.open_sealed(home, folder.read_manifest(home))
+        _, sealed = folder.open_reader(home)
         if sealed is None:
             raise ValueError(f"expected a sealed index in {home}, got one without rows")
         if options.only:

@@ -125,7 +125,7 @@ def test_one_thing_is_repeated_for_a_profiler(
     [
         (("--oversampling", "4"), "together, got one"),
         (("--error-margin", "2"), "with --expansion-search"),
-        (("--expansion-search", "0", "--oversampling", "4"), "expected expansion_search from 1"),
+        (("--expansion-search", "0", "--oversampling", "4"), "expected expansion_search to be"),
         (("--k", "0"), "expected --k of at least 1"),
         (("--kind", "image", *SETTINGS), "expected --kind among title, text, got image"),
         (("--index", __file__), "expected --index to be a folder"),

@@ -28,9 +28,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.cache import timeless
 from tests.cache.fake_tier import FakeTier, Storage
 from tests.cache.made import Clock
-from tv5core.cache import tiered
 from tv5core.cache.answer import Answer, Loaded
 from tv5core.cache.entry import Invalidation
+from tv5core.cache.loading import life_cycle
 from tv5core.cache.memory.tier import MemoryTier
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
@@ -95,6 +95,7 @@ class Made:
     blur_s: float = 1e-3  # how much younger it may seem
     dead_from: int | None = None
     parted: bool = False
+    sure: bool = True  # it takes no time and works
 
 
 @dataclass
@@ -124,7 +125,8 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        tiered._SWEEP_EVERY_S = 2.0  # waking up costs more than all else here
+        self.sweep_every_s = life_cycle._SWEEP_EVERY_S
+        life_cycle._SWEEP_EVERY_S = 2.0  # waking up costs more than all else here
         self.clock = Clock()
         self.runner = asyncio.Runner(loop_factory=lambda: timeless._Loop(self.clock))
         self.upstream = Upstream()
@@ -161,6 +163,7 @@ class Model(RuleBasedStateMachine):
                 self.run(process.cache.close())
         finally:
             self.runner.close()
+            life_cycle._SWEEP_EVERY_S = self.sweep_every_s
 
     # -- what upstream does -------------------------------------------------------------------
 
@@ -172,6 +175,7 @@ class Model(RuleBasedStateMachine):
             slow_s, outcome, size = up.slow_s, up.outcome, up.size
             made = self.begin(kind, key, up.tag)
             made.none = outcome == "none"
+            made.sure = slow_s == 0.0 and outcome != "failure"
             made.parted = asked < self.parted_at  # while it was still looking below
             self.check_alone(number, made)
             self.running[kind, key].append((number, made))
@@ -238,9 +242,13 @@ class Model(RuleBasedStateMachine):
         sure = up.slow_s == 0.0 and up.outcome != "failure" and not self.running[kind, key]
         sure = sure and not process.cache.stats()["loading"]
         process.asked[kind] += 1
+        before = len(self.made)
         answer: Answer | None = None
         with suppress(UnavailableError):
             answer = await process.cache.answer(kind, key, self.loader(number, kind, asked))
+        # Upstream may change while the tiers are read: what counts is what it was to the loads.
+        loads = [made for made in self.made[before:] if (made.kind, made.key) == (kind, key)]
+        sure = sure and all(made.sure for made in loads)
         if answer is None:
             process.reported[kind, "unavailable"] += 1
             assert not sure, "expected what was loaded, got UnavailableError"

@@ -53,7 +53,9 @@ def ask(catalog: Catalog, kind: str, expected: dict[str, Any]) -> None:
     assert settings["recall"] == before["recall"]
     if before["recall"] is not None:
         before.pop("error_bound", None)
-        assert settings == {"reach": None, "answers": 10, **before}
+        stored = {"reach": None, "answers": 10, **before}
+        parameters = {"reach": "error_margin", "answers": "min_k"}
+        assert settings == {parameters.get(name, name): stored[name] for name in stored}
     assert {name: facts[name] for name in expected["facts"]} == expected["facts"]
     alias, owners = expected["alias"]
     assert owners

@@ -20,6 +20,7 @@ from tv5core.cli.output import (
     results,
     size,
 )
+from tv5core.vectors.settings import WIDEST_POOL
 
 __all__ = ["COMMANDS"]
 
@@ -92,11 +93,15 @@ def _index(facts: Mapping[str, Any]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    return ", ".join(
+    shown = {name: settings[name] for name in settings if name != "own_text"}
+    scans = shown.get("expansion_search", 0) >= WIDEST_POOL
+    if scans:
+        del shown["expansion_search"]
+    return ("all codes scanned, " if scans else "") + ", ".join(
         f"{name.replace('_', ' ')} {value:.3g}"
         if isinstance(value, float)
         else f"{name.replace('_', ' ')} {value}"
-        for name, value in settings.items()
+        for name, value in shown.items()
         if value is not None
     )
 

@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -257,13 +256,12 @@ def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
         exact = [hit.id for hit in catalog.search(query, 10, exact=True)]
         assert exact[0] == "t:7"
         assert catalog.search(query, 1)[0].id == "t:7"
-        names = ("expansion_search", "oversampling", "reach", "answers")
+        names = ("expansion_search", "oversampling", "error_margin", "min_k")
         asked: list[list[Any]] = []
         search = VectorIndex.search_with
 
         def spy(index: VectorIndex, queries: Any, k: int, options: SearchOptions) -> Any:
-            stored = msgspec.to_builtins(options.settings)
-            asked.append([stored[name] for name in names])
+            asked.append([getattr(options.settings, name) for name in names])
             return search(index, queries, k, options)
 
         with pytest.MonkeyPatch.context() as patch:

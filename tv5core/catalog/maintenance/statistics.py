@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.maintenance.optimization import reusable_bytes
 from tv5core.catalog.spaces.text_embedding import TextReadiness
 from tv5core.store import Store, generations, titles
+from tv5core.vectors import SearchSettings
 
 __all__ = ["describe"]
 
@@ -41,8 +43,8 @@ def describe(
         "sealed": 0 if index is None else index.sealed_count,
         "live": 0 if index is None else index.live_count,
         "removed": 0 if index is None else index.removed_count,
-        "settings": {} if index is None else msgspec.to_builtins(index.settings),
-        "text_settings": meta.text_settings or {},
+        "settings": {} if index is None else msgspec.structs.asdict(index.settings),
+        "text_settings": _by_parameter(meta.text_settings or {}),
         "files": sizes,
         "bytes_on_disk": sum(sizes.values()),
         "reusable_bytes": reusable_bytes(store),
@@ -50,3 +52,9 @@ def describe(
         "read_only": not store.writable,
         "failure": store.environment.failure,
     }
+
+
+def _by_parameter(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Name settings as the parameters of a search are: some are stored under other names."""
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(SearchSettings)}
+    return {names.get(name, name): value for name, value in stored.items()}

@@ -30,13 +30,21 @@ FAULTS = {
 }  # fmt: skip
 
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Last on the path, so that an installed tv5core goes before the checkout's.
+_SERVE = (
+    f"import sys; sys.path.append({str(CHECKOUT)!r}); "
+    "from tests.upstream.standin.serve import main; main()"
+)
+
+
 class Server:
     """The stand-in as a process; ``seen`` is what it counted, once it has ended."""
 
     def __init__(self, titles: int, faults: dict[str, float]) -> None:
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "tests.upstream.standin.serve", "--titles", str(titles),
+                sys.executable, "-c", _SERVE, "--titles", str(titles),
                 "--contract", str(CONTRACT), "--bearer", KEY, "--latency", str(LATENCY_S),
                 "--faults", json.dumps(faults),
             ],

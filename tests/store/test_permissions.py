@@ -20,9 +20,15 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become 
 
 NOBODY = 65534
 CODE = """
-import os, sys
-from tv5core import Catalog
-import tv5core.vectors, tv5core.cached  # while all of it may be read
+import os, sys, tempfile
+from tv5core import Catalog, Title
+import tv5core.vectors, tv5core.cached
+with tempfile.TemporaryDirectory() as there:  # loads all that is needed, while it may be read
+    with Catalog.open(there + "/c") as catalog:
+        catalog.add([Title("a:1", "movie", "One")], [[1.0] * 8])
+        catalog.seal()
+    with Catalog.open(there + "/c", read_only=True) as catalog:
+        catalog.search([1.0] * 8), catalog.verify()
 os.setgid({nobody}); os.setuid({nobody})
 try:
     with Catalog.open(sys.argv[1], read_only=True) as catalog:

@@ -120,7 +120,7 @@ class SealedGraph:
     rows : StoredRows
     walker : kernels.Graph
     checksums : tuple of int
-        Of the two files, as their FileRecords have them.
+        Of the two files, as their ``SealedFile``s have them.
     id : SegmentId
     """
 

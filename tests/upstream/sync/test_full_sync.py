@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import textwrap
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,11 @@ from tv5core.upstream.sync.full_sync import sync_tmdb
 from tv5core.upstream.sync.run import BATCH_TITLES
 
 ROOT = Path(__file__).parents[3]
-TODAY = datetime.now(UTC).date()
+
+
+def today() -> date:
+    """Return the day as it is now: a run of the tests may begin on the one before."""
+    return datetime.now(UTC).date()
 
 
 async def test_the_most_popular_titles_of_the_exports(tmp_path: Path) -> None:
@@ -64,7 +68,7 @@ async def test_exports_that_were_downloaded_before(tmp_path: Path) -> None:
 
 async def test_an_unfinished_sync_keeps_to_the_export_it_began_with() -> None:
     content, sink = TmdbContent(120), MemorySink()
-    yesterday = TODAY - timedelta(days=1)
+    yesterday = today() - timedelta(days=1)
     async with tmdb_server(content) as server, tmdb_client(server) as tmdb:
         await sync_tmdb(tmdb, sink, limit=50)
         key, raw = next(iter(sink.checkpoints.items()))

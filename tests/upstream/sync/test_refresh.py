@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,10 @@ from tv5core.errors import (
 from tv5core.upstream.sync.full_sync import sync_tmdb
 from tv5core.upstream.sync.refresh import refresh_tmdb
 
-TODAY = datetime.now(UTC).date()
+
+def today() -> date:
+    """Return the day as it is now: a run of the tests may begin on the one before."""
+    return datetime.now(UTC).date()
 
 
 async def test_a_refresh_fetches_what_changed_and_is_held() -> None:
@@ -28,11 +31,11 @@ async def test_a_refresh_fetches_what_changed_and_is_held() -> None:
         await sync_tmdb(tmdb, sink, limit=500)
         changed = [*works[:300:10], *works[600:650]]
         for place, work in enumerate(changed):
-            content.change(work.renamed(f"{work.title} II"), TODAY - timedelta(days=place % 3))
-        content.remove(works[1].media, works[1].id, TODAY)
+            content.change(work.renamed(f"{work.title} II"), today() - timedelta(days=place % 3))
+        content.remove(works[1].media, works[1].id, today())
         server.paths.clear()
         report = await refresh_tmdb(
-            tmdb, sink, since=TODAY - timedelta(days=30), invalidate=invalidated.extend
+            tmdb, sink, since=today() - timedelta(days=30), invalidate=invalidated.extend
         )
         assert (report.planned, report.fetched, report.updated) == (31, 30, 30)
         assert report.passed_over == 50
@@ -43,7 +46,7 @@ async def test_a_refresh_fetches_what_changed_and_is_held() -> None:
         assert set(title_requests(server)) == {w.key for w in [works[1], *works[:300:10]]}
 
         content.changed.clear()
-        content.change(works[5], TODAY)
+        content.change(works[5], today())
         again = await refresh_tmdb(tmdb, sink)
         assert (again.planned, again.fetched) == (1, 1)
 
@@ -53,10 +56,10 @@ async def test_an_interrupted_refresh_resumes_with_the_same_titles() -> None:
     async with tmdb_server(content) as server, tmdb_client(server) as tmdb:
         await sync_tmdb(tmdb, sink)
         for work in list(content.works.values()):
-            content.change(work.renamed(f"{work.title} II"), TODAY)
+            content.change(work.renamed(f"{work.title} II"), today())
         sink.fail_at = len(sink.sizes) + 2
         with pytest.raises(DiskFullError):
-            await refresh_tmdb(tmdb, sink, since=TODAY)
+            await refresh_tmdb(tmdb, sink, since=today())
         sink.fail_at = -1
         content.changed.clear()
         report = await refresh_tmdb(tmdb, sink)
@@ -70,9 +73,9 @@ async def test_what_a_refresh_could_not_have_is_asked_for_the_next_time() -> Non
     async with tmdb_server(content) as server, tmdb_client(server) as tmdb:
         await sync_tmdb(tmdb, sink)
         for work in list(content.works.values()):
-            content.change(work.renamed(f"{work.title} II"), TODAY)
+            content.change(work.renamed(f"{work.title} II"), today())
         server.faults = Faults({"wrong_types": 1.0}, only="/3/movie/2000001")
-        report = await refresh_tmdb(tmdb, sink, since=TODAY)
+        report = await refresh_tmdb(tmdb, sink, since=today())
         assert report.errors.keys() <= {"malformed"}
         server.faults = Faults()
         content.changed.clear()
@@ -89,6 +92,6 @@ async def test_a_refresh_starts_with_the_day_of_the_first_sync() -> None:
         await sync_tmdb(tmdb, sink)
         server.queries.clear()
         await refresh_tmdb(tmdb, sink)
-        assert {q["start_date"] for q in server.queries} == {TODAY.isoformat()}
+        assert {q["start_date"] for q in server.queries} == {today().isoformat()}
         with pytest.raises(InvalidInputError, match="expected a day until today"):
-            await refresh_tmdb(tmdb, sink, since=TODAY + timedelta(days=1))
+            await refresh_tmdb(tmdb, sink, since=today() + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""A catalogue's upkeep.
+"""A catalogue's maintenance: figures, checks, repair and optimization.
 
 ``statistics``
     Counts, settings, files and sizes.

@@ -22,7 +22,7 @@ MODULES = import_graph.modules(ROOT)
 LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
-GROUND = {"errors", "types", "observing", "arguments", "bitmap", "backoff", "files"}
+GROUND = {"errors", "types", "observing", "arguments", "bitmap", "backoff", "files", "extra_fields"}
 ALLOWED = {
     "types": set(),
     "errors": set(),
@@ -30,6 +30,7 @@ ALLOWED = {
     "arguments": {"errors"},
     "bitmap": {"errors"},
     "backoff": {"errors"},
+    "extra_fields": {"errors", "types", "arguments"},
     "kernels": {"errors", "types"},
     "files": {"errors", "observing"},
     "lmdb_env": GROUND,

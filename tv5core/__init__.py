@@ -20,7 +20,7 @@ quick and users of one part do not wait for the others. Packages, from the top d
 ``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``
     Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
     what all sources of titles share, titles to try things with.
-``types``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``
+``types``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``, ``extra_fields``
     What everything else builds on. Start reading here.
 """
 
@@ -66,7 +66,7 @@ from tv5core.errors import (
     UpstreamStatusError,
     ZeroVectorError,
 )
-from tv5core.types import Hit, Kind, Offer, Person, Title
+from tv5core.types import AlternativeTitle, Collection, Hit, Kind, Offer, Person, Title
 
 if TYPE_CHECKING:
     from tv5core.cached import CATALOG_POLICIES, CachedCatalog
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOG_POLICIES",
     "AddResult",
+    "AlternativeTitle",
     "BackupReport",
     "BreakerOpenError",
     "CachedCatalog",
@@ -93,6 +94,7 @@ __all__ = [
     "CatalogLockedError",
     "CatalogReplacedError",
     "ClosedError",
+    "Collection",
     "CorruptFileError",
     "CredentialsError",
     "DeadlineError",

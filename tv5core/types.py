@@ -13,9 +13,26 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Hit", "Kind", "Offer", "Person", "Progress", "Title"]
+__all__ = [
+    "AlternativeTitle",
+    "Collection",
+    "ExtraType",
+    "ExtraValue",
+    "Hit",
+    "Kind",
+    "Offer",
+    "Person",
+    "Progress",
+    "Title",
+]
 
 Kind = Literal["movie", "show"]
+
+ExtraType = Literal["keyword", "keywords", "int", "float", "bool", "date"]
+"""Types of a catalogue's own fields; a date is text such as ``2010-07-16``."""
+
+ExtraValue = str | int | float | bool | tuple[str, ...]
+"""A value of a catalogue's own field."""
 
 Progress = Callable[[int, int, str], None]
 """Called with what is done, what there is in all, and the name of the stage."""
@@ -34,6 +51,39 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     name: str
     character: str = ""
+
+
+class AlternativeTitle(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Another name of a title.
+
+    Attributes
+    ----------
+    title : str
+        The name, in its own script.
+    language : str
+        ISO 639-1 code in lower case; empty where unknown.
+    region : str
+        ISO 3166-1 alpha-2 code of the country that uses it, in upper case; empty where unknown.
+    """
+
+    title: str
+    language: str = ""
+    region: str = ""
+
+
+class Collection(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The series of films that a title belongs to.
+
+    Attributes
+    ----------
+    id : str
+        Stable identifier, such as ``tmdb:10194``.
+    name : str
+        Such as ``Toy Story Collection``.
+    """
+
+    id: str
+    name: str = ""
 
 
 class Offer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -124,6 +174,15 @@ class Title(msgspec.Struct, frozen=True, omit_defaults=True):
         Where the scalar fields come from, such as ``tmdb``.
     updated_at : int
         Unix time, in seconds, of the last change known to the source; 0 where unknown.
+    alternative_titles : tuple of AlternativeTitle
+        Names in other languages and countries, beside ``title`` and ``original_title``.
+    collection : Collection or None
+        The series of films it belongs to.
+    adult : bool
+        Whether it is pornographic.
+    extra : dict of str to ExtraValue
+        The catalogue's own fields by name, as declared in ``Catalog.open``; those without a value
+        are left out.
     """
 
     id: str
@@ -152,6 +211,10 @@ class Title(msgspec.Struct, frozen=True, omit_defaults=True):
     offers: tuple[Offer, ...] = ()
     source: str = ""
     updated_at: int = 0
+    alternative_titles: tuple[AlternativeTitle, ...] = ()
+    collection: Collection | None = None
+    adult: bool = False
+    extra: dict[str, ExtraValue] = {}
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ class MemoryCatalog:
         self.adds: list[int] = []
         self.sealed = 0
         self.fail_at = -1
+        self.extra_fields: dict[str, str] = {}
 
     def find(self, alias: str) -> tuple[str, ...]:
         return tuple(self.by_alias.get(alias, ()))

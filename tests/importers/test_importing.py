@@ -15,7 +15,7 @@ import pytest
 from tv5core.errors import InvalidInputError
 from tv5core.importers import ImportReport, RejectRecord, import_paths
 from tv5core.importers import runner as runner_module
-from tv5core.types import Offer
+from tv5core.types import AlternativeTitle, Collection, Offer
 
 Write = Callable[..., Path]
 Check = Callable[[ImportReport], None]
@@ -263,6 +263,46 @@ def test_a_format_can_be_forced(folder: Path, catalog: Any, adds_up: Check) -> N
         catalog, [folder / "netflix_titles.csv", folder / "netflix_credits.csv"], format="justwatch"
     )
     assert forced.new == 2
+
+
+OWN = {"studio": "keyword", "tags": "keywords", "cost": "int", "score": "float", "uhd": "bool",
+       "aired": "date"}  # fmt: skip
+
+
+def test_a_mapping_of_fields_of_ones_own(write_csv: Write, catalog: Any) -> None:
+    catalog.extra_fields = OWN
+    row = {"Name": "A", "Studio": "A24", "Tags": "x|Y|x", "Cost": "9007199254740993",
+           "Score": "7.5", "UHD": "yes", "Aired": "2001-02-03", "Also": "B; A; C",
+           "Saga": "A Saga", "Adult": "True"}  # fmt: skip
+    odd = {"Name": "O", "Studio": "", "Tags": "", "Cost": "dear", "Score": "inf", "UHD": "maybe",
+           "Aired": "2001-02-30", "Also": "", "Saga": "", "Adult": ""}  # fmt: skip
+    mapping = {"title": "Name", "alternative_titles": "Also", "collection": "Saga",
+               "adult": "Adult", "extra.studio": "Studio", "extra.tags": "Tags",
+               "extra.cost": "Cost", "extra.score": "Score", "extra.uhd": "UHD",
+               "extra.aired": "Aired"}  # fmt: skip
+    report = import_paths(catalog, [write_csv("t.csv", row, odd)], mapping=mapping)
+    (title,), (other,) = catalog.named("A"), catalog.named("O")
+    assert title.extra == {
+        "studio": "A24", "tags": ("x", "Y"), "cost": 9007199254740993, "score": 7.5, "uhd": True,
+        "aired": "2001-02-03",
+    }  # fmt: skip
+    assert title.alternative_titles == (AlternativeTitle("B"), AlternativeTitle("C"))
+    assert title.collection == Collection("name:a saga", "A Saga")
+    assert (title.adult, other.adult, other.extra, other.collection) == (True, False, {}, None)
+    notes = report.files[0].notes
+    for what in ("cost: no int", "score: no float", "uhd: no bool", "aired: no date"):
+        assert notes[f"extra {what}"] == 1, notes
+    with pytest.raises(InvalidInputError, match=r"expected fields .*extra\.studio.*extra\.no"):
+        import_paths(catalog, [write_csv("t.csv", row)], mapping={"title": "Name", "extra.no": ""})
+
+
+def test_json_lines_keep_what_is_declared(write_lines: Write, catalog: Any) -> None:
+    catalog.extra_fields = OWN
+    title = {"id": "a", "kind": "movie", "title": "A"}
+    extra = {"studio": "A24", "tags": ["x"], "cost": "dear", "colour": "red"}
+    report = import_paths(catalog, [write_lines("t.jsonl", {**title, "extra": extra})])
+    assert catalog.named("A")[0].extra == {"studio": "A24", "tags": ("x",)}
+    assert report.files[0].notes == {"extra cost: no int": 1, "extra field not declared": 1}
 
 
 def test_a_mapping(write_csv: Write, catalog: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tv5core.errors import InvalidInputError
 from tv5core.importers import merge
 from tv5core.importers.merge import check_preference, rank
-from tv5core.types import Offer, Person, Title
+from tv5core.types import AlternativeTitle, Collection, Offer, Person, Title
 
 
 def film(source: str, **fields: object) -> Title:
@@ -109,6 +109,22 @@ def test_external_ids_stay() -> None:
     assert merge(film("imdb"), show).external_ids == {}
 
 
+def test_alternative_titles_are_united() -> None:
+    french, german = AlternativeTitle("Léon", "fr", "FR"), AlternativeTitle("Léon", "de")
+    stored = film("justwatch", alternative_titles=(french,))
+    merged = merge(stored, film("tmdb", alternative_titles=(german, french)))
+    assert merged.alternative_titles == (german, french)
+
+
+def test_collection_adult_and_own_fields() -> None:
+    saga, other = Collection("tmdb:1", "Saga"), Collection("name:saga", "saga")
+    stored = film("csv", collection=other, adult=True, extra={"studio": "a", "cost": 1})
+    merged = merge(stored, film("tmdb", collection=saga, extra={"studio": "b"}))
+    assert (merged.collection, merged.adult) == (saga, True)
+    assert merged.extra == {"studio": "b", "cost": 1}
+    assert merge(stored, film("tmdb")).collection == other
+
+
 WORDS = st.lists(st.sampled_from(["a", "A", "b", "é", "e", "c d"]), max_size=4).map(tuple)
 TEXT = st.sampled_from(["", "a", "b" * 30, "c" * 50, "d" * 60])
 OFFER = st.builds(
@@ -136,6 +152,12 @@ TITLE = st.builds(
         st.sampled_from(["imdb", "tmdb"]), st.sampled_from("12"), max_size=2
     ),
     offers=st.lists(OFFER, max_size=3).map(tuple),
+    alternative_titles=st.lists(
+        st.builds(AlternativeTitle, st.sampled_from("ABb"), st.sampled_from(["", "fr"])), max_size=3
+    ).map(tuple),
+    collection=st.none() | st.builds(Collection, st.sampled_from("12")),
+    adult=st.booleans(),
+    extra=st.dictionaries(st.sampled_from("ab"), st.integers(0, 2), max_size=2),
     source=st.sampled_from(["own", "tmdb", "justwatch", "wikipedia"]),
     updated_at=st.integers(0, 2),
 )

@@ -19,7 +19,7 @@ from tv5core.importers.mapping import read_mapped_csv
 from tv5core.importers.streaming import read_streaming
 from tv5core.importers.tmdb import read_tmdb_csv, read_tmdb_json
 from tv5core.importers.wikipedia import read_wikipedia
-from tv5core.types import Offer, Person, Title
+from tv5core.types import Collection, Offer, Person, Title
 
 Write = Callable[..., Path]
 
@@ -183,10 +183,12 @@ def test_tmdb_csv(genres: str, write_csv: Write) -> None:
         "spoken_languages": "English, No Language",
         "keywords": "toy, Boy",
         "adult": "False",
+        "belongs_to_collection": "{'id': 10194, 'name': 'Toy Story Collection'}",
     }
     title = one_title(read(read_tmdb_csv, write_csv("t.csv", row)))
     assert (title.genres, title.runtime, title.votes, title.year) == (("Drama",), 81, 5415, 1995)
     assert (title.countries, title.languages, title.keywords) == (("US",), ("en",), ("toy", "boy"))
+    assert title.collection == Collection("tmdb:10194", "Toy Story Collection")
 
 
 def test_tmdb_csv_with_shifted_columns(write_csv: Write) -> None:

@@ -18,20 +18,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Self
 
 import numpy.typing as npt
 
-from tv5core.arguments import (
-    as_list,
-    as_texts,
-    check_callable,
-    check_flag,
-    check_path,
-)
+from tv5core.arguments import as_list, as_texts, check_callable, check_flag, check_path
 from tv5core.catalog import calibration, open_catalogs
 from tv5core.catalog.copies.restore import restore
 from tv5core.catalog.index.manager import IndexManager
@@ -44,10 +38,12 @@ from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
 from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
 from tv5core.catalog.writer import AddResult, Checkpoint, Writer
 from tv5core.errors import DiskFullError
+from tv5core.extra_fields import check_declaration
 from tv5core.store import Store, VerifyReport
+from tv5core.store.extra_fields import declare_extra_fields
 from tv5core.store.meta import clear_checkpoints
 from tv5core.store.verification import check_versions
-from tv5core.types import Progress, Title
+from tv5core.types import ExtraType, Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
 
 __all__ = ["AddResult", "Catalog", "OptimizeReport", "UpgradeReport", "VerifyReport"]
@@ -90,6 +86,7 @@ class Catalog(CatalogReader):
         metric: str = "cosine",
         rescoring: str = "int8",
         auto_seal: bool = True,
+        extra_fields: Mapping[str, ExtraType] | None = None,
     ) -> Catalog:
         """Open a catalogue.
 
@@ -115,9 +112,12 @@ class Catalog(CatalogReader):
         auto_seal : bool
             Seal in the background when many titles were added since the last sealing, or a fifth
             of the sealed vectors were removed or replaced.
+        extra_fields : mapping of str to str, optional
+            Types of your own fields, see ``tv5core.extra_fields``; only new ones need naming.
 
         Raises
         ------
+        InvalidInputError
         NotACatalogError
             No catalogue there, and none may be made; or the folder is something else.
         CatalogLockedError
@@ -129,12 +129,14 @@ class Catalog(CatalogReader):
         """
         auto_seal = check_flag("auto_seal", auto_seal)
         create, read_only = check_flag("create", create), check_flag("read_only", read_only)
+        declared = check_declaration({} if extra_fields is None else extra_fields)
         if create and not read_only:
             VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
         open_store = partial(Store.open, check_path(path), derived=cls._derived)
         store = open_store(create=create, read_only=read_only, metric=metric, rescoring=rescoring)
         try:
             check_versions(store.folder, store.meta, KINDS)
+            declare_extra_fields(store, declared)
             return cls(store, embedder=embedder, auto_seal=auto_seal)
         except BaseException:
             store.close()

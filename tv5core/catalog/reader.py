@@ -233,6 +233,12 @@ class CatalogReader:
         with self._store.read() as txn:
             return checkpoint(txn, key)
 
+    @property
+    def extra_fields(self) -> dict[str, str]:
+        """Types of the catalogue's own fields by name."""
+        self._check_open()
+        return dict(self._store.meta.extra_fields)
+
     # -- versions -------------------------------------------------------------------------
 
     def identity(self) -> str:

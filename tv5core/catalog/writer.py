@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +21,7 @@ from tv5core.errors import (
     FormatVersionError,
     InvalidInputError,
 )
+from tv5core.extra_fields import check_extra
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, journal, lookup, titles
 from tv5core.store.meta import Meta, check_checkpoint, set_checkpoint, with_entry
@@ -38,6 +39,10 @@ CHUNK_BYTES = 8 << 20
 _FLOAT16_MAX = 65_504.0
 # A change of these does not change a title's meaning, so its vector is kept.
 _NOT_TEXT = {
+    "adult": False,
+    "alternative_titles": (),
+    "collection": None,
+    "extra": {},
     "external_ids": {},
     "offers": (),
     "popularity": 0.0,
@@ -110,7 +115,7 @@ class Writer:
         check_flag("embed", embed)
         if checkpoint is not None:
             check_checkpoint(checkpoint)
-        data = _checked_titles(some)
+        data = _checked_titles(some, self._store.meta.extra_fields)
         matrix = None if vectors is None else self._checked_vectors(vectors, len(some))
         if matrix is None and embed and some:
             self._text.check_can_embed()
@@ -318,10 +323,12 @@ def _same_text(plan: _Plan) -> bool:
     return old == new
 
 
-def _checked_titles(some: Sequence[Title]) -> list[bytes]:
+def _checked_titles(some: Sequence[Title], declared: Mapping[str, str]) -> list[bytes]:
     data = [titles.check_title(title, place) for place, title in enumerate(some)]
     seen: set[str] = set()
     for place, title in enumerate(some):
+        if title.extra:
+            check_extra(title.extra, declared, place, title.id)
         if title.id in seen:
             raise DuplicateKeyError(f"expected each id once, got {title.id!r} again at {place}")
         seen.add(title.id)

@@ -13,6 +13,8 @@ Read in this order:
     What every importer shares: rows, rejects, options, ``Format``.
 ``links``, ``jsonl``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``mapping``, ``wikipedia``
     The importers, one for each source of files.
+``extra``
+    Values of the catalogue's own fields.
 ``opening``
     Files unpacked and in UTF-8: gzip, ZIP archives, other encodings.
 ``lines``, ``dialect``, ``tables``, ``jsonstream``

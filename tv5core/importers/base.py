@@ -96,6 +96,8 @@ class Options(msgspec.Struct, frozen=True):
         that are not.
     prefer : str
         Whose fields win where two titles are one work; see :func:`tv5core.importers.merge.merge`.
+    extra_fields : mapping of str to str
+        Types of the catalogue's own fields by name.
     """
 
     provider: str | None = None
@@ -104,6 +106,7 @@ class Options(msgspec.Struct, frozen=True):
     date_format: str = ""
     encoding: str = ""
     prefer: str = ""
+    extra_fields: Mapping[str, str] = {}
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -57,4 +57,5 @@ def identity_of(source: Source, options: Options) -> bytes:
     mapping = sorted((options.mapping or {}).items())
     parts = [_stat(source.path), partner, options.provider, options.region, mapping]
     parts += [options.date_format, options.encoding, options.prefer]
+    parts += [sorted(options.extra_fields.items())]
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()

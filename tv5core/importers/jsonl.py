@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
+from tv5core.importers.extra import declared_extra
 from tv5core.importers.jsonstream import (
     decode_tolerantly,
     peek,
@@ -91,8 +92,9 @@ def _completed(title: Title, context: Context) -> Title:
     source = title.source or "own"
     day, year = context.dates(title.release_date, context)
     return msgspec.structs.replace(
-        title, external_ids=ids, source=source, release_date=day, year=title.year or year
-    )
+        title, external_ids=ids, source=source, release_date=day, year=title.year or year,
+        extra=declared_extra(title.extra, context),
+    )  # fmt: skip
 
 
 def _fault(title: Title) -> str:

@@ -108,14 +108,16 @@ def restate(stored: Title, incoming: Title, *, restated: bool = False) -> Title:
     """Merge a stored title with what a live provider says now.
 
     Of titles whose main source it is, everything it says replaces what is stored. Ids elsewhere
-    stay, and so do offers, but for those that the same source gave before: of TMDB, which names
-    all countries at once, all of them; of JustWatch those in the countries of the new offers.
+    and the catalogue's own fields stay, and so do offers, but for those that the same source gave
+    before: of TMDB, which names all countries at once, all of them; of JustWatch those in the
+    countries of the new offers.
     """
     if stored.source == incoming.source and _same_entry(stored, incoming):
         united = msgspec.structs.replace(
             incoming,
             id=stored.id,
             external_ids={**stored.external_ids, **incoming.external_ids},
+            extra={**stored.extra, **incoming.extra},
         )
     else:
         united = merge(stored, incoming, restated=restated)

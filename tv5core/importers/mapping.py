@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from tv5core.arguments import check_type
 from tv5core.errors import ImportFormatError, InvalidInputError
 from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, excerpt
+from tv5core.importers.extra import EXTRA, TRUE_WORDS, extra_of_texts
 from tv5core.importers.lines import CsvRow
 from tv5core.importers.tables import columns_of, read_rows
 from tv5core.sources.lists import names, people_names
@@ -16,7 +17,7 @@ from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
 from tv5core.sources.values import RowError, imdb_id, plain, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genres, provider
 from tv5core.store.aliases import normalise_name
-from tv5core.types import Kind, Offer, Person, Title
+from tv5core.types import AlternativeTitle, Collection, Kind, Offer, Person, Title
 
 __all__ = ["FORMAT", "MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]
 
@@ -24,9 +25,9 @@ MAPPED_FIELDS = (
     "id", "kind", "title", "original_title", "release_date", "year", "overview", "tagline",
     "genres", "keywords", "cast", "directors", "creators", "runtime", "languages", "countries",
     "certification", "seasons", "rating", "votes", "popularity", "poster_path", "provider",
-    "imdb", "tmdb", "justwatch", "wikipedia",
+    "imdb", "tmdb", "justwatch", "wikipedia", "alternative_titles", "collection", "adult",
 )  # fmt: skip
-"""Fields a mapping may name."""
+"""Fields a mapping may name, beside the catalogue's own fields as ``extra.NAME``."""
 
 _SHOW_WORDS = {"show", "tv", "tv show", "tv series", "series", "tvseries", "tvminiseries"}
 _FILM_WORDS = {
@@ -46,8 +47,8 @@ _MAX_ID = 256
 _SEPARATORS = "|;,"
 
 
-def check_mapping(mapping: Mapping[str, str]) -> None:
-    """Check a mapping of fields to columns.
+def check_mapping(mapping: Mapping[str, str], extra_fields: Mapping[str, str]) -> None:
+    """Check a mapping of fields to columns, for a catalogue with fields of its own.
 
     Raises
     ------
@@ -58,9 +59,10 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
     for field, column in mapping.items():
         check_type("a field of the mapping", field, str)
         check_type("a column of the mapping", column, str)
-    unknown = sorted(mapping.keys() - set(MAPPED_FIELDS))
+    fields = (*MAPPED_FIELDS, *(EXTRA + name for name in extra_fields))
+    unknown = sorted(mapping.keys() - set(fields))
     if unknown:
-        expected = ", ".join(MAPPED_FIELDS)
+        expected = ", ".join(fields)
         raise InvalidInputError(f"expected fields among {expected}; got {', '.join(unknown)}")
     if "title" not in mapping:
         raise InvalidInputError(f"expected a column for title, got {', '.join(mapping) or 'none'}")
@@ -152,7 +154,23 @@ def _title(values: Mapping[str, str], context: Context) -> Title:
         poster_path=text(values.get("poster_path")),
         offers=_offers(listed("provider"), context),
         source="csv",
+        alternative_titles=_alternative_titles(listed("alternative_titles"), values),
+        collection=_collection(text(values.get("collection"))),
+        adult=text(values.get("adult")).casefold() in TRUE_WORDS,
+        extra=extra_of_texts(values, context),
     )
+
+
+def _alternative_titles(
+    listed: list[str], values: Mapping[str, str]
+) -> tuple[AlternativeTitle, ...]:
+    known = {text(values.get(field)).casefold() for field in ("title", "original_title")}
+    return tuple(AlternativeTitle(n) for n in unique(listed) if n.casefold() not in known)
+
+
+def _collection(name: str) -> Collection | None:
+    """Return a collection with an id made of its name, as such files have no ids."""
+    return Collection(f"name:{normalise_name(name) or name}", name) if name else None
 
 
 def _own_id(values: Mapping[str, str]) -> str:

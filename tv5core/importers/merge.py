@@ -12,7 +12,8 @@ field                                   value after merging
 id, kind                                those stored, always
 title, original_title, tagline, year,   the stronger side's, or the other's
 release_date, runtime, certification,   where it has none
-seasons, poster_path, popularity
+seasons, poster_path, popularity,
+collection
 overview                                the same, but one of fewer than 40
                                         characters gives way to a longer one
 rating and votes                        together from the side with more votes
@@ -23,6 +24,9 @@ cast                                    united by name, the stronger side's
 offers                                  united by provider, region, kind and
                                         quality; the later ``checked_at`` wins
 external_ids                            united; an id already stored stays
+alternative_titles                      united, the stronger side's first
+adult                                   whether one side says so
+extra                                   united; the stronger side's values
 source                                  the source of higher rank
 updated_at                              that of the source kept, the later one
 ======================================  =======================================
@@ -45,7 +49,7 @@ import msgspec
 
 from tv5core.errors import InvalidInputError
 from tv5core.store.aliases import normalise_name
-from tv5core.types import Offer, Person, Title
+from tv5core.types import AlternativeTitle, Offer, Person, Title
 
 __all__ = ["SHORT_OVERVIEW", "check_preference", "merge", "rank"]
 
@@ -57,7 +61,7 @@ _OWN = 7
 _PREFERENCES = ("newer", "first", "own", *_RANKS)
 _SCALARS = (
     "title", "original_title", "tagline", "year", "release_date", "runtime", "certification",
-    "seasons", "poster_path", "popularity",
+    "seasons", "poster_path", "popularity", "collection", "adult",
 )  # fmt: skip
 _WORDS = ("genres", "keywords", "languages", "countries")
 _NAMES = ("directors", "creators")
@@ -114,6 +118,8 @@ def merge(stored: Title, incoming: Title, *, restated: bool = False, prefer: str
         fields[name] = _united(getattr(strong, name), getattr(weak, name), _person_key)
     fields["cast"] = _cast(strong.cast, weak.cast)
     fields["offers"] = _offers(stored.offers, incoming.offers)
+    fields["alternative_titles"] = _alternative_titles(strong, weak)
+    fields["extra"] = {**weak.extra, **strong.extra}
     fields["external_ids"] = _external_ids(stored, incoming)
     fields["source"], fields["updated_at"] = _origin(strong, weak, preferred is not None)
     return msgspec.structs.replace(stored, **fields)
@@ -175,6 +181,13 @@ def _cast(first: tuple[Person, ...], second: tuple[Person, ...]) -> tuple[Person
         known = found.setdefault(key, person)
         if not known.character and person.character:
             found[key] = Person(known.name, person.character)
+    return tuple(found.values())
+
+
+def _alternative_titles(strong: Title, weak: Title) -> tuple[AlternativeTitle, ...]:
+    found: dict[tuple[str, str, str], AlternativeTitle] = {}
+    for name in (*strong.alternative_titles, *weak.alternative_titles):
+        found.setdefault((name.title.casefold(), name.language, name.region), name)
     return tuple(found.values())
 
 

@@ -55,6 +55,11 @@ _REJECT_COLUMNS = list(RejectRecord.__struct_fields__)
 class ImportCatalog(Protocol):
     """The methods of :class:`tv5core.catalog.Catalog` that an import uses."""
 
+    @property
+    def extra_fields(self) -> Mapping[str, str]:
+        """Types of the catalogue's own fields by name."""
+        ...
+
     def find(self, alias: str) -> tuple[str, ...]:
         """Ids of the titles that carry an alias, oldest first."""
         ...
@@ -148,6 +153,9 @@ def import_paths(
     check_callable("progress", progress)
     limit = None if limit is None else check_int("limit", limit, 1)
     options = _options(provider, region, mapping, date_format, encoding, prefer)
+    options = msgspec.structs.replace(options, extra_fields=catalog.extra_fields)
+    if mapping is not None:
+        check_mapping(mapping, options.extra_fields)
     started = time.perf_counter()
     named = [check_path(path) for path in as_list("paths", paths)]
     plan = expand(named, format=format, mapped=mapping is not None, options=options)
@@ -181,8 +189,6 @@ def _options(
     code = country(region)
     if not (code.isalpha() and code.isupper() and len(code) == len("US")):
         raise InvalidInputError(f"expected a country such as US, got {region!r}")
-    if mapping is not None:
-        check_mapping(mapping)
     if date_format:
         check_date_format(date_format)
     if prefer:

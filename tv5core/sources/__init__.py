@@ -10,6 +10,8 @@
     Decoding of text lines.
 ``vocabulary``, ``places``
     One vocabulary of genres, providers and certifications; codes of countries and languages.
+``other_names``
+    Alternative titles, translations and the collection in a TMDB record.
 ``tmdb``
     A title from a TMDB record, of a file or of an API response.
 """

@@ -12,6 +12,7 @@ from typing import Any
 from tv5core.sources.dates import DateReader
 from tv5core.sources.lists import names, split_list
 from tv5core.sources.numbers import amount, count, digits, number, rating, runtime, seasons
+from tv5core.sources.other_names import alternative_titles, collection
 from tv5core.sources.places import country, language
 from tv5core.sources.values import Notes, RowError, imdb_id, plain, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genre_by_tmdb_number, genres, provider
@@ -65,10 +66,11 @@ def title_of(
     original = text(record.get("original_title") or record.get("original_name"))
     votes = count(record.get("vote_count"), "votes", notes)
     cast, directors, writers = _credits(record, notes)
+    title = required_title(name or original)
     return Title(
         id="",
         kind=kind,
-        title=required_title(name or original),
+        title=title,
         original_title=original,
         release_date=day,
         year=year,
@@ -91,6 +93,9 @@ def title_of(
         poster_path=text(record.get("poster_path")),
         offers=offers_of(record.get("watch/providers")),
         source="tmdb",
+        alternative_titles=alternative_titles(record, (title, original)),
+        collection=collection(record.get("belongs_to_collection"), notes),
+        adult=_is_adult(record),
     )
 
 
@@ -112,6 +117,11 @@ def _identity(record: Mapping[str, Any]) -> str:
             "shifted columns", f"adult: expected True or False, got {plain(adult)[:60]!r}"
         )
     return found
+
+
+def _is_adult(record: Mapping[str, Any]) -> bool:
+    adult = record.get("adult")
+    return adult is True or plain(adult).casefold() in ("true", "1")
 
 
 def _kind(record: Mapping[str, Any]) -> Kind:

@@ -28,6 +28,8 @@ Modules, in reading order:
     Names of sealed files; folders that appear whole or not at all.
 ``store``
     :class:`Store`, which joins these for one folder.
+``extra_fields``
+    Declares the catalogue's own fields in its record.
 ``copying``, ``compaction``
     A consistent copy beside a writer, with or without free pages.
 ``upgrading``

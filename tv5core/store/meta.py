@@ -117,6 +117,8 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
         stored.
     derived : dict of str to int
         Versions of what is derived from the titles and kept; without the field, format 1's.
+    extra_fields : dict of str to str
+        Types of the catalogue's own fields by name.
     check : int
         On disk, from format 2 on, the CRC-32 of the bytes before it: always the last field. In
         memory 0.
@@ -140,6 +142,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     journal_from: int = 0
     checked: bool = False
     derived: dict[str, int] = msgspec.field(default_factory=lambda: {"ids": 1, "aliases": 1})
+    extra_fields: dict[str, str] = {}
     check: int = 0
 
     @property

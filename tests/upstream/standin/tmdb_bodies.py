@@ -72,7 +72,7 @@ def details(work: Work) -> Body:
 
 def _film(work: Work) -> Body:
     return {
-        "belongs_to_collection": None,
+        "belongs_to_collection": _collection(work),
         "budget": 0,
         "imdb_id": work.imdb,
         "original_title": work.original_title,
@@ -124,6 +124,8 @@ def part(work: Work, name: str, others: Sequence[Work]) -> Body | None:
         "watch/providers": _watch_providers,
         "release_dates" if work.media == "movie" else "content_ratings": _ratings,
         "changes": lambda _: {"changes": []},
+        "alternative_titles": _alternative_titles,
+        "translations": _translations,
     }
     if name in ("similar", "recommendations"):
         return _similar(work, others)
@@ -200,6 +202,22 @@ def _ratings(work: Work) -> Body:
     }
 
 
+def _alternative_titles(work: Work) -> Body:
+    names = [{"iso_3166_1": "US", "title": f"{work.title} (Uncut)", "type": "uncut"}]
+    return {"titles" if work.media == "movie" else "results": names}
+
+
+def _translations(work: Work) -> Body:
+    name = "title" if work.media == "movie" else "name"
+    return {
+        "translations": [
+            {"iso_3166_1": country, "iso_639_1": code, "name": code, "english_name": code,
+             "data": {"homepage": "", "overview": work.overview, "tagline": "", name: text}}
+            for country, code, text in (("US", "en", work.title), ("FR", "fr", f"Le {work.title}"))
+        ]
+    }  # fmt: skip
+
+
 def _similar(work: Work, others: Sequence[Work]) -> Body:
     alike = [w for w in others if w.media == work.media and w.id != work.id and
              set(w.genres) & set(work.genres)][:20]  # fmt: skip
@@ -209,6 +227,14 @@ def _similar(work: Work, others: Sequence[Work]) -> Body:
 
 def _genre(name: str) -> Body:
     return {"id": GENRE_NUMBERS.get(name, number_of(name, 100)), "name": name}
+
+
+def _collection(work: Work) -> Body | None:
+    """Every fifth film belongs to one of a few collections."""
+    if work.id % 5:
+        return None
+    name = f"Collection {work.id % 7}"
+    return {"id": number_of(name), "name": name, "poster_path": None, "backdrop_path": None}
 
 
 def _company(name: str) -> Body:

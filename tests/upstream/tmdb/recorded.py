@@ -13,7 +13,7 @@ def as_body(value: Any) -> bytes:
 FILM: dict[str, Any] = {
     "adult": False,
     "backdrop_path": None,
-    "belongs_to_collection": None,
+    "belongs_to_collection": {"id": 77, "name": "Callisto Collection", "poster_path": None},
     "budget": 0,
     "genres": [{"id": 878, "name": "Science Fiction"}, {"id": 28, "name": None}, None],
     "homepage": None,
@@ -70,6 +70,23 @@ FILM: dict[str, Any] = {
             "FR": {"link": "https://www.themoviedb.org/movie/7001/watch?locale=FR",
                    "buy": [{"provider_id": 337, "provider_name": "Disney+"}]},
         }
+    },
+    "alternative_titles": {
+        "titles": [
+            {"iso_3166_1": "US", "title": "Callisto", "type": "working title"},
+            {"iso_3166_1": "CA", "title": "Marée basse à Callisto", "type": ""},
+            {"iso_3166_1": "GB", "title": "Callisto", "type": ""},
+        ]
+    },
+    "translations": {
+        "translations": [
+            {"iso_3166_1": "US", "iso_639_1": "en", "name": "English",
+             "data": {"title": "", "overview": "A salvage crew finds a harbour."}},
+            {"iso_3166_1": "FR", "iso_639_1": "fr", "name": "Français",
+             "data": {"title": "Marée basse à Callisto", "overview": ""}},
+            {"iso_3166_1": "AT", "iso_639_1": "de", "name": "Deutsch",
+             "data": {"title": "Low Tide at Callisto"}},
+        ]
     },
     "similar": {"page": 1, "results": [], "total_pages": 0, "total_results": 0},
 }  # fmt: skip

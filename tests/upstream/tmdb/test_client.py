@@ -53,12 +53,16 @@ async def test_a_film_comes_whole_in_one_request(server: Standin, tmdb: Tmdb) ->
     assert title.directors
     assert title.keywords
     assert title.certification == "PG"
+    assert [name.title for name in title.alternative_titles] == [
+        "Le The Matrix", "The Matrix (Uncut)"
+    ]  # fmt: skip
     assert {offer.region for offer in title.offers} == {"US", "GB", "DE", "FR"}
     assert all(offer.checked_at == title.updated_at > 0 for offer in title.offers)
     assert len(server.arrivals) == 1
     asked = server.queries[0]
     assert asked["append_to_response"] == (
-        "credits,keywords,external_ids,watch/providers,similar,release_dates"
+        "credits,keywords,external_ids,watch/providers,similar,alternative_titles,"
+        "translations,release_dates"
     )
     assert asked["language"] == "en-US"
     details = await tmdb.movie(603)

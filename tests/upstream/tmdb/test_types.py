@@ -11,7 +11,7 @@ import pytest
 
 from tests.upstream.tmdb.recorded import FILM, LIST, SERIES, as_body
 from tv5core.errors import MalformedResponseError
-from tv5core.types import Offer, Person
+from tv5core.types import AlternativeTitle, Collection, Offer, Person
 from tv5core.upstream.fetching.decoding import decode, drop_nulls
 from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.justwatch.types import GraphqlResponse, Popular
@@ -73,6 +73,13 @@ def test_a_film_with_what_was_appended() -> None:
         source="tmdb",
     )
     assert (fr.provider, fr.region, fr.kind) == ("disney plus", "FR", "buy")
+    assert title.alternative_titles == (
+        AlternativeTitle("Marée basse à Callisto", "fr", "FR"),
+        AlternativeTitle("Callisto", region="US"),
+    )
+    assert title.collection == Collection("tmdb:77", "Callisto Collection")
+    assert not title.adult
+    assert title_from(film(adult=True)).adult
 
 
 def test_a_series() -> None:
@@ -195,6 +202,8 @@ _AFFECTED = {
     "production_countries": {"countries"},
     "origin_country": {"countries"},
     "genre_ids": {"genres"},
+    "translations": {"alternative_titles"},
+    "belongs_to_collection": {"collection"},
     "similar": set[str](),
 }
 

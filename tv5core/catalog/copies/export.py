@@ -82,7 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     tv5_export : int
         Version of the export's format.
     titles, vectors, pending : int
-    metric, rescoring, dim, embedder, space, fitted_on, settings, text_settings
+    metric, rescoring, dim, embedder, space, fitted_on, settings, text_settings, extra_fields
         As in the catalogue's record.
     checkpoints : dict of str to str
         Values in base64.
@@ -104,6 +104,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     text_settings: dict[str, Any] | None
     checkpoints: dict[str, str]
     files: dict[str, tuple[int, int]]
+    extra_fields: dict[str, str] = {}
 
 
 # -- titles alone -------------------------------------------------------------------------
@@ -303,4 +304,5 @@ def _manifest(
         text_settings=meta.text_settings,
         checkpoints=kept,
         files=files,
+        extra_fields=meta.extra_fields,
     )

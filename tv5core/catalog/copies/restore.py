@@ -246,7 +246,7 @@ def _store(some: list[_Item], manifest: Manifest, txn: Txn, meta: Meta) -> tuple
 def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: SealedFile | None) -> Meta:
     for name, value in manifest.checkpoints.items():
         set_checkpoint(txn, name, base64.b64decode(value))
-    same = ("dim", "embedder", "space", "fitted_on", "settings", "text_settings")
+    same = ("dim", "embedder", "space", "fitted_on", "settings", "text_settings", "extra_fields")
     kept = {name: getattr(manifest, name) for name in same}
     return msgspec.structs.replace(meta, model=model, **kept)
 

@@ -70,7 +70,10 @@ __all__ = ["MOVIE_PARTS", "TV_PARTS", "Tmdb"]
 
 T = TypeVar("T")
 
-_COMMON = ("credits", "keywords", "external_ids", "watch/providers", "similar")
+_COMMON = (
+    "credits", "keywords", "external_ids", "watch/providers", "similar", "alternative_titles",
+    "translations",
+)  # fmt: skip
 MOVIE_PARTS = (*_COMMON, "release_dates")
 """What is appended to the details of a film."""
 TV_PARTS = (*_COMMON, "content_ratings")

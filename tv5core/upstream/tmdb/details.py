@@ -18,6 +18,8 @@ from tv5core.upstream.tmdb.types import (
 )
 
 __all__ = [
+    "AlternativeName",
+    "AlternativeTitles",
     "CastMember",
     "ContentRating",
     "ContentRatings",
@@ -28,10 +30,14 @@ __all__ = [
     "Job",
     "Keywords",
     "MovieDetails",
+    "NamedCollection",
     "RegionOffers",
     "ReleaseDate",
     "ReleaseDates",
     "Role",
+    "TranslatedText",
+    "Translation",
+    "Translations",
     "TvDetails",
     "WatchProviders",
 ]
@@ -144,6 +150,48 @@ class WatchProviders(Struct, frozen=True):
     results: dict[str, RegionOffers] = msgspec.field(default_factory=dict)
 
 
+class NamedCollection(Struct, frozen=True):
+    """The collection a film belongs to."""
+
+    id: int = 0
+    name: str = ""
+
+
+class AlternativeName(Struct, frozen=True):
+    """Another name of a title, in a country."""
+
+    title: str = ""
+    iso_3166_1: str = ""
+
+
+class AlternativeTitles(Struct, frozen=True):
+    """Other names; TMDB calls them ``titles`` for films and ``results`` for series."""
+
+    titles: tuple[AlternativeName, ...] = ()
+    results: tuple[AlternativeName, ...] = ()
+
+
+class TranslatedText(Struct, frozen=True):
+    """What a translation calls a title: ``title`` of a film, ``name`` of a series."""
+
+    title: str = ""
+    name: str = ""
+
+
+class Translation(Struct, frozen=True):
+    """A title in one language; its other texts are not read."""
+
+    iso_639_1: str = ""
+    iso_3166_1: str = ""
+    data: TranslatedText | None = None
+
+
+class Translations(Struct, frozen=True):
+    """A title in other languages."""
+
+    translations: tuple[Translation, ...] = ()
+
+
 class _Details(Result, frozen=True, kw_only=True):
     """The common fields of the details of films and series."""
 
@@ -157,6 +205,8 @@ class _Details(Result, frozen=True, kw_only=True):
     credits: Credits | None = None
     keywords: Keywords | None = None
     external_ids: ExternalIds | None = None
+    alternative_titles: AlternativeTitles | None = None
+    translations: Translations | None = None
     watch_providers: WatchProviders | None = msgspec.field(default=None, name="watch/providers")
 
 
@@ -170,6 +220,7 @@ class MovieDetails(_Details, frozen=True, kw_only=True):
     budget: int = 0
     revenue: int = 0
     imdb_id: str = ""
+    belongs_to_collection: NamedCollection | None = None
     release_dates: ReleaseDates | None = None
     similar: Page[MovieResult] | None = None
 

@@ -22,9 +22,11 @@ MODULES = import_graph.modules(ROOT)
 LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
-GROUND = {"errors", "types", "observing", "arguments", "bitmap", "backoff", "files", "extra_fields"}
+GROUND = {"errors", "types", "results", "observing", "arguments", "bitmap", "backoff", "files"}
+GROUND |= {"extra_fields"}
 ALLOWED = {
     "types": set(),
+    "results": {"types"},
     "errors": set(),
     "observing": set(),
     "arguments": {"errors"},
@@ -42,7 +44,9 @@ ALLOWED = {
     "embedding": GROUND | {"kernels", "analysis"},
     "lexical": GROUND | {"kernels", "analysis"},
     "columns": GROUND | {"kernels"},
-    "query": GROUND | {"kernels", "analysis", "vectors", "embedding", "lexical", "columns"},
+    "query": GROUND
+    | {"kernels", "analysis", "sources"}
+    | {"vectors", "embedding", "lexical", "columns"},
     "cache": GROUND | {"lmdb_env"},
     "upstream": GROUND | {"sources"},
     "importers": GROUND | {"sources", "store.aliases"},

@@ -20,7 +20,8 @@ quick and users of one part do not wait for the others. Packages, from the top d
 ``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``
     Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
     what all sources of titles share, titles to try things with.
-``types``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``, ``extra_fields``
+``types``, ``results``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``,
+``extra_fields``
     What everything else builds on. Start reading here.
 """
 
@@ -66,6 +67,7 @@ from tv5core.errors import (
     UpstreamStatusError,
     ZeroVectorError,
 )
+from tv5core.results import FacetValue, Interpretation, Reading, SearchResult, Total
 from tv5core.types import AlternativeTitle, Collection, Hit, Kind, Offer, Person, Title
 
 if TYPE_CHECKING:
@@ -104,12 +106,14 @@ __all__ = [
     "DuplicateKeyError",
     "EmbedderMismatchError",
     "ExportReport",
+    "FacetValue",
     "Filter",
     "FittingError",
     "ForbiddenTargetError",
     "FormatVersionError",
     "Hit",
     "ImportFormatError",
+    "Interpretation",
     "InvalidInputError",
     "Kind",
     "MalformedResponseError",
@@ -121,11 +125,14 @@ __all__ = [
     "Person",
     "RateLimitedError",
     "ReadOnlyError",
+    "Reading",
     "ResponseTooLargeError",
+    "SearchResult",
     "SearchSettings",
     "SourceDisabledError",
     "Title",
     "TitleNotFoundError",
+    "Total",
     "Tv5Error",
     "UnavailableError",
     "UnknownColumnsError",

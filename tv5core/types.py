@@ -225,11 +225,25 @@ class Hit(msgspec.Struct, frozen=True):
     id : str
         The title's id.
     score : float
-        Similarity, higher is better: a cosine for cosine catalogues.
+        What hits are ordered by, higher is better: a cosine where only vectors are compared (in
+        catalogues of cosine), else a sum of evidence. It compares hits of one search.
     title : Title
         The decoded title.
+    relevance : float
+        0 to 1: how likely the title is what the query asks for. It compares hits of different
+        searches of texts, too.
+    parts : dict of str to float
+        What the score is the sum of, where a search was asked to explain itself.
+    folded : tuple of str
+        Ids of lower hits that this one stands for, where hits are grouped.
+    fragments : dict of str to str
+        Matched words in their context, by field, where a search was asked to highlight them.
     """
 
     id: str
     score: float
     title: Title
+    relevance: float = 0.0
+    parts: dict[str, float] = {}
+    folded: tuple[str, ...] = ()
+    fragments: dict[str, str] = {}

@@ -1,0 +1,159 @@
+"""What a search answers besides its hits: counts, facets, how it read the query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, overload
+
+import msgspec
+
+from tv5core.types import Hit
+
+__all__ = ["FacetValue", "Interpretation", "Reading", "SearchResult", "Total"]
+
+
+class Total(msgspec.Struct, frozen=True):
+    """How many titles a search matches.
+
+    Attributes
+    ----------
+    count : int
+    relation : {"exact", "at_least"}
+        Whether there may be more: of what is near in meaning, only so many are looked at.
+    """
+
+    count: int
+    relation: Literal["exact", "at_least"] = "exact"
+
+    def __int__(self) -> int:
+        return self.count
+
+    def __str__(self) -> str:
+        return f"{self.count:,}" if self.relation == "exact" else f"at least {self.count:,}"
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    """One value of a field, and how many matches have it.
+
+    Attributes
+    ----------
+    value : str, int, float or bool
+    count : int
+    """
+
+    value: str | int | float | bool
+    count: int
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Words of a query that were read as a filter.
+
+    Attributes
+    ----------
+    words : str
+        As in the query: ``from the 80s``.
+    kind : str
+        ``genre``, ``provider``, ``kind``, ``year``, ``runtime``, ``place``, ``language`` or
+        ``person``.
+    where : str
+        What they mean, in the grammar of filters: ``year:1980..1989``.
+    """
+
+    words: str
+    kind: str
+    where: str
+
+
+class Interpretation(msgspec.Struct, frozen=True):
+    """How a query was read.
+
+    Attributes
+    ----------
+    text : str
+        Words that were searched for.
+    where : str
+        Filters that were read from the others; empty for none.
+    readings : tuple of Reading
+        What was recognised, applied or not.
+    applied : bool
+        Whether the readings took part as filters.
+    reason : str
+        Why they did not, such as ``a title has this name``.
+    """
+
+    text: str
+    where: str = ""
+    readings: tuple[Reading, ...] = ()
+    applied: bool = False
+    reason: str = ""
+
+
+class SearchResult(msgspec.Struct, frozen=True, eq=False):
+    """The answer of a search: a sequence of hits, best first, and what is known about all matches.
+
+    It is equal to any sequence of the same hits.
+
+    Attributes
+    ----------
+    hits : tuple of Hit
+    total : Total
+        Titles that match, on all pages together.
+    facets : dict of str to tuple of FacetValue
+        Of each field asked for, its values among all matches, the most frequent first.
+    did_you_mean : str
+        The text as it was corrected before it was searched for; empty where it was not.
+    interpretation : Interpretation or None
+        How a text was read.
+    took_ms : float
+        Milliseconds the search took.
+    cursor : str
+        Continues after the last hit; empty where there is nothing more.
+    explanation : dict
+        Plan, estimates and true counts, where asked to explain.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    total: Total = Total(0)
+    facets: dict[str, tuple[FacetValue, ...]] = {}
+    did_you_mean: str = ""
+    interpretation: Interpretation | None = None
+    took_ms: float = 0.0
+    cursor: str = ""
+    explanation: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __contains__(self, hit: object) -> bool:
+        return hit in self.hits
+
+    def __reversed__(self) -> Iterator[Hit]:
+        return reversed(self.hits)
+
+    def index(self, hit: Hit, *bounds: int) -> int:
+        """Return the place of a hit."""
+        return self.hits.index(hit, *bounds)
+
+    def count(self, hit: Hit) -> int:
+        """Return how often a hit occurs."""
+        return self.hits.count(hit)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, place: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[place]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Sequence) and not isinstance(other, str):
+            return list(self.hits) == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+Sequence.register(SearchResult)

@@ -56,6 +56,7 @@ from tv5core.errors import (
     ReadOnlyError,
     ResponseTooLargeError,
     SourceDisabledError,
+    TimedOutError,
     TitleNotFoundError,
     Tv5Error,
     UnavailableError,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         OptimizeReport,
         VerifyReport,
     )
+    from tv5core.catalog.async_catalog import AsyncCatalog
     from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall_at_k
 
     __version__: str
@@ -88,6 +90,7 @@ __all__ = [
     "CATALOG_POLICIES",
     "AddResult",
     "AlternativeTitle",
+    "AsyncCatalog",
     "BackupReport",
     "BreakerOpenError",
     "CachedCatalog",
@@ -130,6 +133,7 @@ __all__ = [
     "SearchResult",
     "SearchSettings",
     "SourceDisabledError",
+    "TimedOutError",
     "Title",
     "TitleNotFoundError",
     "Total",
@@ -157,6 +161,7 @@ _MODULES = {
         "OptimizeReport",
         "VerifyReport",
     ),
+    "tv5core.catalog.async_catalog": ("AsyncCatalog",),
     "tv5core.vectors": ("Filter", "Matches", "SearchSettings", "VectorIndex", "recall_at_k"),
 }
 # With NumPy and asyncio among them these take three times as long to import as what is above.

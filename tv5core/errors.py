@@ -23,6 +23,7 @@
     ├── FittingError                 an embedder cannot be fitted on these texts
     ├── ImportFormatError                a file's format is unknown or unusable
     │   └── UnknownColumnsError          a table whose columns only its owner can name
+    ├── TimedOutError (TimeoutError)     no answer of a catalogue by the deadline
     ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a call to a provider failed
         ├── RateLimitedError             it would take too long, or break the limit
@@ -69,6 +70,7 @@ __all__ = [
     "ReadOnlyError",
     "ResponseTooLargeError",
     "SourceDisabledError",
+    "TimedOutError",
     "TitleNotFoundError",
     "Tv5Error",
     "UnavailableError",
@@ -182,6 +184,10 @@ class UnknownColumnsError(ImportFormatError):
     def __init__(self, message: str, columns: list[str]) -> None:
         super().__init__(message)
         self.columns = columns
+
+
+class TimedOutError(Tv5Error, TimeoutError):
+    """A call of an AsyncCatalog did not end by its deadline."""
 
 
 class UnavailableError(Tv5Error):

@@ -9,6 +9,8 @@ Read in this order:
 ``searcher``
     From a query to titles. ``calibration`` chooses how hard searches look, and ``popularity``
     ranks all titles.
+``async_catalog``
+    The same for programs that await: worker threads, cancellation, deadlines.
 ``writer``
     Additions and deletions, a transaction each.
 ``versions``

@@ -193,11 +193,13 @@ class Disk:
             self._folders[record.inode] = record.text
         elif record.kind == RENAME and record.inode in self._folders:
             self._move_folder(record)
-        for folder in {str(Path(p).parent) for p in (record.text, record.other) if p}:
+        elif record.kind == RMDIR:
+            self._since.pop(record.text, None)  # another folder may take its name
+        for folder, change in _by_folder(record):
             if folder == self._root and self._root_is_durable:
-                _change(self._names, record)
+                _change(self._names, change)
             else:
-                self._since.setdefault(folder, []).append(record)
+                self._since.setdefault(folder, []).append(change)
 
     def _move_folder(self, record: Record) -> None:
         """Rename a folder: what is in it goes with it."""
@@ -232,6 +234,16 @@ class Disk:
                 continue  # of no meaning after a restart
             else:
                 place.write_bytes(self._files[names[path]].after_a_loss(chance))
+
+
+def _by_folder(record: Record) -> Iterator[tuple[str, Record]]:
+    """Give what an operation changes in each folder: a rename from one to another is two changes."""
+    source, target = (str(Path(p).parent) for p in (record.text, record.other or record.text))
+    if record.kind != RENAME or source == target:
+        yield target, record
+    else:
+        yield source, record._replace(kind=UNLINK)
+        yield target, record._replace(kind=LINK)
 
 
 def _moved(record: Record, old: str, new: str) -> Record:

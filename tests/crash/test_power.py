@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.crash import shim
-from tests.crash.disk import CREATE, RENAME, SYNC_BEGIN, SYNC_END, UNLINK, WRITE, Disk, Record
+from tests.crash.disk import (
+    CREATE,
+    MKDIR,
+    RENAME,
+    RMDIR,
+    SYNC_BEGIN,
+    SYNC_END,
+    UNLINK,
+    WRITE,
+    Disk,
+    Record,
+)
 from tests.crash.test_crash import ROOT, harness
 
 pytestmark = pytest.mark.skipif(bool(shim.missing()), reason=shim.missing() or "can run")
@@ -133,3 +144,22 @@ def test_a_renamed_file_is_there_once_its_folder_is_synced(root: Path, tmp_path:
 def test_a_removal_may_be_undone(root: Path, tmp_path: Path) -> None:
     records = [Record(UNLINK, False, 0, 0, str(root / "old"), "", b"")]
     assert states(root, records, tmp_path) == {(), (("old", b"old"),)}
+
+
+def test_a_folder_that_moved_twice_is_in_one_place(root: Path, tmp_path: Path) -> None:
+    place = {name: str(root / name) for name in ("partial", "partial/new", "copy", "copy.old")}
+    records = [
+        Record(MKDIR, False, 50, 0, place["partial"], "", b""),
+        Record(MKDIR, False, 51, 0, place["partial/new"], "", b""),
+        Record(RENAME, False, 51, 0, place["partial/new"], place["copy"], b""),
+        *synced(root.stat().st_ino),
+        Record(RMDIR, False, 50, 0, place["partial"], "", b""),
+        Record(RENAME, False, 51, 0, place["copy"], place["copy.old"], b""),
+        *synced(root.stat().st_ino),
+    ]
+    for seed in range(50):
+        disk = Disk(root)
+        for record in records:
+            disk.meet(record)
+        disk.lose_power(tmp_path / f"lost{seed}", random.Random(seed))
+        assert {path.name for path in (tmp_path / f"lost{seed}").iterdir()} == {"copy.old", "old"}

@@ -90,3 +90,33 @@ def test_stopped_nothing_starts_and_what_is_under_way_ends(worker: BackgroundWor
     worker.start("work", work)
     worker.wait()
     assert ended == [StoppedError]
+
+
+class Interrupted(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("closing", [False, True])
+def test_an_interrupted_beginning_is_made_up_for(
+    worker: BackgroundWorker, monkeypatch: pytest.MonkeyPatch, begun: bool, closing: bool
+) -> None:
+    start = threading.Thread.start
+    done: list[str] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        if begun:
+            thread.start()
+        raise Interrupted
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(Interrupted):
+        worker.start("work", lambda: done.append("work"))
+    if closing:
+        worker.stop()
+    worker.wait()
+    assert closing or done == ["work"]
+    worker.start("more", lambda: done.append("more"))
+    worker.wait()
+    assert closing or done == ["work", "more"]

@@ -50,15 +50,25 @@ class BackgroundWorker:
         Nothing happens where work of that name is under way or waits, or all is to end.
         """
         with self._lock:
-            running = self._thread is not None and self._thread.is_alive()
+            running = self._is_running()
             if self._stopping.is_set() or (running and name == self._current):
                 return
             self._waiting.setdefault(name, work)
             if not running:
-                self._thread = threading.Thread(target=self._run, name="tv5-work", daemon=True)
-                self._thread.start()
+                self._begin()
+
+    def _begin(self) -> None:
+        # It is known once it runs: an interrupt here leaves none to wait for that never does.
+        threading.Thread(target=self._run, name="tv5-work", daemon=True).start()
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
+        with self._lock:
+            if self._is_running():
+                return  # an interrupted beginning was made up for
+            self._thread = threading.current_thread()
         while (work := self._next()) is not None:
             work()
 
@@ -89,9 +99,16 @@ class BackgroundWorker:
 
     def wait(self) -> None:
         """Wait until nothing is under way and nothing waits."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        while not self.is_current:
+            thread = self._thread
+            if thread is not None and thread.is_alive():
+                thread.join()
+            elif self._waiting and not self._stopping.is_set():
+                with self._lock:
+                    self._begin()
+                time.sleep(_PAUSE_S)
+            else:
+                return
 
     def stop(self) -> None:
         """Start nothing more, and end what is under way at its next report."""

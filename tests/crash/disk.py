@@ -237,7 +237,7 @@ class Disk:
 
 
 def _by_folder(record: Record) -> Iterator[tuple[str, Record]]:
-    """Give what an operation changes in each folder: a rename from one to another is two changes."""
+    """Give what an operation changes in each folder: a rename between two is two changes."""
     source, target = (str(Path(p).parent) for p in (record.text, record.other or record.text))
     if record.kind != RENAME or source == target:
         yield target, record

@@ -105,6 +105,14 @@ def test_newer_version_is_named() -> None:
         titles.decode(b"\x09" + GOLDEN_1[1:])
 
 
+def test_a_flipped_bit_of_the_version_is_damage_and_not_a_newer_version() -> None:
+    sound = titles.encode(Title("a", "show", "A"))
+    for bit in range(8):
+        with pytest.raises(errors.CorruptFileError, match="expected ") as raised:
+            titles.decode(bytes([sound[0] ^ 1 << bit]) + sound[1:])
+        assert not isinstance(raised.value, errors.FormatVersionError)
+
+
 @pytest.mark.parametrize(
     "name", ["", "x" * 257, "é" * 129, "a\nb", "a\x00", "a\x7f", "a\x85", "\ud800", 5, None]
 )

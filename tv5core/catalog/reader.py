@@ -124,7 +124,7 @@ class CatalogReader:
         ------
         UnknownIdError
         """
-        return self._searcher.similar(self._current(), lambda txn: self._row(txn, id), k)
+        return self._searcher.similar(self._current(), lambda txn: self._found(txn, id), k)
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Return the vectors :meth:`search` would use: float32[n, dim], zero where unknown."""
@@ -169,11 +169,11 @@ class CatalogReader:
             return tuple(title.id for title in lookup.all_by_alias(txn, alias))
 
     @staticmethod
-    def _row(txn: Txn, id: str) -> int:
-        row = titles.find(txn, id)
-        if row is None and not (rows := titles.find_alias(txn, id)):
+    def _found(txn: Txn, id: str) -> tuple[int, Title]:
+        found = lookup.found_by(txn, id)
+        if found is None:
             raise UnknownIdError(f"expected a known id, got {id!r}")
-        return rows[0] if row is None else row
+        return found
 
     def __contains__(self, id: object) -> bool:
         self._check_open()
@@ -265,10 +265,7 @@ class CatalogReader:
         """
         self._check_open()
         with self._store.read() as txn:
-            stored = self._versions.stored(self._row(txn, id), txn)
-        if stored is None:
-            raise UnknownIdError(f"expected a known id, got {id!r}")
-        return stored
+            return self._versions.stored(*self._found(txn, id), txn)
 
     # -- the catalogue itself -------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
-from tv5core.store import Store, embeddings, titles
+from tv5core.store import Store, embeddings, lookup, titles
 from tv5core.store.transaction import Txn
-from tv5core.types import Hit
+from tv5core.types import Hit, Title
 from tv5core.vectors import (
     Filter,
     Matches,
@@ -102,27 +102,28 @@ class Searcher:
             hits[place] = self._hits(Matches(keys, scores), k, more)
         return hits
 
-    def similar(self, served: ServedIndex, row_of: Callable[[Txn], int], k: int) -> list[Hit]:
+    def similar(
+        self, served: ServedIndex, found_by: Callable[[Txn], tuple[int, Title]], k: int
+    ) -> list[Hit]:
         """Find the titles nearest to a row's, itself left out; none where it has no vector.
 
         Parameters
         ----------
         served : ServedIndex
-        row_of : callable
-            Looks the row up, in the transaction that reads its vector.
+        found_by : callable
+            Looks row and title up, in the transaction that reads its vector.
         k : int
         """
         k, dim = check_int("k", k, 1), self._store.meta.dim
         with self._store.read() as txn:
-            row = row_of(txn)
+            row, title = found_by(txn)
             vector = embeddings.get(txn, served.space, row, dim)
-            title = titles.by_row(txn, row)
         index = served.index
         if vector is None or index is None:
             return []
         options = self._options(index, None, exact=False, text=False)
         search = partial(_search, index, vector, options)
-        return self._hits(search(k + 1), k, search, (row, "" if title is None else title.id))
+        return self._hits(search(k + 1), k, search, (row, title.id))
 
     def vectors_of(self, served: ServedIndex, queries: Sequence[str] | npt.ArrayLike) -> F32:
         """Embed texts, or return the matrix given: float32[n, dim]."""
@@ -152,7 +153,7 @@ class Searcher:
 
     def _rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         with self._store.read() as txn:
-            rows = [row for name in ids if (row := titles.find(txn, name)) is not None]
+            rows = [row for name in ids if (row := lookup.row_of(txn, name)) is not None]
         return np.asarray(rows, np.int64)
 
     def _hits(

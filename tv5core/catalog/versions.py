@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.errors import CatalogError, CorruptFileError
-from tv5core.store import Store, journal, titles
+from tv5core.store import Store, journal
 from tv5core.store.meta import Meta, read_meta
 from tv5core.store.transaction import Txn
 from tv5core.types import Title
@@ -93,11 +93,9 @@ class VersionReader:
             seen = self._seen = (last, Version(meta.space, meta.last_seq))
         return seen[1]
 
-    def stored(self, row: int, txn: Txn) -> VersionedTitle | None:
+    def stored(self, row: int, title: Title, txn: Txn) -> VersionedTitle:
         """Return a row's title together with the version it was read at."""
-        title = titles.by_row(txn, row)
-        seq = _read_meta(self._store, txn).last_seq
-        return None if title is None else VersionedTitle(title, row, seq)
+        return VersionedTitle(title, row, _read_meta(self._store, txn).last_seq)
 
     def changes(self, seq: int) -> Changes:
         """Return the rows changed after a version."""

@@ -248,7 +248,7 @@ class Writer:
 
     def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:
         with self._store.read() as txn:
-            found = [(name, row) for name in ids if (row := titles.find(txn, name)) is not None]
+            found = [(name, row) for name in ids if (row := lookup.row_of(txn, name)) is not None]
         rows = [row for _, row in found]
         if not rows:
             return 0, []

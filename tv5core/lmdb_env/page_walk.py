@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, pairwise
+from operator import lt
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from tv5core.lmdb_env.pages import (
     BIG_DATA,
@@ -293,8 +294,7 @@ class PageWalk:
         kind = LEAF | SUB_PAGE | (FIXED_LEAF if fixed else 0)
         expect(head.flags & ~_DIRTY == kind, f"expected a sub-page, got one of kind {head.flags}")
         values = fixed_values(data, head, head.pad, whole=False) if fixed else _values(data)
-        expect(values and all(a < b for a, b in pairwise(values)),
-               "expected values in order")  # fmt: skip
+        expect(values and _ascend(values), "expected values in order")
         counted.entries += len(values)
 
     # -- all of them ----------------------------------------------------------------------
@@ -335,12 +335,26 @@ def _check_order(item: _Todo, keys: list[bytes], first: int) -> None:
     if item.tree.integer_keys:
         numbers = [int.from_bytes(key, "little") for key in some]
         expect(all(len(key) == 8 for key in some), "expected keys of 8 bytes")
-        expect(all(a < b for a, b in pairwise(numbers)), _DISORDER)
+        expect(_ascend(numbers), _DISORDER)
         return
+    if not _ascend(some):
+        raise DamagedPageError(_disorder_of(some))
     bounds = [key for key in (item.low, *some) if key is not None]
-    expect(all(a < b for a, b in pairwise(some)), _DISORDER)
     expect(not some or bounds[0] <= some[0], _DISORDER)
     expect(item.high is None or not some or some[-1] < item.high, _DISORDER)
+
+
+def _ascend(some: Sequence[Any]) -> bool:
+    return all(map(lt, some, islice(some, 1, None)))
+
+
+def _disorder_of(keys: list[bytes]) -> str:
+    """Say which key is there twice, as a number where it may be one."""
+    for key, after in pairwise(keys):
+        if key == after:
+            shown = str(int.from_bytes(key)) if len(key) == 8 else repr(key[:64])
+            return f"expected each key once, got {shown} twice"
+    return _DISORDER
 
 
 _DISORDER = "expected keys in order and within their parent's, got others"

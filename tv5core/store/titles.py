@@ -125,14 +125,19 @@ def _unchecked_body(data: memoryview | bytes) -> memoryview | bytes:
     if version == _UNCHECKED_BYTE:
         return data[1:]
     if version != _VERSION_BYTE:
-        _refuse_version(version)
+        _refuse_version(version, data)
     stored, got = bytes(data[1:_HEAD_BYTES])[::-1].hex(), zlib.crc32(data[_HEAD_BYTES:])
     raise CorruptFileError(f"expected a title of checksum {stored}, got {got:08x}")
 
 
-def _refuse_version(got: bytes) -> NoReturn:
+def _refuse_version(got: bytes, data: memoryview | bytes) -> NoReturn:
     if not got or got[0] < VERSION:
         raise CorruptFileError(f"expected a title of version {VERSION}, got {got!r}")
+    # Of a later version the checksum covers the version byte, too: see FORMAT.md.
+    if len(data) >= _HEAD_BYTES and _HEAD.unpack_from(data)[1] == zlib.crc32(data[_HEAD_BYTES:]):
+        raise CorruptFileError(
+            f"expected a title of version {VERSION}, got one of {got[0]} with its checksum"
+        )
     raise FormatVersionError(
         f"expected a title of version {VERSION} or less, got {got[0]}: "
         "a newer tv5core wrote this catalogue"
@@ -143,12 +148,22 @@ def check_version(txn: Txn) -> None:
     """Raise FormatVersionError where a newer tv5core wrote the first or the last title.
 
     A new version of titles comes with a new format of the catalogue; this is for a
-    catalogue in which that was forgotten.
+    catalogue in which that was forgotten. A title that is damaged is none of a newer version.
     """
     with txn.raw.cursor(txn.dbs.titles) as cursor:
         for move in (cursor.first, cursor.last):
-            if move() and (version := bytes(cursor.value()[:1])) > _VERSION_BYTE:
-                _refuse_version(version)
+            data = cursor.value() if move() else b""
+            if data and data[0] > VERSION:
+                _check_not_newer(data)
+
+
+def _check_not_newer(data: memoryview | bytes) -> None:
+    try:
+        decode(data)
+    except FormatVersionError:
+        raise
+    except CorruptFileError:
+        return
 
 
 def check_title(title: Title, place: int) -> bytes:

@@ -208,8 +208,8 @@ class _Check:
             with self._environment.read() as txn:
                 found = member.strays(txn, partial(titles.by_row, txn), last, _BLOCK)
             for entry in found.found:
-                described = member.describe(entry)
-                self._findings.add("stray", f"expected a title for {described}, got none with it")
+                described, got = member.describe(entry), self._title_at(entry)
+                self._findings.add("stray", f"expected a title for {described}, got {got} there")
             done = self._findings.checked[member.name] = (
                 self._findings.checked[member.name] + found.looked_at
             )
@@ -217,6 +217,13 @@ class _Check:
             last = found.last
             if last is None:
                 return
+
+    def _title_at(self, entry: Entry) -> str:
+        """Name the title in the row that an entry of a row index leads to."""
+        row = _row(entry[1])
+        with self._environment.read() as txn:
+            title = titles.readable(txn, row) if row >= 0 else None
+        return "none" if title is None else repr(title.id)
 
     def vectors(self, compare: Compare) -> None:
         """Check every vector of the present space, and hand the sound ones on."""

@@ -13,7 +13,7 @@ import pytest
 
 from tv5core import Catalog, Title
 from tv5core.data import demo_titles
-from tv5core.errors import CorruptFileError
+from tv5core.errors import CorruptFileError, UnknownIdError
 from tv5core.store import sections
 from tv5core.store.meta import FORMAT
 
@@ -208,6 +208,100 @@ def test_get_refuses_an_id_that_leads_to_another_title(folder: Path) -> None:
                 catalog.get(name)
         with pytest.raises(CorruptFileError, match="expected a title with the alias"):
             catalog.find("imdb:tt0000001")
+
+
+def test_an_id_that_leads_to_another_title_gives_no_answer_of_that(folder: Path) -> None:
+    def work(txn: Any) -> None:
+        txn.raw.put(b"id3", row(4), db=txn.dbs.derived["ids"])
+        txn.raw.put(b"id5", row(999), db=txn.dbs.derived["ids"])
+        txn.raw.put(b"imdb:tt0000001", row(0), db=txn.dbs.derived["aliases"])
+
+    with Catalog.open(folder, embedder=None, auto_seal=False) as catalog:
+        catalog._store.environment.write(work)
+        for name in ("id3", "id5", "imdb:tt0000001"):
+            for ask in (catalog.similar, catalog.get_versioned):
+                with pytest.raises(CorruptFileError, match="expected a title with the"):
+                    ask(name)
+        assert catalog.get_versioned("id4").title == film(4)
+        assert catalog.get_versioned("imdb:tt0000002").row == 2
+
+
+def flipped_in_order(key: bytes, keys: list[bytes]) -> bytes:
+    """Flip a bit of a key so that it stays in its place: elsewhere the page does not pass."""
+    flips = (
+        key[:byte] + bytes([key[byte] ^ 1 << bit]) + key[byte + 1 :]
+        for byte in range(len(key))
+        for bit in range(7)
+    )
+    others = [one for one in keys if one != key]
+    return next(
+        one
+        for one in flips
+        if one not in keys and sorted([*others, one]).index(one) == keys.index(key)
+    )
+
+
+@pytest.mark.parametrize("place", [0, 19, COUNT - 1])
+def test_a_flipped_bit_of_a_key_makes_no_name_unknown(folder: Path, place: int) -> None:
+    name, alias = f"id{place}", f"imdb:tt{place:07d}"
+
+    def work(txn: Any) -> None:
+        for database, key in (("ids", name.encode()), ("aliases", alias.encode())):
+            one = txn.dbs.derived[database]
+            keys = [bytes(some) for some, _ in txn.raw.cursor(one)]
+            txn.raw.delete(key, db=one)
+            txn.raw.put(flipped_in_order(key, keys), row(place), db=one)
+
+    with Catalog.open(folder, embedder=None, auto_seal=False) as catalog:
+        want = catalog.similar(name, 3)
+        catalog._store.environment.write(work)
+        assert catalog.get(name) == catalog.get(alias) == film(place)
+        assert catalog.get_many([name, "none"]) == [film(place), None]
+        assert catalog.find(alias) == (name,)
+        assert catalog.get_versioned(alias).title == film(place)
+        assert catalog.similar(name, 3) == want
+        with pytest.raises(UnknownIdError):
+            catalog.get(name + "x")
+        problems = " ".join(catalog.verify().problems)
+        assert f"expected {name!r} of its ids to lead to it" in problems
+        assert catalog.delete(name) == 1
+        assert catalog.verify(repair=True).ok
+        assert name not in catalog
+        assert len(catalog) == COUNT
+
+
+def test_keys_flipped_where_several_titles_share_them(tmp_path: Path) -> None:
+    films = [Title(f"id{i}", "movie", "Same", year=2000) for i in range(3)]
+    with Catalog.open(tmp_path, embedder=None, auto_seal=False) as catalog:
+        catalog.add(films, vectors()[:3])
+
+        def work(txn: Any) -> None:
+            aliases = txn.dbs.derived["aliases"]
+            txn.raw.delete(b"name:movie:2000:same", db=aliases)
+            for place in range(3):
+                txn.raw.put(b"name:movie:2000:samd", row(place), db=aliases)
+
+        catalog._store.environment.write(work)
+        assert catalog.find("name:movie:2000:same") == ("id0", "id1", "id2")
+        assert catalog.get("name:movie:2000:same") == films[0]
+        assert catalog.find("name:movie:2000:samf") == ()
+
+
+@pytest.mark.parametrize("place", [0, COUNT])
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_version_of_a_title_does_not_refuse_the_catalogue(
+    folder: Path, place: int, bit: int
+) -> None:
+    flip(folder, "titles", row(place), 0, bit)
+    for read_only in (True, False):
+        with Catalog.open(folder, embedder=None, read_only=read_only) as catalog:
+            name = f"id{place}" if place < COUNT else "waits"
+            with pytest.raises(CorruptFileError, match="expected a title of "):
+                catalog.get(name)
+            assert len(catalog.search(vectors()[3], COUNT)) == COUNT - (place < COUNT)
+            (problem,) = catalog.verify().problems
+            assert f"row {place}: " in problem
+            assert "quarantine" in problem
 
 
 def test_a_damaged_title_is_left_out_replaced_or_deleted(folder: Path) -> None:

@@ -350,6 +350,39 @@ def test_two_titles_of_one_id(folder: Path) -> None:
     assert "row 40: expected its id 'id41' once, but row 41 has it too" in problem
 
 
+def test_two_ids_at_one_row(folder: Path) -> None:
+    """As after a write that gave a row out again: the first title of it is overwritten."""
+
+    def damage(raw: Any, dbs: Any) -> None:
+        raw.put(b"lost", row(41), db=dbs.derived["ids"])
+        raw.put(b"imdb:lost", row(41), db=dbs.derived["aliases"])
+
+    change(folder, damage)
+    with Catalog.open(folder, read_only=True) as catalog:
+        problems = catalog.verify().problems
+    assert len(problems) == 2
+    assert "expected a title for the id 'lost' of row 41, got 'id41' there" in problems[0]
+    assert "expected a title for the alias 'imdb:lost' of row 41, got 'id41' there" in problems[1]
+    assert repaired(folder).ok
+
+
+def test_two_journal_entries_of_one_seq(folder: Path) -> None:
+    with Catalog.open(folder, read_only=True) as catalog:
+        with catalog._store.read() as txn, txn.raw.cursor(txn.dbs.journal) as cursor:
+            entries = [bytes(key) + bytes(value) for key, value in cursor]
+        assert len(entries) > 1
+        with (folder / "data.mdb").open("r+b") as file:  # behind LMDB's back
+            data = file.read()
+            at = data.index(entries[1])
+            while at >= 0:  # also where older transactions left it
+                file.seek(at)
+                file.write(entries[0][:8])
+                at = data.find(entries[1], at + 1)
+        seq = int.from_bytes(entries[0][:8])
+        (problem,) = catalog.verify().problems
+        assert f"'journal': expected each key once, got {seq} twice" in problem
+
+
 def test_a_reader_cannot_repair(folder: Path) -> None:
     with (
         Catalog.open(folder, read_only=True) as catalog,

@@ -21,7 +21,7 @@ from itertools import pairwise
 
 import Stemmer
 
-__all__ = ["STOP_WORDS", "count_terms", "fold", "pairs", "stems"]
+__all__ = ["STOP_WORDS", "count_terms", "fold", "pairs", "stem", "stems"]
 
 STOP_WORDS = frozenset(
     """
@@ -156,6 +156,17 @@ def stems(text: str) -> list[str]:
     kept = [word for word in words if word not in STOP_WORDS]
     known = _cache.get
     return [known(word) or _remember(word) for word in kept or words]
+
+
+def stem(word: str) -> str:
+    """Return the stem of one folded word.
+
+    Examples
+    --------
+    >>> stem("thieves")
+    'thief'
+    """
+    return _cache.get(word) or _remember(word)
 
 
 def pairs(words: Sequence[str]) -> list[str]:

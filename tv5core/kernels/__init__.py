@@ -34,7 +34,17 @@ from typing import TYPE_CHECKING
 
 from tv5core.kernels import _numpy
 from tv5core.kernels._protocols import Graph, Linker, Searcher
-from tv5core.kernels._types import LANES, NONE, LinkRows, Prepared, Rows
+from tv5core.kernels._types import (
+    LANES,
+    NONE,
+    POSTING_BLOCK,
+    LinkRows,
+    PostingBlocks,
+    Prepared,
+    Rows,
+    ScoredLists,
+    ScoredWords,
+)
 
 if TYPE_CHECKING:
     from tv5core.kernels._native import Backend
@@ -42,17 +52,23 @@ if TYPE_CHECKING:
 __all__ = [
     "LANES",
     "NONE",
+    "POSTING_BLOCK",
     "Graph",
     "LinkRows",
     "Linker",
     "NativeKernelsMissing",
+    "PostingBlocks",
     "Prepared",
     "Rows",
+    "ScoredLists",
+    "ScoredWords",
     "Searcher",
     "active",
     "asymmetric",
     "available",
     "backend",
+    "count_documents",
+    "decode_postings",
     "dot",
     "encode",
     "gather",
@@ -67,7 +83,9 @@ __all__ = [
     "rotate",
     "scan_codes",
     "scan_rows",
+    "score_postings",
     "squared_norms",
+    "within_edits",
 ]
 
 _NATIVE = "tv5core.kernels._native"
@@ -132,6 +150,8 @@ def active() -> str:
 
 
 asymmetric = _active.asymmetric
+count_documents = _numpy.count_documents
+decode_postings = _numpy.decode_postings
 dot = _active.dot
 encode = _active.encode
 gather = _active.gather
@@ -146,4 +166,6 @@ rescore = _active.rescore
 rotate = _active.rotate
 scan_codes = _active.scan_codes
 scan_rows = _active.scan_rows
+score_postings = _numpy.score_postings
 squared_norms = _active.squared_norms
+within_edits = _numpy.within_edits

@@ -7,16 +7,37 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["F32", "I32", "I64", "LANES", "NONE", "U8", "U32", "LinkRows", "Prepared", "Rows"]
+__all__ = [
+    "F32",
+    "I32",
+    "I64",
+    "LANES",
+    "NONE",
+    "POSTING_BLOCK",
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "LinkRows",
+    "PostingBlocks",
+    "Prepared",
+    "Rows",
+    "ScoredLists",
+    "ScoredWords",
+]
 
 LANES = 32
 """Running sums of a float product; element ``i`` is added to lane ``i % 32``."""
 NONE = 0xFFFFFFFF
 """No row: pads neighbour lists and results."""
+POSTING_BLOCK = 128
+"""Postings of a full block; the last block of a list may hold fewer."""
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int8] | npt.NDArray[np.float16] | npt.NDArray[np.float32]
@@ -46,3 +67,49 @@ class LinkRows(NamedTuple):
     """float32[m]: squared lengths, ``scales`` applied."""
     positions: U32
     """uint32[n]: the position of each row of the graph among the values."""
+
+
+class PostingBlocks(NamedTuple):
+    """Posting lists in blocks: documents in ascending order, and how often the term is in each.
+
+    A value is ``2 * document + (frequency > 1)``. A block stores its first value, then the
+    differences of the others' documents in the same form, ``width`` bytes each, little-endian, then
+    one byte for the frequency of each posting that is above 1.
+    """
+
+    first: U32
+    """uint32[b]: the first value of each block."""
+    offsets: U32
+    """uint32[b + 1]: where its bytes begin in ``data``; the last is the end."""
+    widths: U8
+    """uint8[b]: bytes of a difference, 0 to 4; 0 where the block has one posting."""
+    data: U8
+    """uint8[...]"""
+
+
+class ScoredLists(NamedTuple):
+    """The posting lists of a query, those of one word and group together."""
+
+    starts: U32
+    """uint32[m]: first block of each list."""
+    counts: U32
+    """uint32[m]: postings of each list."""
+    fields: U8
+    """uint8[m]: the field whose lengths and norms apply."""
+    weights: F32
+    """float32[m]"""
+
+
+class ScoredWords(NamedTuple):
+    """One entry for each word of a query and group of fields, in the order of adding scores."""
+
+    ends: U32
+    """uint32[w]: the lists of entry i are those from ``ends[i - 1]`` (0 for the first) on."""
+    groups: U8
+    """uint8[w]: which of the group's scores and masks the entry adds to."""
+    bits: U8
+    """uint8[w]: 0 to 63, the bit of the word in masks."""
+    scales: F32
+    """float32[w]: inverse document frequency and weight of the word."""
+    saturations: F32
+    """float32[w]: BM25's k1."""

@@ -13,6 +13,8 @@ The modules, in reading order; folders of ``ext/`` hold the same operations in C
 * ``rows``: operations row by row: rotate, normalize, quantize, inner products;
 * ``codes``: RaBitQ codes: encode rows, prepare queries, estimate inner products;
 * ``selection``: top-k selection: scan codes, scan rows, rescore candidates;
+* ``postings``: decode, count and score posting lists;
+* ``edits``: words within a few edits of a word;
 * ``walk``: best-first search over a graph;
 * ``links``: selection of the links of a graph.
 """
@@ -20,7 +22,9 @@ The modules, in reading order; folders of ``ext/`` hold the same operations in C
 from __future__ import annotations
 
 from tv5core.kernels._numpy.codes import asymmetric, encode, hamming, prepare
+from tv5core.kernels._numpy.edits import within_edits
 from tv5core.kernels._numpy.links import linker
+from tv5core.kernels._numpy.postings import count_documents, decode_postings, score_postings
 from tv5core.kernels._numpy.rows import (
     dot,
     gather,
@@ -36,6 +40,8 @@ from tv5core.kernels._numpy.walk import graph
 __all__ = [
     "NAME",
     "asymmetric",
+    "count_documents",
+    "decode_postings",
     "dot",
     "encode",
     "gather",
@@ -50,7 +56,9 @@ __all__ = [
     "rotate",
     "scan_codes",
     "scan_rows",
+    "score_postings",
     "squared_norms",
+    "within_edits",
 ]
 
 NAME = "numpy"

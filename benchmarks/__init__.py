@@ -20,6 +20,7 @@ above it:
 ``report``     Tables, plots, losses and targets of runs.
 ``cache``      The memory tier against other caches, and traffic through a cached catalogue.
 ``upstream``   Rate limits, fetching and synchronisation against a stand-in.
+``relevance``  Judged queries over real titles: tv5core's searches against full-text engines.
 ``commands``   One module a command: its arguments, and what it prints.
 ``suites``     pytest-benchmark suites, compared by ``python -m benchmarks compare``.
 =============  ====================================================================================

@@ -1,0 +1,9 @@
+"""How well searches find what people mean: judged queries over real titles.
+
+- ``names``, ``titles``: names as they are compared; the titles that queries are judged against.
+- ``predicates``, ``judgements``: what answers a query; ``sets/`` holds those written by hand.
+- ``slips``, ``numerals``, ``generated``: queries made from the titles by a seed.
+
+Each set has two halves. Searches are tuned on the tuning half; the testing half was committed
+before any of the ranking and is opened for reported runs only.
+"""

@@ -23,7 +23,7 @@ LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
 GROUND = {"errors", "types", "results", "observing", "arguments", "bitmap", "backoff", "files"}
-GROUND |= {"extra_fields"}
+GROUND |= {"extra_fields", "names"}
 ALLOWED = {
     "types": set(),
     "results": {"types"},
@@ -33,6 +33,7 @@ ALLOWED = {
     "bitmap": {"errors"},
     "backoff": {"errors"},
     "extra_fields": {"errors", "types", "arguments"},
+    "names": set(),
     "kernels": {"errors", "types"},
     "files": {"errors", "observing"},
     "lmdb_env": GROUND,
@@ -43,7 +44,7 @@ ALLOWED = {
     "vectors": GROUND | {"kernels"},
     "embedding": GROUND | {"kernels", "analysis"},
     "lexical": GROUND | {"kernels", "analysis"},
-    "columns": GROUND | {"kernels"},
+    "columns": GROUND | {"kernels", "sources"},
     "query": GROUND
     | {"kernels", "analysis", "sources"}
     | {"vectors", "embedding", "lexical", "columns"},

@@ -21,7 +21,7 @@ quick and users of one part do not wait for the others. Packages, from the top d
     Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
     what all sources of titles share, titles to try things with.
 ``types``, ``results``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``,
-``extra_fields``
+``names``, ``extra_fields``
     What everything else builds on. Start reading here.
 """
 
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         VerifyReport,
     )
     from tv5core.catalog.async_catalog import AsyncCatalog
+    from tv5core.columns import F
     from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall_at_k
 
     __version__: str
@@ -109,6 +110,7 @@ __all__ = [
     "DuplicateKeyError",
     "EmbedderMismatchError",
     "ExportReport",
+    "F",
     "FacetValue",
     "Filter",
     "FittingError",

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tv5core.names import normalise_name
 from tv5core.store.aliases import (
     aliases,
     external_alias,
     external_aliases,
     name_alias,
-    normalise_name,
 )
 from tv5core.types import Title
 

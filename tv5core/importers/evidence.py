@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tv5core.store.aliases import normalise_name
+from tv5core.names import normalise_name
 from tv5core.types import Title
 
 __all__ = [

@@ -10,13 +10,13 @@ from tv5core.importers.base import Context, Format, Item, Reject, Row, Source, e
 from tv5core.importers.extra import EXTRA, TRUE_WORDS, extra_of_texts
 from tv5core.importers.lines import CsvRow
 from tv5core.importers.tables import columns_of, read_rows
+from tv5core.names import normalise_name
 from tv5core.sources.lists import names, people_names
 from tv5core.sources.numbers import amount, count, digits, rating, runtime, seasons, year_of
 from tv5core.sources.places import country, language
 from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
 from tv5core.sources.values import RowError, imdb_id, plain, required_title, text, unique
 from tv5core.sources.vocabulary import certification, genres, provider
-from tv5core.store.aliases import normalise_name
 from tv5core.types import AlternativeTitle, Collection, Kind, Offer, Person, Title
 
 __all__ = ["FORMAT", "MAPPED_FIELDS", "check_mapping", "read_mapped_csv"]

@@ -48,7 +48,7 @@ from typing import Any
 import msgspec
 
 from tv5core.errors import InvalidInputError
-from tv5core.store.aliases import normalise_name
+from tv5core.names import normalise_name
 from tv5core.types import AlternativeTitle, Offer, Person, Title
 
 __all__ = ["SHORT_OVERVIEW", "check_preference", "merge", "rank"]

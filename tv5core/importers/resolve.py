@@ -32,7 +32,8 @@ from tv5core.importers.evidence import (
     own_id,
 )
 from tv5core.importers.merge import merge
-from tv5core.store.aliases import aliases, external_alias, name_alias, normalise_name
+from tv5core.names import normalise_name
+from tv5core.store.aliases import aliases, external_alias, name_alias
 from tv5core.types import Title
 
 __all__ = ["Bridge", "Resolver", "Store"]

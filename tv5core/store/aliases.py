@@ -15,10 +15,9 @@ An alias is a short string that leads to the ids of the titles that carry it:
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import unicodedata
 
+from tv5core.names import normalise_name
 from tv5core.types import Title
 
 __all__ = [
@@ -27,55 +26,11 @@ __all__ = [
     "external_aliases",
     "name_alias",
     "name_aliases",
-    "normalise_name",
 ]
 
 # LMDB keys end at 511 bytes; an alias stays far below so that a row number fits behind it.
 MAX_ALIAS_BYTES = 256
 _MAX_NAME_BYTES = 180
-# "&" is a word, apostrophes are nothing, every other mark parts words.
-_MARKS = str.maketrans({"&": " and ", "'": "", "`": "", "\u2018": "", "\u2019": ""})
-_ASCII = {**{n: " " for n in range(128) if not chr(n).isalnum()}, **_MARKS}
-# Letters that carry no combining mark and so survive decomposition.
-_PLAIN = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i"}
-)
-
-
-def _plain_unicode(text: str) -> str:
-    out: list[str] = []
-    for c in unicodedata.normalize("NFKD", text).translate(_PLAIN):
-        if unicodedata.category(c)[0] in "LNM":
-            # Only Latin, Greek and Cyrillic accents go; elsewhere marks are letters to a reader.
-            if not "\u0300" <= c <= "\u036f":
-                out.append(c)
-        else:
-            out.append(" ")
-    return unicodedata.normalize("NFC", "".join(out))
-
-
-@functools.lru_cache(maxsize=65536)
-def normalise_name(text: str) -> str:
-    """Reduce a title to what different catalogues agree on.
-
-    Lower case, no accents, ``&`` as "and", apostrophes dropped, every other
-    punctuation mark a space.
-
-    Parameters
-    ----------
-    text : str
-        A title, such as ``"Pokémon: The Movie"``.
-
-    Returns
-    -------
-    str
-        Words with single spaces, such as ``"pokemon the movie"``; empty when
-        the text has neither letters nor digits.
-    """
-    if text.isascii():
-        return " ".join(text.lower().translate(_ASCII).split())
-    text = unicodedata.normalize("NFKD", text).casefold().translate(_MARKS)
-    return " ".join(_plain_unicode(text).split())
 
 
 def name_alias(title: str, year: int | None, kind: str) -> str:

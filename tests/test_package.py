@@ -28,8 +28,8 @@ def test_all_is_sorted_and_true(name: str) -> None:
     module = importlib.import_module(name)
     names = list(getattr(module, "__all__", []))
     assert all(hasattr(module, each) for each in names)
-    constants = [n for n in names if n.isupper()]
-    classes = [n for n in names if not n.isupper() and n[0].isupper()]
+    constants = [n for n in names if n.isupper() and len(n) > 1]
+    classes = [n for n in names if n not in constants and n[0].isupper()]
     others = [n for n in names if n not in {*constants, *classes}]
     assert names == [*constants, *sorted(classes), *others], "constants, classes, the rest"
     assert len(names) == len(set(names))

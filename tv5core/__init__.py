@@ -164,6 +164,7 @@ _MODULES = {
         "VerifyReport",
     ),
     "tv5core.catalog.async_catalog": ("AsyncCatalog",),
+    "tv5core.columns": ("F",),
     "tv5core.vectors": ("Filter", "Matches", "SearchSettings", "VectorIndex", "recall_at_k"),
 }
 # With NumPy and asyncio among them these take three times as long to import as what is above.

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tv5core import Catalog, CatalogError, Title
+from tv5core.errors import ClosedError
 from tv5core.store import environment as module
 
 WAIT_S = 30
@@ -252,3 +253,58 @@ def test_callbacks_forks_growth_and_interrupts_together(  # noqa: C901 - one cro
     assert catalog.verify().ok
     assert len(reader) == len(catalog)
     assert in_time(reader.close) == [None]
+
+
+# -- close from within a report of progress ------------------------------------------------
+
+
+def closing_at(catalog: Catalog, at: int) -> tuple[Callable[[int, int, str], None], list[str]]:
+    """Return a progress function that closes at a report, and what came after."""
+    seen: list[str] = []
+
+    def report(done: int, total: int, stage: str) -> None:
+        seen.append(stage)
+        if len(seen) == at:
+            catalog.close()
+
+    return report, seen
+
+
+@pytest.mark.parametrize("work", ["seal", "optimize", "verify", "backup"])
+@pytest.mark.parametrize("at", [1, 2, 4, 7])
+def test_closing_from_within_a_report_ends_the_work(tmp_path: Path, work: str, at: int) -> None:
+    with Catalog.open(tmp_path / "c", embedder=None, auto_seal=False) as catalog:
+        catalog.add(some_titles(0, 300), ROWS[:300])
+        catalog.delete([f"t:{i}" for i in range(20)])
+        report, seen = closing_at(catalog, at)
+        if work == "backup":
+            (error,) = in_time(lambda: catalog.backup(tmp_path / "copy", progress=report))
+        else:
+            (error,) = in_time(lambda: getattr(catalog, work)(report))
+        assert isinstance(error, ClosedError), error
+        assert len(seen) == at  # nothing was reported afterwards
+    assert not (tmp_path / "copy").exists()
+    with Catalog.open(tmp_path / "c", embedder=None, auto_seal=False) as catalog:
+        assert catalog.verify().ok
+        assert len(catalog) == 280
+
+
+def test_closing_from_within_an_export_is_refused_and_works_afterwards(catalog: Catalog) -> None:
+    (error,) = in_time(lambda: catalog.export_lines(lambda _: catalog.close()))
+    assert isinstance(error, CatalogError)
+    assert "afterwards" in str(error)
+    assert in_time(catalog.close) == [None]
+
+
+def test_a_child_forked_from_within_an_export_says_what_it_cannot(catalog: Catalog) -> None:
+    """Its callback goes on in the child, too, whose transaction is the parent's."""
+    statuses: list[int] = []
+
+    def write(line: bytes) -> None:
+        if not statuses:
+            statuses.append(-1)
+            statuses.append(fork(lambda: catalog.get("t:5")))
+
+    assert catalog.export_lines(write) == 300
+    assert statuses == [-1, 1]
+    assert catalog.get("t:5").id == "t:5"

@@ -7,6 +7,7 @@ takes every step; by default one in so many, beginning at a random one.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import threading
@@ -19,6 +20,8 @@ import pytest
 from tests.catalog.interrupting import Injector
 from tv5core import Catalog, Title
 from tv5core.errors import UnknownIdError
+from tv5core.lmdb_env import registry
+from tv5core.store.environment import Environment
 
 # One raised while a generator is thrown away goes nowhere: as good as none.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -237,4 +240,7 @@ def test_opening(tmp_path: Path) -> None:
             catalog.close()
         with Catalog.open(tmp_path, embedder=None) as catalog:
             assert catalog.get("a").id == "a"
+        del catalog, opened
+        gc.collect()
+        assert not registry.is_open(Environment.identity(tmp_path))
         at += stride

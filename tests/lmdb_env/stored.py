@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lmdb_env.owners import OWNER
 from tv5core.store import environment as module
 from tv5core.store.environment import Environment
 from tv5core.store.meta import checkpoint, set_checkpoint
@@ -17,9 +18,9 @@ from tv5core.store.meta import checkpoint, set_checkpoint
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
     monkeypatch.setattr(module, "INITIAL_MAP_BYTES", 1 << 17)
-    opened = Environment.acquire(tmp_path, writable=True)
+    opened = Environment.acquire(tmp_path, OWNER, writable=True)
     yield opened
-    opened.release()
+    opened.release(OWNER)
 
 
 def put(environment: Environment, key: str, value: bytes) -> None:

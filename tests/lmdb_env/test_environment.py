@@ -10,21 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.lmdb_env.owners import OWNER
 from tests.lmdb_env.stored import get, put, python
 from tv5core import errors
 from tv5core.store.environment import Environment
 
 
 def test_reader_first_then_writer_in_one_process(tmp_path: Path) -> None:
-    Environment.acquire(tmp_path, writable=True).release()
-    reader = Environment.acquire(tmp_path, writable=False)
+    Environment.acquire(tmp_path, OWNER, writable=True).release(OWNER)
+    reader = Environment.acquire(tmp_path, OWNER, writable=False)
     with pytest.raises(errors.CatalogError):
         put(reader, "a", b"1")
-    writer = Environment.acquire(tmp_path, writable=True)
+    writer = Environment.acquire(tmp_path, OWNER, writable=True)
     put(writer, "a", b"1")
-    writer.release()
+    writer.release(OWNER)
     assert get(reader, "a") == b"1"
-    reader.release()
+    reader.release(OWNER)
     with pytest.raises(errors.ClosedError):
         get(reader, "a")
 
@@ -37,7 +38,9 @@ warnings.simplefilter("ignore")
 from pathlib import Path
 from tv5core.store.environment import Environment
 from tv5core.store import meta
-env = Environment.acquire(Path(sys.argv[1]), writable=True)
+from tv5core.lmdb_env.registry import Owner
+owner = Owner()
+env = Environment.acquire(Path(sys.argv[1]), owner, writable=True)
 env.write(lambda txn: meta.set_checkpoint(txn, "a", b"1"))
 def get():
     with env.read() as txn:
@@ -72,7 +75,9 @@ def test_killed_readers_are_cleared(env: Environment) -> None:
 import sys, time
 from pathlib import Path
 from tv5core.store.environment import Environment
-env = Environment.acquire(Path(sys.argv[1]), writable=False)
+from tv5core.lmdb_env.registry import Owner
+owner = Owner()
+env = Environment.acquire(Path(sys.argv[1]), owner, writable=False)
 txn = env.read().__enter__()
 print("ready", flush=True)
 time.sleep(60)

@@ -8,6 +8,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from tests.lmdb_env.owners import OWNER
 from tests.lmdb_env.stored import get, python
 from tv5core import errors
 from tv5core.store.environment import Environment
@@ -42,7 +43,9 @@ from pathlib import Path
 from tv5core.errors import DiskFullError
 from tv5core.store.environment import Environment
 from tv5core.store import meta
-env = Environment.acquire(Path(sys.argv[1]), writable=True)
+from tv5core.lmdb_env.registry import Owner
+owner = Owner()
+env = Environment.acquire(Path(sys.argv[1]), owner, writable=True)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
 for i in range(20):
     try:
@@ -58,8 +61,8 @@ env.write(lambda txn: meta.set_checkpoint(txn, "after", b"1"))
     )
     lines = done.stdout.split()
     assert lines[-1] == "full", done.stderr
-    env = Environment.acquire(tmp_path, writable=False)
+    env = Environment.acquire(tmp_path, OWNER, writable=False)
     assert get(env, "after") == b"1"
     stored = [get(env, f"key{i}") is not None for i in range(20)]
     assert stored == [i < len(lines) - 1 for i in range(20)]
-    env.release()
+    env.release(OWNER)

@@ -121,6 +121,23 @@ def test_damage_is_named_before_the_file_is_opened(file: Path, damage: str) -> N
         check_file(file, FLAGS)
 
 
+def test_a_flipped_number_does_not_bring_back_the_transaction_before(tmp_path: Path) -> None:
+    chance, seen = random.Random(5), 0
+    with lmdb.open(str(tmp_path), max_dbs=2, map_size=1 << 26, lib_version=0) as env:
+        for _ in range(12):
+            change(env, chance, 5)
+            data = bytearray((tmp_path / "data.mdb").read_bytes())
+            older = newest(data) ^ PAGE
+            number = int.from_bytes(data[older + 144 : older + 152], "little")
+            put(data, older + 144, number ^ 2, 8)
+            (tmp_path / "flipped.mdb").write_bytes(data)
+            if number ^ 2 == number + 2:  # then it is one more than the newest
+                seen += 1
+                with pytest.raises(CorruptFileError, match="expected the pages of transaction"):
+                    check_file(tmp_path / "flipped.mdb", FLAGS)
+    assert seen > 3
+
+
 def test_every_page_of_a_tree_is_looked_at(file: Path) -> None:
     data = file.read_bytes()
     sound = bytearray(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.catalog.numbered import films
+from tests.lmdb_env.owners import OWNER
 from tv5core import Catalog, Title
 from tv5core.lmdb_env.page_check import check_file
 from tv5core.store.compaction import copy_compactly
@@ -42,10 +43,10 @@ def test_all_entries_are_there_and_no_free_pages(tmp_path: Path) -> None:
     assert size < before
     assert stages[-1][0] == stages[-1][1] == sum(map(len, want.values()))
     check_file(tmp_path / "copy" / "data.mdb", flags, budget=10**9)
-    copy = Environment.acquire(tmp_path / "copy", writable=False)
+    copy = Environment.acquire(tmp_path / "copy", OWNER, writable=False)
     with copy.read() as txn:
         assert entries(txn) == want
-    copy.release()
+    copy.release(OWNER)
 
 
 def test_a_compact_backup_of_titles_that_share_an_alias(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from tests.lmdb_env.owners import OWNER
 from tests.lmdb_env.stored import get, put
 from tv5core import errors
 from tv5core.store.environment import Environment
@@ -66,7 +67,9 @@ import sys
 from pathlib import Path
 from tv5core.store.environment import Environment
 from tv5core.store import meta
-env = Environment.acquire(Path(sys.argv[1]), writable=False)
+from tv5core.lmdb_env.registry import Owner
+owner = Owner()
+env = Environment.acquire(Path(sys.argv[1]), owner, writable=False)
 for line in sys.stdin:
     with env.read() as txn:
         print(len(meta.checkpoint(txn, line.strip()) or b""), flush=True)
@@ -89,9 +92,9 @@ for line in sys.stdin:
 
 
 def test_handles_of_one_process_share(env: Environment) -> None:
-    other = Environment.acquire(env.folder, writable=False)
+    other = Environment.acquire(env.folder, OWNER, writable=False)
     assert other is env
-    other.release()
+    other.release(OWNER)
     put(env, "a", b"1")
     assert get(env, "a") == b"1"
 
@@ -99,7 +102,7 @@ def test_handles_of_one_process_share(env: Environment) -> None:
 def test_a_file_that_is_not_lmdb(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"nothing of the kind" * 1000)
     with pytest.raises(errors.CorruptFileError):
-        Environment.acquire(tmp_path, writable=True)
+        Environment.acquire(tmp_path, OWNER, writable=True)
 
 
 def test_somebody_elses_lmdb(tmp_path: Path) -> None:
@@ -107,25 +110,25 @@ def test_somebody_elses_lmdb(tmp_path: Path) -> None:
         txn.put(b"a", b"b")
     for writable in (False, True):
         with pytest.raises(errors.NotACatalogError, match="something else"):
-            Environment.acquire(tmp_path, writable=writable)
+            Environment.acquire(tmp_path, OWNER, writable=writable)
 
 
 def test_making_the_file_was_cut_short(tmp_path: Path) -> None:
     """A writer starts over where a full disk or a crash cut short the very first write."""
-    Environment.acquire(tmp_path, writable=True).release()
+    Environment.acquire(tmp_path, OWNER, writable=True).release(OWNER)
     path = tmp_path / "data.mdb"
     with lmdb.open(str(tmp_path / "new"), lib_version=0):
         beginning = (tmp_path / "new" / "data.mdb").read_bytes()[:5000]
     path.write_bytes(beginning)
     with pytest.raises(errors.CorruptFileError):
-        Environment.acquire(tmp_path, writable=False)
-    environment = Environment.acquire(tmp_path, writable=True)
+        Environment.acquire(tmp_path, OWNER, writable=False)
+    environment = Environment.acquire(tmp_path, OWNER, writable=True)
     with environment.read() as txn:
         assert txn.raw.stat()["entries"] > 0
     environment.write(lambda txn: txn.raw.put(b"key", b"value", db=txn.dbs.meta))
-    environment.release()
+    environment.release(OWNER)
     kept = path.read_bytes()[:5000]  # a catalogue's own file cut short is left alone
     path.write_bytes(kept)
     with pytest.raises(errors.CorruptFileError):
-        Environment.acquire(tmp_path, writable=True)
+        Environment.acquire(tmp_path, OWNER, writable=True)
     assert path.read_bytes() == kept

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lmdb_env.owners import OWNER
 from tests.lmdb_env.stored import get, put
 from tv5core import errors
 from tv5core.lmdb_env import registry
@@ -74,7 +75,9 @@ import os, sys
 from pathlib import Path
 from tv5core.lmdb_env.calls import this_call
 from tv5core.store.environment import Environment
-held = Environment.acquire(Path(sys.argv[1]), writable=False).begin_read(this_call())
+from tv5core.lmdb_env.registry import Owner
+owner = Owner()
+held = Environment.acquire(Path(sys.argv[1]), owner, writable=False).begin_read(this_call())
 os.kill(os.getpid(), 9)
 """
     put(env, "a", b"x" * 20_000)
@@ -89,15 +92,17 @@ os.kill(os.getpid(), 9)
 def test_another_process_lets_the_map_grow_while_we_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Environment.acquire(tmp_path, writable=True).release()
+    Environment.acquire(tmp_path, OWNER, writable=True).release(OWNER)
     code = """if True:
         import sys
         from pathlib import Path
         from tv5core.store import meta
         from tv5core.store.environment import Environment
-        env = Environment.acquire(Path(sys.argv[1]), writable=True)
+        from tv5core.lmdb_env.registry import Owner
+        owner = Owner()
+        env = Environment.acquire(Path(sys.argv[1]), owner, writable=True)
         env.write(lambda txn: meta.set_checkpoint(txn, "big", b"x" * (1 << 28)))
-        env.release()
+        env.release(owner)
     """
     check_length = databases._check_length
 
@@ -106,11 +111,11 @@ def test_another_process_lets_the_map_grow_while_we_open(
         check_length(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(databases, "_check_length", grow_first)
-    reader = Environment.acquire(tmp_path, writable=False)
+    reader = Environment.acquire(tmp_path, OWNER, writable=False)
     try:
         assert get(reader, "big") == b"x" * (1 << 28)
     finally:
-        reader.release()
+        reader.release(OWNER)
 
 
 def test_an_address_space_that_allows_no_more(tmp_path: Path) -> None:
@@ -120,7 +125,9 @@ from pathlib import Path
 from tv5core.errors import CatalogError, DiskFullError
 from tv5core.store import meta
 from tv5core.store.environment import Environment
-env = Environment.acquire(Path(sys.argv[1]), writable=True)
+from tv5core.lmdb_env.registry import Owner
+owner = Owner()
+env = Environment.acquire(Path(sys.argv[1]), owner, writable=True)
 value = b"x" * (8 << 20)  # made once: Python itself must not run out of address space below
 def put(i):
     env.write(lambda txn: meta.set_checkpoint(txn, f"key{i}", value))
@@ -160,8 +167,8 @@ print("sound")
 def test_a_failed_opening_for_writing_leaves_readers_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Environment.acquire(tmp_path, writable=True).release()
-    reader = Environment.acquire(tmp_path, writable=False)
+    Environment.acquire(tmp_path, OWNER, writable=True).release(OWNER)
+    reader = Environment.acquire(tmp_path, OWNER, writable=False)
     real = module.open_lmdb
 
     def refuse(*arguments: object, writable: bool, **named: object) -> object:
@@ -171,7 +178,7 @@ def test_a_failed_opening_for_writing_leaves_readers_alone(
 
     monkeypatch.setattr(module, "open_lmdb", refuse)
     with pytest.raises(errors.CorruptFileError):
-        Environment.acquire(tmp_path, writable=True)
+        Environment.acquire(tmp_path, OWNER, writable=True)
     assert get(reader, "a") is None
-    reader.release()
+    reader.release(OWNER)
     assert not registry.is_open(Environment.identity(tmp_path))

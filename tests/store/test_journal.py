@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.lmdb_env.owners import OWNER
 from tv5core.store import embeddings, journal
 from tv5core.store.environment import Environment
 from tv5core.store.meta import Meta
@@ -13,9 +14,9 @@ from tv5core.store.meta import Meta
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[Environment]:
-    opened = Environment.acquire(tmp_path, writable=True)
+    opened = Environment.acquire(tmp_path, OWNER, writable=True)
     yield opened
-    opened.release()
+    opened.release(OWNER)
 
 
 def entries(env: Environment, count: int) -> None:

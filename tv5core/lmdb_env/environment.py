@@ -85,9 +85,9 @@ class LmdbEnvironment(ABC, Generic[DatabasesT]):
         """Return whether this thread is in a transaction."""
         return self._gate.is_inside()
 
-    def release(self) -> None:
-        """Give back one ``acquire``; the last one closes the environment."""
-        registry.release(self)
+    def release(self, owner: registry.Owner) -> None:
+        """Give back an owner's ``acquire``; the last one closes the environment."""
+        registry.release(self, owner)
 
     def close(self) -> None:
         """Close for good; called by the registry."""

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tv5core.errors import CorruptFileError
-from tv5core.lmdb_env.page_walk import PageFile, PageWalk
+from tv5core.lmdb_env.page_walk import PageFile, PageWalk, last_freed
 from tv5core.lmdb_env.pages import DamagedPageError, expect
 
 __all__ = ["OPEN_PAGES", "check_file", "problems_as_of"]
@@ -101,3 +101,11 @@ def _problems(file: PageFile, flags: Mapping[bytes, int], budget: int) -> Iterat
         f"{metas[0].transaction} and {metas[1].transaction}",
     )  # fmt: skip
     yield from PageWalk(file, newest, flags, budget).problems()
+    freed = None
+    with suppress(DamagedPageError):  # of a page beyond the budget
+        freed = last_freed(file, newest)
+    # Each transaction copies pages, and lists those it copied under its own number.
+    expect(
+        freed in (None, newest.transaction),
+        f"expected the pages of transaction {newest.transaction}, got those of {freed}",
+    )

@@ -39,7 +39,7 @@ from tv5core.lmdb_env.pages import (
     tree_of,
 )
 
-__all__ = ["PageFile", "PageWalk"]
+__all__ = ["PageFile", "PageWalk", "last_freed"]
 
 _PROBE_BYTES = 256
 _INTEGER_KEYS, _DUPLICATES, _FIXED_DUPLICATES = 0x08, 0x04, 0x14
@@ -321,6 +321,21 @@ class PageWalk:
         expect(falling, "expected page numbers in order")
         for number in listed:
             self._claim(number)
+
+
+def last_freed(file: PageFile, meta: Meta) -> int | None:
+    """Return the newest transaction in a free list; None where it is empty.
+
+    Raises
+    ------
+    DamagedPageError
+    """
+    number, nodes = meta.free.root, None
+    for _ in range(meta.free.depth if number != NO_PAGE else 0):
+        page = file.page(number)
+        nodes = nodes_of(page, head_of(page))
+        number = nodes.children[-1] if nodes.children else NO_PAGE
+    return int.from_bytes(nodes.keys[-1], "little") if nodes and nodes.keys else None
 
 
 def _values(data: bytes) -> list[bytes]:

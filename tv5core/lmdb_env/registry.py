@@ -5,14 +5,26 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
 
 from tv5core.lmdb_env.calls import Call, is_running, this_call
 from tv5core.lmdb_env.forks import hold_imports, release_imports
 
-__all__ = ["Member", "acquire", "is_open", "release"]
+__all__ = ["Member", "Owner", "acquire", "is_open", "release"]
+
+
+class Owner:
+    """Whoever uses an environment; once it is gone, so is its reference.
+
+    Make it before acquiring and keep it for as long as the environment. So an exception out of a
+    signal handler, between a reference's being added and its being kept, leaves none behind.
+    """
+
+    __slots__ = ("__weakref__",)
 
 
 class Member(Protocol):
@@ -45,8 +57,22 @@ MemberT = TypeVar("MemberT", bound=Member)
 @dataclass(slots=True)
 class _Entry:
     environment: Member
-    references: int = 1
+    owners: list[weakref.ref[Owner]] = field(default_factory=list)
     closing: Call | None = None
+
+    def add(self, owner: Owner) -> None:
+        self.owners.append(weakref.ref(owner))
+
+    def remove(self, owner: Owner) -> bool:
+        """Remove one reference of an owner; return whether that leaves none."""
+        with suppress(ValueError):  # references to one object are equal
+            self.owners.remove(weakref.ref(owner))
+        return self.is_abandoned()
+
+    def is_abandoned(self) -> bool:
+        """Forget owners that are gone; return whether that leaves none."""
+        self.owners = [one for one in self.owners if one() is not None]
+        return not self.owners
 
 
 _ENTRIES: dict[Hashable, _Entry] = {}
@@ -59,6 +85,7 @@ def acquire(
     key: Callable[[], Hashable | None],
     create: Callable[[], MemberT],
     join: Callable[[MemberT], None],
+    owner: Owner,
 ) -> MemberT:
     """Create the environment of a key, or add a reference to the one that exists.
 
@@ -70,7 +97,10 @@ def acquire(
         Makes the environment where there is none, and the file.
     join : callable
         Adapts the existing one to its new user; where it raises, no reference is added.
+    owner : Owner
+        For :func:`release`.
     """
+    _close_abandoned()
     while True:
         with _LOCK:
             present = key()
@@ -78,12 +108,13 @@ def acquire(
             if entry is None:
                 created = create()
                 created.key = key()
-                _ENTRIES[created.key] = _Entry(created)
+                _ENTRIES[created.key] = entry = _Entry(created)
+                entry.add(owner)
                 return created
             if entry.closing is None:
                 existing = cast(MemberT, entry.environment)  # the key names its class
                 join(existing)
-                entry.references += 1
+                entry.add(owner)
                 return existing
         # LMDB must not open a file again before it closed it.
         if not is_running(entry.closing):
@@ -91,17 +122,26 @@ def acquire(
         time.sleep(_PAUSE_S)
 
 
-def release(environment: Member) -> None:
-    """Remove a reference; the last one closes the environment."""
+def release(environment: Member, owner: Owner) -> None:
+    """Remove an owner's reference; the last one closes the environment."""
     with _LOCK:
         entry = _ENTRIES.get(environment.key)
         if entry is None or entry.environment is not environment or entry.closing is not None:
             return  # closed before
-        if entry.references > 1:
-            entry.references -= 1
+        if not entry.remove(owner):
             return
         entry.closing = this_call()
     _close(entry)
+
+
+def _close_abandoned() -> None:
+    """Close the environments whose owners are all gone."""
+    with _LOCK:
+        found = [e for e in _ENTRIES.values() if e.closing is None and e.is_abandoned()]
+        for entry in found:
+            entry.closing = this_call()
+    for entry in found:
+        _close(entry)
 
 
 def _close(entry: _Entry) -> None:
@@ -114,6 +154,7 @@ def _close(entry: _Entry) -> None:
 
 def is_open(key: Hashable | None) -> bool:
     """Return whether the environment of a key is open."""
+    _close_abandoned()
     with _LOCK:
         return key in _ENTRIES
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from tv5core.errors import CatalogError
 from tv5core.files import SealedFile, disk_errors
+from tv5core.lmdb_env.registry import Owner
 from tv5core.store import generations
 from tv5core.store.compaction import copy_compactly
 from tv5core.store.environment import Environment
@@ -69,15 +70,20 @@ def _hold(store: Store, stack: ExitStack) -> dict[str, BinaryIO | None]:
 
 
 def _record_of(folder: Path) -> Meta:
-    environment = Environment.acquire(folder, writable=False)
+    owner = Owner()
+    environment = Environment.acquire(folder, owner, writable=False)
     try:
-        with environment.read() as txn:
-            meta = read_meta(txn)
+        meta = _meta_in(environment)  # a call that has ended when the environment is released
     finally:
-        environment.release()
+        environment.release(owner)
     if meta is None:
         raise CatalogError(f"{folder}: expected a copy with a record, got one without")
     return meta
+
+
+def _meta_in(environment: Environment) -> Meta | None:
+    with environment.read() as txn:
+        return read_meta(txn)
 
 
 # -- LMDB's file --------------------------------------------------------------------------

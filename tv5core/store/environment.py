@@ -65,7 +65,12 @@ class Environment(LmdbEnvironment[Databases]):
 
     @classmethod
     def acquire(
-        cls, folder: Path, *, writable: bool, members: tuple[Derived, ...] = DERIVED
+        cls,
+        folder: Path,
+        owner: registry.Owner,
+        *,
+        writable: bool,
+        members: tuple[Derived, ...] = DERIVED,
     ) -> Environment:
         """Open a folder's environment, or share the one that is open.
 
@@ -73,6 +78,8 @@ class Environment(LmdbEnvironment[Databases]):
         ----------
         folder : Path
             Where ``data.mdb`` is, or is to be.
+        owner : Owner
+            Whose reference this is.
         writable : bool
             Whether :meth:`write` will be used; at most one handle may, see ``WriterLock``.
         members : tuple of Derived
@@ -98,7 +105,7 @@ class Environment(LmdbEnvironment[Databases]):
         def create() -> Environment:
             return cls(folder, members, writable=writable)
 
-        return registry.acquire(lambda: cls.identity(folder), create, join)
+        return registry.acquire(lambda: cls.identity(folder), create, join, owner)
 
     # -- writing --------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from tv5core.files.failpoints import failpoint
 from tv5core.files.locking import LOCK_NAME, WriterLock
 from tv5core.lmdb_env.calls import UnfinishedCall, is_running
 from tv5core.lmdb_env.environment import ReadTransaction
+from tv5core.lmdb_env.registry import Owner
 from tv5core.store import generations, journal, reconciliation, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.environment import Environment
@@ -47,10 +48,15 @@ class Store:
     """
 
     def __init__(
-        self, folder: Path, environment: Environment, lock: WriterLock | None, meta: Meta
+        self,
+        folder: Path,
+        environment: Environment,
+        owner: Owner,
+        lock: WriterLock | None,
+        meta: Meta,
     ) -> None:
         self.folder = folder
-        self.environment = environment
+        self.environment, self._owner = environment, owner
         self.writable = lock is not None
         self.doubts = 0
         self._meta = meta
@@ -109,37 +115,35 @@ class Store:
 
     @classmethod
     def _open_reader(cls, folder: Path, derived: tuple[Derived, ...]) -> Store:
-        environment = Environment.acquire(folder, writable=False, members=derived)
+        owner = Owner()
+        environment = Environment.acquire(folder, owner, writable=False, members=derived)
         try:
             environment.check_readers()
-            with environment.read() as txn:
-                meta = read_meta(txn)
-                titles.check_version(txn)
-            return cls(folder, environment, None, _known(folder, meta))
+            meta, _ = _look(environment)
+            return cls(folder, environment, owner, None, _known(folder, meta))
         except BaseException:
-            environment.release()
+            environment.release(owner)
             raise
 
     @classmethod
     def _open_writer(
         cls, folder: Path, lock: WriterLock, fresh: Meta, derived: tuple[Derived, ...]
     ) -> Store:
-        environment = Environment.acquire(folder, writable=True, members=derived)
+        owner = Owner()
+        environment = Environment.acquire(folder, owner, writable=True, members=derived)
         try:
             lock.check_held()  # the folder may have been replaced between the two
             environment.check_readers()
             environment.make_room()
-            with environment.read() as txn:
-                meta, empty = read_meta(txn), titles.count(txn) == 0
-                titles.check_version(txn)
+            meta, empty = _look(environment)
             if meta is None and empty:  # new, or making it was cut short
                 environment.write(lambda txn: write_meta(txn, fresh))
                 fsync_folder(folder)
                 meta = fresh
             meta = reconciliation.upgrade(environment, _known(folder, meta))
-            return cls(folder, environment, lock, meta)
+            return cls(folder, environment, owner, lock, meta)
         except BaseException:
-            environment.release()
+            environment.release(owner)
             raise
 
     def after_fork(self) -> None:
@@ -151,7 +155,7 @@ class Store:
         """Release LMDB and the writer's lock; again does nothing."""
         if not self._released:
             self._released = True  # first: a release too many would close it under others
-            self.environment.release()
+            self.environment.release(self._owner)
         if self._writer is not None:
             self._writer.release()
 
@@ -311,6 +315,17 @@ class Store:
 
 def _nothing_here(folder: Path, got: str) -> NotACatalogError:
     return NotACatalogError(f"expected a catalogue in {folder}, got {got}")
+
+
+def _look(environment: Environment) -> tuple[Meta | None, bool]:
+    """Return the record, and whether there are no titles.
+
+    In a call of its own, which has ended before an interrupted opening releases the environment.
+    """
+    with environment.read() as txn:
+        meta, empty = read_meta(txn), titles.count(txn) == 0
+        titles.check_version(txn)
+    return meta, empty
 
 
 def _known(folder: Path, meta: Meta | None) -> Meta:

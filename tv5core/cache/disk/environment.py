@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,7 +58,7 @@ class Environment(LmdbEnvironment[Databases]):
         self._open()
 
     @classmethod
-    def acquire(cls, folder: Path, map_bytes: int) -> Environment:
+    def acquire(cls, folder: Path, map_bytes: int, owner: registry.Owner) -> Environment:
         """Open a folder's environment, or share the one that is open.
 
         Raises
@@ -68,7 +69,8 @@ class Environment(LmdbEnvironment[Databases]):
         def join(environment: Environment) -> None:
             environment._widen(map_bytes)
 
-        return registry.acquire(lambda: cls.identity(folder), lambda: cls(folder, map_bytes), join)
+        create = partial(cls, folder, map_bytes)
+        return registry.acquire(lambda: cls.identity(folder), create, join, owner)
 
     # -- entries --------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from tv5core.cache.disk.eviction import Evictor
 from tv5core.cache.disk.writer_thread import Job, WriterThread
 from tv5core.cache.entry import Invalidation
 from tv5core.cache.stats import Counters
+from tv5core.lmdb_env.registry import Owner
 
 __all__ = ["Maintenance"]
 
@@ -73,6 +74,7 @@ class Maintenance:
         self.folder, self.cap_bytes = folder, cap_bytes
         self.counters, self.cooldown = Counters(), Cooldown(time.monotonic)
         self.environment: Environment | None = None
+        self._owner = Owner()
         self.origin = os.urandom(8)
         self.reads_disabled = False
         self.warnings: deque[str] = deque(maxlen=_MAX_WARNINGS)
@@ -102,13 +104,13 @@ class Maintenance:
         self.writer.close()
         environment, self.environment = self.environment, None
         if environment is not None:
-            environment.release()
+            environment.release(self._owner)
 
     # -- opening --------------------------------------------------------------------------
 
     def _connect(self) -> None:
         try:
-            environment = Environment.acquire(self.folder, self.cap_bytes)
+            environment = Environment.acquire(self.folder, self.cap_bytes, self._owner)
         except (UnusableError, lmdb.Error, OSError) as error:
             self._failed(error)
             return
@@ -119,7 +121,7 @@ class Maintenance:
             with environment.read() as txn:
                 self._last_seq = invalidation_log.last_seq(txn)
         except _ERRORS as error:
-            environment.release()
+            environment.release(self._owner)
             self._failed(error)
             return
         if self.cooldown.reason:  # what others invalidated meanwhile was not seen

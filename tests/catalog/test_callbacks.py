@@ -308,3 +308,44 @@ def test_a_child_forked_from_within_an_export_says_what_it_cannot(catalog: Catal
     assert catalog.export_lines(write) == 300
     assert statuses == [-1, 1]
     assert catalog.get("t:5").id == "t:5"
+
+
+@pytest.mark.parametrize("name", ["copy", "copy.jsonl", "backup"])
+def test_a_child_forked_from_within_a_report_leaves_the_files_to_its_parent(
+    catalog: Catalog, tmp_path: Path, name: str
+) -> None:
+    """The callback returns in the child, too, whose files are the parent's."""
+    child = -1
+
+    def report(*_: object) -> None:
+        nonlocal child
+        if child < 0:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child:  # so that all the child does comes first
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+    def work() -> object:
+        if name == "backup":
+            return catalog.backup(tmp_path / name, progress=report)
+        return catalog.export(tmp_path / name, report)
+
+    try:
+        done = work()
+    except CatalogError as error:
+        if child:
+            raise
+        os._exit(1 if "forked child" in str(error) else 2)
+    finally:
+        if child == 0:
+            os._exit(3)
+    assert done.titles == 300
+    if name == "copy.jsonl":
+        assert len((tmp_path / name).read_bytes().splitlines()) == 300
+    else:
+        Catalog.restore(tmp_path / name, tmp_path / "restored")
+        with Catalog.open(tmp_path / "restored", embedder=None) as restored:
+            assert len(restored) == 300
+    assert not list(tmp_path.glob("*.partial"))
+    catalog.delete("t:1")  # and the lock is still held

@@ -48,7 +48,7 @@ def staged(folder: Path) -> Iterator[Path]:
     folder = folder.absolute()
     check_new(folder)
     partial = folder.with_name(folder.name + _SUFFIX)
-    lock = _claim(partial)
+    lock, process = _claim(partial), os.getpid()
     new = partial / "new"
     try:
         with disk_errors(folder):
@@ -65,8 +65,9 @@ def staged(folder: Path) -> Iterator[Path]:
             failpoint("copy: named")
             fsync_folder(folder.parent)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        lock.release()
+        if os.getpid() == process:  # a child that was forked amid leaves it to its parent
+            shutil.rmtree(partial, ignore_errors=True)
+            lock.release()
 
 
 def kept_bytes(folder: Path) -> int:

@@ -21,9 +21,10 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from io import BufferedWriter
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -126,18 +127,37 @@ def export_lines(store: Store, write: Callable[[bytes], object], report: Progres
 
 def export_titles(store: Store, dest: Path, report: Progress) -> ExportReport:
     """Write every title to one file of JSON Lines, which appears whole or not at all."""
-    partial = dest.with_name(dest.name + ".partial")
+    partial, process = dest.with_name(dest.name + ".partial"), os.getpid()
     try:
-        with disk_errors(dest), partial.open("wb") as file:
+        with disk_errors(dest), _closing(partial.open("wb")) as file:
             count = export_lines(store, file.write, report)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
         replace_durably(partial, dest)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        if os.getpid() == process:
+            partial.unlink(missing_ok=True)
         raise
     return ExportReport(str(dest), count, 0, 0, size)
+
+
+@contextmanager
+def _closing(file: BufferedWriter) -> Iterator[BufferedWriter]:
+    process = os.getpid()
+    try:
+        yield file
+    finally:
+        if not _is_left_to_parent(file, process):
+            file.close()
+
+
+def _is_left_to_parent(file: BufferedWriter, process: int) -> bool:
+    """Close a file, without writing what it buffers, in a child that was forked meanwhile."""
+    if os.getpid() == process:
+        return False
+    file.raw.close()
+    return True
 
 
 def _titles(txn: Txn) -> Iterator[tuple[int, bytes, Title]]:
@@ -228,8 +248,8 @@ class _Out:
     """A file that is checksummed as it is written."""
 
     def __init__(self, path: Path, files: dict[str, tuple[int, int]]) -> None:
-        self._path, self._files = path, files
-        self._file: BinaryIO = path.open("wb")
+        self._path, self._files, self._process = path, files, os.getpid()
+        self._file: BufferedWriter = path.open("wb")
         self._crc = 0
 
     def write(self, data: bytes) -> None:
@@ -240,6 +260,8 @@ class _Out:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if _is_left_to_parent(self._file, self._process):
+            return
         size = self._file.tell()
         self._file.close()
         self._files[self._path.name] = size, self._crc
@@ -250,7 +272,8 @@ class _Matrix:
 
     def __init__(self, path: Path, dim: int, files: dict[str, tuple[int, int]]) -> None:
         self._path, self._dim, self._files = path, dim, files
-        self._file: BinaryIO = path.open("wb")
+        self._process = os.getpid()
+        self._file: BufferedWriter = path.open("wb")
         self._file.write(_header(0, dim))
         self.count = 0
 
@@ -262,6 +285,8 @@ class _Matrix:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if _is_left_to_parent(self._file, self._process):
+            return
         self._file.seek(0)
         self._file.write(_header(self.count, self._dim))
         self._file.close()

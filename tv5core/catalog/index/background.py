@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 
 from tv5core.arguments import check_callable
-from tv5core.errors import ClosedError
+from tv5core.errors import CatalogError, ClosedError
 from tv5core.types import Progress
 
 __all__ = ["BackgroundWorker", "StoppedError", "give_way"]
@@ -88,12 +89,18 @@ class BackgroundWorker:
     def cancellable(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""
         check_callable("progress", progress)
+        process = os.getpid()
 
         def report(done: int, total: int, stage: str) -> None:
             if self._stopping.is_set():
                 raise StoppedError("expected the catalogue to stay open, got close()")
             if progress is not None:
                 progress(done, total, stage)
+                if os.getpid() != process:  # the files it would go on writing are the parent's
+                    raise CatalogError(
+                        "expected a report of progress to end in the process that began the work, "
+                        "got it in a forked child"
+                    )
 
         return report
 

@@ -12,6 +12,7 @@ stable ABI, so the module needs no NumPy headers and one build serves all versio
 #   checks     validation of sizes, ranges and row numbers
 #   buffers    arrays that native code reads: buffers, stored rows, prepared queries, rotations
 #   selection  memory and results of top-k selection
+#   postings   posting lists, checked, and memory of scoring
 #   backend    the functions of one instruction set
 #   links      the linker
 #   memory     scratch memory of walks
@@ -25,7 +26,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 from libc.math cimport INFINITY, sqrtf
-from libc.stdlib cimport free, malloc, qsort
+from libc.stdlib cimport calloc, free, malloc, qsort
 from tv5 cimport *
 
 cdef extern from "<stdlib.h>" nogil:
@@ -43,6 +44,7 @@ from tv5core.kernels._types import Prepared
 
 _EMPTY = np.empty
 _F32, _I32, _U32, _U8 = (np.dtype(t) for t in ("float32", "int32", "uint32", "uint8"))
+_U64 = np.dtype("uint64")
 _I8, _I16, _I64 = np.dtype("int8"), np.dtype("int16"), np.dtype("int64")
 
 
@@ -59,6 +61,7 @@ def available():
 include "checks.pxi"
 include "buffers.pxi"
 include "selection.pxi"
+include "postings.pxi"
 include "backend.pxi"
 include "links.pxi"
 include "memory.pxi"

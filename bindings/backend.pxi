@@ -275,6 +275,89 @@ cdef class Backend:
                 self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &found, &to)
         return top.rows, top.scores
 
+    def decode_postings(self, blocks, starts, counts):
+        cdef BlocksView b = BlocksView(blocks)
+        cdef ListsView lists = ListsView(b, starts, counts)
+        cdef Py_ssize_t i, at = 0
+        documents, frequencies = _EMPTY(lists.total, _U32), _EMPTY(lists.total, _U8)
+        cdef View d = view(documents, "documents", 1, c'I', PyBUF_WRITABLE)
+        cdef View f = view(frequencies, "frequencies", 1, c'B', PyBUF_WRITABLE)
+        with nogil:
+            for i in range(lists.size):
+                self.k.decode_list(&b.blocks, lists.starts[i], lists.counts[i],
+                                   <uint32_t *>d.buffer.buf + at, <uint8_t *>f.buffer.buf + at)
+                at += lists.counts[i]
+        return documents, frequencies
+
+    def count_documents(self, blocks, starts, counts, n, alive=None):
+        cdef BlocksView b = BlocksView(blocks)
+        cdef ListsView lists = ListsView(b, starts, counts)
+        cdef Py_ssize_t i
+        cdef size_t size = n
+        cdef View bits
+        check_range(n, 0, MAX_ROWS, "n")
+        marks = np.zeros((n + 7) // 8, _U8)
+        cdef View m = view(marks, "marks", 1, c'B', PyBUF_WRITABLE)
+        if alive is not None:
+            bits = view(alive, "alive", 1, c'B')
+            bitmap_of(bits, n)
+        with nogil:
+            for i in range(lists.size):
+                self.k.mark_list(&b.blocks, lists.starts[i], lists.counts[i], size,
+                                 <uint8_t *>m.buffer.buf)
+        if alive is not None:
+            marks &= alive[: len(marks)]
+        return int(np.bitwise_count(marks).sum(dtype=np.int64))
+
+    def score_postings(self, blocks, lists, words, essential, groups, lengths, norms, allow=None):
+        cdef BlocksView b = BlocksView(blocks)
+        cdef Scoring s = Scoring(b, lists, words, essential, groups, lengths, norms, allow)
+        cdef size_t found
+        cdef tv5_scored out
+        documents = _EMPTY(s.capacity, _U32)
+        scores, masks = _EMPTY((groups, s.capacity), _F32), _EMPTY((groups, s.capacity), _U64)
+        cdef View d = view(documents, "documents", 1, c'I', PyBUF_WRITABLE)
+        cdef View v = view(scores, "scores", 2, c'f', PyBUF_WRITABLE)
+        cdef View m = view(masks, "masks", 2, c'L', PyBUF_WRITABLE)
+        out.documents, out.scores = <uint32_t *>d.buffer.buf, <float *>v.buffer.buf
+        out.masks, out.capacity = <uint64_t *>m.buffer.buf, s.capacity
+        with nogil:
+            found = self.k.score_postings(&b.blocks, &s.query, s.cursors, s.window, &out)
+        return (documents[:found], np.ascontiguousarray(scores[:, :found]),
+                np.ascontiguousarray(masks[:, :found]))
+
+    def within_edits(self, word, signature, edits, prefix, signatures, terms, offsets, data):
+        cdef View w = view(word, "word", 1, c'I'), s = view(signatures, "signatures", 1, c'L')
+        cdef View t = view(terms, "terms", 1, c'I'), o = view(offsets, "offsets", 1, c'I')
+        cdef View x = view(data, "data", 1, c'B')
+        cdef tv5_near near
+        cdef size_t count
+        check_range(w.size(0), 1, TV5_MAX_LETTERS, "letters of the word")
+        check_range(edits, 1, 2, "edits")
+        check_at_least(1, o.size(0), "length of offsets")
+        check_equal(s.size(0), t.size(0), "length of terms")
+        near.word, near.length = <const uint32_t *>w.buffer.buf, w.size(0)
+        near.edits, near.prefix, near.signature = edits, prefix, signature
+        near.signatures, near.count = <const uint64_t *>s.buffer.buf, s.size(0)
+        near.terms = <const uint32_t *>t.buffer.buf
+        near.offsets, near.term_count = <const uint32_t *>o.buffer.buf, o.size(0) - 1
+        near.data, near.bytes = <const uint8_t *>x.buffer.buf, x.size(0)
+        found, distances = _EMPTY(s.size(0), _U32), _EMPTY(s.size(0), _U8)
+        cdef View f = view(found, "found", 1, c'I', PyBUF_WRITABLE)
+        cdef View d = view(distances, "distances", 1, c'B', PyBUF_WRITABLE)
+        with nogil:
+            count = self.k.within_edits(&near, <uint32_t *>f.buffer.buf, <uint8_t *>d.buffer.buf)
+        return found[:count].copy(), distances[:count].copy()
+
+    def top_scores(self, scores, k):
+        cdef View s = view(scores, "scores", 1, c'f')
+        cdef TopK top = TopK(1, k)
+        cdef tv5_top_k to = top.of(0)
+        check_range(s.size(0), 0, MAX_ROWS, "scores")
+        with nogil:
+            self.k.top_scores(<const float *>s.buffer.buf, s.buffer.shape[0], &to)
+        return top.rows[0], top.scores[0]
+
     def graph(self, codes, links, centroids, offsets, probes, bits):
         return NativeGraph(self, codes, links, centroids, offsets, probes, bits)
 

@@ -87,6 +87,61 @@ cdef extern from "tv5/kernels.h" nogil:
         const float *signs
         size_t dim, rounds, bits
 
+    ctypedef struct tv5_blocks:
+        const uint32_t *first
+        const uint32_t *offsets
+        const uint8_t *widths
+        const uint8_t *data
+
+    ctypedef struct tv5_list:
+        uint32_t start, count
+        float weight
+        uint8_t field
+
+    ctypedef struct tv5_scored_word:
+        uint32_t end
+        float scale, saturation
+        uint8_t group, bit
+
+    ctypedef struct tv5_scoring:
+        const tv5_list *lists
+        const tv5_scored_word *words
+        uint32_t word_count, essential, groups
+        const uint8_t *lengths
+        const float *norms
+        const uint8_t *allow
+        size_t n
+
+    ctypedef struct tv5_cursor:
+        uint32_t block, left, at, size
+
+    ctypedef struct tv5_window:
+        pass
+
+    ctypedef struct tv5_scored:
+        uint32_t *documents
+        float *scores
+        uint64_t *masks
+        size_t capacity
+
+    ctypedef struct tv5_near:
+        const uint32_t *word
+        uint32_t length, edits
+        bint prefix
+        uint64_t signature
+        const uint64_t *signatures
+        const uint32_t *terms
+        size_t count
+        const uint32_t *offsets
+        size_t term_count
+        const uint8_t *data
+        size_t bytes
+
+    enum:
+        TV5_POSTING_BLOCK
+        TV5_MAX_GROUPS
+        TV5_MAX_LETTERS
+
     ctypedef struct tv5_kernels:
         const char *name
         void (*hamming)(const uint8_t *, size_t, size_t, const uint8_t *, int32_t *) noexcept nogil
@@ -116,6 +171,15 @@ cdef extern from "tv5/kernels.h" nogil:
                              tv5_link_scratch *) noexcept nogil
         void (*add_reverse_links)(const tv5_linker *, const tv5_reverse_links *, uint32_t, uint32_t,
                            tv5_link_scratch *) noexcept nogil
+
+        void (*decode_list)(const tv5_blocks *, uint32_t, uint32_t, uint32_t *,
+                            uint8_t *) noexcept nogil
+        void (*mark_list)(const tv5_blocks *, uint32_t, uint32_t, size_t,
+                          uint8_t *) noexcept nogil
+        size_t (*score_postings)(const tv5_blocks *, const tv5_scoring *, tv5_cursor *,
+                                 tv5_window *, const tv5_scored *) noexcept nogil
+        size_t (*within_edits)(const tv5_near *, uint32_t *, uint8_t *) noexcept nogil
+        void (*top_scores)(const float *, size_t, const tv5_top_k *) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)
     const char *tv5_available(size_t i)

@@ -16,6 +16,7 @@
 
 #include "../asymmetric/avx2.h"
 #include "../dot/avx2.h"
+#include "../edits/portable.h"
 #include "../hamming/portable.h"
 
 #define TV5_TABLE tv5_kernels_avx2

@@ -27,6 +27,7 @@
 
 #include "../asymmetric/avx512.h"
 #include "../dot/avx512.h"
+#include "../edits/avx512.h"
 #include "../hamming/avx512.h"
 
 #define TV5_TABLE tv5_kernels_avx512

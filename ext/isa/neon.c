@@ -6,6 +6,7 @@
 
 #include "../asymmetric/neon.h"
 #include "../dot/neon.h"
+#include "../edits/portable.h"
 #include "../hamming/portable.h"
 
 #define TV5_TABLE tv5_kernels_neon

@@ -3,6 +3,7 @@
 
 #include "../asymmetric/portable.h"
 #include "../dot/portable.h"
+#include "../edits/portable.h"
 #include "../hamming/portable.h"
 
 #define TV5_TABLE tv5_kernels_portable

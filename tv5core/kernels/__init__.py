@@ -85,6 +85,7 @@ __all__ = [
     "scan_rows",
     "score_postings",
     "squared_norms",
+    "top_scores",
     "within_edits",
 ]
 
@@ -150,8 +151,8 @@ def active() -> str:
 
 
 asymmetric = _active.asymmetric
-count_documents = _numpy.count_documents
-decode_postings = _numpy.decode_postings
+count_documents = _active.count_documents
+decode_postings = _active.decode_postings
 dot = _active.dot
 encode = _active.encode
 gather = _active.gather
@@ -166,6 +167,7 @@ rescore = _active.rescore
 rotate = _active.rotate
 scan_codes = _active.scan_codes
 scan_rows = _active.scan_rows
-score_postings = _numpy.score_postings
+score_postings = _active.score_postings
 squared_norms = _active.squared_norms
-within_edits = _numpy.within_edits
+top_scores = _active.top_scores
+within_edits = _active.within_edits

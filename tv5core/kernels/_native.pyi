@@ -4,7 +4,20 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.kernels._protocols import Graph, Linker
-from tv5core.kernels._types import F32, I32, I64, U8, U32, LinkRows, Prepared, Rows
+from tv5core.kernels._types import (
+    F32,
+    I32,
+    I64,
+    U8,
+    U32,
+    U64,
+    LinkRows,
+    PostingBlocks,
+    Prepared,
+    Rows,
+    ScoredLists,
+    ScoredWords,
+)
 
 def available() -> tuple[str, ...]: ...
 
@@ -41,6 +54,35 @@ class Backend:
         k: int,
         upper_bounds: F32 | None = None,
     ) -> tuple[U32, F32]: ...
+    def decode_postings(
+        self, blocks: PostingBlocks, starts: U32, counts: U32
+    ) -> tuple[U32, U8]: ...
+    def count_documents(
+        self, blocks: PostingBlocks, starts: U32, counts: U32, n: int, alive: U8 | None = None
+    ) -> int: ...
+    def score_postings(
+        self,
+        blocks: PostingBlocks,
+        lists: ScoredLists,
+        words: ScoredWords,
+        essential: int,
+        groups: int,
+        lengths: U8,
+        norms: F32,
+        allow: U8 | None = None,
+    ) -> tuple[U32, F32, U64]: ...
+    def within_edits(
+        self,
+        word: U32,
+        signature: int,
+        edits: int,
+        prefix: bool,
+        signatures: U64,
+        terms: U32,
+        offsets: U32,
+        data: U8,
+    ) -> tuple[U32, U8]: ...
+    def top_scores(self, scores: F32, k: int) -> tuple[U32, F32]: ...
     def graph(
         self, codes: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
     ) -> Graph: ...

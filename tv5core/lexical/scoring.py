@@ -7,7 +7,9 @@ saturated. ``kernels.score_postings`` states the order of its operations.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ from tv5core.analysis.names import name_words
 from tv5core.analysis.words import stem
 from tv5core.kernels import ScoredLists, ScoredWords
 from tv5core.lexical.fields import FIELDS, GROUPS
-from tv5core.lexical.queries import WordQuery
+from tv5core.lexical.queries import WeightedTerm, WordQuery
 from tv5core.lexical.segment import WordSegment
 from tv5core.lexical.statistics import Statistics
 
@@ -28,6 +30,12 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 U8 = npt.NDArray[np.uint8]
 
+_COMMON = 5_000
+_COMMON_SHARE = 20
+"""A word that more documents have than 5,000 and a twentieth of all is common: where there are
+others, it adds to the scores of the documents with those and finds none by itself. "the" of "the
+matrix" would find a third of all films, for nobody."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
@@ -36,7 +44,7 @@ class Evidence:
     Attributes
     ----------
     documents : uint32[m]
-        Those with any word of the query, or called like it, ascending.
+        Those with any word of the query that is not common, or called like it, ascending.
     scores : float32[groups, m]
         BM25F of title, people and text (``fields.GROUPS``).
     words : uint64[groups, m]
@@ -73,15 +81,22 @@ def score(
         Documents to consider; None: all.
     """
     may = allowed_by(segment, query, bitmap.intersect(alive, allowed))
-    lists, words = _lists(segment, query, statistics)
-    found = kernels.score_postings(
-        segment.postings.blocks, lists, words, len(GROUPS), segment.lengths, statistics.norms, may
+    entries = _entries(segment, query, statistics)
+    documents, scores, words = kernels.score_postings(
+        segment.postings.blocks,
+        *_scored(segment, entries, statistics),
+        sum(entry.essential for entry in entries),
+        len(GROUPS),
+        segment.lengths,
+        statistics.norms,
+        may,
     )
     called, levels = segment.titles.matches(query.text)
     if may is not None and len(called):
         kept = bitmap.test(may, called)
         called, levels = called[kept], levels[kept]
-    return _joined(Evidence(*found, np.zeros(len(found[0]), np.uint8)), called, levels)
+    none = np.zeros(len(documents), np.uint8)
+    return _joined(Evidence(documents, scores, words, none), called, levels)
 
 
 def allowed_by(
@@ -110,25 +125,56 @@ def _with_word(segment: WordSegment, text: str) -> bitmap.Bitmap:
     return segment.containing(sorted(terms.union(map(segment.terms.term, mates))))
 
 
-def _lists(
-    segment: WordSegment, query: WordQuery, statistics: Statistics
-) -> tuple[ScoredLists, ScoredWords]:
-    numbers: list[int] = []
-    weights: list[float] = []
-    words: list[tuple[int, int, int, float, float]] = []
+class _Entry(NamedTuple):
+    """One word in one group of fields."""
+
+    lists: list[int]
+    weights: list[float]
+    group: int
+    bit: int
+    scale: float
+    essential: bool
+
+
+def _entries(segment: WordSegment, query: WordQuery, statistics: Statistics) -> list[_Entry]:
+    """Return what to score, the words that find documents first.
+
+    Which they are, and their order, depends on the statistics alone, never on the segment.
+    """
+    found = []
+    common = max(_COMMON, statistics.documents // _COMMON_SHARE)
     for bit, word in enumerate(query.words):
         for group, terms in enumerate(word.groups):
-            before = len(numbers)
-            for term, weight in terms:
-                found = segment.lists(term, GROUPS[group].fields)
-                numbers += found
-                weights += [weight] * len(found)
-            if len(numbers) > before:
-                idf = statistics.inverse_document_frequency([t.term for t in terms], group)
-                k1 = statistics.weights.saturations[group]
-                words.append((len(numbers), group, bit, word.weight * idf, k1))
-    ends, groups, bits, scales, saturations = zip(*words, strict=True) if words else [()] * 5
-    at = np.array(numbers, np.int64)
+            if not terms:
+                continue
+            names = tuple(term for term, _ in terms)
+            frequency = statistics.document_frequency(names, GROUPS[group].fields)
+            scale = word.weight * statistics.inverse_document_frequency(frequency)
+            lists, weights = _lists_of(segment, terms, GROUPS[group].fields)
+            found.append(_Entry(lists, weights, group, bit, scale, frequency <= common))
+    if not any(entry.essential for entry in found):
+        found = [entry._replace(essential=True) for entry in found]
+    return sorted(found, key=lambda entry: not entry.essential)
+
+
+def _lists_of(
+    segment: WordSegment, terms: Iterable[WeightedTerm], fields: tuple[int, ...]
+) -> tuple[list[int], list[float]]:
+    lists: list[int] = []
+    weights: list[float] = []
+    for term, weight in terms:
+        found = segment.lists(term, fields)
+        lists += found
+        weights += [weight] * len(found)
+    return lists, weights
+
+
+def _scored(
+    segment: WordSegment, entries: Sequence[_Entry], statistics: Statistics
+) -> tuple[ScoredLists, ScoredWords]:
+    at = np.array([number for entry in entries for number in entry.lists], np.int64)
+    weights = [weight for entry in entries for weight in entry.weights]
+    saturations = [statistics.weights.saturations[entry.group] for entry in entries]
     postings = segment.postings
     return (
         ScoredLists(
@@ -138,10 +184,10 @@ def _lists(
             np.array(weights, np.float32),
         ),
         ScoredWords(
-            np.array(ends, np.uint32),
-            np.array(groups, np.uint8),
-            np.array(bits, np.uint8),
-            np.array(scales, np.float32),
+            np.cumsum([len(entry.lists) for entry in entries]).astype(np.uint32),
+            np.array([entry.group for entry in entries], np.uint8),
+            np.array([entry.bit for entry in entries], np.uint8),
+            np.array([entry.scale for entry in entries], np.float32),
             np.array(saturations, np.float32),
         ),
     )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap
-from tv5core.lexical.fields import FIELDS, GROUPS
+from tv5core.lexical.fields import FIELDS
 
 if TYPE_CHECKING:
     from tv5core.lexical.segment import WordSegment
@@ -136,10 +136,9 @@ class Statistics:
         numbers = tuple(range(len(FIELDS))) if fields is None else fields
         return sum(part.document_frequency(names, numbers) for part in self.parts)
 
-    def inverse_document_frequency(self, terms: Iterable[str], group: int) -> float:
-        """Return BM25's weight of a word, by how many documents have it in a group of fields."""
-        count = self.document_frequency(terms, GROUPS[group].fields)
-        return float(np.log1p((self.documents - count + 0.5) / (count + 0.5)))
+    def inverse_document_frequency(self, frequency: int) -> float:
+        """Return BM25's weight of a word that so many documents have."""
+        return float(np.log1p((self.documents - frequency + 0.5) / (frequency + 0.5)))
 
     def with_stem(self, stem: str) -> list[str]:
         """Return the terms that have a stem, in order."""

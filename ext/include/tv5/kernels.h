@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "tv5/link.h"
+#include "tv5/postings.h"
 #include "tv5/rows.h"
 #include "tv5/walk.h"
 
@@ -90,6 +91,20 @@ typedef struct tv5_kernels {
     /* Link the targets start .. stop - 1 to their sources. */
     void (*add_reverse_links)(const tv5_linker *linker, const tv5_reverse_links *reverse,
                               uint32_t start, uint32_t stop, tv5_link_scratch *scratch);
+    /* Decode a list of `count` postings from block `start` on. */
+    void (*decode_list)(const tv5_blocks *blocks, uint32_t start, uint32_t count,
+                        uint32_t *documents, uint8_t *frequencies);
+    /* Set the bits of a list's documents below n. */
+    void (*mark_list)(const tv5_blocks *blocks, uint32_t start, uint32_t count, size_t n,
+                      uint8_t *bits);
+    /* Score the documents of a query's lists; return how many there are. One cursor for each list,
+     * at its beginning. */
+    size_t (*score_postings)(const tv5_blocks *blocks, const tv5_scoring *query,
+                             tv5_cursor *cursors, tv5_window *window, const tv5_scored *out);
+    /* Find the terms within edits of a word; return how many there are. */
+    size_t (*within_edits)(const tv5_near *near, uint32_t *found, uint8_t *distances);
+    /* Select the k best of n scores, by descending score, then ascending place. */
+    void (*top_scores)(const float *scores, size_t n, const tv5_top_k *top);
 } tv5_kernels;
 
 /* The table of this name, or NULL where this build or processor has none. */

@@ -34,7 +34,7 @@ from tv5core.kernels._numpy.rows import (
     rotate,
     squared_norms,
 )
-from tv5core.kernels._numpy.selection import rescore, scan_codes, scan_rows
+from tv5core.kernels._numpy.selection import rescore, scan_codes, scan_rows, top_scores
 from tv5core.kernels._numpy.walk import graph
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "scan_rows",
     "score_postings",
     "squared_norms",
+    "top_scores",
     "within_edits",
 ]
 

@@ -64,13 +64,13 @@ def count_documents(
     blocks, starts, counts
         As :func:`decode_postings` takes them.
     n : int
-        Documents there are; those in lists are below it.
+        Documents there are; what lists have past it does not count.
     alive : uint8[>= n / 8] or None
         Bitmap of documents to count, little bit order.
     """
-    documents = _checked(decode_postings(blocks, starts, counts)[0], n)
+    documents, _ = decode_postings(blocks, starts, counts)
     found = np.zeros(n, bool)
-    found[documents] = True
+    found[documents[documents < n]] = True
     if alive is not None:
         found &= np.unpackbits(alive, count=n, bitorder="little").view(bool)
     return int(np.count_nonzero(found))
@@ -80,6 +80,7 @@ def score_postings(
     blocks: PostingBlocks,
     lists: ScoredLists,
     words: ScoredWords,
+    essential: int,
     groups: int,
     lengths: U8,
     norms: F32,
@@ -96,6 +97,8 @@ def score_postings(
     blocks : PostingBlocks
     lists : ScoredLists
     words : ScoredWords
+    essential : int
+        How many of the words find documents; later ones only add to the scores of those.
     groups : int
     lengths : uint8[fields, n]
         Lengths of the documents' fields.
@@ -107,13 +110,14 @@ def score_postings(
     Returns
     -------
     documents : uint32[m]
-        Those in any list, in ascending order.
+        Those in any list of an essential word, in ascending order.
     scores : float32[groups, m]
     masks : uint64[groups, m]
         Bits of the words that a document has in the group's lists.
     """
     n = lengths.shape[1]
     scores, masks = np.zeros((groups, n), np.float32), np.zeros((groups, n), np.uint64)
+    found = np.zeros(n, bool)
     begin = 0
     for word, end in enumerate(words.ends.tolist()):
         sums, touched = np.zeros(n, np.float32), np.zeros(n, bool)
@@ -121,16 +125,19 @@ def score_postings(
             documents, frequencies = decode_postings(
                 blocks, lists.starts[i : i + 1], lists.counts[i : i + 1]
             )
-            _checked(documents, n)
+            known = documents < n
+            documents, frequencies = documents[known], frequencies[known]
             field = int(lists.fields[i])
             norm = norms[field, lengths[field, documents]]
             sums[documents] += (frequencies.astype(np.float32) * norm) * lists.weights[i]
             touched[documents] = True
+        if word < essential:
+            found |= touched
+        touched &= found
         begin, group = end, int(words.groups[word])
         some = sums[touched]
         scores[group, touched] += words.scales[word] * (some / (words.saturations[word] + some))
         masks[group, touched] |= np.uint64(1) << np.uint64(words.bits[word])
-    found = (masks != 0).any(axis=0)
     if allow is not None:
         found &= np.unpackbits(allow, count=n, bitorder="little").view(bool)
     rows = np.flatnonzero(found).astype(np.uint32)
@@ -173,9 +180,3 @@ def _running_sums(steps: I64, sizes: I64) -> I64:
     before = np.where(ends > sizes, sums[ends - sizes - 1], 0) if len(sums) else ends
     found: I64 = sums - np.repeat(before, sizes)
     return found
-
-
-def _checked(documents: U32, n: int) -> U32:
-    if len(documents) and int(documents.max()) >= n:
-        raise ValueError(f"expected documents below {n}, got {int(documents.max())}")
-    return documents

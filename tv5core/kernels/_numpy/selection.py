@@ -8,7 +8,7 @@ from tv5core.kernels._numpy.codes import estimates
 from tv5core.kernels._numpy.rows import dot, quantize_i16
 from tv5core.kernels._types import F32, NONE, U8, U32, Prepared, Rows
 
-__all__ = ["add_base", "rescore", "scan_codes", "scan_rows", "stack", "top_k"]
+__all__ = ["add_base", "rescore", "scan_codes", "scan_rows", "stack", "top_k", "top_scores"]
 
 
 def top_k(rows: U32, scores: F32, k: int) -> tuple[U32, F32]:
@@ -18,6 +18,24 @@ def top_k(rows: U32, scores: F32, k: int) -> tuple[U32, F32]:
     ids, best = np.full(k, NONE, np.uint32), np.full(k, -np.inf, np.float32)
     ids[: len(order)], best[: len(order)] = rows[order], scores[order]
     return ids, best
+
+
+def top_scores(scores: F32, k: int) -> tuple[U32, F32]:
+    """Select the k best of some scores, by descending score, then ascending place.
+
+    Parameters
+    ----------
+    scores : float32[n]
+    k : int
+
+    Returns
+    -------
+    places : uint32[k]
+        NONE where there are fewer scores.
+    best : float32[k]
+        -inf there.
+    """
+    return top_k(np.arange(len(scores), dtype=np.uint32), scores, k)
 
 
 def add_base(found: tuple[U32, F32], base: np.float32) -> tuple[U32, F32]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "churn": "replace and delete titles, and check what piles up",
     "cache-memory": "the memory tier against other caches",
     "cache-mix": "a service's traffic through a cached catalogue",
+    "relevance": "how well searches find what people mean, against full-text engines",
     "upstream": "what the limiter and the fetcher promise, against a stand-in",
     "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",
 }

@@ -7,5 +7,6 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``run``: build, search and weigh peers; ``report``: tables and plots of runs.
 - ``data``, ``peers``: prepare vectors; list the libraries.
 - ``profile``: one search stage by stage; ``compare``: two pytest-benchmark files.
+- ``relevance``: searches over real titles, by judged queries.
 - ``churn``, ``cache_memory``, ``cache_mix``, ``upstream``, ``upstream_sync``: one subject each.
 """

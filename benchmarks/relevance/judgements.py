@@ -29,6 +29,7 @@ WRITTEN = (
 _SETS = Path(__file__).parent / "sets"
 _LISTED = frozenset({"people", "mood", "filters"})
 """Groups in which a predicate describes every answer, not one work."""
+_SHARE_OF_FRANCHISE = 0.5
 _WORK = re.compile(r"(.+) \((\d{4})(, show)?\)")
 _FEWEST = 3
 """A predicate of fewer titles says nothing about a ranking."""
@@ -49,6 +50,8 @@ class Want:
     """Ids of each work, the best first."""
     gains: tuple[int, ...] = ()
     """Gain of each work."""
+    share: float = 0.9
+    """How much of all is enough."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ def _want(group: str, judgement: str, titles: Titles) -> Want | str:
     if kind == "all" and len(works) < _FEWEST and group in _LISTED:
         return f"{len(works)} titles are {best}"
     gains = [FIRST] * len(works) + [SECOND] * len(others)
-    return Want(kind, (*works, *others), tuple(gains))
+    share = _SHARE_OF_FRANCHISE if group == "franchise" else 0.9
+    return Want(kind, (*works, *others), tuple(gains), share)
 
 
 def _works(text: str, titles: Titles) -> list[frozenset[str]]:

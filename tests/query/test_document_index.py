@@ -23,7 +23,7 @@ def settled(index: DocumentIndex) -> DocumentSnapshot:
 
 
 def noted(index: DocumentIndex, *rows: int) -> None:
-    index.note(np.asarray(rows, np.int64))
+    index.note(np.asarray(rows, np.int64), 0)
 
 
 def of(stored: Stored) -> list[tuple[int, int]]:
@@ -179,7 +179,7 @@ def test_documents_are_those_of_the_titles_stored(steps: list[tuple[str, set[int
                 settled(index)
             index = index.on(files, np.asarray(sorted(log | {5}), np.int64))
         elif step == "reopen" and files is not None:  # by a process that knows files and journal
-            index = DocumentIndex(stored.source, files)
+            index = DocumentIndex(stored.source, 0, files)
             noted(index, *sorted(log))
     assert contents(settled(index).segments) == of(stored)
     keys = [key for one in index.latest.segments for key, _ in contents([one])]

@@ -39,7 +39,7 @@ class Both:
             keys = np.asarray(sorted(rows), np.int64)
             self.index.add(self.random.standard_normal((len(keys), DIM), np.float32), keys)
             self.with_vector |= rows
-        self.documents.note(np.asarray(sorted(rows), np.int64))
+        self.documents.note(np.asarray(sorted(rows), np.int64), 0)
 
     def delete(self, rows: set[int]) -> None:
         self.stored.votes = {row: v for row, v in self.stored.votes.items() if row not in rows}
@@ -47,7 +47,7 @@ class Both:
         if gone:
             self.index.remove(gone)
         self.with_vector -= rows
-        self.documents.note(np.asarray(sorted(rows), np.int64))
+        self.documents.note(np.asarray(sorted(rows), np.int64), 0)
 
     def seal(self) -> None:
         """Number the documents as the graph does its rows, then those without vectors."""

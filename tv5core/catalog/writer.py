@@ -225,6 +225,7 @@ class Writer:
             np.asarray([row for row, _ in kept], np.int64),
             np.stack([vector for _, vector in kept]) if kept else np.empty((0, dim), np.float32),
             np.asarray([row for row, vector in touched if vector is None], np.int64),
+            np.asarray([r for r, p in zip(rows, plans, strict=True) if not p.same], np.int64),
         )
 
     # -- deleting -------------------------------------------------------------------------
@@ -236,22 +237,24 @@ class Writer:
             with self._store.lock:
                 self._manager.current()
                 self._manager.change.begin()
-                count, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
+                rows, gone = self._delete_chunk(unique[start : start + CHUNK_TITLES])
                 failpoint("delete: committed")
-                deleted += count
-                if count:
+                deleted += len(rows)
+                if rows:
                     empty = np.empty((0, self._store.meta.dim), np.float32)
-                    self._manager.apply(np.empty(0, np.int64), empty, np.asarray(gone, np.int64))
+                    removed, changed = np.asarray(gone, np.int64), np.asarray(rows, np.int64)
+                    self._manager.apply(np.empty(0, np.int64), empty, removed, changed)
                 self._manager.change.done()
             self._manager.seal_if_due()
         return deleted
 
-    def _delete_chunk(self, ids: Sequence[str]) -> tuple[int, list[int]]:
+    def _delete_chunk(self, ids: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Delete titles; return their rows, and those among them that had vectors."""
         with self._store.read() as txn:
             found = [(name, row) for name in ids if (row := lookup.row_of(txn, name)) is not None]
         rows = [row for _, row in found]
         if not rows:
-            return 0, []
+            return [], []
 
         def work(txn: Txn, meta: Meta) -> tuple[Meta, list[int]]:
             gone = [row for row in rows if embeddings.delete(txn, meta.space, row)]
@@ -261,7 +264,7 @@ class Writer:
             failpoint("delete: written")
             return with_entry(meta), gone
 
-        return len(rows), self._store.write(work)
+        return rows, self._store.write(work)
 
 
 def _stored(txn: Txn, plan: _Plan) -> titles.StoredTitle | None:

@@ -83,12 +83,21 @@ class DocumentIndex:
     Parameters
     ----------
     source : TitleSource
+    applied : int
+        The last journal entry that is contained.
     sealed : DocumentSegment, optional
         What files hold; without it, all titles wait to be made documents.
+
+    Attributes
+    ----------
+    applied : int
+        The last journal entry whose changes were noted.
     """
 
-    def __init__(self, source: TitleSource, sealed: DocumentSegment | None = None) -> None:
-        self._source = source
+    def __init__(
+        self, source: TitleSource, applied: int = 0, sealed: DocumentSegment | None = None
+    ) -> None:
+        self._source, self.applied = source, applied
         self._lock = threading.RLock()  # held for moments
         self._building = threading.RLock()  # held while segments are made
         some = () if sealed is None else (sealed,)
@@ -102,11 +111,12 @@ class DocumentIndex:
         with self._lock:
             return self._state.built + len(self._state.waiting)
 
-    def note(self, rows: I64) -> None:
-        """Note rows whose titles are new, changed or gone."""
+    def note(self, rows: I64, applied: int) -> None:
+        """Note rows whose titles are new, changed or gone, by the journal up to an entry."""
         if len(rows):
             with self._lock:
                 self._state.waiting.append(rows)
+        self.applied = max(self.applied, applied)
 
     @property
     def is_complete(self) -> bool:
@@ -169,8 +179,8 @@ class DocumentIndex:
         ----------
         sealed : DocumentSegment
         changed : int64[n]
-            All rows whose titles changed since the files were made, and any others. What is live
-            here of these is taken over.
+            All rows whose titles changed between the files and :attr:`applied`, and any others.
+            What is live here of these is taken over.
         """
         with self._lock:
             state = self._state
@@ -182,10 +192,10 @@ class DocumentIndex:
         taken = np.setdiff1d(changed, late)
         kept = tuple(one for segment in live if (one := segment.only(taken)).alive_count)
         snapshot = DocumentSnapshot((sealed.without(changed), *kept))
-        index = DocumentIndex(self._source, sealed)
+        index = DocumentIndex(self._source, self.applied, sealed)
         index._state = _State(0, snapshot, [])
         found, _ = DocumentSnapshot(kept).locate(changed)
-        index.note(changed[found < 0])
+        index.note(changed[found < 0], self.applied)
         return index
 
 

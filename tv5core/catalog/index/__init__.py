@@ -4,13 +4,17 @@ Read in this order:
 
 ``recovery_log``
     What opening found damaged, collected and logged.
+``served``
+    ``ServedIndex``: what searches use, vectors and documents.
+``follower``
+    ``IndexFollower``: opens the index, replays the journal onto it, keeps it in step.
+    ``title_source`` reads titles for its documents.
 ``manager``
-    ``IndexManager``: opens the index, replays the journal onto it, seals it, swaps it.
+    ``IndexManager``: seals it besides, and swaps it.
 ``seal_policy``
     When it is sealed in the background.
 ``generation_files``
-    The sealed files of a generation: built from the store, checked when opened; and
-    ``ServedIndex``, what searches use.
+    The sealed files of a generation: built from the store, checked when opened.
 ``background``
     One thread for work that nobody waits for.
 """

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.embedding import Embedder
+from tv5core.catalog.index.served import ServedIndex, served_of
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, SectionFile
+from tv5core.query.document_index import DocumentIndex
 from tv5core.store import Store, embeddings, generations
 from tv5core.store.meta import Generation, Meta
 from tv5core.types import Progress
@@ -21,11 +21,8 @@ from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 
 __all__ = [
-    "ServedIndex",
     "build_generation",
-    "empty_index",
     "open_generation",
-    "served_of",
 ]
 
 F32 = npt.NDArray[np.float32]
@@ -34,54 +31,8 @@ I64 = npt.NDArray[np.int64]
 _BLOCK_ROWS = 4_096
 
 
-@dataclass
-class ServedIndex:
-    """One space and what searches it; searches hold on to it, so spaces never mix.
-
-    Attributes
-    ----------
-    space : int
-    index : VectorIndex or None
-        None until the catalogue has a vector.
-    generation : int
-        The sealed files under it; 0 for none.
-    applied : int
-        The last journal entry it contains.
-    fingerprint : str
-        Of the embedder that made the space.
-    model : SealedFile or None
-        File of that embedder, where the catalogue keeps one.
-    embedder : Embedder or None
-        That model, once loaded.
-    """
-
-    space: int
-    index: VectorIndex | None = None
-    generation: int = 0
-    applied: int = 0
-    fingerprint: str = ""
-    model: SealedFile | None = None
-    embedder: Embedder | None = None
-
-
-def served_of(
-    meta: Meta, index: VectorIndex | None, embedder: Embedder | None = None
-) -> ServedIndex:
-    """Return what serves the record's space, nothing of its journal applied."""
-    return ServedIndex(
-        meta.space, index, fingerprint=meta.embedder, model=meta.model, embedder=embedder
-    )
-
-
-def empty_index(meta: Meta) -> VectorIndex | None:
-    """Return an index without rows; None until the catalogue has a vector."""
-    if not meta.dim:
-        return None
-    return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
-
-
 def open_generation(
-    folder: Path, meta: Meta, generation: Generation, *, verify: bool
+    folder: Path, meta: Meta, generation: Generation, documents: DocumentIndex, *, verify: bool
 ) -> ServedIndex:
     """Open a generation's files, which must be those recorded.
 
@@ -106,9 +57,10 @@ def open_generation(
             f"{paths[0].name}: expected {meta.dim} dimensions, {meta.metric} and "
             f"{meta.rescoring}, got {index.dim}, {index.metric} and {index.rescoring}"
         )
-    served = served_of(meta, index)
+    served = served_of(meta, documents, index)
     served.space = generation.space  # the record may have moved on since
-    served.generation, served.applied = generation.number, generation.seq
+    served.generation = generation.number
+    served.publish(generation.seq)
     return served
 
 
@@ -116,6 +68,7 @@ def build_generation(
     store: Store,
     space: int,
     dim: int,
+    documents: DocumentIndex,
     *,
     applied: int | None,
     threads: int,
@@ -133,6 +86,8 @@ def build_generation(
     store : Store
         With its ``maintenance`` lock held.
     space, dim : int
+    documents : DocumentIndex
+        What is served with the new index.
     applied : int or None
         The last journal entry the space's vectors contain; None for the newest.
     threads : int
@@ -147,12 +102,15 @@ def build_generation(
         rows = embeddings.rows(txn, space)
     seq = meta.last_seq if applied is None else applied
     try:
-        return _build(store, meta, rows, (space, dim, seq), threads, progress)
+        index, newest = _build(store, meta, rows, (space, dim, seq), threads, progress)
     except _DamagedVectorError:
         lost = _damaged_rows(store, space, rows, dim)
         damaged(lost)
         rows = np.setdiff1d(rows, lost)
-        return _build(store, meta, rows, (space, dim, seq), threads, progress)
+        index, newest = _build(store, meta, rows, (space, dim, seq), threads, progress)
+    served = ServedIndex(space, documents, index, newest.number)
+    served.publish(seq)
+    return served, newest
 
 
 class _DamagedVectorError(CorruptFileError):
@@ -166,7 +124,7 @@ def _build(
     what: tuple[int, int, int],
     threads: int,
     progress: Progress,
-) -> tuple[ServedIndex, Generation]:
+) -> tuple[VectorIndex, Generation]:
     """Write and open the files over rows of a (space, dim) as of a journal entry."""
     space, dim, seq = what
     number = meta.next_generation
@@ -191,7 +149,7 @@ def _build(
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
-    return ServedIndex(space, index, number, seq), Generation(number, seq, space, len(rows), *files)
+    return index, Generation(number, seq, space, len(rows), *files)
 
 
 def _damaged_rows(store: Store, space: int, rows: I64, dim: int) -> I64:

@@ -1,12 +1,7 @@
-"""The catalogue's index: opened, kept in step with the store, and sealed.
+"""The catalogue's index, sealed: this is where the commit protocol meets it.
 
-This is where the commit protocol meets the vectors:
-
-- Opening takes the newest generation whose files are sound, else the one before, else rebuilds
-  the index from the stored vectors; then it replays the journal.
-- A writer applies its own changes after their commit; a reader follows the journal.
-- Sealing builds new files from the store while searches and additions run, records them
-  in one transaction, and swaps them in.
+Sealing builds new files from the store while searches and additions run, records them in one
+transaction, and swaps them in.
 """
 
 from __future__ import annotations
@@ -15,232 +10,35 @@ import logging
 import os
 from contextlib import suppress
 
-import numpy as np
-import numpy.typing as npt
-
-from tv5core.catalog.index.background import BackgroundWorker, StoppedError
-from tv5core.catalog.index.generation_files import (
-    ServedIndex,
-    build_generation,
-    empty_index,
-    open_generation,
-    served_of,
-)
-from tv5core.catalog.index.recovery_log import RecoveryLog
+from tv5core.catalog.index.background import StoppedError
+from tv5core.catalog.index.follower import IndexFollower
+from tv5core.catalog.index.generation_files import build_generation
 from tv5core.catalog.index.seal_policy import SealPolicy
-from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
+from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
+from tv5core.errors import CatalogError, Tv5Error
 from tv5core.files.failpoints import failpoint
-from tv5core.lmdb_env.calls import UnfinishedCall
-from tv5core.store import Store, embeddings, generations, journal, upgrading
-from tv5core.store.meta import Generation, Meta
-from tv5core.store.transaction import Txn
+from tv5core.store import Store, embeddings, generations, upgrading
+from tv5core.store.meta import Generation
 from tv5core.types import Progress
-from tv5core.vectors import VectorIndex
 
 __all__ = ["IndexManager", "ServedIndex"]
 
-F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
-
 log = logging.getLogger("tv5core")
 
-_BLOCK_ROWS = 4_096
 
+class IndexManager(IndexFollower):
+    """Keep an index in step with a store, and seal it.
 
-class IndexManager:
-    """Keep an index in step with a store.
-
-    Attributes
+    Parameters
     ----------
-    served : ServedIndex
-        What searches use; replaced, never mixed.
-    recovered : list of str
-        What opening found damaged and what was done about it.
-    change : UnfinishedCall
-        Begun before a commit, done once the index is in step; else the journal is replayed.
+    store : Store
+    auto_seal : bool
+        Whether to seal in the background when much has changed.
     """
 
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
-        self._store = store
         self._seal_policy = SealPolicy(enabled=auto_seal and store.writable)
-        self.background = BackgroundWorker(store.lock)
-        self._damaged: set[int] = set()  # generations found damaged
-        self._verified: set[int] = set()  # generations whose every byte was checked
-        self._behind = self._journal_damaged = False
-        self._doubts, self._seen = store.doubts, -1  # what the index is in step with
-        self.change = UnfinishedCall()
-        self.recovery = RecoveryLog(store.folder)
-        self.recovered = self.recovery.messages
-        self.served = self._open()
-
-    # -- opening --------------------------------------------------------------------------
-
-    def _open(self) -> ServedIndex:
-        while True:
-            with self._store.read() as txn:
-                meta = self._store.refresh(txn)
-            served = None if self._journal_damaged else self._open_sealed(meta)
-            if served is None and not self._store.writable:
-                with self._store.read() as txn:
-                    if self._store.refresh(txn).generations != meta.generations:
-                        continue  # the writer has sealed again, and removed what we looked for
-            served = served or self._rebuild(meta)
-            if self.replay(served):
-                self._drop_damaged()
-                return served
-
-    def _open_sealed(self, meta: Meta) -> ServedIndex | None:
-        for place, generation in enumerate(meta.generations):
-            try:
-                served = self._open_generation(meta, generation)
-                # An older one is of use only where the journal reaches back that far.
-                if not place or self.replay(served):
-                    return served
-            except CorruptFileError as error:
-                self._damaged.add(generation.number)
-                self.recovery.add(f"generation {generation.number} cannot be used: {error}")
-            except (CatalogError, OSError) as error:  # too many open files: not its fault
-                self.recovery.add(f"generation {generation.number} cannot be opened now: {error}")
-        return None
-
-    def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
-        unknown = generation.number not in self._verified
-        self._store.environment.check_identity()
-        served = open_generation(self._store.folder, meta, generation, verify=unknown)
-        self._store.environment.check_identity()
-        self._verified.add(generation.number)
-        return served
-
-    def _drop_damaged(self) -> None:
-        """Remove damaged generations from the record, so that sealing replaces them."""
-        meta = self._store.meta
-        kept = tuple(g for g in meta.generations if g.number not in self._damaged)
-        if self._store.writable and kept != meta.generations:
-            with suppress(DiskFullError):  # they are skipped next time as well
-                self._store.change_meta(generations=kept)
-
-    def _rebuild(self, meta: Meta) -> ServedIndex:
-        """Index all stored vectors in memory."""
-        if meta.generations:
-            self.recovery.add("the index was rebuilt from the stored vectors")
-        served = served_of(meta, empty_index(meta))
-        with self._store.read() as txn:
-            rows = embeddings.rows(txn, meta.space)
-        self.reload_rows(served, rows)
-        served.applied = meta.last_seq
-        return served
-
-    # -- following the store --------------------------------------------------------------
-
-    def current(self) -> ServedIndex:
-        """Return what to search, in step with every committed change."""
-        if self._store.writable:
-            if self._is_behind():
-                self._follow()
-            return self.served
-        last = self._store.environment.last_transaction()
-        if last != self._seen or self._behind:
-            self._follow()
-            self._seen = last
-        return self.served
-
-    def _is_behind(self) -> bool:
-        """Return whether what was committed may have passed a writer's index by."""
-        self._store.resolve_doubt()
-        change = self.change.call is not None and self.change.was_interrupted()
-        return change or self._behind or self._doubts != self._store.doubts
-
-    def after_fork(self) -> None:
-        """Restart in a child: another thread may have been changing the index."""
-        self.change = UnfinishedCall()
-        self.background = BackgroundWorker(self._store.lock)
-        self.served = ServedIndex(-1)
-        self._behind = True
-
-    def refresh(self) -> None:
-        """Bring the index in step with changes that were made beside it."""
-        self._behind = True
-        self.current()
-
-    def _follow(self) -> None:
-        with self._store.lock:
-            doubts = self._store.doubts
-            if not self.replay(self.served):
-                self.served = self._open()
-            self._behind, self._doubts = False, doubts
-            self.change.done()
-            newest = self._store.meta.generations[:1]
-        if newest and not self._store.writable and newest[0].number != self.served.generation:
-            self.background.start("follow", lambda: self._swap_in(newest[0]))
-
-    def _swap_in(self, generation: Generation) -> None:
-        """Swap in what the writer sealed; until then the journal kept us in step."""
-        if generation.number in self._damaged:
-            return
-        try:
-            served = self._open_generation(self._store.meta, generation)
-        except (Tv5Error, OSError) as error:
-            # The writer may have replaced it already; what is served now stays in step.
-            self._damaged.add(generation.number)
-            log.info("%s: generation %d: %s", self._store.folder, generation.number, error)
-            return
-        with self._store.lock:
-            if served.space == self.served.space and self.replay(served):
-                served.embedder = self.served.embedder
-                self.served = served
-
-    def replay(self, served: ServedIndex) -> bool:
-        """Replay the journal onto an index.
-
-        Return False when it cannot be done: the space is no longer the one served, or the journal
-        was trimmed past what this index contains. ``applied`` moves last, for what is interrupted.
-        """
-        with self._store.read() as txn:
-            meta = self._store.refresh(txn)
-            if meta.space != served.space:
-                return False
-            rows = self._rows_after(txn, served.applied, meta)
-        if rows is None:
-            return False
-        _prepare(served, meta)
-        self.reload_rows(served, rows)
-        served.applied = meta.last_seq
-        return True
-
-    def _rows_after(self, txn: Txn, seq: int, meta: Meta) -> I64 | None:
-        try:
-            return journal.rows_after(txn, seq, meta)
-        except CorruptFileError as error:
-            self._journal_damaged = True
-            self.recovery.add(f"the journal does not say any more what changed: {error}")
-            return None
-
-    def reload_rows(self, served: ServedIndex, rows: I64) -> None:
-        """Bring rows to their stored values: a vector, or none."""
-        index = served.index
-        if index is None:
-            return
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            with self._store.read() as txn:
-                some = rows[start : start + _BLOCK_ROWS]
-                found = embeddings.gather(txn, served.space, some, index.dim)
-            gone = np.concatenate([found.absent, found.damaged])
-            _apply(index, found.rows, found.vectors, gone)
-            self.recovery.leave_out(found.damaged)
-
-    def apply(self, rows: I64, vectors: F32, removed: I64) -> None:
-        """Apply to the index what was just committed; called with the store's lock held.
-
-        Where an earlier change did not get this far the journal is replayed instead.
-        """
-        served, meta = self.served, self._store.meta
-        if served.applied != meta.last_seq - 1:
-            self._follow()
-            return
-        _prepare(served, meta)
-        if served.index is not None:
-            _apply(served.index, rows, vectors, removed)
-        served.applied = meta.last_seq
+        super().__init__(store)
 
     # -- sealing --------------------------------------------------------------------------
 
@@ -279,8 +77,9 @@ class IndexManager:
                 return
             self._store.change_meta(generations=())
             meta = self._store.meta
-            served = served_of(meta, empty_index(meta), self.served.embedder)
-            served.applied = meta.last_seq
+            last = self.served
+            served = served_of(meta, last.documents, empty_index(meta), last.embedder)
+            served.publish(meta.last_seq)
             self.served = served
         self._store.tidy()
 
@@ -322,6 +121,7 @@ class IndexManager:
             self._store,
             space,
             dim,
+            self.served.documents,
             applied=applied,
             # In the background, a core is left to those who search.
             threads=max(1, cores - 1) if self.background.is_current else 0,
@@ -369,18 +169,3 @@ class IndexManager:
             pass  # a seal in another thread is about to stop
         if self.served.index is not None:
             self.served.index.close()
-
-
-def _prepare(served: ServedIndex, meta: Meta) -> None:
-    """Adopt the dimension and the embedder of the first vectors."""
-    served.fingerprint = meta.embedder
-    if served.index is None:
-        served.index = empty_index(meta)
-
-
-def _apply(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:
-    gone = np.asarray([row for row in removed.tolist() if row in index], np.int64)
-    if len(gone):
-        index.remove(gone)
-    if len(rows):
-        index.add(vectors, rows)

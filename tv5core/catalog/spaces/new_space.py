@@ -220,8 +220,9 @@ class _NewSpace:
             )
         meta = self._store.meta
         index = VectorIndex.empty(self._dim, metric=meta.metric, rescoring=meta.rescoring)
-        served = ServedIndex(self._space, index, applied=applied)
+        served = ServedIndex(self._space, self._manager.served.documents, index)
         self._manager.reload_rows(served, rows)
+        served.publish(applied)
         return served, None
 
     def _take_over(
@@ -235,9 +236,10 @@ class _NewSpace:
             self._record(changes, late)
             failpoint("refit: recorded")
             meta = self._store.meta
-            served.applied, served.fingerprint = meta.last_seq, meta.embedder
-            served.model = meta.model
+            served.fingerprint, served.model = meta.embedder, meta.model
             served.embedder = embedder if meta.model is not None else None
+            served.documents.note(late, meta.last_seq)
+            served.publish(meta.last_seq)
             self._manager.served = served
             self._manager.change.done()
 

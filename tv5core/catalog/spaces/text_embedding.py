@@ -223,7 +223,8 @@ class TextEmbedding:
         self._manager.change.begin()
         self._store.write(work)
         given = np.asarray(rows, np.int64)
-        self._manager.apply(given[has], vectors[has], given[~has])
+        unchanged = np.empty(0, np.int64)  # no title is
+        self._manager.apply(given[has], vectors[has], given[~has], unchanged)
         self._manager.change.done()
 
     def fingerprint_of_own_vectors(self) -> str:

@@ -1,0 +1,74 @@
+"""Where documents are made from: the titles of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index.background import BackgroundWorker, give_way
+from tv5core.catalog.index.recovery_log import RecoveryLog
+from tv5core.errors import CorruptFileError, FormatVersionError
+from tv5core.query.document_index import TitleSource
+from tv5core.query.parts import PARTS
+from tv5core.store import Store, titles
+from tv5core.types import Title
+
+__all__ = ["StoredTitles"]
+
+I64 = npt.NDArray[np.int64]
+
+_AT_ONCE = 256
+"""Titles read in one transaction."""
+_LISTED_AT_ONCE = 16_384
+
+
+class StoredTitles:
+    """Reads the titles of a store in short transactions.
+
+    A damaged title is left out, and noted.
+    """
+
+    def __init__(self, store: Store, recovery: RecoveryLog, background: BackgroundWorker) -> None:
+        self._store, self._recovery, self._background = store, recovery, background
+        self.source = TitleSource(self.load, self.rows, lambda: store.meta.extra_fields, PARTS)
+
+    def rows(self) -> I64:
+        """Return the rows of all titles, in ascending order."""
+        blocks = [np.asarray(some, np.int64) for some in self._row_blocks()]
+        return np.concatenate([np.empty(0, np.int64), *blocks])
+
+    def _row_blocks(self) -> Iterator[list[int]]:
+        last = -1
+        while True:
+            with self._store.read() as txn:
+                some = titles.rows_after(txn, last, _LISTED_AT_ONCE)
+            if not some:
+                return
+            yield some
+            last = some[-1]
+
+    def load(self, rows: I64) -> tuple[I64, list[Title]]:
+        """Return those of some rows that have a title, and the titles."""
+        found: list[tuple[int, Title]] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            found += self._load(rows[start : start + _AT_ONCE].tolist())
+            if self._background.is_current:
+                give_way()
+        return np.asarray([row for row, _ in found], np.int64), [title for _, title in found]
+
+    def _load(self, rows: list[int]) -> list[tuple[int, Title]]:
+        found: list[tuple[int, Title]] = []
+        with self._store.read() as txn:
+            for row in rows:
+                try:
+                    title = titles.by_row(txn, row)
+                except FormatVersionError:
+                    raise
+                except CorruptFileError:
+                    self._recovery.leave_out_title(row)
+                    continue
+                if title is not None:
+                    found.append((row, title))
+        return found

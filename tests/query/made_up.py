@@ -48,7 +48,7 @@ class Votes:
         return self.votes.nbytes
 
 
-PARTS = DocumentParts(Votes, Votes)
+PARTS = DocumentParts(Votes, Votes, "votes 1")
 
 
 class Stored:

@@ -177,7 +177,8 @@ def test_documents_are_those_of_the_titles_stored(steps: list[tuple[str, set[int
         if step == "seal" and files is not None:
             if number % 2:
                 settled(index)
-            index = index.on(files, np.asarray(sorted(log | {5}), np.int64))
+            over = DocumentIndex(stored.source, 0, files)
+            index = index.on(over, np.asarray(sorted(log | {5}), np.int64))
         elif step == "reopen" and files is not None:  # by a process that knows files and journal
             index = DocumentIndex(stored.source, 0, files)
             noted(index, *sorted(log))

@@ -61,7 +61,8 @@ class Both:
         keys = np.concatenate([graph.keys, np.asarray(rest, np.int64)])
         merged = DocumentSegment.merge(snapshot.segments, *snapshot.locate(keys))
         sealed = replace(merged, sealed=True, graph=graph.id)
-        self.documents = self.documents.on(sealed, np.empty(0, np.int64))
+        files = DocumentIndex(self.stored.source, 0, sealed)
+        self.documents = self.documents.on(files, np.empty(0, np.int64))
 
     def view(self) -> View:
         documents = self.documents.settled(self.documents.noted)

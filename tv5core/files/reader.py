@@ -166,7 +166,7 @@ class SectionFile:
         """
         map_, section = self._entry(name)
         if section.checksum is not None:
-            got = zlib.crc32(_view(map_, section).tobytes())
+            got = zlib.crc32(np.ascontiguousarray(_view(map_, section)).view(np.uint8).data)
             _check_crc(f"{self.path}: section {name!r}", section.checksum, got)
 
     def _entry(self, name: str) -> tuple[mmap.mmap, Section]:

@@ -28,11 +28,12 @@ from tv5core.query.documents import (
 )
 from tv5core.types import Title
 
-__all__ = ["BLOCK_TITLES", "DocumentIndex", "TitleSource", "compacted"]
+__all__ = ["BLOCK_TITLES", "DocumentIndex", "Report", "TitleSource", "compacted"]
 
 I64 = npt.NDArray[np.int64]
+Report = Callable[[int, int], None]
 
-BLOCK_TITLES = 2_048
+BLOCK_TITLES = 1_024
 """Titles that are in memory at once while segments are made of many."""
 _GROWTH = 3
 """Documents of a segment for each of those after it, at least."""
@@ -59,12 +60,27 @@ class TitleSource:
     schema: Callable[[], Schema]
     parts: DocumentParts
 
-    def segments(self, rows: I64) -> Iterator[DocumentSegment]:
+    def segments(self, rows: I64, report: Report) -> Iterator[DocumentSegment]:
         """Make segments of the titles in some rows, ascending and unique, in blocks."""
         for start in range(0, len(rows), BLOCK_TITLES):
+            report(start, len(rows))
             keys, titles = self.load(rows[start : start + BLOCK_TITLES])
             if titles:
                 yield DocumentSegment.build(self.parts, keys, titles, self.schema())
+        report(len(rows), len(rows))
+
+
+Note = I64 | Callable[[], bool]
+"""Rows whose titles changed; or a function that checks the sealed documents before they are first
+used: False where there are none to be used, so that documents of all titles are to be made."""
+
+
+def _there_are_none() -> bool:
+    return False
+
+
+def _no_report(_done: int, _total: int) -> None:
+    """Report nothing."""
 
 
 class _State(NamedTuple):
@@ -73,8 +89,8 @@ class _State(NamedTuple):
     built: int
     """Notes that the snapshot contains."""
     snapshot: DocumentSnapshot
-    waiting: list[I64 | None]
-    """The notes after these: rows; None for all titles there are."""
+    waiting: list[Note]
+    """The notes after these."""
 
 
 class DocumentIndex:
@@ -87,21 +103,35 @@ class DocumentIndex:
         The last journal entry that is contained.
     sealed : DocumentSegment, optional
         What files hold; without it, all titles wait to be made documents.
+    check : callable, optional
+        Called before the sealed documents are first used; where it returns False, documents of
+        all titles are made instead.
 
     Attributes
     ----------
     applied : int
         The last journal entry whose changes were noted.
+    sealed : DocumentSegment or None
+        What the files hold, as they hold it.
+    sealed_seq : int
+        The last journal entry they contain.
     """
 
     def __init__(
-        self, source: TitleSource, applied: int = 0, sealed: DocumentSegment | None = None
+        self,
+        source: TitleSource,
+        applied: int = 0,
+        sealed: DocumentSegment | None = None,
+        check: Callable[[], bool] | None = None,
     ) -> None:
-        self._source, self.applied = source, applied
+        self._source, self.applied, self.sealed = source, applied, sealed
+        self.sealed_seq, self._check = applied, check
+        self._waiting_rows = 0
         self._lock = threading.RLock()  # held for moments
         self._building = threading.RLock()  # held while segments are made
         some = () if sealed is None else (sealed,)
-        self._state = _State(0, DocumentSnapshot(some), [None] if sealed is None else [])
+        check = _there_are_none if sealed is None else check
+        self._state = _State(0, DocumentSnapshot(some), [] if check is None else [check])
 
     # -- noting ---------------------------------------------------------------------------
 
@@ -116,19 +146,32 @@ class DocumentIndex:
         if len(rows):
             with self._lock:
                 self._state.waiting.append(rows)
+                self._waiting_rows += len(rows)
         self.applied = max(self.applied, applied)
 
     @property
     def is_complete(self) -> bool:
-        """Whether documents of all titles were made once: what waits is what changed since."""
+        """Whether there are documents to be used: what waits is only what changed since."""
         with self._lock:
-            return all(rows is not None for rows in self._state.waiting)
+            return not any(callable(note) for note in self._state.waiting)
 
     @property
     def waiting_count(self) -> int:
-        """Titles that wait to be made documents, at most; all titles count as none."""
-        with self._lock:
-            return sum(len(rows) for rows in self._state.waiting if rows is not None)
+        """Titles known to have changed that wait to be made documents, at most."""
+        return self._waiting_rows
+
+    @property
+    def live_count(self) -> int:
+        """Titles that were added or changed since the files were made, at most."""
+        live = [one for one in self._state.snapshot.segments if not one.sealed]
+        return self._waiting_rows + sum(segment.alive_count for segment in live)
+
+    @property
+    def removed_count(self) -> int:
+        """Sealed documents of titles that are gone, or changed since."""
+        sealed = [one for one in self._state.snapshot.segments if one.sealed]
+        before = 0 if self.sealed is None else self.sealed.alive_count
+        return before - sum(segment.alive_count for segment in sealed) if sealed else 0
 
     @property
     def latest(self) -> DocumentSnapshot:
@@ -137,13 +180,15 @@ class DocumentIndex:
 
     # -- making segments ------------------------------------------------------------------
 
-    def settled(self, noted: int) -> DocumentSnapshot | None:
+    def settled(self, noted: int, report: Report | None = None) -> DocumentSnapshot | None:
         """Return the documents with all that was noted up to a moment, made now if need be.
 
         Parameters
         ----------
         noted : int
             :attr:`noted` at that moment.
+        report : callable, optional
+            Called with the titles made documents, and how many there are to make.
 
         Returns
         -------
@@ -154,37 +199,67 @@ class DocumentIndex:
         if state.built < noted:
             with self._building:
                 while (state := self._state).built < noted:
-                    self._build(state, noted)
+                    self._build(state, noted, report or _no_report)
         return state.snapshot if state.built == noted else None
 
-    def _build(self, state: _State, noted: int) -> None:
+    def _build(self, state: _State, noted: int, report: Report) -> None:
         count = noted - state.built
-        notes = state.waiting[:count]
-        kept = state.snapshot.segments
-        if any(rows is None for rows in notes):
-            kept, notes = (), [*notes, self._source.rows()]
-        rows = np.unique(np.concatenate([some for some in notes if some is not None]))
-        made = list(self._source.segments(rows))
-        snapshot = compacted([*(segment.without(rows) for segment in kept), *made])
+        kept, changed = self._unsettled(state, count)
+        snapshot = compacted([*kept, *self._source.segments(changed, report)])
         with self._lock:
             if self._state is state:  # else a call out of a signal handler was faster
-                self._state = _State(noted, snapshot, state.waiting[count:])
+                waiting = state.waiting[count:]
+                self._state = _State(noted, snapshot, waiting)
+                self._waiting_rows = sum(len(note) for note in waiting if not callable(note))
+
+    def _unsettled(self, state: _State, count: int) -> tuple[list[DocumentSegment], I64]:
+        notes = state.waiting[:count]
+        kept = state.snapshot.segments
+        rows = [np.empty(0, np.int64), *(note for note in notes if not callable(note))]
+        if not all(note() for note in notes if callable(note)):
+            kept, rows = (), [*rows, self._source.rows()]
+        changed = np.unique(np.concatenate(rows))
+        return [segment.without(changed) for segment in kept], changed
 
     # -- sealing --------------------------------------------------------------------------
 
-    def on(self, sealed: DocumentSegment, changed: I64) -> DocumentIndex:
+    def checked(self) -> DocumentIndex | None:
+        """Return an index over the same files that need no check any more; None if they fail it."""
+        if self._check is None:
+            return self
+        if not self._check():
+            return None
+        return DocumentIndex(self._source, self.sealed_seq, self.sealed)
+
+    def unsettled(self, noted: int) -> tuple[list[DocumentSegment], I64]:
+        """Return what there is of unchanged titles, and the rows of the others, up to a moment.
+
+        Parameters
+        ----------
+        noted : int
+            As for :meth:`settled`.
+        """
+        with self._building:
+            state = self._state
+            return self._unsettled(state, max(0, noted - state.built))
+
+    def on(self, files: DocumentIndex, changed: I64) -> DocumentIndex:
         """Return an index over newer files, in step with this one.
 
         Parameters
         ----------
-        sealed : DocumentSegment
+        files : DocumentIndex
+            Over these files, which were checked; what was noted there is of no interest.
         changed : int64[n]
             All rows whose titles changed between the files and :attr:`applied`, and any others.
             What is live here of these is taken over.
         """
+        sealed = files.sealed
+        if sealed is None:
+            return files
         with self._lock:
             state = self._state
-            waiting = [rows for rows in state.waiting if rows is not None]
+            waiting = [note for note in state.waiting if not callable(note)]
         live = [segment for segment in state.snapshot.segments if not segment.sealed]
         if not self.is_complete:
             live = []
@@ -192,7 +267,7 @@ class DocumentIndex:
         taken = np.setdiff1d(changed, late)
         kept = tuple(one for segment in live if (one := segment.only(taken)).alive_count)
         snapshot = DocumentSnapshot((sealed.without(changed), *kept))
-        index = DocumentIndex(self._source, self.applied, sealed)
+        index = DocumentIndex(self._source, files.sealed_seq, sealed)
         index._state = _State(0, snapshot, [])
         found, _ = DocumentSnapshot(kept).locate(changed)
         index.note(changed[found < 0], self.applied)

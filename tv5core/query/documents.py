@@ -67,6 +67,8 @@ class DocumentParts(NamedTuple):
 
     columns: type[Any]
     words: type[Any]
+    version: str
+    """Of how they make documents of titles: with another, documents must be made again."""
 
 
 @dataclass(frozen=True)

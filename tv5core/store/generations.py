@@ -8,6 +8,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, replace_durably
 from tv5core.files.failpoints import failpoint
@@ -15,6 +17,7 @@ from tv5core.store.meta import Generation, Meta
 
 __all__ = [
     "check_sizes",
+    "document_paths",
     "file_names",
     "file_sizes",
     "index_paths",
@@ -25,9 +28,11 @@ __all__ = [
     "remove_orphans",
     "sealed_files",
     "temporary",
+    "with_documents",
+    "with_newest",
 ]
 
-_OURS = re.compile(r"(graph|rows|lsa)\.\d{6,}\.tv5(\.tmp)?")
+_OURS = re.compile(r"(graph|rows|words|columns|lsa)\.\d{6,}\.tv5(\.tmp)?")
 _SCRATCH = re.compile(r"\.sealing-.*")  # what a killed sealing leaves
 KEPT = 2
 """Generations kept: the newest, and one to fall back on."""
@@ -36,6 +41,11 @@ KEPT = 2
 def index_paths(folder: Path, number: int) -> tuple[Path, Path]:
     """Name the graph and rows files of a generation."""
     return folder / f"graph.{number:06d}.tv5", folder / f"rows.{number:06d}.tv5"
+
+
+def document_paths(folder: Path, number: int) -> tuple[Path, Path]:
+    """Name the columns and words files of a generation."""
+    return folder / f"columns.{number:06d}.tv5", folder / f"words.{number:06d}.tv5"
 
 
 def model_path(folder: Path, space: int) -> Path:
@@ -73,12 +83,19 @@ def check_sizes(folder: Path, records: tuple[SealedFile, ...]) -> None:
 def sealed_files(meta: Meta) -> tuple[SealedFile, ...]:
     """Return every file the catalogue needs."""
     model = () if meta.model is None else (meta.model,)
-    return model + tuple(r for g in meta.generations for r in (g.graph, g.rows))
+    return model + tuple(dict.fromkeys(file for g in meta.generations for file in g.files))
 
 
 def file_names(meta: Meta) -> set[str]:
     """Return the names of every file the catalogue needs."""
     return {record.name for record in sealed_files(meta)}
+
+
+def with_documents(
+    generation: Generation, columns: SealedFile, words: SealedFile, seq: int
+) -> Generation:
+    """Return a generation with files of documents, which contain the journal up to an entry."""
+    return msgspec.structs.replace(generation, columns=columns, words=words, documents_seq=seq)
 
 
 def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
@@ -103,11 +120,13 @@ def file_sizes(folder: Path) -> dict[str, int]:
     return sizes
 
 
-def remove(folder: Path, generation: Generation) -> None:
-    """Remove the files of a generation that was not recorded."""
-    for path in index_paths(folder, generation.number):
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+def remove(folder: Path, generation: Generation, meta: Meta) -> None:
+    """Remove the files of a generation that was not recorded, but for those it shares."""
+    needed = file_names(meta)
+    for record in generation.files:
+        if record.name not in needed:
+            with suppress(OSError):
+                (folder / record.name).unlink(missing_ok=True)
 
 
 def remove_orphans(folder: Path, meta: Meta) -> list[str]:

@@ -44,7 +44,7 @@ UNCHECKED_CHECKPOINT = b"checkpoint:"
 """Before the key of one that format 4 or earlier stored."""
 _MAX_CHECKPOINT_BYTES = 480  # LMDB takes keys of 511, and they have a prefix
 _MOST = 1 << 62
-_FILE_NAME = re.compile(r"(graph|rows|lsa)\.\d{6,}\.tv5")
+_FILE_NAME = re.compile(r"(graph|rows|words|columns|lsa)\.\d{6,}\.tv5")
 _CHECKED_FROM = 2  # the format from which the record ends in its checksum
 _CHECKSUM = struct.Struct(">I")
 _ROOM = 0xFFFFFFFF  # a number that msgpack gives four bytes, to be replaced by the checksum
@@ -57,23 +57,42 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes
     ----------
     number : int
-        Names its files; grows by one with every sealing.
+        Names the files it was the first to have; grows by one with every sealing.
     seq : int
-        The last journal entry it contains.
+        The last journal entry whose vectors it contains.
     space : int
         Which vectors it was built from.
     count : int
         Its rows.
-    graph, rows : SealedFile
-        Its files, by name, size and checksum.
+    graph, rows : SealedFile or None
+        Its files of vectors, by name, size and checksum; None where the catalogue had no vector,
+        or they were too few for a graph: they are read from LMDB.
+    words, columns : SealedFile or None
+        Its files of documents; None up to format 4.
+    documents_seq : int
+        The last journal entry whose titles these contain.
     """
 
     number: int
     seq: int
     space: int
     count: int
-    graph: SealedFile
-    rows: SealedFile
+    graph: SealedFile | None = None
+    rows: SealedFile | None = None
+    words: SealedFile | None = None
+    columns: SealedFile | None = None
+    documents_seq: int = 0
+
+    @property
+    def files(self) -> tuple[SealedFile, ...]:
+        """All its files."""
+        some = (self.graph, self.rows, self.words, self.columns)
+        return tuple(file for file in some if file is not None)
+
+    @property
+    def journal_seq(self) -> int:
+        """The entry after which the journal must be kept."""
+        return self.seq if self.words is None else min(self.seq, self.documents_seq)
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -217,7 +236,7 @@ def _check(data: bytes) -> None:
 
 def _check_sense(meta: Meta) -> None:
     """Refuse a record that no tv5core writes, before anything relies on it."""
-    files = [file for g in meta.generations for file in (g.graph, g.rows)]
+    files = [file for g in meta.generations for file in g.files]
     files += [] if meta.model is None else [meta.model]
     sound = (
         # A name is joined to the folder's, so it must be one that we give.
@@ -230,6 +249,10 @@ def _check_sense(meta: Meta) -> None:
             generation.space == meta.space
             and 0 < generation.number < meta.next_generation
             and 0 <= generation.seq < meta.next_seq
+            and 0 <= generation.documents_seq < meta.next_seq
+            and (generation.graph is None) == (generation.rows is None)
+            and (generation.words is None) == (generation.columns is None)
+            and generation.files
             for generation in meta.generations
         )
     )

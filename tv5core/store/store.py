@@ -300,7 +300,7 @@ class Store:
         removed = generations.remove_orphans(self.folder, self.meta)
         failpoint("tidy: orphans removed")  # first, for that makes room
         if self.meta.generations:
-            self._trim_journal(min(g.seq for g in self.meta.generations))
+            self._trim_journal(min(g.journal_seq for g in self.meta.generations))
         failpoint("tidy: journal trimmed")
         return removed
 

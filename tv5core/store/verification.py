@@ -304,9 +304,9 @@ class _Check:
         meta = self._meta(txn)
         first = journal.begin(txn, meta) or meta.next_seq
         for generation in meta.generations[:1]:
-            if first > generation.seq + 1:
+            if first > generation.journal_seq + 1:
                 self._findings.add(
-                    "journal", f"journal: expected entries from {generation.seq + 1}, "
+                    "journal", f"journal: expected entries from {generation.journal_seq + 1}, "
                     f"where generation {generation.number} ends, got them from {first}"
                 )  # fmt: skip
 

@@ -16,7 +16,8 @@ def test_sealing_keeps_two_generations(catalog: Catalog) -> None:
         catalog.seal()
         catalog.seal()  # nothing to do
     names = sorted(p.name for p in catalog._store.folder.glob("*.tv5"))
-    assert names == [f"{part}.00000{g}.tv5" for part in ("graph", "rows") for g in (3, 4)]
+    parts = ("columns", "graph", "rows", "words")
+    assert names == [f"{part}.00000{g}.tv5" for part in parts for g in (3, 4)]
 
 
 def test_sealing_what_became_empty(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index.background import BackgroundWorker
+from tv5core.catalog.index.document_generation import open_documents
 from tv5core.catalog.index.generation_files import open_generation
 from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
@@ -104,11 +105,29 @@ class IndexFollower:
     def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
         unknown = generation.number not in self._verified
         self._store.environment.check_identity()
-        documents = self.served.documents
-        served = open_generation(self._store.folder, meta, generation, documents, verify=unknown)
+        index = open_generation(self._store.folder, meta, generation, verify=unknown)
+        documents = open_documents(
+            self._store.folder,
+            generation,
+            self._titles.source,
+            None if index is None else index.snapshot.segments[0],
+            lambda wrong: self._note_damaged_documents(generation, wrong),
+            verified=not unknown,
+        )
         self._store.environment.check_identity()
+        served = served_of(meta, documents or self.served.documents, index or empty_index(meta))
+        served.space, served.generation = generation.space, generation.number
+        if index is None:
+            self._read_vectors(served, meta)
+        else:
+            served.publish(generation.seq)
         self._verified.add(generation.number)
         return served
+
+    def _note_damaged_documents(self, generation: Generation, wrong: str) -> None:
+        self.recovery.add(
+            f"documents of generation {generation.number} are made again from the titles: {wrong}"
+        )
 
     def _drop_damaged(self) -> None:
         """Remove damaged generations from the record, so that sealing replaces them."""
@@ -123,11 +142,15 @@ class IndexFollower:
         if meta.generations:
             self.recovery.add("the index was rebuilt from the stored vectors")
         served = served_of(meta, self.served.documents, empty_index(meta))
+        self._read_vectors(served, meta)
+        return served
+
+    def _read_vectors(self, served: ServedIndex, meta: Meta) -> None:
+        """Index all stored vectors of a space in memory."""
         with self._store.read() as txn:
-            rows = embeddings.rows(txn, meta.space)
+            rows = embeddings.rows(txn, served.space)
         self.reload_rows(served, rows)
         served.publish(meta.last_seq)
-        return served
 
     # -- following the store --------------------------------------------------------------
 
@@ -183,10 +206,28 @@ class IndexFollower:
             self._damaged.add(generation.number)
             log.info("%s: generation %d: %s", self._store.folder, generation.number, error)
             return
+        served.documents = served.documents.checked() or self.served.documents
         with self._store.lock:
             if served.space == self.served.space and self.replay(served):
+                if self.replay(self.served):
+                    self.take_over_documents(served)
                 served.embedder = self.served.embedder
                 self.served = served
+
+    def take_over_documents(self, served: ServedIndex) -> None:
+        """Give an index over newer files the documents that are live in the one served.
+
+        Called with the store's lock held, and the one served in step.
+        """
+        files = served.documents
+        if files is self.served.documents or files.sealed is None:
+            return
+        with self._store.read() as txn:
+            meta = self._store.refresh(txn)
+            changed = self._rows_after(txn, files.sealed_seq, meta, titles=True)
+        if changed is not None:
+            served.documents = self.served.documents.on(files, changed)
+            served.publish(served.applied)
 
     def replay(self, served: ServedIndex) -> bool:
         """Replay the journal onto an index.

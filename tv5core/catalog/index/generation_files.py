@@ -10,10 +10,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.index.served import ServedIndex, served_of
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, SectionFile
-from tv5core.query.document_index import DocumentIndex
 from tv5core.store import Store, embeddings, generations
 from tv5core.store.meta import Generation, Meta
 from tv5core.types import Progress
@@ -32,9 +30,9 @@ _BLOCK_ROWS = 4_096
 
 
 def open_generation(
-    folder: Path, meta: Meta, generation: Generation, documents: DocumentIndex, *, verify: bool
-) -> ServedIndex:
-    """Open a generation's files, which must be those recorded.
+    folder: Path, meta: Meta, generation: Generation, *, verify: bool
+) -> VectorIndex | None:
+    """Open a generation's graph and rows, which must be those recorded; None without any.
 
     Parameters
     ----------
@@ -45,9 +43,11 @@ def open_generation(
     ------
     CorruptFileError, OSError
     """
+    if generation.graph is None or generation.rows is None:
+        return None
     files = (generation.graph, generation.rows)
     generations.check_sizes(folder, files)
-    paths = generations.index_paths(folder, generation.number)
+    paths = folder / generation.graph.name, folder / generation.rows.name
     kinds = (GRAPH_KIND, GRAPH_VERSION), (ROWS_KIND, ROWS_VERSION)
     for path, kind, record in zip(paths, kinds, files, strict=True):
         _check_identity(path, *kind, record)
@@ -57,24 +57,19 @@ def open_generation(
             f"{paths[0].name}: expected {meta.dim} dimensions, {meta.metric} and "
             f"{meta.rescoring}, got {index.dim}, {index.metric} and {index.rescoring}"
         )
-    served = served_of(meta, documents, index)
-    served.space = generation.space  # the record may have moved on since
-    served.generation = generation.number
-    served.publish(generation.seq)
-    return served
+    return index
 
 
 def build_generation(
     store: Store,
     space: int,
     dim: int,
-    documents: DocumentIndex,
     *,
     applied: int | None,
     threads: int,
     progress: Progress,
     damaged: Callable[[I64], None],
-) -> tuple[ServedIndex, Generation]:
+) -> tuple[VectorIndex, Generation]:
     """Write the files of a new generation over a space's vectors, and open them.
 
     Nothing refers to the files yet. The store stays free: rows are listed once and read in
@@ -86,8 +81,6 @@ def build_generation(
     store : Store
         With its ``maintenance`` lock held.
     space, dim : int
-    documents : DocumentIndex
-        What is served with the new index.
     applied : int or None
         The last journal entry the space's vectors contain; None for the newest.
     threads : int
@@ -102,15 +95,12 @@ def build_generation(
         rows = embeddings.rows(txn, space)
     seq = meta.last_seq if applied is None else applied
     try:
-        index, newest = _build(store, meta, rows, (space, dim, seq), threads, progress)
+        return _build(store, meta, rows, (space, dim, seq), threads, progress)
     except _DamagedVectorError:
         lost = _damaged_rows(store, space, rows, dim)
         damaged(lost)
         rows = np.setdiff1d(rows, lost)
-        index, newest = _build(store, meta, rows, (space, dim, seq), threads, progress)
-    served = ServedIndex(space, documents, index, newest.number)
-    served.publish(seq)
-    return served, newest
+        return _build(store, meta, rows, (space, dim, seq), threads, progress)
 
 
 class _DamagedVectorError(CorruptFileError):
@@ -149,7 +139,7 @@ def _build(
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
-    return index, Generation(number, seq, space, len(rows), *files)
+    return index, Generation(number, seq, space, len(rows), files[0], files[1])
 
 
 def _damaged_rows(store: Store, space: int, rows: I64, dim: int) -> I64:

@@ -9,17 +9,23 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
+from functools import partial
+
+import msgspec
 
 from tv5core.catalog.index.background import StoppedError
+from tv5core.catalog.index.document_generation import SealedTitles, seal_documents
 from tv5core.catalog.index.follower import IndexFollower
 from tv5core.catalog.index.generation_files import build_generation
-from tv5core.catalog.index.seal_policy import SealPolicy
+from tv5core.catalog.index.seal_policy import Changes, SealPolicy
 from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
 from tv5core.errors import CatalogError, Tv5Error
 from tv5core.files.failpoints import failpoint
-from tv5core.store import Store, embeddings, generations, upgrading
+from tv5core.query.document_index import DocumentIndex
+from tv5core.store import Store, embeddings, generations, titles, upgrading
 from tv5core.store.meta import Generation
 from tv5core.types import Progress
+from tv5core.vectors import Segment, VectorIndex
 
 __all__ = ["IndexManager", "ServedIndex"]
 
@@ -42,63 +48,115 @@ class IndexManager(IndexFollower):
 
     # -- sealing --------------------------------------------------------------------------
 
-    def seal(self, progress: Progress | None = None) -> bool:
-        """Build files over all vectors and serve them; return whether that was necessary."""
+    def seal(self, progress: Progress | None = None, *, documents_only: bool = False) -> bool:
+        """Build files over all vectors and documents, and serve them.
+
+        Parameters
+        ----------
+        progress : callable, optional
+        documents_only : bool
+            Leave the graph as it is, if there is one.
+
+        Returns
+        -------
+        bool
+            Whether that was necessary.
+        """
         with self._store.maintain():
             self._store.maintaining.begin()
             upgrading.add_checksums(self._store, self.cancellable(progress))
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
-            index = self.current().index
-            if index is None or not (index.live_count or index.removed_count):
+            self.current()
+            from_vectors, documents = self._changes()
+            if documents_only and self._graph() is not None:
+                from_vectors = Changes()
+            none_yet = self.served.documents.sealed is None and self._has_titles()
+            if not (from_vectors.any or documents.any or none_yet):
                 return False
-            if len(index):
-                self._install(*self.build(self._store.meta.space, index.dim, progress=progress))
-            else:
-                self._serve_live_only()
+            self._seal(from_vectors.any, progress)
             return True
 
+    def _changes(self) -> tuple[Changes, Changes]:
+        """Count what has changed since the last sealing, of vectors and of documents."""
+        index, documents = self.served.index, self.served.documents
+        vectors = Changes()
+        if index is not None:
+            vectors = Changes(index.live_count, index.removed_sealed_count, index.sealed_count)
+        sealed = 0 if documents.sealed is None else len(documents.sealed)
+        return vectors, Changes(documents.live_count, documents.removed_count, sealed)
+
+    def _seal(self, vectors: bool, progress: Progress | None) -> None:
+        """Seal vectors and documents, or the documents alone, beside the graph there is."""
+        index, meta = self.served.index, self._store.meta
+        if index is not None and len(index) and (vectors or self._graph() is None):
+            self._install(*self.build(meta.space, index.dim, progress=progress))
+        elif self._has_titles():
+            self._install(*self.build_documents(progress=progress))
+        else:
+            self._serve_nothing()
+
+    def _has_titles(self) -> bool:
+        with self._store.read() as txn:
+            return titles.count(txn) > 0
+
+    def _graph(self) -> Segment | None:
+        """Return the sealed vectors that are served, if any of them are left."""
+        index = self.served.index
+        if index is None or not len(index):
+            return None
+        return next((one for one in index.snapshot.segments if one.sealed), None)
+
     def rebuild(self, progress: Progress | None = None) -> None:
-        """Build files over all stored vectors and serve them, keeping no earlier ones."""
+        """Build files of all that is stored and serve them, keeping no earlier ones."""
         with self._store.maintain():
             self._store.maintaining.begin()
             self.refresh()
-            meta = self._store.meta
+            meta, documents = self._store.meta, self._new_documents()
             with self._store.read() as txn:
-                some = len(embeddings.rows(txn, meta.space)) > 0
+                some, any_title = len(embeddings.rows(txn, meta.space)), titles.count(txn) > 0
             if some:
-                self._install(*self.build(meta.space, meta.dim, progress=progress))
+                self._install(*self.build(meta.space, meta.dim, documents, progress=progress))
+            elif any_title:
+                self._install(*self.build_documents(documents, progress=progress))
             with self._store.lock:
-                self._store.change_meta(generations=self._store.meta.generations[: int(some)])
+                kept = self._store.meta.generations[: int(some > 0 or any_title)]
+                self._store.change_meta(generations=kept)
         self._store.tidy()
 
-    def _serve_live_only(self) -> None:
+    def _serve_nothing(self) -> None:
         with self._store.lock:
-            if self.served.index is None or len(self.served.index):
+            if self._has_titles() or (self.served.index is not None and len(self.served.index)):
                 return
             self._store.change_meta(generations=())
             meta = self._store.meta
-            last = self.served
-            served = served_of(meta, last.documents, empty_index(meta), last.embedder)
+            documents, embedder = self._new_documents(), self.served.embedder
+            served = served_of(meta, documents, empty_index(meta), embedder)
             served.publish(meta.last_seq)
             self.served = served
         self._store.tidy()
 
     def _install(self, served: ServedIndex, newest: Generation) -> None:
         try:
-            self.replay(served)  # most of it, while others may still write
+            if served.index is not self.served.index:
+                self.replay(served)  # most of it, while others may still write
             failpoint("seal: caught up")
             self._record(served, newest)
         except BaseException:
-            if newest not in self._store.meta.generations:
-                generations.remove(self._store.folder, newest)
+            meta = self._store.meta
+            if newest not in meta.generations:
+                generations.remove(self._store.folder, newest, meta)
             raise
         failpoint("seal: served")
         self._store.tidy()
 
     def _record(self, served: ServedIndex, newest: Generation) -> None:
         with self._store.lock:
-            if not self.replay(served):
+            self.current()
+            if served.index is self.served.index:
+                served.publish(self.served.applied)
+            elif not self.replay(served):
                 raise CatalogError(f"expected the journal after entry {newest.seq}, got less")
+            self.take_over_documents(served)
             self._store.change_meta(
                 generations=generations.with_newest(self._store.meta, newest),
                 next_generation=newest.number + 1,
@@ -111,46 +169,106 @@ class IndexManager(IndexFollower):
         self,
         space: int,
         dim: int,
+        documents: DocumentIndex | None = None,
         *,
         applied: int | None = None,
         progress: Progress | None = None,
     ) -> tuple[ServedIndex, Generation]:
-        """Write the files of a new generation; see :func:`build_generation`."""
+        """Write the files of a new generation; see :func:`build_generation`.
+
+        Its documents are made of those given, or of those served.
+        """
         cores = os.cpu_count() or 1
-        served, generation = build_generation(
+        index, newest = build_generation(
             self._store,
             space,
             dim,
-            self.served.documents,
             applied=applied,
             # In the background, a core is left to those who search.
             threads=max(1, cores - 1) if self.background.is_current else 0,
             progress=self.cancellable(progress),
             damaged=self.recovery.leave_out,
         )
-        self._verified.add(generation.number)
-        return served, generation
+        try:
+            made = self._made(newest, index.snapshot.segments[0], documents, progress)
+        except BaseException:
+            generations.remove(self._store.folder, newest, self._store.meta)
+            raise
+        return self._over(made, newest, space, index, newest.seq)
+
+    def build_documents(
+        self, documents: DocumentIndex | None = None, *, progress: Progress | None = None
+    ) -> tuple[ServedIndex, Generation]:
+        """Write the documents of a new generation beside the graph there is, if any."""
+        graph, meta, served = self._graph(), self._store.meta, self.served
+        newest = Generation(meta.next_generation, meta.last_seq, meta.space, 0)
+        index = empty_index(meta)
+        if graph is not None:
+            number, index = served.generation, served.index
+            base = next(one for one in meta.generations if one.number == number)
+            newest = msgspec.structs.replace(base, number=meta.next_generation)
+        made = self._made(newest, graph, documents, progress)
+        return self._over(made, newest, meta.space, index, served.applied)
+
+    def _made(
+        self,
+        newest: Generation,
+        graph: Segment | None,
+        documents: DocumentIndex | None,
+        progress: Progress | None,
+    ) -> SealedTitles | None:
+        return seal_documents(
+            self._store,
+            self._titles.source,
+            documents or self.served.documents,
+            newest.number,
+            graph,
+            self.cancellable(progress),
+        )
+
+    def _over(
+        self,
+        made: SealedTitles | None,
+        newest: Generation,
+        space: int,
+        index: VectorIndex | None,
+        applied: int,
+    ) -> tuple[ServedIndex, Generation]:
+        """Return what serves new files, and their record."""
+        documents = self._new_documents()
+        if made is not None:
+            newest = made.of(newest)
+            documents = DocumentIndex(self._titles.source, made.seq, made.segment)
+        served = ServedIndex(space, documents, index, newest.number)
+        served.publish(applied)
+        self._verified.add(newest.number)
+        return served, newest
 
     # -- in the background ----------------------------------------------------------------
 
     def seal_if_due(self) -> None:
         """Start sealing in the background when there are many live or removed rows."""
-        if not self._store.environment.failure and self._seal_policy.is_due(self.served.index):
+        if self._store.environment.failure:
+            return
+        from_vectors, documents = self._changes()
+        if self._seal_policy.is_due(from_vectors):
             self.background.start("seal", self._seal_or_log)
+        elif self._seal_policy.is_due(documents):
+            self.background.start("seal", partial(self._seal_or_log, documents_only=True))
 
     def seal_in_background(self) -> None:
         """Start sealing in the background, after what is under way there."""
         self.background.start("seal", self._seal_or_log)
 
-    def _seal_or_log(self) -> None:
+    def _seal_or_log(self, *, documents_only: bool = False) -> None:
         try:
-            self.seal()
+            self.seal(documents_only=documents_only)
             self._seal_policy.record_success()
         except StoppedError:
             pass
         except (Tv5Error, OSError) as error:
             # Nothing is lost: all is searchable, and is sealed once twice as much has changed.
-            self._seal_policy.record_failure(self.served.index)
+            self._seal_policy.record_failure(*self._changes())
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
 
     def cancellable(self, progress: Progress | None) -> Progress:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tv5core.vectors import VectorIndex
+from typing import NamedTuple
 
-__all__ = ["MAX_LIVE_ROWS", "SealPolicy"]
+__all__ = ["MAX_LIVE_ROWS", "Changes", "SealPolicy"]
 
 MAX_LIVE_ROWS = 20_000
 """Live rows from which sealing is worth it: a scan of them takes well under 1 ms."""
@@ -15,6 +15,35 @@ MAX_REMOVED_SHARE = 0.2
 A walk must pass through them: at this share it takes a quarter longer for the same recall."""
 MIN_REMOVED_ROWS = 1_000
 """Removed rows below which that is not worth it, whatever their share."""
+
+
+class Changes(NamedTuple):
+    """What has changed since the last sealing, of vectors or of documents.
+
+    Attributes
+    ----------
+    live : int
+        Added or replaced, and not sealed yet.
+    removed : int
+        Sealed ones that are not found any more.
+    sealed : int
+        Those included.
+    """
+
+    live: int = 0
+    removed: int = 0
+    sealed: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to seal."""
+        return bool(self.live or self.removed)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether they make sealing worth it."""
+        long = self.live > max(MAX_LIVE_ROWS, self.sealed // 4)
+        return long or self.removed > max(MIN_REMOVED_ROWS, MAX_REMOVED_SHARE * self.sealed)
 
 
 class SealPolicy:
@@ -28,24 +57,17 @@ class SealPolicy:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._retry_from = 0  # changed rows from which to retry after a failure
+        self._retry_from = 0  # changes from which to retry after a failure
 
-    def is_due(self, index: VectorIndex | None) -> bool:
+    def is_due(self, changes: Changes) -> bool:
         """Return whether to seal now."""
-        if not self._enabled or index is None or _changes(index) < self._retry_from:
-            return False
-        long = index.live_count > max(MAX_LIVE_ROWS, index.sealed_count // 4)
-        removed = index.removed_sealed_count
-        return long or removed > max(MIN_REMOVED_ROWS, MAX_REMOVED_SHARE * index.sealed_count)
+        enough = changes.live + changes.removed >= self._retry_from
+        return self._enabled and enough and changes.are_many
 
     def record_success(self) -> None:
         """Forget earlier failures."""
         self._retry_from = 0
 
-    def record_failure(self, index: VectorIndex | None) -> None:
+    def record_failure(self, *changes: Changes) -> None:
         """Wait with the next attempt until twice as many rows have changed."""
-        self._retry_from = 2 * _changes(index) if index is not None else 0
-
-
-def _changes(index: VectorIndex) -> int:
-    return index.live_count + index.removed_sealed_count
+        self._retry_from = 2 * max(some.live + some.removed for some in changes)

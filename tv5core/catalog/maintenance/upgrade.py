@@ -49,8 +49,10 @@ def upgrade(store: Store, manager: IndexManager, progress: Progress | None) -> U
 
 
 def _has_earlier_files(store: Store) -> bool:
-    files = (file for g in store.meta.generations for file in (g.graph, g.rows))
-    return any(_is_earlier(store, file.name) for file in files)
+    generations = store.meta.generations
+    if any(generation.words is None for generation in generations):
+        return True
+    return any(_is_earlier(store, file.name) for one in generations for file in one.files)
 
 
 def _is_earlier(store: Store, name: str) -> bool:

@@ -8,6 +8,12 @@ import numpy.typing as npt
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.text_embedding import TextEmbedding, TextReadiness
 from tv5core.embedding import lsa_model
+from tv5core.query.document_files import (
+    COLUMNS_KIND,
+    COLUMNS_VERSION,
+    WORDS_KIND,
+    WORDS_VERSION,
+)
 from tv5core.store import Store, embeddings, journal, verification
 from tv5core.store.embeddings import Gathered
 from tv5core.store.meta import Meta
@@ -25,6 +31,8 @@ I64 = npt.NDArray[np.int64]
 KINDS = {
     "graph": (GRAPH_KIND, GRAPH_VERSION),
     "rows": (ROWS_KIND, ROWS_VERSION),
+    "columns": (COLUMNS_KIND, COLUMNS_VERSION),
+    "words": (WORDS_KIND, WORDS_VERSION),
     "lsa": (lsa_model.KIND, lsa_model.VERSION),
 }
 

@@ -229,6 +229,7 @@ class _NewSpace:
         self, embedder: Embedder, served: ServedIndex, mark: int, changes: dict[str, object]
     ) -> None:
         with self._store.lock:  # from here on there are no more changes to catch up with
+            self._manager.current()
             late, _ = self._touched(mark)
             self._embed_all(embedder, late)
             self._manager.reload_rows(served, late)
@@ -238,6 +239,7 @@ class _NewSpace:
             meta = self._store.meta
             served.fingerprint, served.model = meta.embedder, meta.model
             served.embedder = embedder if meta.model is not None else None
+            self._manager.take_over_documents(served)
             served.documents.note(late, meta.last_seq)
             served.publish(meta.last_seq)
             self._manager.served = served

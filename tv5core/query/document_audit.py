@@ -1,0 +1,65 @@
+"""Compare documents with the titles they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.query.document_index import TitleSource
+from tv5core.query.documents import DocumentSegment, DocumentSnapshot
+from tv5core.types import Title
+
+__all__ = ["differing", "missing"]
+
+I64 = npt.NDArray[np.int64]
+
+
+def missing(snapshot: DocumentSnapshot, keys: I64) -> I64:
+    """Return those of some keys that have no document, or several."""
+    count = np.zeros(len(keys), np.int64)
+    for segment in snapshot.segments:
+        count += segment.find(keys) >= 0
+    return keys[count != 1]
+
+
+def differing(
+    snapshot: DocumentSnapshot, keys: I64, titles: Sequence[Title], source: TitleSource
+) -> I64:
+    """Return the keys whose documents are not what their titles would become now.
+
+    Documents of the same titles in the same order have the same bytes, however they came about. So
+    these are merged out of the snapshot and compared with new ones; a difference is halved until
+    it is that of one title.
+
+    Parameters
+    ----------
+    snapshot : DocumentSnapshot
+    keys : int64[n]
+        Each with a document.
+    titles : sequence of Title
+        One for each key.
+    source : TitleSource
+    """
+    if not len(keys) or _agree(snapshot, keys, titles, source):
+        return np.empty(0, np.int64)
+    if len(keys) == 1:
+        return keys
+    half = len(keys) // 2
+    first = differing(snapshot, keys[:half], titles[:half], source)
+    second = differing(snapshot, keys[half:], titles[half:], source)
+    return np.concatenate([first, second])
+
+
+def _agree(
+    snapshot: DocumentSnapshot, keys: I64, titles: Sequence[Title], source: TitleSource
+) -> bool:
+    merged = DocumentSegment.merge(snapshot.segments, *snapshot.locate(keys))
+    fresh = DocumentSegment.build(source.parts, keys, titles, source.schema())
+    return _same(merged.columns, fresh.columns) and _same(merged.words, fresh.words)
+
+
+def _same(one: object, other: object) -> bool:
+    a, b = one.sections(), other.sections()  # type: ignore[attr-defined]
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)

@@ -20,7 +20,7 @@ def problems(catalog: Catalog) -> list[str]:
         found.append(f"expected {len(rows)} documents, got {view.documents.alive_count}")
     if found:
         return found
-    source = catalog._manager._titles.source
+    source = catalog._manager.titles.source
     known = [title for title in stored if title is not None]
     different = differing(view.documents, rows, known, source)
     found += [f"row {row} has the document of another title" for row in different.tolist()]

@@ -21,7 +21,8 @@ def missing(snapshot: DocumentSnapshot, keys: I64) -> I64:
     count = np.zeros(len(keys), np.int64)
     for segment in snapshot.segments:
         count += segment.find(keys) >= 0
-    return keys[count != 1]
+    without: I64 = keys[count != 1]
+    return without
 
 
 def differing(

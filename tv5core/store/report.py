@@ -13,6 +13,7 @@ _SHOWN = 100
 REPAIRS = {
     "file": "a repair rebuilds it from the store",
     "index": "a repair rebuilds the index from the stored vectors",
+    "documents": "a repair makes them again from the titles",
     "model": "a repair fits the embedder again",
     "text": "a repair tries to fit the embedder again",
     "derived": "a repair restores it from the titles",

@@ -31,7 +31,7 @@ def given(catalog: Catalog, start: int, stop: int) -> None:
 
 def loads(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note how many titles are read to be made documents."""
-    titles, seen = catalog._manager._titles, []
+    titles, seen = catalog._manager.titles, []
     load = titles.source.load
 
     def noting(rows: np.ndarray) -> object:

@@ -60,7 +60,7 @@ class IndexFollower:
         self.change = UnfinishedCall()
         self.recovery = RecoveryLog(store.folder)
         self.recovered = self.recovery.messages
-        self._titles = StoredTitles(store, self.recovery, self.background)
+        self.titles = StoredTitles(store, self.recovery, self.background)
         self.served = self._nothing()
         self.served = self._open()
 
@@ -70,7 +70,7 @@ class IndexFollower:
 
     def _new_documents(self) -> DocumentIndex:
         """Return documents of all titles, which are made when a search needs them."""
-        return DocumentIndex(self._titles.source, self._store.meta.last_seq)
+        return DocumentIndex(self.titles.source, self._store.meta.last_seq)
 
     # -- opening --------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class IndexFollower:
         documents = open_documents(
             self._store.folder,
             generation,
-            self._titles.source,
+            self.titles.source,
             None if index is None else index.snapshot.segments[0],
             lambda wrong: self._note_damaged_documents(generation, wrong),
             verified=not unknown,

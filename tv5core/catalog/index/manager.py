@@ -219,7 +219,7 @@ class IndexManager(IndexFollower):
     ) -> SealedTitles | None:
         return seal_documents(
             self._store,
-            self._titles.source,
+            self.titles.source,
             documents or self.served.documents,
             newest.number,
             graph,
@@ -238,7 +238,7 @@ class IndexManager(IndexFollower):
         documents = self._new_documents()
         if made is not None:
             newest = made.of(newest)
-            documents = DocumentIndex(self._titles.source, made.seq, made.segment)
+            documents = DocumentIndex(self.titles.source, made.seq, made.segment)
         served = ServedIndex(space, documents, index, newest.number)
         served.publish(applied)
         self._verified.add(newest.number)

@@ -3,7 +3,7 @@
 ``statistics``
     Counts, settings, files and sizes.
 ``verification``
-    Checks files, store and index, and one against the other.
+    Checks files, store and index, and one against the other; ``document_check`` the documents.
 ``repair``
     Rebuilds what a check found damaged.
 ``optimization``

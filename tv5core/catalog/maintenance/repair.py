@@ -63,7 +63,7 @@ class _Repair:
         if parts & {"model", "text"}:
             self._refit()
         lost = bool(self._manager.recovered) and not self._manager.served.generation
-        if parts & {"file", "index", "journal"} or lost:
+        if parts & {"file", "index", "documents", "journal"} or lost:
             self._manager.rebuild(self._report)
             failpoint("repair: index built")
             self.done.append("rebuilt the index from the stored vectors")

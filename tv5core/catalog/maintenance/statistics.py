@@ -23,7 +23,7 @@ def describe(
     with store.read() as txn:
         meta = store.refresh(txn)
         count, pending = titles.count(txn), titles.pending_count(txn)
-    index = served.index
+    index, documents = served.index, served.documents
     vectors = 0 if index is None else len(index)
     sizes = generations.file_sizes(store.folder)
     return {
@@ -43,6 +43,11 @@ def describe(
         "sealed": 0 if index is None else index.sealed_count,
         "live": 0 if index is None else index.live_count,
         "removed": 0 if index is None else index.removed_count,
+        "documents": {
+            "sealed": 0 if documents.sealed is None else len(documents.sealed),
+            "live": documents.live_count,
+            "removed": documents.removed_count,
+        },
         "settings": {} if index is None else msgspec.structs.asdict(index.settings),
         "text_settings": _by_parameter(meta.text_settings or {}),
         "files": sizes,

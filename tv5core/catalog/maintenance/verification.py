@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.maintenance.document_check import check_documents
 from tv5core.catalog.spaces.text_embedding import TextEmbedding, TextReadiness
 from tv5core.embedding import lsa_model
 from tv5core.query.document_files import (
@@ -68,6 +69,7 @@ def check(
     report(0, 1, "checking graph")
     rows.finish(findings)
     report(1, 1, "checking graph")
+    check_documents(store, manager, findings, report)
     if text is not None:
         _check_text(text.readiness(manager.current()), findings)
     return findings

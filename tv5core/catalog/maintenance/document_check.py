@@ -1,0 +1,91 @@
+"""Check a catalogue's documents against its titles, while both may change."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.catalog.index.manager import IndexManager
+from tv5core.query.document_audit import differing, missing
+from tv5core.query.documents import DocumentSnapshot
+from tv5core.store import Store, journal, titles
+from tv5core.store.report import Findings
+from tv5core.types import Progress
+
+__all__ = ["check_documents"]
+
+I64 = npt.NDArray[np.int64]
+
+_BLOCK = 512
+_COMPARED = 4_096
+"""Titles whose documents are made again and compared; of all, it is checked that they have one."""
+_TRIES = 50
+
+
+def check_documents(
+    store: Store, manager: IndexManager, findings: Findings, report: Progress
+) -> None:
+    """Look for titles without a document and documents without a title; compare some of them.
+
+    What seems to differ may only have changed between two looks, so it is looked at again when the
+    documents are known to be in step.
+    """
+    documents = manager.current().documents
+    if documents.sealed is None:
+        findings.notes.append("documents for words and filters are not sealed yet")
+        return
+    snapshot = manager.current().view().documents
+    rows = manager.titles.rows()
+    suspects = [missing(snapshot, rows), np.setdiff1d(_keys(snapshot), rows)]
+    blocks = range(0, len(rows), _BLOCK)
+    step = max(1, len(rows) // _COMPARED)
+    for start in blocks[::step]:
+        report(start, len(rows), "checking documents")
+        suspects.append(_differing(manager, snapshot, rows[start : start + _BLOCK]))
+    report(len(rows), len(rows), "checking documents")
+    findings.checked["documents"] += snapshot.alive_count
+    _look_again(store, manager, np.unique(np.concatenate(suspects)), findings)
+
+
+def _keys(snapshot: DocumentSnapshot) -> I64:
+    some = [one.keys[one.documents()] for one in snapshot.segments]
+    return np.concatenate([np.empty(0, np.int64), *some])
+
+
+def _differing(manager: IndexManager, snapshot: DocumentSnapshot, rows: I64) -> I64:
+    """Return the rows whose documents are not those of their present titles."""
+    have, known = manager.titles.load(rows)
+    located = snapshot.locate(have)[0] >= 0
+    some = [title for title, here in zip(known, located.tolist(), strict=True) if here]
+    return differing(snapshot, have[located], some, manager.titles.source)
+
+
+def _look_again(store: Store, manager: IndexManager, rows: I64, findings: Findings) -> None:
+    for _ in range(_TRIES):
+        if not len(rows):
+            return
+        with store.lock:
+            wrong, rows = _at_one_moment(store, manager, rows)
+        for row, what in wrong.items():
+            findings.add("documents", f"row {row}: {what}")
+
+
+def _at_one_moment(store: Store, manager: IndexManager, rows: I64) -> tuple[dict[int, str], I64]:
+    """Judge the rows that have not changed since what is served; return the others too."""
+    view = manager.current().view()
+    with store.read() as txn:
+        changed = journal.rows_after(txn, view.applied, store.refresh(txn), titles=True)
+        if changed is None:
+            return {}, rows
+        late = np.intersect1d(rows, changed)
+        some = np.setdiff1d(rows, late)
+        stored = {row for row in some.tolist() if titles.bytes_of(txn, row) is not None}
+        readable = {row for row in stored if titles.readable(txn, row) is not None}
+    without = set(missing(view.documents, some).tolist())
+    found = dict.fromkeys(sorted(without & readable), "expected one document of its title")
+    extra = set(some.tolist()) - stored - without
+    found |= dict.fromkeys(sorted(extra), "expected no document without a title")
+    compared = np.asarray(sorted(readable - without), np.int64)
+    for row in _differing(manager, view.documents, compared).tolist():
+        found[row] = "expected the document of its title, got another"
+    return found, late

@@ -28,7 +28,7 @@ def test_verify_repairs(films: Path) -> None:
     done = tv5("verify", "--repair", "-c", films)
     assert done.returncode == 0, done.stderr
     assert "repaired: rebuilt the index from the stored vectors" in done.stdout
-    assert f"checked 3 files, {COUNT} titles" in done.stderr
+    assert f"checked 5 files, {COUNT} titles" in done.stderr
     again = json.loads(tv5("verify", "--repair", "--json", "-c", films).stdout)
     assert (again["ok"], again["problems"], again["repaired"]) == (True, [], [])
 

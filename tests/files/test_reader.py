@@ -224,3 +224,27 @@ def test_one_section_is_checked_alone(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="section 'a': expected checksum"):
         file.check_section("a")
     file.close()
+
+
+def test_a_file_opened_without_a_look_can_be_checked_later(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    write_small(path)
+    data = bytearray(path.read_bytes())
+    file = SectionFile.open(path, "TEST", 3, verify=False)
+    file.check()
+    found = 0
+    for place in range(64, len(data)):
+        data[place] ^= 1
+        path.write_bytes(data)
+        data[place] ^= 1
+        try:
+            later = SectionFile.open(path, "TEST", 3, verify=False)
+        except CorruptFileError:
+            break  # the header
+        with pytest.raises(CorruptFileError, match="block 0"):
+            later.check()
+        found += 1
+    assert found > 200
+    later.close()
+    with pytest.raises(ClosedError):
+        later.check()

@@ -52,7 +52,13 @@ class SectionFile:
     """
 
     def __init__(
-        self, path: Path, version: int, header: Header, record: SealedFile, map_: mmap.mmap
+        self,
+        path: Path,
+        version: int,
+        header: Header,
+        record: SealedFile,
+        map_: mmap.mmap,
+        body_end: int,
     ) -> None:
         self.path = path
         self.version = version
@@ -60,6 +66,7 @@ class SectionFile:
         self.size = record.size
         self.checksum = record.checksum
         self._sections = {section.name: section for section in header.sections}
+        self._checksums, self._body_end = header.checksums, body_end
         self._map: mmap.mmap | None = map_
 
     @classmethod
@@ -105,7 +112,7 @@ class SectionFile:
             version, header, record, body_end = _read_head(file, path, kind, max_version)
             if verify:
                 _verify_body(file, path, header, body_end)
-            return cls(path, version, header, record, _map(file, path, record.size))
+            return cls(path, version, header, record, _map(file, path, record.size), body_end)
 
     def __contains__(self, name: object) -> bool:
         return name in self._sections
@@ -169,15 +176,35 @@ class SectionFile:
             got = zlib.crc32(np.ascontiguousarray(_view(map_, section)).view(np.uint8).data)
             _check_crc(f"{self.path}: section {name!r}", section.checksum, got)
 
-    def _entry(self, name: str) -> tuple[mmap.mmap, Section]:
+    def check(self) -> None:
+        """Check every byte of the body, as opening does by default, by way of the map.
+
+        Raises
+        ------
+        CorruptFileError
+            It is not what was written.
+        ClosedError
+            The file was closed.
+        """
+        with memoryview(self._opened()) as whole, whole[: self._body_end] as data:
+            for number, crc in enumerate(np.frombuffer(self._checksums, "<u4").tolist()):
+                start = PREAMBLE_BYTES + number * BLOCK_BYTES
+                with data[start : start + BLOCK_BYTES] as block:
+                    _check_crc(f"{self.path}: block {number}", crc, zlib.crc32(block))
+
+    def _opened(self) -> mmap.mmap:
         if self._map is None:
             raise ClosedError(f"expected an open file, got {self.path.name} after close()")
+        return self._map
+
+    def _entry(self, name: str) -> tuple[mmap.mmap, Section]:
+        map_ = self._opened()
         section = self._sections.get(name)
         if section is None:
             raise CorruptFileError(
                 f"{self.path}: expected a section {name!r}, got {list(self._sections)}"
             )
-        return self._map, section
+        return map_, section
 
     def close(self) -> None:
         """Release the map; views in use keep it alive until they are gone."""

@@ -56,8 +56,10 @@ def differing(
 def _agree(
     snapshot: DocumentSnapshot, keys: I64, titles: Sequence[Title], source: TitleSource
 ) -> bool:
-    merged = DocumentSegment.merge(snapshot.segments, *snapshot.locate(keys))
-    fresh = DocumentSegment.build(source.parts, keys, titles, source.schema())
+    schema = source.schema()  # fields may have been declared since the documents were made
+    none = DocumentSegment.build(source.parts, np.empty(0, np.int64), [], schema)
+    merged = DocumentSegment.merge([*snapshot.segments, none], *snapshot.locate(keys))
+    fresh = DocumentSegment.build(source.parts, keys, titles, schema)
     return _same(merged.columns, fresh.columns) and _same(merged.words, fresh.words)
 
 

@@ -126,8 +126,7 @@ class SealedDocuments:
         CorruptFileError
         """
         for file in self._files:
-            for name in file.names:
-                file.check_section(name)
+            file.check()
         keys = self.segment.keys
         _check_order(keys, self.segment.by_key)
         if graph_keys is not None and not np.array_equal(keys[: len(graph_keys)], graph_keys):

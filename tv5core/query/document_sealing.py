@@ -23,8 +23,12 @@ __all__ = ["gathered", "numbered"]
 
 I64 = npt.NDArray[np.int64]
 
-_GROUP_TITLES = 16 * BLOCK_TITLES
-"""Titles whose documents are in memory before they go to a scratch file."""
+_SETTLED_TITLES = 4 * BLOCK_TITLES
+"""Titles that are made documents for searches too, where they wait for that anyway."""
+
+_GROUP_TITLES = 128 * BLOCK_TITLES
+"""Titles whose documents are in memory, some 300 MB, before they go to a scratch file. What is
+merged twice takes longer, so most catalogues are one group."""
 
 
 def gathered(
@@ -43,7 +47,7 @@ def gathered(
     report : callable
         Called with the titles made documents, and how many there are to make.
     """
-    if index.is_complete and index.waiting_count <= _GROUP_TITLES:
+    if index.is_complete and index.waiting_count <= _SETTLED_TITLES:
         return list((index.settled(noted, report) or index.latest).segments)
     kept, changed = index.unsettled(noted)
     made = _grouped(source.segments(changed, report))

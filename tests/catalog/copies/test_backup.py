@@ -75,7 +75,8 @@ def test_a_backup_is_a_catalogue_and_equal(
     assert (report.titles, report.path) == (300, str(dest))
     assert report.bytes == sum(p.stat().st_size for p in dest.iterdir())
     names = {path.name for path in dest.iterdir()}
-    assert names == {"data.mdb", "graph.000001.tv5", "rows.000001.tv5"}
+    parts = ("columns", "graph", "rows", "words")
+    assert names == {"data.mdb", *(f"{part}.000001.tv5" for part in parts)}
     assert "copying the store" in stages
     assert "checking titles" in stages
     for copy in (dest, Path(Catalog.restore(dest, tmp_path / "back").path)):

@@ -87,7 +87,8 @@ def test_a_sound_catalogue(folder: Path) -> None:
             report = catalog.verify()
             assert (report.ok, report.problems, report.repaired) == (True, [], [])
             assert report.checked["titles"] == COUNT - 4
-            assert report.checked["files"] == 4
+            assert report.checked["files"] == 8
+            assert report.checked["documents"] == COUNT - 4
     with Catalog.open(folder) as catalog:
         before = everything(catalog)
         assert catalog.verify(repair=True) == report
@@ -404,6 +405,7 @@ def test_progress_and_cancel(folder: Path) -> None:
             catalog.verify(progress=stop)
         assert catalog.verify().ok
     wanted = ["pages", "files", "titles", "ids", "aliases", "vectors", "journal", "graph"]
+    wanted.append("documents")
     assert list(dict.fromkeys(stages)) == [f"checking {name}" for name in wanted]
 
 

@@ -14,7 +14,9 @@ Read in this order:
 ``seal_policy``
     When it is sealed in the background.
 ``generation_files``
-    The sealed files of a generation: built from the store, checked when opened.
+    The sealed vectors of a generation: built from the store, checked when opened.
+``document_generation``
+    Its sealed documents: merged from those there are, checked when first used.
 ``background``
     One thread for work that nobody waits for.
 """

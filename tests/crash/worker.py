@@ -350,12 +350,13 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
         return os.waitpid(self.pid, 0)[1]
 
-    def drain(self) -> None:
-        """Read what is there by now, so that the pipe never fills."""
+    def drain(self) -> int:
+        """Read what is there by now, so that the pipe never fills; return how much there was."""
         os.set_blocking(self.pipe.fileno(), False)
         while piece := self.pipe.read(1 << 20):
             self._rest += piece
         os.set_blocking(self.pipe.fileno(), True)
+        return len(self._rest)
 
     def messages(self) -> list[dict[str, Any]]:
         """Read all there is to the end of the pipe; call it once the child is dead or dying."""

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
             Path(folder),
             lambda size: choose(size, options),
             writing=options.writing,
-            progress=None if options.json else _report,
+            progress=None if options.json else _Report(),
         )
     print(json.dumps({**totals.as_dict(), "violations listed": totals.violations[:100]}, indent=1))
     return 1 if totals.violations else 0
@@ -45,7 +45,9 @@ def choose(size: int, options: argparse.Namespace) -> list[Flip]:
         return [Flip(byte, bit) for byte in range(size) for bit in range(8)]
     every = range(size)
     some = sorted(chance.sample(every, min(options.some, size))) if options.some else every
-    return [Flip(byte, chance.randrange(8)) for byte in some]
+    flips = [Flip(byte, chance.randrange(8)) for byte in some]
+    last = size if options.last is None else options.last
+    return [flip for flip in flips if options.first <= flip.byte < last]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,17 +55,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--some", type=int, default=0, help="only so many bytes; 0 for all")
     parser.add_argument("--all-bits", action="store_true")
     parser.add_argument("--writing", action="store_true")
+    parser.add_argument("--from", dest="first", type=int, default=0, help="the first byte")
+    parser.add_argument("--to", dest="last", type=int, default=None, help="the byte after the last")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     return parser
 
 
-def _report(totals: Totals) -> None:
-    print(
-        f"{totals.flips} flips, {len(totals.violations)} violations, {totals.seconds:.0f} s",
-        file=sys.stderr,
-        flush=True,
-    )
+class _Report:
+    """Print how far it is, and each violation as it is found."""
+
+    def __init__(self) -> None:
+        self._printed = 0
+
+    def __call__(self, totals: Totals) -> None:
+        bad = len(totals.violations)
+        print(f"{totals.flips} flips, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr)
+        for violation in totals.violations[self._printed :]:
+            print(f"VIOLATION {violation}", file=sys.stderr)
+        sys.stderr.flush()
+        self._printed = bad
 
 
 if __name__ == "__main__":

@@ -132,15 +132,26 @@ def _batch(
                 os.write(pipe, json.dumps(result).encode() + b"\n")
 
     child = Child(work)
-    poll = select.poll()
-    poll.register(child.pipe, 0)  # POLLHUP alone: that it has ended
-    ended = bool(poll.poll(1e3 * PATIENCE_S))
+    ended = _has_ended(child)
     status = child.kill()
     done = [message for message in child.messages() if "outcome" in message]
     if len(done) < len(flips):
         what = "signal" if ended else "hung"
         done.append({"outcome": what, "why": f"signal {status & 0x7F}" if ended else ""})
     return done
+
+
+def _has_ended(child: Child) -> bool:
+    """Wait for a child to end, as long as results come."""
+    poll = select.poll()
+    poll.register(child.pipe, 0)  # POLLHUP alone: that it has ended
+    received, since = 0, time.monotonic()
+    while time.monotonic() < since + PATIENCE_S:
+        if poll.poll(200):
+            return True
+        if child.drain() > received:
+            received, since = child.drain(), time.monotonic()
+    return False
 
 
 # -- in the child -------------------------------------------------------------------------

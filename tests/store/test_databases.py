@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tv5core import Catalog, Title
 from tv5core.errors import CorruptFileError
 from tv5core.store import Store
 from tv5core.store.databases import _is_unborn
@@ -62,3 +64,22 @@ def test_a_catalogue_that_lost_a_meta_page_is_left_alone(page: int, tmp_path: Pa
     with pytest.raises(CorruptFileError):
         open_store(folder)
     assert (folder / "data.mdb").read_bytes() == data
+
+
+@pytest.mark.parametrize("name", [b"aliases", b"ids"])
+def test_a_flipped_bit_of_the_name_of_a_derived_database(tmp_path: Path, name: bytes) -> None:
+    with Catalog.open(tmp_path, embedder=None) as catalog:
+        catalog.add(
+            [Title(f"id{i}", "movie", f"Film {i}", year=2000) for i in range(5)], np.eye(5, 8)
+        )
+    path = tmp_path / "data.mdb"
+    node = len(name).to_bytes(2, "little") + name  # not in the catalogue's record
+    assert node in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(node, node[:-1] + bytes([node[-1] ^ 1])))
+    with Catalog.open(tmp_path, embedder=None, read_only=True) as catalog:
+        with pytest.raises(CorruptFileError, match="opening the catalogue for writing makes"):
+            catalog.get("id3" if name == b"ids" else "name:movie:2000:film-3")
+        assert not catalog.verify().ok
+    with Catalog.open(tmp_path, embedder=None) as catalog:
+        assert catalog.get("id3") == catalog.get("name:movie:2000:film-3")
+        assert catalog.verify().ok

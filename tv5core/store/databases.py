@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import lmdb
+import msgspec
 
 from tv5core.errors import CorruptFileError, NotACatalogError
 from tv5core.lmdb_env.opening import (
@@ -19,7 +20,7 @@ from tv5core.lmdb_env.opening import (
 )
 from tv5core.lmdb_env.page_check import check_file
 from tv5core.lmdb_env.transaction import Buffers
-from tv5core.store.meta import RECORD
+from tv5core.store.meta import RECORD, read_meta, write_meta
 from tv5core.store.transaction import Databases, Derived, Txn
 
 __all__ = ["databases_by_name", "known_flags", "open_lmdb", "used_bytes"]
@@ -155,23 +156,41 @@ def _open_databases(
         raise NotACatalogError(
             f"expected a catalogue in {folder}, got an LMDB file of something else"
         ) from error
-    derived = _open_derived(raw, members, writable=writable)
-    return Databases._make([*core, derived, members])
+    dbs = Databases._make([*core, _DerivedDatabases(), members])
+    _open_derived(raw, dbs, writable=writable)
+    return dbs
 
 
-def _open_derived(
-    raw: lmdb.Environment, members: tuple[Derived, ...], *, writable: bool
-) -> dict[str, lmdb._Database]:
+class _DerivedDatabases(dict[str, "lmdb._Database"]):
+    """Databases by name; a reader may lack one that is new, or of which the name is damaged."""
+
+    def __missing__(self, name: str) -> lmdb._Database:
+        raise CorruptFileError(
+            f"expected a database {name!r} beside the titles, got none; opening the catalogue for "
+            "writing makes it from them"
+        )
+
+
+def _open_derived(raw: lmdb.Environment, dbs: Databases, *, writable: bool) -> None:
     """Open what is derived; the writer creates what an older tv5core did not keep."""
-    found: dict[str, lmdb._Database] = {}
-    for name, several in _names(members).items():
+    for name, several in _names(dbs.members).items():
         try:
-            found[name] = _open_database(raw, name, several=several)
+            dbs.derived[name] = _open_database(raw, name, several=several)
         except lmdb.NotFoundError:
             if writable:
                 with raw.begin(write=True, buffers=True) as txn:
-                    found[name] = _open_database(raw, name, several=several, creating=txn)
-    return found
+                    created = _open_database(raw, name, several=several, creating=txn)
+                    _forget(Txn(txn, dbs), name)
+                dbs.derived[name] = created
+
+
+def _forget(txn: Txn, name: str) -> None:
+    """Let the record no longer say that a database is filled: opening fills it again."""
+    meta = read_meta(txn)
+    if meta is not None:
+        owners = {member.name for member in txn.dbs.members if name in member.databases}
+        kept = {one: version for one, version in meta.derived.items() if one not in owners}
+        write_meta(txn, msgspec.structs.replace(meta, derived=kept))
 
 
 def _open_database(

@@ -30,7 +30,7 @@ class Databases(NamedTuple):
         See ``store.embeddings``.
     journal
         See ``store.journal``.
-    derived : mapping
+    derived : dict
         Databases of what is derived from titles, by name; see ``store.derived``.
     members : tuple of Derived
         What follows each change of a title.
@@ -41,7 +41,7 @@ class Databases(NamedTuple):
     vectors: lmdb._Database
     pending: lmdb._Database
     journal: lmdb._Database
-    derived: Mapping[str, lmdb._Database]
+    derived: dict[str, lmdb._Database]
     members: tuple[Derived, ...]
 
 

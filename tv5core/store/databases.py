@@ -6,6 +6,7 @@ import mmap
 import os
 import struct
 from pathlib import Path
+from typing import Any, NoReturn
 
 import lmdb
 import msgspec
@@ -161,10 +162,10 @@ def _open_databases(
     return dbs
 
 
-class _DerivedDatabases(dict[str, "lmdb._Database"]):
+class _DerivedDatabases(dict[str, Any]):
     """Databases by name; a reader may lack one that is new, or of which the name is damaged."""
 
-    def __missing__(self, name: str) -> lmdb._Database:
+    def __missing__(self, name: str) -> NoReturn:
         raise CorruptFileError(
             f"expected a database {name!r} beside the titles, got none; opening the catalogue for "
             "writing makes it from them"

@@ -7,7 +7,8 @@
     │   ├── DimensionError               vector of another width than the index
     │   ├── NonFiniteVectorError         NaN or infinity in a vector
     │   ├── ZeroVectorError              a vector of length 0 has no direction
-    │   └── DuplicateKeyError            the same key twice in one call
+    │   ├── DuplicateKeyError            the same key twice in one call
+    │   └── InvalidFilterError           a text that is no filter
     ├── UnknownIdError (KeyError)        no such title or key
     ├── ClosedError                      used after close()
     ├── ReadOnlyError                    a write through a read-only handle
@@ -62,6 +63,7 @@ __all__ = [
     "ForbiddenTargetError",
     "FormatVersionError",
     "ImportFormatError",
+    "InvalidFilterError",
     "InvalidInputError",
     "MalformedResponseError",
     "NonFiniteVectorError",
@@ -106,6 +108,20 @@ class ZeroVectorError(InvalidInputError):
 
 class DuplicateKeyError(InvalidInputError):
     """The same key or id appears twice in one call."""
+
+
+class InvalidFilterError(InvalidInputError):
+    """A text is no filter.
+
+    Attributes
+    ----------
+    position : int
+        Of the character from which on it is wrong.
+    """
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class UnknownIdError(Tv5Error, KeyError):

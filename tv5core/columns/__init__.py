@@ -16,6 +16,8 @@ Modules, in reading order:
     ``F``, with which filters are written in Python.
 ``typed``
     What a filter means in a column of a type, and whether a catalogue can answer it.
+``wording``
+    Filters as text, which ``query.grammar`` reads.
 ``contents``
     Which columns there are, and what a title has in each.
 ``strings``, ``numbers``, ``keywords``
@@ -38,6 +40,7 @@ from tv5core.columns.filters import F
 from tv5core.columns.numbers import MISSING
 from tv5core.columns.segment import ColumnSegment
 from tv5core.columns.typed import check_filter
+from tv5core.columns.wording import to_text
 
 __all__ = [
     "EVERYTHING",
@@ -50,4 +53,5 @@ __all__ = [
     "count_facet",
     "drop_field",
     "fields_of",
+    "to_text",
 ]

@@ -194,7 +194,11 @@ def _joined(kind: type[And | Or], parts: Iterable[Expression]) -> Expression:
     joined = _leaves_joined(plain, conjunction=conjunction)
     # Negated leaves are joined by the opposite within one negation.
     negated = _leaves_joined(inner, conjunction=not conjunction)
-    if joined is None or negated is None or set(joined) & set(negated):
+    if joined is None or negated is None:
+        return absorbing
+    if any(
+        _is_within(*((a, b) if conjunction else (b, a))) for a in joined for b in negated
+    ):  # a & ~b is nothing where a is within b, and a | ~b is everything where b is within a
         return absorbing
     kept = {*complex_, *joined, *map(Not, negated)}
     if len(kept) == 1:
@@ -223,7 +227,7 @@ def _leaves_joined(some: list[Expression], *, conjunction: bool) -> list[Express
         groups.setdefault(_group(leaf, conjunction=conjunction), []).append(leaf)
     found: list[Expression] = []
     for leaves_ in groups.values():
-        joined = _joiner(leaves_[0])(leaves_, conjunction)
+        joined = _joiner(leaves_[0])(leaves_, conjunction=conjunction)
         if joined is None:
             return None
         found += joined
@@ -243,7 +247,7 @@ def _group(leaf: Expression, *, conjunction: bool) -> object:
 
 def _joiner(
     leaf: Expression,
-) -> Callable[[list[Expression], bool], list[Expression] | None]:
+) -> Callable[..., list[Expression] | None]:
     if isinstance(leaf, Ids):
         return _ids_joined
     if isinstance(leaf, (Range, Exists)):
@@ -251,7 +255,7 @@ def _joiner(
     return _values_joined if isinstance(leaf, Values) else _first
 
 
-def _first(some: list[Expression], conjunction: bool) -> list[Expression]:
+def _first(some: list[Expression], *, conjunction: bool) -> list[Expression]:
     del conjunction
     return some[:1]
 
@@ -265,21 +269,34 @@ def _sets_joined(sets: list[tuple[str, ...]], conjunction: bool) -> tuple[str, .
     return tuple(sorted(first.intersection(*sets) if conjunction else first.union(*sets)))
 
 
-def _values_joined(some: list[Expression], conjunction: bool) -> list[Expression] | None:
+def _values_joined(some: list[Expression], *, conjunction: bool) -> list[Expression] | None:
     values = [leaf for leaf in some if isinstance(leaf, Values)]
     keys = _sets_joined([leaf.keys for leaf in values], conjunction)
     return [Values(values[0].field, keys)] if keys else None
 
 
-def _ids_joined(some: list[Expression], conjunction: bool) -> list[Expression] | None:
+def _ids_joined(some: list[Expression], *, conjunction: bool) -> list[Expression] | None:
     ids = _sets_joined([leaf.ids for leaf in some if isinstance(leaf, Ids)], conjunction)
     return [Ids(ids)] if ids else None
+
+
+def _is_within(inner: Expression, outer: Expression) -> bool:
+    """Whether the form of two leaves says that one is true wherever the other is."""
+    if isinstance(inner, Values) and isinstance(outer, Values):
+        return inner.field == outer.field and set(inner.keys) <= set(outer.keys)
+    if isinstance(inner, Ids) and isinstance(outer, Ids):
+        return set(inner.ids) <= set(outer.ids)
+    if isinstance(inner, (Range, Values)) and isinstance(outer, Exists):
+        return inner.field == outer.field
+    if isinstance(inner, Range) and isinstance(outer, Range) and inner.field == outer.field:
+        return _ranges_joined([inner, outer], conjunction=True) == [inner]
+    return inner == outer
 
 
 # -- ranges -----------------------------------------------------------------------------------
 
 
-def _ranges_joined(some: list[Expression], conjunction: bool) -> list[Expression] | None:
+def _ranges_joined(some: list[Expression], *, conjunction: bool) -> list[Expression] | None:
     ranges = [leaf for leaf in some if isinstance(leaf, Range)]
     exists: list[Expression] = [leaf for leaf in some if isinstance(leaf, Exists)]
     if exists and not (conjunction and ranges):

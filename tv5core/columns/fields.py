@@ -8,10 +8,10 @@ date                                      date      day
 rating, popularity                        float     value
 adult                                     bool      value
 kind                                      keyword   ``movie`` or ``show``
-genre, keyword, person, cast, director,   keyword   the name without case, accents
+keyword, person, cast, director,          keyword   the name without case, accents
 creator, collection                                 and punctuation
+genre, certification                      keyword   without case and accents
 language, country                         keyword   code, also found by English name
-certification                             keyword   without case
 on                                        offer     service, region and kind of offer
 id                                        id        exactly
 extra.NAME                                declared  as declared
@@ -23,6 +23,7 @@ through :func:`keys_of`, so they agree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -63,6 +64,7 @@ NUMBERS = ("int", "float", "bool", "date")
 ROLES = {"person": 7, "cast": 1, "director": 2, "creator": 4}
 """Fields of people, and the bits of the roles each looks at."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _KIND_WORDS = {
     "film": "movie", "films": "movie", "movies": "movie",
     "series": "show", "shows": "show", "tv": "show",
@@ -135,14 +137,17 @@ def keys_of(field: str, value: object) -> tuple[str, ...]:
         It is no text, or no value that the field can have.
     """
     text = check_text(f"a value of {field}", value)
-    if not text.strip() or len(text) > MAX_VALUE:
+    if not text.strip() or len(text) > MAX_VALUE or _CONTROL.search(text):
         raise InvalidInputError(
-            f"expected a value of {field} of 1 to {MAX_VALUE} characters, got {shown(text)}"
+            f"expected a value of {field} of 1 to {MAX_VALUE} characters without control "
+            f"characters, got {shown(text)}"
         )
+    if field in ("id", "on"):
+        return (text,)
     if field == "kind":
         return (_closed(field, fold(text), KINDS, _KIND_WORDS),)
     if field == "genre":
-        return tuple(name_key(name) for name in names_of("genre", text))
+        return tuple(value_key("genre", name) for name in names_of("genre", text))
     return (value_key(field, text),)
 
 
@@ -160,14 +165,14 @@ def value_key(field: str, text: str) -> str:
     if field in _NAMES:
         return name_key(text)
     if field == "collection":
-        return name_key(text).removesuffix(" collection")
+        return _LAST_WORD.sub("", name_key(text))
     translate = _SHOWN.get(field)
-    return fold((translate(text) if translate else text) or text)
+    return fold((translate(text) if translate else text) or text) or text
 
 
 def name_key(text: str) -> str:
     """Return the key of a name, which may be of marks alone."""
-    return normalise_name(text) or fold(text)
+    return normalise_name(text) or fold(text) or text
 
 
 def provider_key(text: str) -> str:
@@ -176,8 +181,11 @@ def provider_key(text: str) -> str:
 
 
 def region_key(text: str) -> str:
-    """Return the code of a country, also for its English name."""
-    return country(text).upper()
+    """Return the code of a country, also for its English name, or raise InvalidInputError."""
+    found = country(text)
+    if not _REGION.fullmatch(found):
+        raise InvalidInputError(f"expected a country such as US, got {shown(text)}")
+    return found
 
 
 def kind_of_offer(text: str) -> str:
@@ -195,7 +203,9 @@ def _closed(what: str, word: str, known: tuple[str, ...], also: Mapping[str, str
     return found
 
 
-_NAMES = {"genre", "keyword", *ROLES}
+_NAMES = {"keyword", *ROLES}
+_REGION = re.compile("[A-Z]{2}")
+_LAST_WORD = re.compile("(?: collection)+$")
 _SHOWN: dict[str, Callable[[str], str]] = {
     "language": language,
     "country": country,

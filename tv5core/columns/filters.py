@@ -59,6 +59,7 @@ __all__ = [
 
 _EPOCH = date(1970, 1, 1)
 _PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+_FIRST_DAY, _LAST_DAY = ((day - _EPOCH).days for day in (date.min, date.max))
 _LARGEST = 1 << 62
 _DECEMBER = 12
 
@@ -134,21 +135,26 @@ class _Ordered(_Named):
     def _within(self, low: object, high: object, opened: str = "") -> Expression:
         raise NotImplementedError
 
+    def _given(self, value: object) -> object:
+        if value is None:
+            raise InvalidInputError(f"expected a value for {self.name}, got None")
+        return value
+
     def between(self, low: object, high: object) -> Expression:
-        """Match values within bounds, which are included."""
+        """Match values within bounds, which are included; None is no bound."""
         return self._within(low, high)
 
     def __ge__(self, value: object) -> Expression:
-        return self._within(value, None)
+        return self._within(self._given(value), None)
 
     def __gt__(self, value: object) -> Expression:
-        return self._within(value, None, "low")
+        return self._within(self._given(value), None, "low")
 
     def __le__(self, value: object) -> Expression:
-        return self._within(None, value)
+        return self._within(None, self._given(value))
 
     def __lt__(self, value: object) -> Expression:
-        return self._within(None, value, "high")
+        return self._within(None, self._given(value), "high")
 
 
 class NumberField(_Ordered):
@@ -157,7 +163,7 @@ class NumberField(_Ordered):
     __slots__ = ()
 
     def _any(self, values: tuple[object, ...]) -> Expression:
-        return any_of(self._within(value, value) for value in values)
+        return any_of(self._within(value, value) for value in map(self._given, values))
 
     def _within(self, low: object, high: object, opened: str = "") -> Expression:
         bounds = [None if b is None else _number(self.name, b) for b in (low, high)]
@@ -173,7 +179,7 @@ class DateField(_Ordered):
     __slots__ = ()
 
     def _any(self, values: tuple[object, ...]) -> Expression:
-        return any_of(self._within(value, value) for value in values)
+        return any_of(self._within(value, value) for value in map(self._given, values))
 
     def _within(self, low: object, high: object, opened: str = "") -> Expression:
         first = None if low is None else day_range(self.name, low)[opened == "low"]
@@ -210,7 +216,7 @@ class IdField(_Named):
     __slots__ = ()
 
     def _any(self, values: tuple[object, ...]) -> Expression:
-        ids = tuple(sorted({check_text("an id", value) for value in values}))
+        ids = tuple(sorted({keys_of("id", value)[0] for value in values}))
         return Ids(ids) if ids else NOTHING
 
     def exists(self) -> Expression:
@@ -270,12 +276,15 @@ F = Fields()
 
 def offered(provider: str = "", region: str = "", offer: str = "") -> Expression:
     """Return a leaf about offers; see :meth:`Fields.on`."""
-    named = [check_text(what, value).strip() for what, value in
-             (("provider", provider), ("region", region), ("offer", offer))]  # fmt: skip
-    if not any(named):
+    provider, region, offer = (
+        keys_of("on", text)[0].strip() if text else "" for text in (provider, region, offer)
+    )
+    if not (provider or region or offer):
         return Exists("on")
     return Offered(
-        provider_key(named[0]), region_key(named[1]), kind_of_offer(named[2]) if named[2] else ""
+        provider_key(provider) if provider else "",
+        region_key(region) if region else "",
+        kind_of_offer(offer) if offer else "",
     )
 
 
@@ -287,11 +296,17 @@ def range_of(
         low = _whole_low(low, opened=low_open)
         high = _whole_high(high, opened=high_open)
         low_open = high_open = False
+    if field_type(name) == "date" and (_is_above(low, _LAST_DAY) or _is_above(_FIRST_DAY, high)):
+        return NOTHING
     low_open, high_open = low_open and low is not None, high_open and high is not None
     if low is None and high is None:
         return Exists(name)
     found = Range(name, low, high, low_open, high_open)
     return NOTHING if is_empty(found) else found
+
+
+def _is_above(one: Bound, other: Bound) -> bool:
+    return isinstance(one, int) and isinstance(other, int) and one > other
 
 
 def _whole_low(bound: Bound, *, opened: bool) -> int | None:

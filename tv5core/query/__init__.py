@@ -4,6 +4,8 @@
     A text's words, phrases, words to leave out, and clauses of filters. Start here.
 ``interpretation``, ``phrases``, ``vocabulary``
     What a text says about titles: services, genres, eras, places, running time, people.
+``grammar``
+    Filters as text: ``where=``, on the command line and in a query's clauses.
 ``documents``, ``parts``
     Titles numbered within a segment, with columns and words; ``document_index`` keeps the segments
     in step with what changes.

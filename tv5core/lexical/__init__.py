@@ -25,6 +25,8 @@ The modules, in reading order:
     Whole titles, for queries that are one: exact, near, up to the subtitle.
 ``suggestions``
     What to suggest while a title is typed.
+``suggesting``
+    ``suggest``: the same over all segments, with typos.
 ``phrases``
     Words side by side.
 ``segment``
@@ -36,15 +38,19 @@ The modules, in reading order:
     ``expand``: from a text to a ``WordQuery``, corrected where it is misspelt.
 ``scoring``
     ``score``: a segment's ``Evidence`` for a query.
+``highlight``
+    ``highlight``: the words of a title that a query matched, in their context.
 """
 
 from __future__ import annotations
 
 from tv5core.lexical.fields import FIELDS, GROUPS
+from tv5core.lexical.highlight import highlight
 from tv5core.lexical.queries import QueryWord, Typed, WordQuery, expand
 from tv5core.lexical.scoring import Evidence, score
 from tv5core.lexical.segment import SECTIONS_VERSION, WordSegment
 from tv5core.lexical.statistics import NearTerm, SegmentStatistics, Statistics, Weights
+from tv5core.lexical.suggesting import Suggestion, suggest
 from tv5core.lexical.title_keys import TitleMatch
 
 __all__ = [
@@ -56,11 +62,14 @@ __all__ = [
     "QueryWord",
     "SegmentStatistics",
     "Statistics",
+    "Suggestion",
     "TitleMatch",
     "Typed",
     "Weights",
     "WordQuery",
     "WordSegment",
     "expand",
+    "highlight",
     "score",
+    "suggest",
 ]

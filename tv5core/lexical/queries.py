@@ -219,13 +219,12 @@ def _corrected(word: QueryWord, statistics: Statistics) -> list[QueryWord]:
 
 
 def _best(word: str, statistics: Statistics) -> list[NearTerm]:
-    """Return the nearest terms; among those of one distance, likelier ones first."""
+    """Return the nearest terms, likelier ones first."""
     edits = allowed_edits(word)
     found = statistics.within_edits(word, edits) if edits else []
-    nearest = [near for near in found if near.distance == found[0].distance]
     # The first letter is seldom wrong.
-    nearest.sort(key=lambda n: (n.term[:1] != word[:1], -n.document_frequency, n.term))
-    return nearest[:_MAX_CANDIDATES]
+    found.sort(key=lambda n: (n.term[:1] != word[:1], -n.frequency, n.term))
+    return found[:_MAX_CANDIDATES]
 
 
 def _split(word: str, statistics: Statistics) -> list[QueryWord] | None:

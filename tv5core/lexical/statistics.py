@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap
-from tv5core.lexical.fields import FIELDS
+from tv5core.lexical.fields import FIELDS, GROUPS, TITLE
+from tv5core.lexical.tokens import ranges
 
 if TYPE_CHECKING:
     from tv5core.lexical.segment import WordSegment
@@ -46,11 +47,20 @@ class Weights:
 
 
 class NearTerm(NamedTuple):
-    """A term within edits of a word."""
+    """A term within edits of a word.
+
+    Attributes
+    ----------
+    term : str
+    distance : int
+        Edits.
+    frequency : int
+        Fields of alive documents that have it.
+    """
 
     term: str
     distance: int
-    document_frequency: int
+    frequency: int
 
 
 class SegmentStatistics:
@@ -89,6 +99,40 @@ class SegmentStatistics:
                 self._frequencies.clear()
             self._frequencies[terms, fields] = found
         return found
+
+    def near(self, word: str, edits: int) -> tuple[I64, npt.NDArray[np.uint8], I64]:
+        """Return the alive terms within edits of a word: numbers, distances, frequencies."""
+        numbers, distances = self.segment.terms.within_edits(word, edits)
+        frequencies = self._alive_postings(numbers)
+        alive = frequencies > 0
+        return numbers[alive], distances[alive], frequencies[alive]
+
+    def _alive_postings(self, numbers: I64) -> I64:
+        """Count the postings of some terms in alive documents."""
+        postings = self.segment.postings
+        starts = postings.terms[numbers].astype(np.int64)
+        many = postings.terms[numbers + 1].astype(np.int64) - starts
+        lists = ranges(starts, many)
+        owner = np.repeat(np.arange(len(numbers)), many)
+        counts = postings.counts[lists].astype(np.int64)
+        if self.alive is not None:
+            documents, _ = postings.decode(lists)
+            alive = bitmap.test(self.alive, documents)
+            owner, counts = np.repeat(owner, counts)[alive], np.ones(int(alive.sum()), np.int64)
+        return np.bincount(owner, counts, len(numbers)).astype(np.int64)
+
+    def title_terms_near(
+        self, word: str, edits: int, most: int, prefix: bool
+    ) -> list[tuple[int, int, int]]:
+        """Return terms of titles near a word: number, distance, titles; the likeliest first."""
+        numbers, distances = self.segment.terms.within_edits(word, edits, prefix=prefix)
+        postings = self.segment.postings
+        first = postings.terms[numbers].astype(np.int64)  # of a term's lists, the title's is first
+        titles = np.where(postings.fields[first] == TITLE, postings.counts[first], 0)
+        order = np.lexsort((numbers, -titles.astype(np.int64), distances))
+        order = order[titles[order] > 0][:most]
+        columns = (array[order].tolist() for array in (numbers, distances, titles))
+        return list(zip(*columns, strict=True))
 
 
 class Statistics:
@@ -156,22 +200,40 @@ class Statistics:
             found.update(map(terms.term, terms.with_prefix(prefix)))
         return sorted(found)
 
-    def within_edits(self, word: str, edits: int, *, prefix: bool = False) -> list[NearTerm]:
-        """Return the terms within so many edits that alive documents have.
+    def within_edits(self, word: str, edits: int) -> list[NearTerm]:
+        """Return the terms nearest to a word, within so many edits, that alive documents have.
 
-        By distance, then falling document frequency, then term.
+        By falling frequency, then term; all are equally near.
         """
+        near = [part.near(word, edits) for part in self.parts]
+        nearest = min((int(d.min()) for _, d, _ in near if len(d)), default=0)
         found: dict[str, int] = {}
+        for part, (numbers, distances, frequencies) in zip(self.parts, near, strict=True):
+            at = distances == nearest
+            terms = map(part.segment.terms.term, numbers[at].tolist())
+            for term, frequency in zip(terms, frequencies[at].tolist(), strict=True):
+                found[term] = found.get(term, 0) + frequency
+        terms_found = [NearTerm(term, nearest, count) for term, count in found.items()]
+        return sorted(terms_found, key=lambda n: (-n.frequency, n.term))
+
+    def title_terms_near(
+        self, word: str, edits: int, most: int, *, prefix: bool = True
+    ) -> list[str]:
+        """Return terms of titles within so many edits of a word, or that begin so.
+
+        By distance, then falling number of titles, then term.
+        """
+        found: dict[str, tuple[int, int]] = {}
         for part in self.parts:
             terms = part.segment.terms
-            near = terms.within_edits(word, edits, prefix=prefix)
-            found.update((terms.term(number), distance) for number, distance in near)
-        near_terms = [
-            NearTerm(term, distance, self.document_frequency((term,)))
-            for term, distance in found.items()
-        ]
-        alive = [near for near in near_terms if near.document_frequency]
-        return sorted(alive, key=lambda n: (n.distance, -n.document_frequency, n.term))
+            for number, distance, count in part.title_terms_near(word, edits, most, prefix):
+                term = terms.term(number)
+                found[term] = (distance, found.get(term, (0, 0))[1] - count)
+        return sorted(found, key=lambda term: (found[term], term))[:most]
+
+    def has_title_word(self, term: str) -> bool:
+        """Tell whether a title has a term."""
+        return any(part.segment.lists(term, GROUPS[0].fields) for part in self.parts)
 
     def has_title_phrase(self, words: Sequence[str]) -> bool:
         """Tell whether an alive document has some words, side by side, in one of its titles."""

@@ -18,7 +18,6 @@ from tv5core.errors import CorruptFileError
 
 __all__ = [
     "Dictionary",
-    "Near",
     "allowed_edits",
     "build",
     "merge",
@@ -32,8 +31,6 @@ U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 
-Near = tuple[int, int]
-"""Number of a term, and its distance in edits."""
 _SHORTEST = 3  # characters of a term that a misspelt word may stand for
 _SIGNATURES_AT_ONCE = 50_000
 
@@ -107,8 +104,8 @@ class Dictionary:
         found = sorted(self.stem_order[low:high].tolist())
         return [number for number in found if stem(self.term(number)) == word]
 
-    def within_edits(self, word: str, edits: int, *, prefix: bool = False) -> list[Near]:
-        """Return the terms within so many edits of a word, by distance, then term.
+    def within_edits(self, word: str, edits: int, *, prefix: bool = False) -> tuple[I64, U8]:
+        """Return the numbers of the terms within so many edits of a word, and their distances.
 
         Parameters
         ----------
@@ -120,13 +117,12 @@ class Dictionary:
             Compare with the beginnings of terms.
         """
         if not 0 < len(word) <= MAX_WORD or edits < 1:
-            return []
+            return np.zeros(0, np.int64), np.zeros(0, np.uint8)
         low = max(len(word) - edits, 0)
         high = MAX_WORD if prefix else min(len(word) + edits, MAX_WORD)
         begin, end = int(self.lengths[low]), int(self.lengths[high + 1])
-        points = np.array([ord(c) for c in word], np.uint32)
         found, distances = kernels.within_edits(
-            points,
+            np.array([ord(c) for c in word], np.uint32),
             int(signatures_of([word])[0]),
             edits,
             prefix,
@@ -135,8 +131,7 @@ class Dictionary:
             self.offsets,
             self.data,
         )
-        pairs = zip(distances.tolist(), found.tolist(), strict=True)
-        return [(number, distance) for distance, number in sorted(pairs)]
+        return found.astype(np.int64), distances
 
     def sections(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""

@@ -37,6 +37,7 @@ typedef struct check {
     void (*run)(const tv5_kernels *table, const tv5_kernels *reference);
 } check;
 
-extern const check row_checks[], selection_checks[], walk_checks[], link_checks[];
+extern const check row_checks[], selection_checks[], walk_checks[], link_checks[],
+    posting_checks[];
 
 #endif

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +22,8 @@ from tests.upstream.standin.serve import add_justwatch, add_tmdb
 from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
+from tv5core.cli import main, upstream
+from tv5core.upstream.sync.full_sync import sync_tmdb
 from tv5core.upstream.tmdb.exports import latest_export_day
 
 KEY = "canary-key-of-the-tests"
@@ -190,6 +194,42 @@ def test_where_all_fail_it_lists_them_and_exits_1(
     assert json.loads(done.stdout)["errors"] == {"status 500": 1}
 
 
+def test_an_outage_midway_seals_what_is_stored_and_exits_1(
+    tmdb: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    class Outage(Faults):
+        asked = 0
+
+        def pick(self, path: str, time: int) -> str:
+            self.asked += path.startswith("/3/movie/")
+            return "status_503" if self.asked > 10 else ""
+
+    export, folder = tmp_path / "movie_ids.json", tmp_path / "c"
+    ids = [work.id for work in tmdb.content.works.values() if work.media == "movie"][:40]
+    lines = [{"id": n, "popularity": 9.0, "original_title": "x", "adult": False} for n in ids]
+    export.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    monkeypatch.setattr(tmdb.server, "faults", Outage())
+    # In this process, so that the outage may be given up soon.
+    monkeypatch.setattr(upstream, "sync_tmdb", partial(sync_tmdb, max_outage_s=0.5, concurrency=2))
+    for name, value in tmdb.environment().items():
+        monkeypatch.setenv(name, value)
+    arguments = ["sync", "tmdb", "-c", folder, "--export", export, "--kind", "movie"]
+    monkeypatch.setattr(sys, "argv", ["tv5", *map(str, arguments), "--share", "1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the same command continues from there" in said
+    with Catalog.open(folder, read_only=True) as catalog:
+        facts = catalog.info()
+        assert 8 <= facts["titles"] == facts["sealed"] <= 10
+        assert facts["pending"] == 0
+    monkeypatch.setattr(tmdb.server, "faults", Faults())
+    assert tmdb.tv5(*arguments, "--share", "1").returncode == 0
+    with Catalog.open(folder, read_only=True) as catalog:
+        assert catalog.count() == 40
+
+
 def test_changes_are_fetched_again(tmdb: Background, tmp_path: Path) -> None:
     folder = tmp_path / "c"
     assert tmdb.tv5("sync", "tmdb", "-c", folder, "--limit", 20, "--share", "1").returncode == 0
@@ -285,6 +325,20 @@ def test_fetch_shows_a_title_and_stores_it(tmdb: Background, tmp_path: Path) -> 
         assert catalog.get("tmdb:movie:603").title == "The Matrix"
     title = json.loads(tmdb.tv5("fetch", "tmdb:tv:1399", "--json").stdout)
     assert (title["id"], title["kind"]) == ("tmdb:tv:1399", "show")
+
+
+def test_fetch_says_what_it_left_out(
+    tmdb: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tmdb.tv5("fetch", "tmdb:movie:603")
+    assert "left out" not in plain.stderr
+    (place,) = (k for k, work in tmdb.content.works.items() if work.key == "tmdb:movie:603")
+    odd = dataclasses.replace(tmdb.content.works[place], runtime=95.5)  # type: ignore[arg-type]
+    monkeypatch.setitem(tmdb.content.works, place, odd)
+    for form in ((), ("--json",)):
+        done = tmdb.tv5("fetch", "tmdb:movie:603", *form)
+        assert done.returncode == 0, done.stderr
+        assert "1 unusable values left out: runtime" in done.stderr
 
 
 def test_fetch_asks_justwatch_only_on_request(tmdb: Background) -> None:

@@ -31,6 +31,7 @@ from tv5core.errors import CredentialsError, InvalidInputError, UpstreamError
 from tv5core.importers import MergingCatalog
 from tv5core.types import Title
 from tv5core.upstream.availability import Availability, find_availability
+from tv5core.upstream.fetching.omissions import record_omissions
 from tv5core.upstream.justwatch.client import JustWatch
 from tv5core.upstream.sync.full_sync import sync_tmdb
 from tv5core.upstream.sync.refresh import refresh_tmdb
@@ -246,10 +247,13 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch one title from TMDB and show it; keys are read as for sync."""
-    title, found = asyncio.run(_fetch(id, justwatch, region, language))
+    with record_omissions() as omitted:
+        title, found = asyncio.run(_fetch(id, justwatch, region, language))
     if catalog is not None:
         with Catalog.open(catalog) as opened:
             MergingCatalog(opened).add([title])
+    if omitted:
+        print_status(f"{omitted.total():,} unusable values left out: {_most_common(omitted)}")
     if as_json:
         print_json(title)
         return

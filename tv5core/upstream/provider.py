@@ -134,7 +134,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     burst : int
         Requests that may go at once after an idle time; ``rate + burst <= contract``.
     bulk_share : float
-        Part of the rate that bulk work may take over any minute, above 0 and up to 1.
+        Part of the rate that bulk work may take over any minute, above 0 and up to 1. It bounds
+        each process by itself: two that synchronise at once take twice as much of the rate, which
+        they share.
     max_connections : int
     credentials : Credentials
     allow_private : bool

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tests.upstream.sync.memory_sink import MemorySink
 from tv5core.backoff import Backoff
-from tv5core.errors import MalformedResponseError
+from tv5core.errors import CredentialsError, MalformedResponseError
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker
 from tv5core.upstream.fetching.fetcher import Fetcher
 from tv5core.upstream.provider import Credentials
@@ -109,3 +109,30 @@ async def test_a_few_bad_titles_are_listed_and_the_rest_stored(
         again = await sync_tmdb(tmdb, sink, media=["movie"], exports=[export])
         assert (again.fetched, len(again.failures)) == (0, 3)
         assert not again.all_failed
+
+
+@pytest.mark.parametrize("kind", ["401", "403"])
+async def test_after_nothing_but_refusals_the_next_run_fetches_all(
+    kind: str, tmp_path: Path
+) -> None:
+    export, sink = export_of(tmp_path / "movie_ids.json.gz", 40), MemorySink()
+    bad = set(range(1, 41))
+    async with serving(bad, kind) as (tmdb, _):
+        with pytest.raises(CredentialsError):
+            await sync_tmdb(tmdb, sink, media=["movie"], exports=[export])
+        assert not sink.titles
+        bad.clear()
+        report = await sync_tmdb(tmdb, sink, media=["movie"], exports=[export])
+        assert (report.fetched, report.failures, len(sink.titles)) == (40, {}, 40)
+
+
+async def test_refusals_amid_a_run_keep_what_was_fetched(tmp_path: Path) -> None:
+    export, sink = export_of(tmp_path / "movie_ids.json.gz", 40), MemorySink()
+    bad = set(range(11, 41))
+    async with serving(bad, "401") as (tmdb, _):
+        with pytest.raises(CredentialsError):
+            await sync_tmdb(tmdb, sink, media=["movie"], exports=[export], concurrency=1)
+        assert len(sink.titles) == 10
+        bad.clear()
+        report = await sync_tmdb(tmdb, sink, media=["movie"], exports=[export])
+        assert (report.failures, len(sink.titles)) == ({}, 40)

@@ -289,6 +289,20 @@ def test_omissions_are_counted_by_outer_blocks_too() -> None:
     assert (inner, outer) == ({"runtime": 1}, {"runtime": 2})
 
 
+def test_bytes_that_are_not_utf_8_are_replaced_and_counted() -> None:
+    body = '{"id": 1, "title": "Caf\u00e9 \ufffd", "overview": "\u00e9t\u00e9"}'.encode("utf-8")
+    broken = body.replace("\u00e9t\u00e9".encode(), b"\xe9t\xe9")
+    with record_omissions() as omitted:
+        film = decode(broken, MovieResult, "x")
+    assert (film.title, film.overview) == ("Caf\u00e9 \ufffd", "\ufffdt\ufffd")
+    assert omitted == {"(not UTF-8)": 2}
+    with record_omissions() as omitted:
+        assert decode(body, MovieResult, "x").overview == "\u00e9t\u00e9"
+    assert not omitted
+    with pytest.raises(MalformedResponseError, match="expected JSON"):
+        decode(b"\xff\xfe{", MovieResult, "x")
+
+
 def test_offers_of_some_countries() -> None:
     providers = decode(as_body(FILM["watch/providers"]), WatchProviders, "x")
     assert {offer.region for offer in offers_from(providers)} == {"US", "FR"}

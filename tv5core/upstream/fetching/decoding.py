@@ -26,6 +26,7 @@ T = TypeVar("T")
 _EXCERPT_CHARS = 60
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _OUT_OF_RANGE, _HALF_CHARACTER = "(number out of range)", "(half a surrogate pair)"
+_NOT_UTF8 = "(not UTF-8)"
 
 
 def decode(body: bytes, kind: type[T], label: str) -> T:
@@ -58,8 +59,8 @@ def decode(body: bytes, kind: type[T], label: str) -> T:
 def parse_json(body: bytes) -> Any:
     """Parse JSON in UTF-8, with what other encoders write: a byte order mark, ``NaN``, ``1e999``.
 
-    Numbers that are not finite become null, and halves of surrogate pairs U+FFFD; both are
-    counted as omissions.
+    Numbers that are not finite become null; bytes that are not UTF-8 and halves of surrogate pairs
+    become U+FFFD. All are counted as omissions.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def parse_json(body: bytes) -> Any:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
             return _parse_loosely(body)
         except (ValueError, RecursionError):
@@ -86,7 +87,10 @@ def _parse_loosely(body: bytes) -> Any:
         omitted.append(_OUT_OF_RANGE)
         return None
 
-    value = json.loads(body.decode(), parse_constant=finite, parse_float=finite)
+    text = body.decode("utf-8", "replace")
+    odd = text.count("\ufffd") - body.count("\ufffd".encode())
+    omitted += [_NOT_UTF8] * odd
+    value = json.loads(text, parse_constant=finite, parse_float=finite)
     value = _replace_surrogates(value, omitted)
     note_omissions(omitted)
     return value

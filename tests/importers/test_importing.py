@@ -396,3 +396,17 @@ def test_rejects_never_overwrite_what_is_read(
         import_paths(catalog, [tmp_path], rejects=tmp_path / rejects)
     assert unknown.read_bytes() == before
     assert not catalog.titles
+
+
+def test_ids_that_are_too_long_are_left_out_or_told_apart(tmp_path: Path, catalog: Any) -> None:
+    long = "W" * 300
+    (tmp_path / "x.csv").write_text(
+        "name,wiki,jw\nA,https://en.wikipedia.org/wiki/Short,tm1\n"
+        f"B,https://en.wikipedia.org/wiki/{long},{'t' * 61}\n"
+    )
+    mapping = {"title": "name", "wikipedia": "wiki", "justwatch": "jw"}
+    (file,) = import_paths(catalog, [tmp_path / "x.csv"], mapping=mapping).files
+    ids = [title.external_ids for title in catalog.titles.values()]
+    assert ids == [{"wikipedia": "Short", "justwatch": "tm1"}, {}]
+    assert file.notes["wikipedia id of more than 240 bytes"] == 1
+    assert file.notes["justwatch id of more than 60 bytes"] == 1

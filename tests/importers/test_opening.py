@@ -239,3 +239,70 @@ def test_damage_never_raises_anything_else(
     path.write_bytes(raw[:place] if cut else raw)
     import_paths(new_catalog(), [path])
     import_paths(new_catalog(), [path], format="tmdb-csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"id": 1, "title": "Open", "overview": "x",\n%s,\n%s]',
+        b'[{"id": 1, "title": "Open", "overview": "x"\n%s,\n%s]',
+        b'[{"id": 1, "genres": [{"name": "Drama"}, "title": "Open"},\n%s,\n%s]',
+        b'[%s,\n{"id": 1, "title": "Open", "overview": "x",\n%s]',
+        b'[%s,\n%s,\n{"id": 1, "title": "Open", "overview": "x"]',
+    ],
+)
+def test_an_unclosed_object_costs_itself_only(
+    content: bytes, tmp_path: Path, catalog: Any, adds_up: Check
+) -> None:
+    films = [b'{"id": %d, "title": "Good %d", "overview": "x"}' % (n, n) for n in (62, 63)]
+    (tmp_path / "x.json").write_bytes(content % tuple(films))
+    report = import_paths(catalog, [tmp_path / "x.json"], format="tmdb-json")
+    adds_up(report)
+    assert [title.title for title in catalog.titles.values()] == ["Good 62", "Good 63"]
+    assert report.files[0].rejected["unfinished JSON"] == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "encoding"),
+    [("Wiedźmin: krew i łzy", "cp1250"), ("Příšerně žluťoučký kůň", "cp1250"), ("Брат", "cp1251"),
+     ("Брат", "koi8-r"), ("Θίασος", "cp1253")],
+)  # fmt: skip
+def test_other_alphabets_are_refused_until_their_encoding_is_given(
+    written: str, encoding: str, tmp_path: Path, catalog: Any
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CSV + f"21,{written},x,2001-01-01,7,5,90\n".encode(encoding))
+    report = import_paths(catalog, [path])
+    assert report.files[0].rejected == {"unknown encoding": 1}
+    assert len(catalog.titles) == 2
+    import_paths(catalog, [path], encoding=encoding)
+    assert written in {title.title for title in catalog.titles.values()}
+
+
+@pytest.mark.parametrize(
+    "written", ["Amélie", "Übermaß", "¡Átame!", "L\u2019été à Nîmes", "Crème", "Hunter\xd7Hunter"]
+)
+def test_western_titles_pass(written: str, tmp_path: Path, catalog: Any) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CSV + f"21,{written},x,2001-01-01,7,5,90\n".encode("cp1252"))
+    report = import_paths(catalog, [path])
+    assert written in {title.title for title in catalog.titles.values()}
+    assert report.files[0].notes == {"line read as Windows-1252": 1}
+
+
+@pytest.mark.parametrize("inner", [b"PAR1" + bytes(60), zipped(x_csv=CSV), b"BZh91AY" + bytes(60)])
+@pytest.mark.parametrize("how", ["gzip", "zip"])
+@pytest.mark.parametrize("given_format", ["tmdb-csv", None])
+def test_a_table_or_an_archive_within_an_archive_is_refused(
+    inner: bytes, how: str, given_format: str | None, tmp_path: Path, catalog: Any
+) -> None:
+    path = tmp_path / f"x.{how}"
+    path.write_bytes(gzip.compress(inner) if how == "gzip" else zipped(**{"x.csv": inner}))
+    rejects = tmp_path / "rejects.jsonl"
+    try:
+        import_paths(catalog, [path], format=given_format, rejects=rejects)
+        said = rejects.read_text()
+    except ImportFormatError as error:
+        said = str(error)
+    assert not catalog.titles
+    assert "unpack it" in said

@@ -70,7 +70,7 @@ def test_excel(excel_file: Path, catalog: Any) -> None:
     report = import_paths(catalog, [excel_file.parent])
     check(catalog)
     assert [dict(file.notes) for file in report.files] == [
-        {"sheet left out, the first one is read": 1}
+        {"sheet 'more' left out, the first one is read": 1}
     ]
 
 
@@ -105,3 +105,19 @@ def test_damage_never_raises_anything_else(
     damaged = path.with_name(f"damaged{path.suffix}")
     damaged.write_bytes(raw[:place] if cut else raw)
     import_paths(new_catalog(), [damaged])
+
+
+def test_cells_beyond_the_header_are_counted(tmp_path: Path, catalog: Any) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["id", "title", "overview", "vote_average", None])
+    book.active.append([11, "Harbour", "x", 7, None, "beyond", 3])
+    book.active.append([12, "Pier", "x", 7])
+    for number in range(30):
+        book.create_sheet(f"s{number}")
+    book.save(tmp_path / "x.xlsx")
+    (file,) = import_paths(catalog, [tmp_path / "x.xlsx"]).files
+    assert [title.title for title in catalog.titles.values()] == ["Harbour", "Pier"]
+    assert file.notes["cell without a column name"] == 2
+    assert file.notes["sheet 's19' left out, the first one is read"] == 1
+    assert file.notes["and 10 more sheets"] == 1

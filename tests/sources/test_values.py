@@ -216,3 +216,25 @@ def test_no_value_raises(value: object) -> None:
     numbers.seasons(value, 100, context)
     numbers.rating(value, context)
     numbers.year_of(value, context)
+
+
+def test_a_text_that_is_too_long_for_an_id_is_told_from_another() -> None:
+    one, other = "x" * 200 + "1", "x" * 200 + "2"
+    assert len(values.shortened(one, 60)) == 60
+    assert values.shortened(one, 60) != values.shortened(other, 60)
+    assert values.shortened(one, 60) == values.shortened(one, 60)
+    assert values.shortened("short", 60) == "short"
+
+
+@pytest.mark.parametrize(
+    ("written", "want"),
+    [
+        ("Drama; War", ["Drama", " War"]),
+        ("Drama;War", ["Drama", "War"]),
+        ("Poe, Ann; Fox, Bob", ["Poe, Ann", " Fox, Bob"]),
+        ("Sci-Fi &amp; Fantasy, War", ["Sci-Fi &amp; Fantasy", " War"]),
+        ("Drama, War", ["Drama", " War"]),
+    ],
+)
+def test_a_list_with_semicolons(written: str, want: list[str]) -> None:
+    assert lists.split_list(written, Context(Options())) == want

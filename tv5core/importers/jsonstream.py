@@ -15,6 +15,7 @@ from tv5core.sources.values import Notes, RowError, decode
 
 __all__ = [
     "MAX_VALUE",
+    "UNCLOSED",
     "decode_tolerantly",
     "end_of_value",
     "peek",
@@ -23,6 +24,7 @@ __all__ = [
     "read_json_lines",
 ]
 
+UNCLOSED = -2
 MAX_VALUE = 8 << 20
 """Longest single value in an array, in bytes."""
 _MAX_FILE = 64 << 20
@@ -63,15 +65,23 @@ def _null_for_nan(found: re.Match[bytes]) -> bytes:
 
 
 def end_of_value(buffer: bytes, start: int) -> int:
-    """Position after the object or array that begins at ``start``; -1 if it is not whole."""
-    depth = 0
+    """Position after the object or array that begins at ``start``.
+
+    Returns
+    -------
+    int
+        -1 if it is not whole; ``UNCLOSED`` if another bracket closes than was opened last, so that
+        more of the file will not make it whole.
+    """
+    closing: list[int] = []
     for token in _TOKEN.finditer(buffer, start):
         mark = buffer[token.start()]
         if mark in b"{[":
-            depth += 1
+            closing.append(mark + 2)  # "[" and "]", "{" and "}" are two apart
         elif mark in b"}]":
-            depth -= 1
-            if depth == 0:
+            if not closing or closing.pop() != mark:
+                return UNCLOSED
+            if not closing:
                 return token.end()
         elif token.end() - token.start() == 1:
             return -1
@@ -114,7 +124,7 @@ class _Window:
     def take_value(self) -> bytes | None:
         """Read one object or array; None if it is longer than allowed or never ends."""
         while (end := end_of_value(self.buffer, self.at)) < 0:
-            if len(self.buffer) - self.at > MAX_VALUE or not self.more():
+            if end == UNCLOSED or len(self.buffer) - self.at > MAX_VALUE or not self.more():
                 return None
         return self.pass_to(end)
 

@@ -15,7 +15,15 @@ from tv5core.sources.lists import names, people_names
 from tv5core.sources.numbers import amount, count, digits, rating, runtime, seasons, year_of
 from tv5core.sources.places import country, language
 from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
-from tv5core.sources.values import RowError, imdb_id, plain, required_title, text, unique
+from tv5core.sources.values import (
+    RowError,
+    imdb_id,
+    plain,
+    required_title,
+    shortened,
+    text,
+    unique,
+)
 from tv5core.sources.vocabulary import certification, genres, provider
 from tv5core.types import AlternativeTitle, Collection, Kind, Offer, Person, Title
 
@@ -117,7 +125,8 @@ def _item(record: CsvRow, columns: dict[str, str], context: Context) -> Item:
     dated = title.release_date or text(values.get("release_date"))
     # Where not even the year is known, the date as it is written distinguishes two works of one
     # name.
-    fallback = f"{title.kind}:{normalise_name(title.title)[:120]}:{dated[:60]}" if dated else ""
+    name = shortened(normalise_name(title.title), 120)
+    fallback = f"{title.kind}:{name}:{shortened(dated, 60)}" if dated else ""
     return Row(record.line, title, fallback, dated)
 
 
@@ -196,10 +205,20 @@ def _external_ids(values: Mapping[str, str], context: Context) -> dict[str, str]
     found = {
         "imdb": imdb_id(values.get("imdb"), context),
         "tmdb": _tmdb(values.get("tmdb"), context),
-        "justwatch": text(values.get("justwatch"))[:60],
-        "wikipedia": text(values.get("wikipedia")).rpartition("/wiki/")[2][:120],
+        "justwatch": _short_enough("justwatch", text(values.get("justwatch")), 60, context),
+        "wikipedia": _short_enough(
+            "wikipedia", text(values.get("wikipedia")).rpartition("/wiki/")[2], 240, context
+        ),
     }
     return {scheme: value for scheme, value in found.items() if value}
+
+
+def _short_enough(scheme: str, value: str, limit: int, context: Context) -> str:
+    """Return an id elsewhere; a longer one is no id, and a part of it would be another's."""
+    if len(value.encode("utf-8", "replace")) <= limit:
+        return value
+    context.note(f"{scheme} id of more than {limit} bytes", value)
+    return ""
 
 
 def _tmdb(given: str | None, context: Context) -> str:

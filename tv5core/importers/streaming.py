@@ -12,7 +12,7 @@ from tv5core.sources.lists import names, people_names
 from tv5core.sources.numbers import runtime, seasons, year_of
 from tv5core.sources.places import country
 from tv5core.sources.tmdb import MAX_RUNTIME, MAX_SEASONS
-from tv5core.sources.values import RowError, plain, required_title, text, unique
+from tv5core.sources.values import RowError, plain, required_title, shortened, text, unique
 from tv5core.sources.vocabulary import certification, genres, provider, provider_of_file
 from tv5core.types import Kind, Offer, Person, Title
 
@@ -43,7 +43,7 @@ def _item(record: CsvRow, service: str, context: Context) -> Item:
     except RowError as error:
         shown = excerpt(",".join(record.fields.values()))
         return Reject(record.line, error.reason, error.detail, shown)
-    show_id = plain(record.fields.get("show_id"))[:60]
+    show_id = shortened(plain(record.fields.get("show_id")), 60)
     return Row(record.line, title, f"{service.replace(' ', '-')}:{show_id}" if show_id else "")
 
 

@@ -17,7 +17,7 @@ import msgspec
 from tv5core.errors import ImportFormatError
 from tv5core.importers.base import Context, Options, Reject, Source
 from tv5core.importers.lines import CsvRow, header_of, read_csv
-from tv5core.importers.opening import ZIP, unpacked_limit
+from tv5core.importers.opening import GZIP, ZIP, head_of, unpacked_limit
 
 __all__ = ["columns_of", "container_of", "read_rows"]
 
@@ -38,6 +38,7 @@ _OTHERS = (
     (b"<html", "a web page: the download may have failed"),
 )
 _BATCH = 1_000
+_SHEETS = 21  # named in the report, the first one aside
 
 
 def container_of(source: Source) -> str:
@@ -48,16 +49,26 @@ def container_of(source: Source) -> str:
     ImportFormatError
         It is one of the containers that are not read.
     """
-    if source.member:
-        return "text"
     with source.path.open("rb") as file:
         start = file.read(32)
+    if source.member or start.startswith(GZIP):
+        _check_packed(head_of(source, size=32))
+        return "text"
     for mark, what in _OTHERS:
         if start.startswith(mark):
             raise ImportFormatError(f"expected rows, got {what}")
     if start.startswith(ZIP):
         return "xlsx" if _is_workbook(source) else "zip"
     return "parquet" if start.startswith(_PARQUET) else "text"
+
+
+def _check_packed(start: bytes) -> None:
+    """Raise ImportFormatError where what is packed is no text."""
+    packed = ((_PARQUET, "a Parquet file"), (ZIP, "an Excel file or an archive"))
+    for mark, what in (*packed, *_OTHERS):
+        if start.startswith(mark):
+            name = what.partition(":")[0]
+            raise ImportFormatError(f"expected rows, got {name} in an archive: unpack it first")
 
 
 def _is_workbook(source: Source) -> bool:
@@ -82,7 +93,7 @@ def columns_of(source: Source, options: Options) -> list[str]:
     if read is None:
         return header_of(source, options)
     with closing(read(source, Context(options))) as rows:
-        return next(_texts(rows), [])
+        return next(_texts(rows, Context(options)), [])
 
 
 def read_rows(source: Source, context: Context, *, fold: bool = True) -> Iterator[CsvRow | Reject]:
@@ -102,22 +113,29 @@ def read_rows(source: Source, context: Context, *, fold: bool = True) -> Iterato
         yield from read_csv(source, context, fold=fold)
         return
     with closing(read(source, context)) as rows:
-        texts = _texts(rows)
+        texts = _texts(rows, context)
         header = [name.casefold() if fold else name for name in next(texts, [])]
         for line, fields in enumerate(texts, 2):
             if any(fields):
                 yield CsvRow(line, dict(zip(header, fields, strict=True)))
 
 
-def _texts(rows: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+def _texts(rows: Iterable[Sequence[Any]], context: Context) -> Iterator[list[str]]:
     """Rows as text, all as wide as the first that is not blank."""
     width = 0
     for row in rows:
         fields = [_cell(value) for value in row]
         if not width and not any(fields):
             continue
-        width = width or len(fields)
+        width = width or _width(fields)
+        for beyond in filter(None, fields[width:]):
+            context.note("cell without a column name", beyond)
         yield (fields + [""] * (width - len(fields)))[:width]
+
+
+def _width(header: Sequence[str]) -> int:
+    """Return how many columns have a name, up to the last; a sheet may be wider than its table."""
+    return max(place for place, name in enumerate(header, 1) if name)
 
 
 def _cell(value: Any) -> str:
@@ -166,8 +184,10 @@ def _xlsx(source: Source, context: Context) -> Iterator[Sequence[Any]]:
         _check_unpacked(source, sum(each.file_size for each in archive.infolist()))
     try:
         with closing(openpyxl.load_workbook(source.path, read_only=True, data_only=True)) as book:
-            for sheet in book.worksheets[1:]:
-                context.note("sheet left out, the first one is read", sheet.title)
+            for sheet in book.worksheets[1:_SHEETS]:
+                context.note(f"sheet {sheet.title!r} left out, the first one is read")
+            if more := book.worksheets[_SHEETS:]:
+                context.note(f"and {len(more)} more sheets")
             yield from book.worksheets[0].iter_rows(values_only=True)
     except (OSError, ImportFormatError):
         raise

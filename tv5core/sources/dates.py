@@ -37,6 +37,9 @@ _TIME = r"(?:[T ]\d{1,2}(?::\d{2}.{0,24})?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}){_TIME}", re.ASCII)
+_SHORT_YEAR = re.compile(
+    rf"\d{{1,2}}([-/.])(?:\d{{1,2}}|[A-Za-z]{{3,9}})\1\d{{2}}{_TIME}", re.ASCII
+)
 _MONTH_FIRST = re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.ASCII)
 _DAY_FIRST = re.compile(
     r"(\d{1,2})(?:st|nd|rd|th|\.)?[ -](?:of )?([a-z]{3,9})[.,]?[ -](\d{4})", re.ASCII
@@ -166,6 +169,9 @@ class DateReader:
             return _within(found, raw, notes)
         if numeric := _YEAR_LAST.fullmatch(raw):
             return self._numeric(numeric, notes)
+        if _SHORT_YEAR.fullmatch(raw):  # of which century, nobody knows
+            notes.note("date with two digits for its year", raw)
+            return "", None
         return _partial(raw, notes)
 
     def _numeric(self, found: re.Match[str], notes: Notes) -> tuple[str, int | None]:

@@ -14,15 +14,16 @@ __all__ = ["names", "people_names", "split_list"]
 _SHORT_LIST = 200
 _SUFFIXES = frozenset({"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "m.d.", "ph.d.", "esq."})
 _CLOSING = {"[": "]", "(": ")", "{": "}", "'": "'", '"': '"'}
+_ENTITY = re.compile(r"&#?\w{1,8};")
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(\s*(?:[\[({'\"].*)?\)", re.DOTALL)
 
 
 def split_list(value: object, notes: Notes, separators: str = ",", what: str = "list") -> list[Any]:
     """Return the elements of a list in any notation.
 
-    A JSON array, a literal as :mod:`tv5core.sources.literals` reads it, or text divided by ``|``
-    where it has one, else by ``separators``. What is malformed, or left out by NumPy, is noted as
-    ``what``.
+    A JSON array, a literal as :mod:`tv5core.sources.literals` reads it, or text divided by ``|`` or
+    ``;`` where it has one, else by ``separators``. What is malformed, or left out by NumPy, is
+    noted as ``what``.
     """
     if isinstance(value, list):
         return value
@@ -38,6 +39,8 @@ def split_list(value: object, notes: Notes, separators: str = ",", what: str = "
         return [item for item in found or () if item is not ...]
     if "|" in raw:  # No name holds one.
         return raw.split("|")
+    if ";" in raw and not _ENTITY.search(raw):
+        return raw.split(";")
     for separator in separators[1:]:
         raw = raw.replace(separator, separators[0])
     return _quoted(raw) or raw.split(separators[0])

@@ -7,6 +7,7 @@ nothing is left out silently.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ __all__ = [
     "is_empty",
     "plain",
     "required_title",
+    "shortened",
     "text",
     "unique",
 ]
@@ -137,6 +139,17 @@ def imdb_id(value: object, notes: Notes | None = None) -> str:
             notes.note("imdb id malformed", raw)
         return ""
     return "tt" + bare.zfill(7)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text, or the beginning of a longer one and a digest of it: as long as the limit.
+
+    Two that begin alike stay two.
+    """
+    if len(text) <= limit:
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return f"{text[: limit - len(digest) - 1]}-{digest}"
 
 
 def unique(items: Iterable[str], key: Callable[[str], str] = str.casefold) -> tuple[str, ...]:

@@ -6,5 +6,7 @@
 - ``truth``: exact neighbours, and how hard queries are.
 - ``filters``: masks of the rows that a filtered search may return.
 - ``titles``: made-up titles with about 5 KB of metadata.
+- ``whole_titles``, ``made_words``, ``distributions``: titles distributed as real ones.
+- ``title_statistics``: how titles are distributed.
 - ``options``: the command-line options that choose all this.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import astuple
 from typing import Any
@@ -12,6 +13,8 @@ from tv5core import Catalog
 
 __all__ = ["LanceHybrid"]
 
+_FEWEST_INDEXED = 5_000
+
 
 class LanceHybrid(Engine):
     """A table with text and vectors, searched both ways at once."""
@@ -20,6 +23,7 @@ class LanceHybrid(Engine):
 
     def build(self, corpus: Corpus) -> None:
         """Fill a table with the catalogue's own vectors, and index its text."""
+        os.environ.setdefault("LANCE_LOG", "error")  # it warns twice a query
         import lancedb
         import numpy as np
         from lancedb.rerankers import RRFReranker
@@ -35,6 +39,8 @@ class LanceHybrid(Engine):
             "titles", self._table_of(corpus, vectors, rows)
         )
         self._table.create_fts_index("text", replace=True, use_tantivy=False)
+        if len(self._table) > _FEWEST_INDEXED:
+            self._table.create_index("cosine", index_type="IVF_HNSW_SQ", num_partitions=1)
         self._reranker: Any = RRFReranker()
 
     @staticmethod

@@ -11,7 +11,7 @@ from benchmarks.relevance.names import words
 __all__ = ["Tantivy"]
 
 _BOOSTS = {
-    "title": 10.0, "other_titles": 8.0, "people": 4.0, "characters": 3.0, "keywords": 2.0,
+    "title": 3.0, "other_titles": 3.0, "people": 2.0, "characters": 1.5, "keywords": 1.0,
     "text": 1.0,
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from tv5core.analysis.scripts import UNSPACED, fold_word, normalize, segments, words_of
@@ -30,10 +31,11 @@ __all__ = [
 MAX_WORD = 40
 """Characters of a word that count; longer runs are addresses or noise."""
 _MAX_PARTS = 8  # of a chunk that are joined to one word
-_CACHE_CHUNKS = 500_000
+_CACHE_CHUNKS = 100_000  # some 45 MB
 
 _CLITIC = re.compile("(?<=\\w)['\u2019\u02bc\u2018`](?=(?:s|t|re|ve|ll|d|m)(?![^\\W_]))")
 _POSSESSIVE = re.compile("(?<=\\w)['\u2019\u02bc\u2018`]s?(?![^\\W_])")
+_EDGES = '.,;:!?()[]"-'
 _DOLLAR = re.compile(r"(?<=[a-z$])\$(?=[a-z$])")
 _HALF = re.compile(r"\band a half\b")
 _DROPPED_FROM_KEYS = frozenset("the a an and le la les l el los las il lo der die das den".split())
@@ -106,16 +108,21 @@ def name_chunk(chunk: str) -> Chunk:
     >>> name_chunk("spider-man")
     Chunk(positions=2, terms=((0, 'spider'), (0, 'spiderman'), (1, 'man'), (1, 'spiderman')))
     """
+    word = chunk.strip(_EDGES)
+    if word.isascii() and word.isalpha():  # most are
+        number = number_of(word)
+        plain = (0, word[:MAX_WORD])
+        return Chunk(1, (plain, (0, number)) if number else (plain,))
     parts = _parts(chunk)
     joined = "".join(map(fold_word, parts)) if 1 < len(parts) <= _MAX_PARTS else ""
     if len(joined) > MAX_WORD or UNSPACED.search(joined):
         joined = ""
     terms: list[tuple[int, str]] = []
     position = 0
-    for number, part in enumerate(parts):
+    for i, part in enumerate(parts):
         found = _placed_forms(part)
         terms += [(position + offset, form) for offset, form in found]
-        if joined and number in (0, len(parts) - 1):
+        if joined and i in (0, len(parts) - 1):
             terms.append((position, joined))
         position += found[-1][0] + 1
     return Chunk(position, tuple(dict.fromkeys(terms)))
@@ -130,6 +137,9 @@ def text_chunk(chunk: str) -> Chunk:
     >>> text_chunk("brontë's"), text_chunk("the")
     (Chunk(positions=1, terms=((0, 'bronte'),)), Chunk(positions=1, terms=()))
     """
+    plain = chunk.strip(_EDGES)
+    if plain.isascii() and plain.isalpha():  # most are
+        return Chunk(1, () if plain in STOP_WORDS else ((0, plain[:MAX_WORD]),))
     terms: list[tuple[int, str]] = []
     position = 0
     for word in words_of(_POSSESSIVE.sub("", chunk)):
@@ -163,13 +173,11 @@ def key_words(text: str) -> list[str]:
     >>> key_words("Rocky II"), key_words("Se7en"), key_words("Fast & Furious")
     (['rocky', '2'], ['7'], ['fast', 'and', 'furious'])
     """
-    text = _HALF.sub("1/2", normalize(text))
-    words = [compared(part) for chunk in text.split() for part in _key_parts(chunk)]
-    for i, word in enumerate(words):
-        number = number_of(word) if i or len(word) > 1 else ""
-        if number:
-            words[i] = number
-    return words
+    text = normalize(text)
+    if "half" in text:
+        text = _HALF.sub("1/2", text)
+    words = [word for chunk in text.split() for word in _key_chunk(chunk)]
+    return words[:1] + [number_of(word) or word for word in words[1:]]
 
 
 def near_key(words: Iterable[str]) -> str:
@@ -211,9 +219,12 @@ def _query_segments(part: str) -> list[str]:
     return [s for i, s in enumerate(found) if len(s) > 1 or i == 0 or not UNSPACED.match(s)]
 
 
-def _key_parts(chunk: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def _key_chunk(chunk: str) -> tuple[str, ...]:
     """Return the words of a chunk; letters between signs, as in "m*a*s*h", are one word."""
     parts = _parts(chunk)
     if len(parts) > 1 and all(len(part) == 1 and part.isalpha() for part in parts):
-        return ["".join(parts)]
-    return parts
+        return ("".join(parts),)
+    words = (compared(part) for part in parts)
+    # A letter alone is a number only behind other words.
+    return tuple(word if len(word) == 1 else number_of(word) or word for word in words)

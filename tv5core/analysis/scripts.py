@@ -47,7 +47,9 @@ def normalize(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    text = _FRACTION.sub(r" \1", text)
+    text = _FRACTION.sub(r" \1", text).casefold()
+    if unicodedata.is_normalized("NFKC", text):
+        return text
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 

@@ -48,7 +48,7 @@ class Postings:
         First block of each list.
     first, offsets, widths, data
         As ``tv5core.kernels.PostingBlocks`` has them.
-    position_starts : int64[l + 1]
+    position_starts : uint32[l + 1]
         Where the positions of each list begin among ``positions``.
     positions : uint8[...]
         One or two bytes each, by document, then occurrence.
@@ -62,7 +62,7 @@ class Postings:
     offsets: U32
     widths: U8
     data: U8
-    position_starts: I64
+    position_starts: U32
     positions: U8
 
     @property
@@ -80,8 +80,8 @@ class Postings:
 
     def decode_positions(self, lists: I64, totals: I64) -> I64:
         """Return the positions of some lists of these sums of frequencies."""
-        starts = self.position_starts[lists]
-        sizes = self.position_starts[lists + 1] - starts
+        starts = self.position_starts[lists].astype(np.int64)
+        sizes = self.position_starts[lists + 1].astype(np.int64) - starts
         return codec.decode_positions(self.positions, starts, sizes, totals)
 
     def sections(self) -> dict[str, npt.NDArray[Any]]:
@@ -198,7 +198,7 @@ class _Builder:
             offsets=codec.offsets(sizes),
             widths=widths,
             data=data,
-            position_starts=_bounds(position_sizes),
+            position_starts=codec.offsets(position_sizes),
             positions=positions,
         )
         return postings, used

@@ -7,6 +7,7 @@ A title is compared without spaces, case, accents, signs, articles and "and", wi
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -122,8 +123,8 @@ def key_of(text: str) -> Key | None:
     if not words:
         return None
     near = blake2b(near_key(words).encode("utf-8", "replace"), digest_size=8)
-    exact = blake2b("".join(words).encode("utf-8", "replace"), digest_size=1)
-    return Key(int.from_bytes(near.digest(), "little"), exact.digest()[0])
+    exact = "".join(words).encode("utf-8", "replace")
+    return Key(int.from_bytes(near.digest(), "little"), zlib.crc32(exact) & 255)
 
 
 def build(titles: Sequence[Title]) -> TitleKeys:

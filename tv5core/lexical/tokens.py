@@ -7,6 +7,7 @@ is left to do for every occurrence is done for all of them at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ MAX_LENGTH = 255
 _MAX_POSITION = 65_534
 _MAX_CHUNKS = 60_000  # of one field of a title
 _BREAK = "\0"  # between values of a field, so that no phrase crosses from one to the next
+_BETWEEN = f" {_BREAK} "
 _GAP = 8  # positions
 
 
@@ -52,92 +54,91 @@ class Tokens(NamedTuple):
 
 def tokenize(titles: Sequence[Title]) -> Tokens:
     """Tokenise titles, which become documents 0, 1 and so on."""
-    vocabulary: dict[str, int] = {}
-    names, text = _ChunkTable(name_chunk, vocabulary), _ChunkTable(text_chunk, vocabulary)
+    count, vocabulary = len(titles), dict[str, int]()
     columns = list(zip(*map(field_values, titles), strict=True)) or [()] * len(FIELDS)
-    parts = [
-        _field_tokens(text if field == TEXT else names, values)
-        for field, values in enumerate(columns)
-    ]
-    terms, documents, positions = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    # The last field is text. Of the others, one cell follows another in one list of chunks.
+    names = _tokens(name_chunk, chain(*columns[:TEXT]), vocabulary)
+    text = _tokens(text_chunk, columns[TEXT], vocabulary)
+    cells = np.concatenate([names.cells, text.cells + TEXT * count])
     return Tokens(
         list(vocabulary),
-        terms,
-        documents,
-        positions,
-        np.array([len(part[0]) for part in parts], np.int64),
-        np.stack([part[3] for part in parts]).astype(np.uint8),
+        np.concatenate([names.terms, text.terms]),
+        cells % max(count, 1),
+        np.concatenate([names.positions, text.positions]),
+        np.bincount(cells // max(count, 1), minlength=len(FIELDS)),
+        np.concatenate([names.lengths, text.lengths]).reshape(len(FIELDS), count),
     )
 
 
 class _ChunkTable(dict[str, int]):
-    """Numbers chunks as they are met, and keeps their terms."""
+    """Numbers chunks as they are met, and keeps their analyses."""
 
-    def __init__(self, analyse: Callable[[str], Chunk], vocabulary: dict[str, int]) -> None:
+    def __init__(self, analyse: Callable[[str], Chunk]) -> None:
         self._analyse = analyse
-        self._vocabulary = vocabulary
-        self.positions: list[int] = []
-        self.lengths: list[int] = []
-        self.counts: list[int] = []
-        self.terms: list[int] = []
-        self.offsets: list[int] = []
-        self._add(_BREAK, Chunk(_GAP, ()), 0)
+        self.found = [Chunk(_GAP, ())]
+        self[_BREAK] = 0
 
     def __missing__(self, chunk: str) -> int:
-        found = self._analyse(chunk)
-        stops = found.positions == 1 and not found.terms  # a stop word, or signs alone
-        return self._add(chunk, found, 0 if stops else found.positions)
-
-    def _add(self, chunk: str, found: Chunk, length: int) -> int:
-        self.positions.append(found.positions)
-        self.lengths.append(length)
-        self.counts.append(len(found.terms))
-        for offset, term in found.terms:
-            self.offsets.append(offset)
-            self.terms.append(self._vocabulary.setdefault(term, len(self._vocabulary)))
-        number = self[chunk] = len(self)
+        number = self[chunk] = len(self.found)
+        self.found.append(self._analyse(chunk))
         return number
 
+    def lengths(self) -> list[int]:
+        """Return how many words of each chunk count; stop words and signs alone do not."""
+        return [0, *(f.positions if f.terms or f.positions > 1 else 0 for f in self.found[1:])]
 
-def _field_tokens(
-    table: _ChunkTable, values: Iterable[tuple[str, ...]]
-) -> tuple[I64, I64, I64, I64]:
-    """Return terms, documents, positions, and the documents' lengths."""
+
+class _Cells(NamedTuple):
+    """Tokens of cells: a cell is one field of one document."""
+
+    terms: I64
+    cells: I64
+    positions: I64
+    lengths: npt.NDArray[np.uint8]
+
+
+def _tokens(
+    analyse: Callable[[str], Chunk],
+    values: Iterable[tuple[str, ...]],
+    vocabulary: dict[str, int],
+) -> _Cells:
+    table = _ChunkTable(analyse)
     met: list[str] = []
     ends: list[int] = []
     for texts in values:
-        found: list[str] = []
-        for text in texts:
-            found += chunks(text)
-            found.append(_BREAK)
-        met += found[: min(len(found) - 1, _MAX_CHUNKS)] if found else found
+        met += chunks(_BETWEEN.join(texts))[:_MAX_CHUNKS]
         ends.append(len(met))
     ids = np.fromiter(map(table.__getitem__, met), np.int64, len(met))
-    return _expand(table, ids, np.array(ends, np.int64))
+    return _expand(table, ids, np.array(ends, np.int64), vocabulary)
 
 
-def _expand(table: _ChunkTable, ids: I64, ends: I64) -> tuple[I64, I64, I64, I64]:
-    if not len(ids):
-        empty = np.zeros(0, np.int64)
-        return empty, empty, empty, np.zeros(len(ends), np.int64)
+def _expand(table: _ChunkTable, ids: I64, ends: I64, vocabulary: dict[str, int]) -> _Cells:
+    """Return the tokens of chunks, which are given by number; cells end where ``ends`` says."""
     sizes = np.diff(ends, prepend=0)
-    document = np.repeat(np.arange(len(ends)), sizes)
-    lengths = np.bincount(document, np.array(table.lengths)[ids], len(ends))
-    position = _starts(np.array(table.positions, np.int64)[ids])
-    position -= np.repeat(position[np.minimum(ends - sizes, len(ids) - 1)], sizes)
-    counts = np.array(table.counts, np.int64)
-    many = counts[ids]
-    at = ranges(_starts(counts)[ids], many)
-    position = np.repeat(position, many) + np.array(table.offsets, np.int64)[at]
-    document = np.repeat(document, many)
-    terms = np.array(table.terms, np.int64)[at]
-    kept = position <= _MAX_POSITION
-    return (
-        terms[kept],
-        document[kept],
-        position[kept],
-        np.minimum(lengths, MAX_LENGTH).astype(np.int64),
+    cells = np.repeat(np.arange(len(ends)), sizes)
+    lengths = np.bincount(cells, np.array(table.lengths())[ids], len(ends))
+    begin = _starts(np.array([found.positions for found in table.found], np.int64)[ids])
+    begin -= np.repeat(np.append(begin, 0)[ends - sizes], sizes)
+    counts = np.array([len(found.terms) for found in table.found], np.int64)
+    offsets, terms = _placed(table, vocabulary)
+    at = ranges(_starts(counts)[ids], counts[ids])
+    positions = np.repeat(begin, counts[ids]) + offsets[at]
+    kept = positions <= _MAX_POSITION
+    return _Cells(
+        terms[at][kept],
+        np.repeat(cells, counts[ids])[kept],
+        positions[kept],
+        np.minimum(lengths, MAX_LENGTH).astype(np.uint8),
     )
+
+
+def _placed(table: _ChunkTable, vocabulary: dict[str, int]) -> tuple[I64, I64]:
+    """Return the offsets and the numbers of all terms of a table."""
+    placed = [term for found in table.found for term in found.terms]
+    for _, term in placed:
+        vocabulary.setdefault(term, len(vocabulary))
+    offsets = np.array([offset for offset, _ in placed], np.int64)
+    return offsets, np.array([vocabulary[term] for _, term in placed], np.int64)
 
 
 def ranges(starts: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> I64:

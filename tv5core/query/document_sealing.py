@@ -7,7 +7,7 @@ memory holds one group, and what is merged in the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,26 +50,19 @@ def gathered(
     if index.is_complete and index.waiting_count <= _SETTLED_TITLES:
         return list((index.settled(noted, report) or index.latest).segments)
     kept, changed = index.unsettled(noted)
-    made = _grouped(source.segments(changed, report))
-    return kept + [_spilled(one, source, scratch / str(n)) for n, one in enumerate(made)]
-
-
-def _grouped(segments: Iterator[DocumentSegment]) -> Iterator[DocumentSegment]:
     group: list[DocumentSegment] = []
-    for segment in segments:
+    for segment in source.segments(changed, report):
         group.append(segment)
         if sum(map(len, group)) >= _GROUP_TITLES:
-            yield concatenated(group)
+            kept.append(_spilled(group, source, scratch / str(len(kept))))
             group = []
-    if group:
-        yield concatenated(group)
+    return kept + group
 
 
-def _spilled(segment: DocumentSegment, source: TitleSource, path: Path) -> DocumentSegment:
-    if len(segment) < _GROUP_TITLES:  # the last one, or all there is
-        return segment
+def _spilled(group: list[DocumentSegment], source: TitleSource, path: Path) -> DocumentSegment:
+    """Merge segments into a scratch file."""
     files = path.with_suffix(".columns"), path.with_suffix(".words")
-    write_documents(segment, *files, source.parts)
+    write_documents(concatenated(group), *files, source.parts)
     return SealedDocuments.open(*files, source.parts).segment
 
 

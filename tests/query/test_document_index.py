@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.query.made_up import PARTS, Stored, contents
+from tv5core.query import document_index
 from tv5core.query.document_index import BLOCK_TITLES, DocumentIndex, compacted
-from tv5core.query.documents import DocumentSegment, DocumentSnapshot
+from tv5core.query.documents import DocumentSegment, DocumentSnapshot, concatenated
 from tv5core.types import Title
 
 
@@ -88,7 +90,61 @@ def test_there_are_few_segments_however_many_additions(size: int) -> None:
         noted(index, *rows)
         most = max(most, len(settled(index).segments))
     assert contents(settled(index).segments) == of(stored)
-    assert most <= 8
+    assert most <= 12
+
+
+def test_large_segments_are_merged_behind() -> None:
+    stored = Stored()
+    stored.votes = dict.fromkeys(range(20 * BLOCK_TITLES), 1)
+    index = DocumentIndex(stored.source)
+    before = settled(index)
+    assert index.is_fragmented
+    assert len(before.segments) == 20
+    index.merge_large()
+    assert len(index.latest.segments) == 1
+    assert contents(settled(index).segments) == contents(before.segments) == of(stored)
+    index.merge_large()
+    assert not index.is_fragmented
+
+
+def test_what_changes_during_a_merge_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = Stored()
+    stored.votes = dict.fromkeys(range(5 * BLOCK_TITLES), 1)
+    index = DocumentIndex(stored.source)
+    settled(index)
+
+    def merging(parts: Sequence[DocumentSegment]) -> DocumentSegment:
+        merged = concatenated(parts)
+        if len(parts) == 5:
+            del stored.votes[7]
+            stored.votes |= {8: 2, 5_000: 2, 90_000: 2}
+            noted(index, 7, 8, 5_000, 90_000)
+            settled(index)
+        return merged
+
+    monkeypatch.setattr(document_index, "concatenated", merging)
+    index.merge_large()
+    assert len(index.latest.segments) == 2
+    assert contents(index.latest.segments) == of(stored)
+
+
+def test_a_merge_gives_way_to_a_sealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = Stored()
+    stored.votes = dict.fromkeys(range(3 * BLOCK_TITLES), 1)
+    index = DocumentIndex(stored.source)
+    settled(index)
+    before: list[DocumentSnapshot] = []
+
+    def merging(parts: Sequence[DocumentSegment]) -> DocumentSegment:
+        if not before:
+            before.append(index.latest)
+            index.merge_large()
+        return concatenated(parts)
+
+    monkeypatch.setattr(document_index, "concatenated", merging)
+    index.merge_large()
+    assert contents(index.latest.segments) == of(stored)
+    assert len(index.latest.segments) == 1
 
 
 def test_segments_of_which_most_is_deleted_are_made_anew() -> None:

@@ -6,7 +6,8 @@ then. So a mass import that nobody searches meanwhile pays nothing, and sealing 
 many titles at once.
 
 Small segments are merged as they come, so that there are few: each has several times the documents
-of the one after it, as in a log-structured merge tree.
+of the one after it, as in a log-structured merge tree. Large ones are merged behind, where nobody
+waits for it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ BLOCK_TITLES = 1_024
 """Titles that are in memory at once while segments are made of many."""
 _GROWTH = 3
 """Documents of a segment for each of those after it, at least."""
+_MERGED_AT_ONCE = 1_024
+"""Documents that are merged while a search waits: some 60 ms."""
+_MANY_SEGMENTS = 12
+"""Live segments from which large ones are merged behind: each costs a search some 0.1 ms."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,29 @@ class DocumentIndex:
         changed = np.unique(np.concatenate(rows))
         return [segment.without(changed) for segment in kept], changed
 
+    # -- merging behind -------------------------------------------------------------------
+
+    @property
+    def is_fragmented(self) -> bool:
+        """Whether there are so many segments that :meth:`merge_large` is worth it."""
+        return len(self._state.snapshot.segments) > _MANY_SEGMENTS
+
+    def merge_large(self) -> None:
+        """Merge live segments of like size, while searches and changes go on."""
+        parts = _of_like_size([one for one in self._state.snapshot.segments if not one.sealed])
+        if len(parts) < 2:
+            return
+        merged = concatenated(parts)
+        with self._building, self._lock:
+            state = self._state
+            now = {segment.id: segment for segment in state.snapshot.segments}
+            if not all(part.id in now for part in parts):
+                return  # a sealing took them over, or they were merged meanwhile
+            for part in parts:
+                merged = merged.without(_deleted_since(part, now.pop(part.id)))
+            rest = [one for one in state.snapshot.segments if one.id in now]
+            self._state = state._replace(snapshot=compacted([*rest, merged]))
+
     # -- sealing --------------------------------------------------------------------------
 
     def checked(self) -> DocumentIndex | None:
@@ -274,10 +302,29 @@ class DocumentIndex:
         return index
 
 
+def _of_like_size(segments: Sequence[DocumentSegment]) -> list[DocumentSegment]:
+    """Return the small ones of some segments, without those as large as several of them."""
+    found: list[DocumentSegment] = []
+    size = 0
+    for segment in sorted(segments, key=lambda one: one.alive_count):
+        if len(found) > 1 and segment.alive_count > _GROWTH * size:
+            break
+        found.append(segment)
+        size += segment.alive_count
+    return found
+
+
+def _deleted_since(before: DocumentSegment, now: DocumentSegment) -> I64:
+    """Return the keys whose documents were deleted of a segment."""
+    gone = np.setdiff1d(before.documents(), now.documents(), assume_unique=True)
+    keys: I64 = before.keys[gone]
+    return keys
+
+
 def compacted(segments: Sequence[DocumentSegment]) -> DocumentSnapshot:
     """Merge the last of some segments, so that each has several times the documents of the next.
 
-    Sealed segments stay as they are, and so do live ones of which little is deleted.
+    Sealed and large segments stay as they are.
     """
     sealed = [segment for segment in segments if segment.sealed]
     live = [segment for segment in segments if not segment.sealed and segment.alive_count]
@@ -286,6 +333,8 @@ def compacted(segments: Sequence[DocumentSegment]) -> DocumentSnapshot:
     size = 0
     for place in range(len(live) - 1, -1, -1):
         segment = live[place]
+        if size + segment.alive_count > _MERGED_AT_ONCE:
+            break
         if segment.alive_count < _GROWTH * size or 2 * segment.alive_count < len(segment):
             from_ = place
         size += segment.alive_count

@@ -156,6 +156,8 @@ class IndexFollower:
 
     def current(self) -> ServedIndex:
         """Return what to search, in step with every committed change."""
+        if self.served.documents.is_fragmented:
+            self.background.start("documents", self.served.documents.merge_large)
         if self._store.writable:
             if self._is_behind():
                 self._follow()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tests.catalog.documents import problems
 from tests.crash import model
 from tests.crash.model import Kind, State
 from tests.crash.worker import open_catalog
@@ -312,14 +313,15 @@ def check(
         contents = _check_contents(catalog, kind, candidates, found)
         reported = list(catalog._manager.recovered)
         needed = generations.file_names(contents.meta)
-        problems = _check_verified(catalog, bad, found)
+        verified = _check_verified(catalog, bad, found)
         # Where an older file was damaged and what replaced it came at once, nobody needs to know.
         # (Sealing in the background may have replaced it meanwhile.)
         needed &= generations.file_names(catalog._store.meta)
-        _check_reported([n for n in hurt if n in needed], reported, problems, found)
+        _check_reported([n for n in hurt if n in needed], reported, verified, found)
         found.expect(bad or not reported, f"recovered what nobody damaged: {reported}")
         if kind.embeds:
             check_embedded(catalog, contents, found)
+        _check_documents(catalog, found)
         check_searches(catalog, contents, kind, chance, found)
         _check_readers_gone(catalog, found)
         if chance.random() < 0.15:
@@ -353,9 +355,16 @@ def _check_reader(folder: Path, kind: Kind, candidates: Sequence[State], found: 
         contents = Contents(catalog)
         fits = any(not difference(contents, state, kind) for state in candidates)
         found.expect(fits, "a reader sees neither what was acknowledged nor what was not")
+        _check_documents(catalog, found)
         if len(contents.rows):
             hits = catalog.search(contents.vectors[0], 3)
             found.expect(hits, "a reader's search finds nothing")
+
+
+def _check_documents(catalog: Catalog, found: Findings) -> None:
+    """Compare the documents that a search sees with the titles."""
+    wrong = problems(catalog)
+    found.expect(not wrong, f"documents: {wrong[:4]}")
 
 
 def _check_verified(catalog: Catalog, bad: set[str], found: Findings) -> list[str]:
@@ -392,6 +401,7 @@ def _seal_and_check(
     catalog.seal()
     found.expect({t.id: t for t in _titles(catalog)} == before, "sealing changed titles")
     _check_verified(catalog, bad, found)
+    _check_documents(catalog, found)
     check_searches(catalog, Contents(catalog), kind, chance, found)
 
 

@@ -62,6 +62,7 @@ FAILPOINTS = (
     "copy: synced",
     "delete: committed",
     "delete: written",
+    "documents: written",
     "file: renamed",
     "file: replaced",
     "file: synced",
@@ -308,6 +309,7 @@ def _look(catalog: Catalog, chance: random.Random, kind: Kind) -> Iterator[str]:
             yield f"a reader saw a title that was never written: {found.id}"
     query: Any = title(first, 0).overview if kind.embeds else vector(first, 0)
     with suppress(_NotFittedError):
+        catalog._current().view()  # makes documents of what changed
         for hit in _search(catalog, query):
             if hit.title != title(hit.id, int(hit.title.popularity)):
                 yield f"a search found a title that was never written: {hit.id}"

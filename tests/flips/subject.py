@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tv5core import Catalog, Title
+from tv5core import Catalog, Title, bitmap
+from tv5core.columns import F
+from tv5core.lexical import FIELDS
 
 F32 = npt.NDArray[np.float32]
 
@@ -65,11 +67,27 @@ def answers(catalog: Catalog) -> dict[str, Any]:
         "shared": [catalog.find(f"name:movie:{1990 + i % 3}:film-{i % 5}") for i in range(15)],
         "checkpoint": catalog.checkpoint("mark"),
         "counts": {name: facts[name] for name in ("titles", "vectors", "pending", "dim", "metric")},
+        "documents": _documents(catalog),
         "nearest": [
             [(hit.id, round(hit.score, 5)) for hit in catalog.search(vector, COUNT, exact=True)]
             for vector in vectors()[::9]
         ],
     }
+
+
+def _documents(catalog: Catalog) -> list[tuple[list[int], int, int]]:
+    """Return, for each year, the rows of its films; and how many documents have a word."""
+    found = []
+    for year in range(1990, 1993):
+        rows: list[int] = []
+        words = 0
+        for segment in catalog._current().view().documents.segments:
+            of_year = bitmap.rows(segment.columns.evaluate(F.year == year), len(segment))
+            alive = np.intersect1d(of_year, segment.documents())
+            rows += segment.keys[alive].tolist()
+            words += segment.words.count(("word",), range(len(FIELDS)), segment.alive)
+        found.append((sorted(rows), len(rows), words))
+    return found
 
 
 def _by_alias(catalog: Catalog, i: int) -> Title | None:

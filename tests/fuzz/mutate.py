@@ -38,6 +38,10 @@ _VALUES: tuple[Any, ...] = (
 )
 
 
+class SilentError(Exception):
+    """Something spoiled was taken for sound."""
+
+
 def spoil(data: bytes, chance: random.Random) -> bytes:
     """Change bytes in one to four places: flip, set, insert, remove, repeat, cut off."""
     out = bytearray(data)

@@ -17,7 +17,8 @@ import numpy as np
 
 from tests.crash.checking import walking
 from tests.crash.model import DIM, title, vector
-from tests.fuzz.mutate import spoil, spoil_inside, spoil_value
+from tests.fuzz.documents import Documents
+from tests.fuzz.mutate import SilentError, spoil, spoil_inside, spoil_value
 from tests.importers.conftest import MemoryCatalog
 from tv5core.catalog import Catalog
 from tv5core.embedding import LsaEmbedder
@@ -32,10 +33,6 @@ Target = Callable[[random.Random], str]
 """Does one mutation; returns "refused", "same" or "opened", raises what must not happen."""
 
 _ROWS = 90
-
-
-class SilentError(Exception):
-    """Something spoiled was taken for sound."""
 
 
 def sample_titles(count: int) -> list[Title]:
@@ -349,12 +346,14 @@ def all_targets(folder: Path) -> dict[str, tuple[int, Target]]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     coarse, fine = Sealed(folder, "int8"), Sealed(folder, "float16")
-    model, record = Model(folder), Record(folder)
+    model, record, documents = Model(folder), Record(folder), Documents(folder)
     return {
         "graph and rows, any byte": (20, coarse.with_wrong_checksums),
         "graph and rows (float16), any byte": (5, fine.with_wrong_checksums),
         "graph and rows, checksums right": (25, coarse.with_right_checksums),
         "graph and rows (float16), checksums right": (5, fine.with_right_checksums),
+        "documents, any byte": (10, documents.with_wrong_checksums),
+        "documents, checksums right": (20, documents.with_right_checksums),
         "text model, any byte": (5, model.with_wrong_checksums),
         "text model, checksums right": (5, model.with_right_checksums),
         "title bytes": (15, title_bytes),

@@ -122,6 +122,18 @@ def test_titles_alone_are_sealed_beside_the_graph_there_is(catalog: Catalog) -> 
     assert catalog.verify().ok
 
 
+def test_text_is_searched_after_titles_alone_were_sealed(catalog: Catalog) -> None:
+    some = [Title(f"t:{n}", "movie", f"T{n}", overview=f"a {word}") for n, word in enumerate(WORDS)]
+    catalog.add(some)
+    catalog.seal()
+    catalog.add([msgspec.structs.replace(some[2], votes=5)])
+    before = catalog.search("a wizard", 3)
+    assert catalog.seal()
+    assert [hit.id for hit in catalog.search("a wizard", 3)] == [hit.id for hit in before]
+    assert before
+    assert catalog.info()["documents"]["live"] == 0
+
+
 def test_the_graph_outlives_the_generation_that_made_it(tmp_path: Path) -> None:
     with Catalog.open(tmp_path) as catalog:
         given(catalog, 0, 20)

@@ -162,7 +162,9 @@ class IndexManager(IndexFollower):
                 next_generation=newest.number + 1,
             )
             failpoint("seal: recorded")
-            served.model, served.embedder = self.served.model, self.served.embedder
+            last = self.served
+            served.fingerprint, served.model = last.fingerprint, last.model
+            served.embedder = last.embedder
             self.served = served
 
     def build(

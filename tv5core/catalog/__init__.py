@@ -13,6 +13,8 @@ Read in this order:
     The same for programs that await: worker threads, cancellation, deadlines.
 ``writer``
     Additions and deletions, a transaction each.
+``sealing``
+    Embed what is pending, build files, calibrate searches on them.
 ``versions``
     Whether an answer may have changed, for layers that keep answers.
 ``index``

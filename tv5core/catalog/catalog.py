@@ -34,6 +34,7 @@ from tv5core.catalog.maintenance.repair import check_and_repair
 from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
 from tv5core.catalog.maintenance.verification import KINDS, check
 from tv5core.catalog.reader import CatalogReader
+from tv5core.catalog.sealing import seal
 from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
 from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
 from tv5core.catalog.writer import AddResult, Checkpoint, Writer
@@ -226,11 +227,12 @@ class Catalog(CatalogReader):
         self._text.refit(progress)
 
     def seal(self, progress: Progress | None = None, *, wait: bool = True) -> bool:
-        """Embed what is pending and build the graph over all vectors.
+        """Embed what is pending, build the graph over all vectors, and store all documents.
 
-        The default embedder is fitted first where the catalogue has doubled; work of that kind
-        in the background is waited for. A catalogue that embeds its own text is calibrated on it
-        afterwards, unless :meth:`calibrate` was given queries before: those settings stay.
+        Where only titles changed, the graph there is stays. The default embedder is fitted first
+        where the catalogue has doubled; work of that kind in the background is waited for. A
+        catalogue that embeds its own text is calibrated on it after a new graph, unless
+        :meth:`calibrate` was given queries before: those settings stay.
 
         Parameters
         ----------
@@ -247,7 +249,7 @@ class Catalog(CatalogReader):
         Raises
         ------
         FittingError
-            No embedder can be fitted, and there is none; nothing was sealed.
+            No embedder can be fitted, and there is none; only documents were sealed.
         DiskFullError, DiskFailureError
             What is served stays, and its files with it. Titles are still taken after a file of
             the index failed, for no title depends on it; after LMDB's did, they are not.
@@ -256,14 +258,8 @@ class Catalog(CatalogReader):
         if not check_flag("wait", wait):
             self._manager.seal_in_background()
             return True
-        embedded = self._text.embed_pending(progress)
-        sealed = self._manager.seal(progress)
-        served = self._current()
-        new = embedded or sealed or self._store.meta.text_settings is None
-        if new and self._text.fits(served):
-            report = self._manager.cancellable(progress)
-            calibration.calibrate_on_own_text(self, self._store, self._searcher, served, report)
-        return sealed or embedded > 0
+        calibrate = partial(calibration.calibrate_on_own_text, self, self._store, self._searcher)
+        return seal(self._store, self._manager, self._text, calibrate, progress)
 
     def upgrade(self, progress: Progress | None = None) -> UpgradeReport:
         """Rewrite what an earlier format stored without checksums, and its index files.

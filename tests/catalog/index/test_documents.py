@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.catalog.documents import problems
 from tests.catalog.numbered import films, vectors
 from tv5core import bitmap
 from tv5core.catalog import Catalog
+from tv5core.errors import FittingError
 from tv5core.types import Title
 from tv5core.vectors import SearchOptions
 
@@ -174,6 +176,15 @@ def test_a_catalogue_without_vectors_seals_documents(tmp_path: Path) -> None:
         assert problems(catalog) == []
         assert len(generation(catalog)) == 4
         assert catalog.verify().ok
+
+
+def test_documents_are_sealed_where_no_embedder_can_be_fitted(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path) as catalog:
+        catalog.add([Title("a", "movie", "Heat"), Title("b", "movie", "Alien")], embed=False)
+        with suppress(FittingError):
+            catalog.seal()
+        assert catalog._manager.served.documents.sealed is not None
+        assert problems(catalog) == []
 
 
 def test_sealing_what_lost_all_vectors(tmp_path: Path) -> None:

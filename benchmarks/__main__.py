@@ -24,6 +24,7 @@ COMMANDS = {
     "cache-memory": "the memory tier against other caches",
     "cache-mix": "a service's traffic through a cached catalogue",
     "relevance": "how well searches find what people mean, against full-text engines",
+    "search": "speed of search by text over made-up titles, against full-text engines",
     "titles": "draw made-up titles, and compare them with real ones",
     "upstream": "what the limiter and the fetcher promise, against a stand-in",
     "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",

@@ -126,6 +126,12 @@ class WholeTitles:
         self.count, self.seed = count, seed
         self._pool = self._pooled_names()
 
+    def __len__(self) -> int:
+        return self.count
+
+    def __contains__(self, title: object) -> bool:
+        return any(each == title for each in self)
+
     def __iter__(self) -> Iterator[Title]:
         for block in self.blocks():
             yield from block

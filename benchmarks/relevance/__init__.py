@@ -6,6 +6,7 @@
 - ``measures``: success, MRR and nDCG of an answer, with intervals.
 - ``engines``: the searches that are compared.
 - ``corpus``, ``evaluation``, ``table``: the catalogue, a run over it, and its tables.
+- ``latency``: how fast the engines are, over made-up titles of any number.
 
 Each set has two halves. Searches are tuned on the tuning half; the testing half was committed
 before any of the ranking and is opened for reported runs only.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +19,7 @@ __all__ = ["Corpus", "Engine", "Fields", "fields_of"]
 class Corpus:
     """What is searched."""
 
-    titles: Sequence[Title]
+    titles: Collection[Title]
     catalog: Path
     """A sealed catalogue of them."""
     work: Path

@@ -15,6 +15,7 @@ from math import log1p
 
 from benchmarks.relevance.engines.base import Corpus, Engine, Fields, fields_of
 from benchmarks.relevance.names import folded, words
+from tv5core import Title
 
 __all__ = ["Plain", "Strong"]
 
@@ -40,19 +41,30 @@ class Plain(Engine):
 
     def build(self, corpus: Corpus) -> None:
         """Fill one table."""
-        self._ids = [title.id for title in corpus.titles]
-        self._titles = corpus.titles
+        self._ids: list[str] = []
+        self._votes: list[int] = []
+        self._folded: list[str] = []
+        self._names: defaultdict[str, list[int]] = defaultdict(list)
         self._db = sqlite3.connect(corpus.work / "fts5.sqlite")
         self._db.execute(
             f"CREATE VIRTUAL TABLE f USING fts5({', '.join(_COLUMNS)}, "
             "tokenize='unicode61 remove_diacritics 2')"
         )
-        rows = ((n, *astuple(fields_of(title))) for n, title in enumerate(corpus.titles))
+        rows = map(self._row, enumerate(corpus.titles))
         self._db.executemany(
             f"INSERT INTO f(rowid, {', '.join(_COLUMNS)}) VALUES (?{',?' * 6})", rows
         )
         self._db.execute("INSERT INTO f(f) VALUES ('optimize')")
         self._db.commit()
+
+    def _row(self, numbered: tuple[int, Title]) -> tuple[object, ...]:
+        number, title = numbered
+        self._ids.append(title.id)
+        self._votes.append(title.votes)
+        self._folded.append(folded(title.title))
+        for name in {title.title, title.original_title or title.title}:
+            self._names[folded(name)].append(number)
+        return (number, *astuple(fields_of(title)))
 
     def search(self, text: str, k: int) -> list[str]:
         """Match any of the words."""
@@ -81,10 +93,6 @@ class Strong(Plain):
     def build(self, corpus: Corpus) -> None:
         """Fill the table, and the dictionary by trigrams."""
         super().build(corpus)
-        self._names: defaultdict[str, list[int]] = defaultdict(list)
-        for number, title in enumerate(corpus.titles):
-            for name in {title.title, title.original_title or title.title}:
-                self._names[folded(name)].append(number)
         self._db.execute("CREATE VIRTUAL TABLE v USING fts5vocab('f', 'row')")
         self._count = dict(self._db.execute("SELECT term, doc FROM v"))
         self._by_trigram: defaultdict[str, list[str]] = defaultdict(list)
@@ -111,7 +119,7 @@ class Strong(Plain):
 
     def _spelt(self, rows: Iterable[int], known: list[list[str]]) -> list[int]:
         """Return the rows whose whole title is made of the words as they may have been meant."""
-        titles = ((row, words(self._titles[row].title)) for row in rows)
+        titles = ((row, self._folded[row].split()) for row in rows)
         return [
             row
             for row, title in titles
@@ -120,7 +128,7 @@ class Strong(Plain):
         ]
 
     def _with_votes(self, row: int, found: float) -> float:
-        return found + _VOTES * log1p(self._titles[row].votes)
+        return found + _VOTES * log1p(self._votes[row])
 
     def _known(self, word: str) -> list[str]:
         """Return the word, or else the known ones most like it, quoted."""

@@ -31,13 +31,14 @@ class Tantivy(Engine):
             schema.add_text_field(field, stored=False, tokenizer_name="en_stem")
         self._index = tantivy.Index(schema.build(), path=str(corpus.work))
         writer = self._index.writer(heap_size=200_000_000, num_threads=1)
+        self._ids: list[str] = []
         for number, title in enumerate(corpus.titles):
+            self._ids.append(title.id)
             writer.add_document(tantivy.Document(number=number, **asdict(fields_of(title))))
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()
         self._searcher = self._index.searcher()
-        self._ids = [title.id for title in corpus.titles]
 
     def search(self, text: str, k: int) -> list[str]:
         """Ask as it is; then, where too little is found, with an edit in title and people."""

@@ -14,7 +14,10 @@ from tests.cache.fake_tier import FakeTier
 from tests.cache.made import Clock, entry
 from tests.cache.redis_server import RedisServer
 from tv5core.cache.answer import Loaded
+from tv5core.cache.disk.entry_codec import entry_key
 from tv5core.cache.disk.tier import DiskTier
+from tv5core.cache.memory.tier import MemoryTier
+from tv5core.cache.redis.keys import RedisKeys
 from tv5core.cache.redis.tier import RedisTier
 from tv5core.cache.tiered import TieredCache
 from tv5core.cache.validation import MAX_NAME_BYTES, MAX_TAGS
@@ -173,3 +176,33 @@ def test_an_item_a_tier_refuses_does_not_cost_the_others_the_tier(clock: Clock) 
         assert cache.stats()["kinds"]["thing"]["lower"]["refused"] == 12
 
     using(clock, work, Picky(clock))
+
+
+WRONG: dict[str, Any] = {
+    "tiers": ["not a tier", 5, [object()], [None]],
+    "observer": [None, 5, "observer"],
+    "clock": [5, "clock"],
+    "wall_clock": [0, "now"],
+    "tier_timeout_s": [0, -1, None, "1", float("nan"), float("inf"), True],
+    "lease_wait_s": [0, -1, None, "1"],
+    "window_s": [0, -1, None, "1"],
+    "policies": [None, 5, {"thing": 5}],
+    "fallbacks": [5, "x"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, some in WRONG.items() for v in some])
+def test_what_a_cache_is_made_with_is_checked(name: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="expected "):
+        TieredCache(MemoryTier(1 << 20), **{name: value})
+
+
+def test_a_name_with_nul_is_another_name_in_every_tier() -> None:
+    names = [("k", "a"), ("k", "a\0b"), ("k\0a", "b"), ("k", "a\0"), ("k\0", "a"), ("k", "\0a")]
+    redis = RedisKeys("p")
+    memory = MemoryTier(1 << 20)
+    for place, (kind, key) in enumerate(names):
+        memory.put(kind, key, place, size=1, fresh_until=1e18, stale_until=1e18)
+    assert [memory.get(*name).value for name in names] == list(range(len(names)))
+    for of in (redis.entry, redis.floor, redis.lease, entry_key):
+        assert len({of(*name) for name in names}) == len(names)

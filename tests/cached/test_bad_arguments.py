@@ -16,6 +16,7 @@ BAD: dict[str, Callable[[CachedCatalog], Awaitable[Any]]] = {
     "k as text": lambda c: c.search("ship", "3"),  # type: ignore[arg-type]
     "NaN": lambda c: c.search([float("nan")] * 8),
     "ids as a number": lambda c: c.search("ship", allow=5),  # type: ignore[arg-type]
+    "ids as one text": lambda c: c.search("ship", allow="t:1"),
     "like it, no answers": lambda c: c.similar("t:1", 0),
     "popular, none": lambda c: c.popular(0),
 }

@@ -22,8 +22,9 @@ The modules, in reading order:
 ``warming``     loading values before they are requested
 ``stats``       counters and hit ratios
 ``cooldown``    leaving what failed alone for a while
+``fork_locks``  locks that children of a fork may use
 ``clock``       one clock for lifetimes here, one that other processes share
-``validation``  what may be a kind, a key or a tag
+``validation``  what may be a kind, a key or a tag, and what a cache is made with
 ==============  =======================================================================
 """
 

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from tv5core.cache.fork_locks import renew_in_children
 from tv5core.observing import SILENT, Observer
 
 __all__ = ["Counters", "HitWindow", "Stats"]
@@ -18,8 +19,12 @@ class Counters:
     """Named counters, for any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        renew_in_children(self)
+
+    def renew_lock(self) -> None:
+        """Replace the lock in a forked child."""
+        self._lock = threading.Lock()
 
     def add(self, name: str, value: int = 1) -> None:
         """Add to a counter."""

@@ -41,7 +41,7 @@ from tv5core.cache.loading.tier_stack import TierStack
 from tv5core.cache.memory.tier import MemoryEntry, MemoryTier
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy, codecs_of, kinds_with_event, policy_of
 from tv5core.cache.stats import Stats
-from tv5core.cache.validation import check_keys, check_name, check_tags, check_ttl
+from tv5core.cache.validation import check_keys, check_name, check_options, check_tags, check_ttl
 from tv5core.errors import ClosedError
 from tv5core.observing import SILENT, Observer
 
@@ -62,8 +62,7 @@ class TieredCache:
         The tiers below memory, nearest first.
     policies : mapping of str to Policy
     fallbacks : mapping, optional
-        By kind, what to answer when nothing else is available: values by key, or a function of
-        the key that returns None where it has none.
+        By kind, what to answer when nothing else is available: values by key, or a function of it.
     observer : Observer
     clock, wall_clock : callable, optional
         Seconds that lifetimes here are counted in, by default the memory's clock; and Unix
@@ -91,6 +90,8 @@ class TieredCache:
         window_s: float = 300.0,
     ) -> None:
         check_type("memory", memory, MemoryTier)
+        clocks, times = (clock, wall_clock), (tier_timeout_s, lease_wait_s, window_s)
+        tiers = check_options(tiers, observer, clocks, times)
         self._codecs, self.policies = codecs_of(policies), dict(policies)
         clock = clock or memory.clock
         wall_clock = wall_clock or (time.time if clock is lifetime_clock else clock)
@@ -381,9 +382,8 @@ class TieredCache:
     async def close(self) -> None:
         """Cancel loads under way, let the tiers store what is queued, and close them.
 
-        Each step has a limit: loads 2 s, writes 2 s, each tier 15 s. A load that ignores its
-        cancellation is left running and named in a warning of the log ``tv5core``; nothing it
-        returns is stored. A caller who gives up does not end the closing.
+        Limits: loads 2 s, writes 2 s, each tier 15 s. A load that ignores its cancellation goes on,
+        named in a warning of the log ``tv5core``; what it returns is not stored. A caller may leave.
         """
         await self._life_cycle.close()
 

@@ -1,11 +1,15 @@
-"""What may be a kind, a key or a tag: refused at the door, so that every tier takes the rest."""
+"""What may be a kind, a key or a tag: refused at the door, so that every tier takes the rest.
+
+Any character that UTF-8 can encode may be in them, NUL too: no two names are one in any tier.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from tv5core.arguments import shown
+from tv5core.arguments import as_list, check_callable, check_real, shown
+from tv5core.cache.entry import Tier
 from tv5core.errors import InvalidInputError
 
 __all__ = [
@@ -14,6 +18,7 @@ __all__ = [
     "check_entry_names",
     "check_keys",
     "check_name",
+    "check_options",
     "check_tags",
     "check_ttl",
     "is_name",
@@ -108,6 +113,42 @@ def check_ttl(ttl_s: object) -> None:
     number = isinstance(ttl_s, int | float) and not isinstance(ttl_s, bool)
     if not (number and 0 < ttl_s <= sys.float_info.max):  # type: ignore[operator]
         raise InvalidInputError(f"expected a TTL in seconds, got {shown(ttl_s)}")
+
+
+def check_options(
+    tiers: object, observer: object, clocks: Sequence[object], times: Sequence[object]
+) -> tuple[Tier, ...]:
+    """Check what a cache is made with, and return its lower tiers as a tuple.
+
+    Parameters
+    ----------
+    tiers : sequence of Tier
+    observer : Observer
+    clocks : sequence
+        Callables, or None.
+    times : sequence
+        Numbers of seconds above 0.
+
+    Raises
+    ------
+    InvalidInputError
+        Also where a tier or the observer lacks a method of its protocol.
+    """
+    listed = as_list("tiers", tiers)
+    for tier in listed:
+        if lacking := [name for name in _TIER_NAMES if not hasattr(tier, name)]:
+            raise InvalidInputError(f"expected a tier with {lacking[0]}, got {shown(tier)}")
+    for name in ("count", "time"):
+        if not callable(getattr(observer, name, None)):
+            raise InvalidInputError(f"expected an observer with {name}, got {shown(observer)}")
+    for clock in clocks:
+        check_callable("a clock", clock)
+    for seconds in times:
+        check_real("a time in seconds", seconds, sys.float_info.min, sys.float_info.max)
+    return tuple(listed)
+
+
+_TIER_NAMES = [name for name in vars(Tier) if not name.startswith("_")]
 
 
 def _all(what: str, names: Iterable[str]) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ class CachedCatalog:
         pace: Pace | None,
     ) -> list[Hit]:
         canonical = normalized(query)
-        ids = None if allow is None else sorted(set(check_keys(allow)))
+        ids = None if allow is None else sorted(set(check_keys(as_list("allow", allow))))
         parts = [query_key(canonical), check_int("k", k, 1), ids, check_flag("exact", exact)]
         call = partial(self.catalog.search, canonical, k, allow=ids, exact=exact)
         return list(await self._cached("search", parts, call, pace))

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from tv5core.cache.entry import Invalidation
+from tv5core.cache.fork_locks import renew_in_children
 from tv5core.cache.loading.guarded_tier import GuardedTier
 from tv5core.cache.loading.single_flight import SingleFlight
 from tv5core.cache.loading.tier_stack import TierStack
@@ -35,6 +36,10 @@ class Invalidator:
     def __init__(self, stack: TierStack, single_flight: SingleFlight) -> None:
         self._stack, self._single_flight = stack, single_flight
         self.received: deque[tuple[int, Invalidation]] = deque()
+        renew_in_children(self)
+
+    def renew_lock(self) -> None:
+        """Replace the lock in a forked child."""
         self._lock = threading.Lock()
 
     def receive(self, position: int, invalidation: Invalidation) -> None:

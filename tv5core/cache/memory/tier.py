@@ -18,6 +18,7 @@ from typing import Any
 
 from tv5core.arguments import check_int
 from tv5core.cache.clock import lifetime_clock
+from tv5core.cache.fork_locks import renew_in_children
 from tv5core.cache.memory.footprint import SizedDict, SizeEstimator, string_bytes
 from tv5core.cache.memory.s3fifo import MAX_FREQUENCY, MemoryEntry, Node, S3Fifo
 from tv5core.errors import InvalidInputError
@@ -78,7 +79,6 @@ class MemoryTier:
             )
         self.cap_bytes = cap_bytes
         self.clock, self._on_evict, self._timer = clock, on_evict, timer
-        self._lock = RLock()
         self._policy = S3Fifo(cap_bytes)
         self._estimator = SizeEstimator()
         self._tables: dict[str, SizedDict[str, Node]] = {}
@@ -89,6 +89,11 @@ class MemoryTier:
         self._table_bytes = 0
         self._evictions: Counter[str] = Counter()
         self._changing = False
+        renew_in_children(self)
+
+    def renew_lock(self) -> None:
+        """Replace the lock in a forked child; a change that was under way is noticed there."""
+        self._lock = RLock()
 
     def get(self, kind: str, key: str, now: float | None = None) -> MemoryEntry | None:
         """Return an entry that may be served, fresh or stale; ``now`` saves reading the clock."""

@@ -383,7 +383,7 @@ class TieredCache:
         """Cancel loads under way, let the tiers store what is queued, and close them.
 
         Limits: loads 2 s, writes 2 s, each tier 15 s. A load that ignores its cancellation goes on,
-        named in a warning of the log ``tv5core``; what it returns is not stored. A caller may leave.
+        named in a warning of the log ``tv5core``; nothing it returns is stored.
         """
         await self._life_cycle.close()
 

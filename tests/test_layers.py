@@ -69,6 +69,7 @@ ORDER = {
         {"sync", "availability"},
     ],
     "cache": [
+        {"fork_locks"},
         {"entry", "answer", "stats", "cooldown", "validation"},
         {"clock", "policy"},
         {"memory", "disk", "redis"},

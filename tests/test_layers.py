@@ -69,8 +69,8 @@ ORDER = {
         {"sync", "availability"},
     ],
     "cache": [
-        {"fork_locks"},
-        {"entry", "answer", "stats", "cooldown", "validation"},
+        {"fork_locks", "entry"},
+        {"answer", "stats", "cooldown", "validation"},
         {"clock", "policy"},
         {"memory", "disk", "redis"},
         {"loading"},

@@ -358,6 +358,19 @@ cdef class Backend:
             self.k.top_scores(<const float *>s.buffer.buf, s.buffer.shape[0], &to)
         return top.rows[0], top.scores[0]
 
+    def count_values(self, lists, mask, bits, n, groups):
+        cdef ValuesView v = ValuesView(lists, mask, n)
+        cdef View b = view(bits, "bits", 1, c'B')
+        cdef size_t size = n
+        check_range(groups, 0, MAX_ROWS, "groups")
+        bitmap_of(b, n)
+        counts = np.zeros(groups, _U32)
+        cdef View c = view(counts, "counts", 1, c'I', PyBUF_WRITABLE)
+        with nogil:
+            self.k.count_values(&v.values, <const uint8_t *>b.buffer.buf, size,
+                                <uint32_t *>c.buffer.buf, c.buffer.shape[0])
+        return counts
+
     def graph(self, codes, links, centroids, offsets, probes, bits):
         return NativeGraph(self, codes, links, centroids, offsets, probes, bits)
 

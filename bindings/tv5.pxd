@@ -49,6 +49,16 @@ cdef extern from "tv5/walk.h" nogil:
         const uint8_t *allow
         const tv5_rows *rows
 
+cdef extern from "tv5/values.h" nogil:
+    ctypedef struct tv5_values:
+        const uint32_t *offsets
+        const void *values
+        const uint8_t *roles
+        const uint32_t *groups
+        size_t total, value_count
+        uint32_t width
+        uint8_t mask
+
 cdef extern from "tv5/link.h" nogil:
     ctypedef struct tv5_linker:
         const int8_t *values
@@ -180,6 +190,8 @@ cdef extern from "tv5/kernels.h" nogil:
                                  tv5_window *, const tv5_scored *) noexcept nogil
         size_t (*within_edits)(const tv5_near *, uint32_t *, uint8_t *) noexcept nogil
         void (*top_scores)(const float *, size_t, const tv5_top_k *) noexcept nogil
+        void (*count_values)(const tv5_values *, const uint8_t *, size_t, uint32_t *,
+                             size_t) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)
     const char *tv5_available(size_t i)

@@ -26,6 +26,7 @@ from tv5core.columns.fields import (
 from tv5core.columns.keywords import KeywordColumn
 from tv5core.columns.numbers import NumberColumn
 from tv5core.errors import InvalidInputError
+from tv5core.kernels import NONE
 
 __all__ = ["HasColumns", "count_facet", "find_value", "known_values"]
 
@@ -155,7 +156,7 @@ def _counted(
     column = columns.keywords[name]
     groups = None
     if field == "on" and (chosen.region or chosen.offer):
-        groups = np.full(len(column.rests), -1, np.int32)
+        groups = np.full(len(column.rests), NONE, np.uint32)
         values = offers_matching(column, chosen)
         groups[values] = column.groups[values]
     counts = column.count_keys(matches, roles, groups)

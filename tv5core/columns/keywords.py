@@ -19,6 +19,7 @@ from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.columns.numbers import narrowed
 from tv5core.columns.strings import StringTable, adjacent
+from tv5core.kernels import ValueLists, count_values
 
 __all__ = ["SEPARATOR", "Entry", "KeywordColumn"]
 
@@ -84,6 +85,8 @@ class KeywordColumn:
         self.ends, self.postings = ends, postings
         self.roles, self.posting_roles = roles, posting_roles
         self._dense: dict[int, Bitmap] = {}
+        self._any: dict[int, Bitmap] = {}
+        self._repeated: dict[int, tuple[I64, I64]] = {}
         self._counts: dict[int, I64] = {}
 
     # -- making ---------------------------------------------------------------------------
@@ -249,9 +252,15 @@ class KeywordColumn:
 
     def with_any(self, roles: int = 0) -> Bitmap:
         """Return the documents that have a value."""
-        if not roles or self.roles is None:
+        if roles not in self._any:
+            self._any[roles] = self._with_any(roles)
+            self._any[roles].flags.writeable = False
+        return self._any[roles]
+
+    def _with_any(self, roles: int) -> Bitmap:
+        if not roles or self.posting_roles is None:
             return bitmap.from_mask(np.diff(self.offsets) > 0)
-        return self._bitmap(self.postings[(self.posting_roles & roles) != 0])  # type: ignore[operator]
+        return self._bitmap(self.postings[(self.posting_roles & roles) != 0])
 
     def _bitmap(self, documents: U32) -> Bitmap:
         mask = np.zeros(len(self), bool)
@@ -272,7 +281,7 @@ class KeywordColumn:
         """The key of each value: uint32[v]."""
         return np.repeat(np.arange(len(self.keys), dtype=np.uint32), np.diff(self.starts))
 
-    def count_keys(self, matches: Bitmap, roles: int = 0, groups: I32 | None = None) -> I64:
+    def count_keys(self, matches: Bitmap, roles: int = 0, groups: U32 | None = None) -> I64:
         """Count the documents of a bitmap by key.
 
         Parameters
@@ -280,27 +289,52 @@ class KeywordColumn:
         matches : Bitmap
         roles : int
             As for :meth:`documents_of`.
-        groups : int32[v], optional
-            The key that each value counts for, ascending, or -1; None is :attr:`groups`.
+        groups : uint32[v], optional
+            The key that each value counts for, ascending, or NONE; None is :attr:`groups`.
 
         Returns
         -------
         int64[g]
         """
-        documents = bitmap.rows(matches, len(self))
-        begin = self.offsets[documents].astype(np.int64)
-        lengths = self.offsets[documents + 1] - begin
-        places = adjacent(begin, lengths)
-        found = (self.groups if groups is None else groups)[self.values[places]].astype(np.int64)
-        owner = np.repeat(np.arange(len(documents)), lengths)
-        kept = found >= 0
-        if roles and self.roles is not None:
-            kept &= (self.roles[places] & roles) != 0
-        found, owner = found[kept], owner[kept]
-        if len(found) > 1:  # spellings of one key count once
-            again = (found[1:] == found[:-1]) & (owner[1:] == owner[:-1])
-            found = found[np.concatenate([[True], ~again])]
-        return np.bincount(found, minlength=len(self.keys))
+        if groups is None and self._spelled_often:
+            groups = self.groups
+        lists = ValueLists(self.offsets, self.values, self.roles if roles else None, groups)
+        size = len(self.rests) if groups is None else len(self.keys)
+        counts = count_values(lists, roles, matches, len(self), size).astype(np.int64)
+        if groups is None and len(self.rests) > len(self.keys):
+            counts = np.add.reduceat(counts, self.starts[:-1])
+            documents, again = self._repeats(roles)
+            again = again[bitmap.test(matches, documents)]
+            counts -= np.bincount(again, minlength=len(counts))
+        return counts
+
+    @cached_property
+    def _spelled(self) -> U32:
+        """The values of the keys that have several, which are few but for offers."""
+        several = np.diff(self.starts) > 1
+        return np.flatnonzero(several[self.groups]).astype(np.uint32)
+
+    @cached_property
+    def _spelled_often(self) -> bool:
+        """Whether more than a tenth of all entries have such values."""
+        counts = self.ends[self._spelled + 1].astype(np.int64) - self.ends[self._spelled]
+        return int(counts.sum()) * 10 > len(self.postings)
+
+    def _repeats(self, roles: int) -> tuple[I64, I64]:
+        """Return documents and the keys of which they have one more value than the first."""
+        if roles not in self._repeated:
+            values = self._spelled
+            begin = self.ends[values].astype(np.int64)
+            lengths = self.ends[values + 1] - begin
+            places, keys = adjacent(begin, lengths), np.repeat(self.groups[values], lengths)
+            if roles and self.posting_roles is not None:
+                kept = (self.posting_roles[places] & roles) != 0
+                places, keys = places[kept], keys[kept]
+            pairs = self.postings[places].astype(np.int64) * len(self.keys) + keys
+            pairs.sort()
+            again = pairs[1:][pairs[1:] == pairs[:-1]]
+            self._repeated[roles] = again // len(self.keys), again % len(self.keys)
+        return self._repeated[roles]
 
     def key_counts(self, roles: int = 0) -> I64:
         """Return how many documents have each key: int64[g]."""

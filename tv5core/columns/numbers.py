@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tv5core import bitmap
 from tv5core.bitmap import Bitmap
+from tv5core.kernels import ValueLists, count_values
 
 __all__ = ["MISSING", "NumberColumn", "Span", "narrowed"]
 
@@ -126,8 +127,9 @@ class NumberColumn:
 
     def count_values(self, matches: Bitmap) -> I64:
         """Count documents of a bitmap by code: int64[v + 1]."""
-        codes = self.codes[bitmap.rows(matches, len(self))]
-        return np.bincount(codes, minlength=len(self.values) + 1)
+        lists = ValueLists(None, self.codes)
+        counts = count_values(lists, 0, matches, len(self), len(self.values) + 1)
+        return counts.astype(np.int64)
 
     def take(self, documents: I64) -> F64:
         """Return the numbers of some documents as float64, NaN where there is none."""

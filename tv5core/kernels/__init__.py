@@ -44,6 +44,7 @@ from tv5core.kernels._types import (
     Rows,
     ScoredLists,
     ScoredWords,
+    ValueLists,
 )
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ __all__ = [
     "ScoredLists",
     "ScoredWords",
     "Searcher",
+    "ValueLists",
     "active",
     "asymmetric",
     "available",
     "backend",
     "count_documents",
+    "count_values",
     "decode_postings",
     "dot",
     "encode",
@@ -152,6 +155,7 @@ def active() -> str:
 
 asymmetric = _active.asymmetric
 count_documents = _active.count_documents
+count_values = _active.count_values
 decode_postings = _active.decode_postings
 dot = _active.dot
 encode = _active.encode

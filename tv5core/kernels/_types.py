@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ __all__ = [
     "Rows",
     "ScoredLists",
     "ScoredWords",
+    "ValueLists",
 ]
 
 LANES = 32
@@ -113,3 +114,16 @@ class ScoredWords(NamedTuple):
     """float32[w]: inverse document frequency and weight of the word."""
     saturations: F32
     """float32[w]: BM25's k1."""
+
+
+class ValueLists(NamedTuple):
+    """Values of documents: those of document ``d`` are ``values[offsets[d]:offsets[d + 1]]``."""
+
+    offsets: U32 | None
+    """uint32[n + 1]; None where each document has one value, ``values[d]``."""
+    values: npt.NDArray[np.unsignedinteger[Any]]
+    """uint8[m], uint16[m] or uint32[m]"""
+    roles: U8 | None = None
+    """uint8[m]: bits that say in which role a document has a value; or None."""
+    groups: U32 | None = None
+    """uint32[v]: what each value counts as, NONE for nothing; None where it counts as itself."""

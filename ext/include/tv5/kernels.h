@@ -17,6 +17,7 @@
 #include "tv5/link.h"
 #include "tv5/postings.h"
 #include "tv5/rows.h"
+#include "tv5/values.h"
 #include "tv5/walk.h"
 
 #define TV5_LANES 32
@@ -105,6 +106,9 @@ typedef struct tv5_kernels {
     size_t (*within_edits)(const tv5_near *near, uint32_t *found, uint8_t *distances);
     /* Select the k best of n scores, by descending score, then ascending place. */
     void (*top_scores)(const float *scores, size_t n, const tv5_top_k *top);
+    /* Count the documents below n of a bitmap by the groups of their values; adds to `counts`. */
+    void (*count_values)(const tv5_values *values, const uint8_t *bits, size_t n, uint32_t *counts,
+                         size_t groups);
 } tv5_kernels;
 
 /* The table of this name, or NULL where this build or processor has none. */

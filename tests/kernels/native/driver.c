@@ -17,7 +17,7 @@
 extern const tv5_kernels tv5_kernels_portable, tv5_kernels_avx512;
 
 static const check *const groups[] = {row_checks, selection_checks, walk_checks, link_checks,
-                                      posting_checks};
+                                      posting_checks, value_checks};
 static const char *const all[] = {"portable", "avx2", "avx512", "neon"};
 
 static const tv5_kernels *table_of(const char *name)

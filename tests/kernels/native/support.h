@@ -38,6 +38,6 @@ typedef struct check {
 } check;
 
 extern const check row_checks[], selection_checks[], walk_checks[], link_checks[],
-    posting_checks[];
+    posting_checks[], value_checks[];
 
 #endif

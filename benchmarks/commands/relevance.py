@@ -5,6 +5,7 @@
     python -m benchmarks relevance --data FOLDER            # imports its tmdb, justwatch, ...
     python -m benchmarks relevance --titles titles.jsonl    # what tv5 export writes
     python -m benchmarks relevance --titles titles.jsonl --half testing --json run.json --readme
+    python -m benchmarks relevance --titles titles.jsonl --engines tv5core --with run.json
 
 The tuning half is for choosing weights. The testing half is for reported runs: nothing is chosen
 by it. ``--failures`` writes every query that was not answered first or fully, with the answers.
@@ -23,7 +24,7 @@ from benchmarks.progress import Progress, say
 from benchmarks.relevance import corpus, table
 from benchmarks.relevance.engines.base import Engine
 from benchmarks.relevance.engines.registry import ENGINES
-from benchmarks.relevance.evaluation import GROUPS, Failure, evaluate, load
+from benchmarks.relevance.evaluation import GROUPS, Failure, evaluate, joined, load, read
 from benchmarks.relevance.judgements import HALVES
 from benchmarks.relevance.titles import Titles
 
@@ -45,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--groups", default="", help=f"comma-separated: {', '.join(GROUPS)}")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="for catalogues")
     parser.add_argument("--rebuild", action="store_true", help="build the catalogue again")
+    parser.add_argument(
+        "--with", dest="earlier", type=Path, metavar="RUN.json",
+        help="take the engines that are not asked for from an earlier run of the same queries",
+    )  # fmt: skip
     parser.add_argument("--failures", type=Path, help="write failed queries here, as JSON Lines")
     parser.add_argument(
         "--readme", type=Path, nargs="?", const=Path(__file__).parents[1] / _README,
@@ -76,6 +81,8 @@ def _run(options: argparse.Namespace, engines: list[type[Engine]], groups: list[
         say(f"no title for {missing.group}: {missing.text} ({missing.reason})")
     failures: list[Failure] = []
     run = evaluate(queries, titles, catalog, engines, progress, failures.append)
+    if options.earlier:
+        run = joined(run, read(options.earlier))
     if options.failures:
         lines = b"".join(msgspec.json.encode(each) + b"\n" for each in failures)
         options.failures.write_bytes(lines)

@@ -30,7 +30,18 @@ from benchmarks.relevance.measures import (
 from benchmarks.relevance.titles import Titles
 from benchmarks.results import Machine
 
-__all__ = ["GROUPS", "EngineResult", "Failure", "GroupResult", "Queries", "Run", "evaluate", "load"]
+__all__ = [
+    "GROUPS",
+    "EngineResult",
+    "Failure",
+    "GroupResult",
+    "Queries",
+    "Run",
+    "evaluate",
+    "joined",
+    "load",
+    "read",
+]
 
 GROUPS = (
     "exact", "ambiguous", "typo", "partial", "numeric", "other-language", "non-latin", "people",
@@ -137,6 +148,37 @@ def evaluate(
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         engines=results,
     )
+
+
+def read(path: Path) -> Run:
+    """Read a run that was written as JSON.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Run)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ValueError(f"expected a run as JSON in {path}, got {error}") from error
+
+
+def joined(run: Run, earlier: Run) -> Run:
+    """Return a run with the engines of an earlier one that it lacks.
+
+    Raises
+    ------
+    ValueError
+        The runs asked other queries, or asked them of other titles.
+    """
+    same = [(each.half, each.titles_checksum, each.queries_checksum) for each in (run, earlier)]
+    counts = {e.overall.queries for each in (run, earlier) for e in each.engines if e.overall}
+    if same[0] != same[1] or len(counts) > 1:
+        raise ValueError(f"expected an earlier run of the same queries, {same[0]}, got {same[1]}")
+    mine = {engine.name for engine in run.engines}
+    others = [engine for engine in earlier.engines if engine.name not in mine]
+    return msgspec.structs.replace(run, engines=[*run.engines, *others])
 
 
 def _run_engine(

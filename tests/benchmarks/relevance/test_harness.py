@@ -181,6 +181,19 @@ def test_the_command_runs_and_writes(
     assert all(json.loads(line)["engine"] == "fts5" for line in failures)
 
 
+def test_engines_of_an_earlier_run_are_kept_where_the_queries_are_the_same(
+    lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = str(tmp_path / "earlier.json")
+    words = ["relevance", "--titles", str(lines), "--cache", str(tmp_path / "cache")]
+    assert command([*words, "--engines", "fts5", "--groups", "plot", "--json", earlier]) == 0
+    words += ["--engines", "fts5-plain", "--with", earlier]
+    assert command([*words, "--groups", "plot"]) == 0
+    assert "SQLite FTS5, weighted" in capsys.readouterr().out
+    assert command([*words, "--groups", "typo"]) == 2
+    assert command([*words, "--half", "testing", "--groups", "plot"]) == 2
+
+
 @pytest.mark.parametrize(
     "words", [["--engines", "google"], ["--groups", "weather"], ["--titles", "missing.jsonl"]]
 )

@@ -195,13 +195,19 @@ def _scored(
 
 def _joined(evidence: Evidence, called: U32, levels: U8) -> Evidence:
     """Add the documents that are called like the query."""
-    documents = np.union1d(evidence.documents, called).astype(np.uint32)
+    documents = evidence.documents
+    at = np.searchsorted(documents, called)
+    known = at < len(documents)
+    known[known] = documents[at[known]] == called[known]
+    if not known.all():
+        new, places = called[~known], at[~known]
+        documents = np.insert(documents, places, new)
+        evidence = Evidence(
+            documents,
+            np.insert(evidence.scores, places, 0, axis=1),
+            np.insert(evidence.words, places, 0, axis=1),
+            evidence.title_match,
+        )
     match = np.zeros(len(documents), np.uint8)
     match[np.searchsorted(documents, called)] = levels
-    if len(documents) == len(evidence.documents):
-        return replace(evidence, title_match=match)
-    at = np.searchsorted(documents, evidence.documents)
-    scores = np.zeros((len(GROUPS), len(documents)), np.float32)
-    words = np.zeros((len(GROUPS), len(documents)), np.uint64)
-    scores[:, at], words[:, at] = evidence.scores, evidence.words
-    return Evidence(documents, scores, words, match)
+    return replace(evidence, title_match=match)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice, product
 from typing import NamedTuple
 
 from tv5core.lexical.statistics import Statistics
@@ -12,7 +13,9 @@ from tv5core.lexical.terms import allowed_edits
 __all__ = ["Suggestion", "suggest"]
 
 _MAX_BEGINNINGS = 12
-"""Terms that a misspelt beginning may lead to; each costs a search."""
+"""Terms that a misspelt beginning may lead to; each costs a search, some 40 us."""
+_MAX_WORDS = 6
+_MAX_PHRASES = 40
 
 
 class Suggestion(NamedTuple):
@@ -80,21 +83,31 @@ def _best(found: Iterable[Suggestion], k: int) -> list[Suggestion]:
 
 
 def _corrections(statistics: Statistics, phrase: str) -> Iterator[str]:
-    """Return phrases with a misspelt word replaced: whole words, and the last one's beginning."""
+    """Return phrases with misspelt words replaced.
+
+    Words that no title has may be any of those near; where titles have all, one word may be, for
+    "poter" may be somebody's name. Of the last word only the beginning is compared.
+    """
     *before, last = phrase.split(" ")
-    fixed = [_corrected(statistics, word) for word in before]
-    if last and not statistics.has_title_word(last):
-        begun = " ".join([*fixed, ""])
-        for term in statistics.title_terms_near(last, allowed_edits(last), _MAX_BEGINNINGS):
-            yield begun + term
-    if fixed != before:
-        yield " ".join([*fixed, last])
+    options = [_options(statistics, word) for word in before]
+    endings = [last, *_near(statistics, last, prefix=True)]
+    yield from (" ".join(words) for words in islice(product(*options, endings), _MAX_PHRASES))
+    if options == [[word] for word in before]:
+        for place, word in enumerate(before):
+            for term in _near(statistics, word, prefix=False):
+                yield " ".join([*before[:place], term, *before[place + 1 :], last])
 
 
-def _corrected(statistics: Statistics, word: str) -> str:
-    """Return the likeliest title word for one that no title has."""
+def _options(statistics: Statistics, word: str) -> list[str]:
+    """Return the words that a whole word may stand for."""
+    if statistics.has_title_word(word):
+        return [word]
+    return _near(statistics, word, prefix=False)[:_MAX_WORDS] or [word]
+
+
+def _near(statistics: Statistics, word: str, *, prefix: bool) -> list[str]:
     edits = allowed_edits(word)
-    if not edits or statistics.has_title_word(word):
-        return word
-    near = statistics.title_terms_near(word, edits, 1, prefix=False)
-    return near[0] if near else word
+    if not edits:
+        return []
+    near = statistics.title_terms_near(word, edits, _MAX_BEGINNINGS, prefix=prefix)
+    return [term for term in near if term != word]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -33,9 +34,10 @@ U64 = npt.NDArray[np.uint64]
 
 _SHORTEST = 3  # characters of a term that a misspelt word may stand for
 _SIGNATURES_AT_ONCE = 50_000
+_MAX_FOUND = 5_000  # terms whose numbers are remembered: a query asks for each several times
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Dictionary:
     """The sorted terms of a segment, as its file stores them.
 
@@ -74,13 +76,30 @@ class Dictionary:
         return self._bytes(number).decode("utf-8", "replace")
 
     def _bytes(self, number: int) -> bytes:
-        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+        data, offsets = self._views
+        return bytes(data[offsets[number] : offsets[number + 1]])
+
+    @cached_property
+    def _views(self) -> tuple[memoryview, memoryview]:
+        """The arrays, as Python takes single items of them fastest."""
+        return self.data.data, self.offsets.data
+
+    @cached_property
+    def _found(self) -> dict[str, int | None]:
+        return {}
 
     def find(self, term: str) -> int | None:
         """Return a term's number, or None."""
+        found = self._found.get(term, -1)
+        if found != -1:
+            return found
         wanted = term.encode("utf-8", "replace")
         at = self._lower_bound(wanted)
-        return at if at < len(self) and self._bytes(at) == wanted else None
+        found = at if at < len(self) and self._bytes(at) == wanted else None
+        if len(self._found) >= _MAX_FOUND:
+            self._found.clear()
+        self._found[term] = found
+        return found
 
     def with_prefix(self, prefix: str) -> range:
         """Return the numbers of the terms that begin so."""

@@ -12,7 +12,10 @@ from typing import ClassVar
 
 from tv5core import Title
 
-__all__ = ["Corpus", "Engine", "Fields", "fields_of"]
+__all__ = ["STOP", "Corpus", "Engine", "Fields", "fields_of"]
+
+STOP = frozenset("the a an of and in on at to for with from is by it".split())
+"""Words that tell nothing in a sentence."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,11 @@ from tv5core import Catalog
 
 __all__ = ["LanceHybrid"]
 
-_FEWEST_INDEXED = 5_000
-
 
 class LanceHybrid(Engine):
     """A table with text and vectors, searched both ways at once."""
 
-    name, label, module = "lancedb", "LanceDB hybrid, built-in embedding, RRF", "lancedb"
+    name, label, module = "lancedb", "LanceDB hybrid, built-in embedding, exact, RRF", "lancedb"
 
     def build(self, corpus: Corpus) -> None:
         """Fill a table with the catalogue's own vectors, and index its text."""
@@ -39,8 +37,7 @@ class LanceHybrid(Engine):
             "titles", self._table_of(corpus, vectors, rows)
         )
         self._table.create_fts_index("text", replace=True, use_tantivy=False)
-        if len(self._table) > _FEWEST_INDEXED:
-            self._table.create_index("cosine", index_type="IVF_HNSW_SQ", num_partitions=1)
+        # No vector index: with one of its graphs, texts found a third of what they find here.
         self._reranker: Any = RRFReranker()
 
     @staticmethod

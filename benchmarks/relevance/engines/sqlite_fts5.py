@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import astuple
 from math import log1p
 
-from benchmarks.relevance.engines.base import Corpus, Engine, Fields, fields_of
+from benchmarks.relevance.engines.base import STOP, Corpus, Engine, Fields, fields_of
 from benchmarks.relevance.names import folded, words
 from tv5core import Title
 
@@ -24,9 +24,7 @@ _WEIGHTS = "10, 8, 4, 3, 2, 1"
 _POOL = 300
 _LEAST_LIKE, _ALTERNATIVES = 0.4, 4
 _EXACT, _VOTES = 60.0, 1.0
-_STOP = frozenset(
-    f'"{word}"' for word in "the a an of and in on at to for with from is by it".split()
-)
+_STOP = frozenset(f'"{word}"' for word in STOP)
 
 
 class Plain(Engine):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.relevance.engines.base import Corpus, Engine, fields_of
+from benchmarks.relevance.engines.base import STOP, Corpus, Engine, fields_of
 from benchmarks.relevance.names import words
 
 __all__ = ["Tantivy"]
@@ -14,6 +14,9 @@ _BOOSTS = {
     "title": 3.0, "other_titles": 3.0, "people": 2.0, "characters": 1.5, "keywords": 1.0,
     "text": 1.0,
 }  # fmt: skip
+
+_SENTENCE = 5
+"""Of more words, those that tell nothing are left out; a name may need them."""
 
 
 class Tantivy(Engine):
@@ -42,7 +45,10 @@ class Tantivy(Engine):
 
     def search(self, text: str, k: int) -> list[str]:
         """Ask as it is; then, where too little is found, with an edit in title and people."""
-        plain = " ".join(words(text))
+        parts = words(text)
+        if len(parts) > _SENTENCE:
+            parts = [part for part in parts if part not in STOP] or parts
+        plain = " ".join(parts)
         if not plain:
             return []
         found = self._ask(plain, k, {})

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.catalog.documents import problems
 from tests.catalog.interrupting import Injector
 from tv5core import Catalog, Title
 from tv5core.errors import UnknownIdError
@@ -87,6 +88,16 @@ class Model:
             gate.sweep()
             assert not gate._holders
             assert len(catalog.search(vector("any"), 1_000)) == len(self.votes)
+            assert sorted(_document_votes(catalog)) == sorted(self.votes.values())
+
+
+def _document_votes(catalog: Catalog) -> list[int]:
+    """Return the votes that the documents of all titles say."""
+    found: list[int] = []
+    for segment in catalog._current().view().documents.segments:
+        votes = segment.columns.numeric("votes")[segment.documents()]
+        found += votes.astype(int).tolist()
+    return found
 
 
 @pytest.fixture
@@ -102,6 +113,7 @@ def model(tmp_path: Path) -> Iterator[Model]:
             yield made
     with Catalog.open(tmp_path, embedder=None) as catalog:
         made.check(catalog)
+        assert problems(catalog) == []
         report = catalog.verify()
         assert report.ok, report.problems
 

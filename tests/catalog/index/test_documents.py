@@ -312,6 +312,22 @@ def test_files_of_another_analysis_are_made_again(
         assert catalog.info()["recovered"] == []
 
 
+def test_who_makes_many_documents_in_memory_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tv5core.catalog.index.title_source._MANY", 30)
+    with Catalog.open(tmp_path) as catalog:
+        given(catalog, 0, 40)
+    with Catalog.open(tmp_path) as catalog:
+        assert problems(catalog) == []
+    assert "documents of 40 titles are made in memory" in caplog.text
+    caplog.clear()
+    with Catalog.open(tmp_path) as catalog:
+        catalog.seal()
+        assert problems(catalog) == []
+    assert not caplog.text
+
+
 def test_a_forked_reader_has_documents_of_its_own(sealed: Path) -> None:
     with Catalog.open(sealed, read_only=True) as catalog:
         assert problems(catalog) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,9 +20,13 @@ __all__ = ["StoredTitles"]
 
 I64 = npt.NDArray[np.int64]
 
+log = logging.getLogger("tv5core")
+
 _AT_ONCE = 256
 """Titles read in one transaction."""
 _LISTED_AT_ONCE = 16_384
+_MANY = 10_000
+"""Titles whose documents take seconds to make."""
 
 
 class StoredTitles:
@@ -32,12 +37,27 @@ class StoredTitles:
 
     def __init__(self, store: Store, recovery: RecoveryLog, background: BackgroundWorker) -> None:
         self._store, self._recovery, self._background = store, recovery, background
-        self.source = TitleSource(self.load, self.rows, lambda: store.meta.extra_fields, PARTS)
+        self.source = TitleSource(self.load, self._all_rows, lambda: store.meta.extra_fields, PARTS)
 
     def rows(self) -> I64:
         """Return the rows of all titles, in ascending order."""
         blocks = [np.asarray(some, np.int64) for some in self._row_blocks()]
         return np.concatenate([np.empty(0, np.int64), *blocks])
+
+    def _all_rows(self) -> I64:
+        """Return the rows of all titles; say so where making their documents takes long.
+
+        A catalogue of an earlier format has none in files, and neither has one never sealed.
+        """
+        rows = self.rows()
+        if len(rows) >= _MANY and not self._store.maintenance.locked():  # which sealing holds
+            log.warning(
+                "%s: documents of %s titles are made in memory, as none in files can be used; "
+                "sealing the catalogue (tv5 seal) keeps them",
+                self._store.folder,
+                f"{len(rows):,}",
+            )
+        return rows
 
     def _row_blocks(self) -> Iterator[list[int]]:
         last = -1

@@ -62,14 +62,16 @@ def _look_again(store: Store, manager: IndexManager, rows: I64, findings: Findin
     for _ in range(_TRIES):
         if not len(rows):
             return
-        with store.lock:
-            wrong, rows = _at_one_moment(store, manager, rows)
+        wrong, rows = _at_one_moment(store, manager, rows)
         for row, what in wrong.items():
             findings.add("documents", f"row {row}: {what}")
 
 
 def _at_one_moment(store: Store, manager: IndexManager, rows: I64) -> tuple[dict[int, str], I64]:
-    """Judge the rows that have not changed since what is served; return the others too."""
+    """Judge the rows that have not changed since what is served; return the others too.
+
+    What is served is looked at before the store, so its documents are no newer than the titles.
+    """
     view = manager.current().view()
     with store.read() as txn:
         changed = journal.rows_after(txn, view.applied, store.refresh(txn), titles=True)
@@ -78,12 +80,15 @@ def _at_one_moment(store: Store, manager: IndexManager, rows: I64) -> tuple[dict
         late = np.intersect1d(rows, changed)
         some = np.setdiff1d(rows, late)
         stored = {row for row in some.tolist() if titles.bytes_of(txn, row) is not None}
-        readable = {row for row in stored if titles.readable(txn, row) is not None}
+        read = ((row, titles.readable(txn, row)) for row in sorted(stored))
+        known = {row: title for row, title in read if title is not None}
     without = set(missing(view.documents, some).tolist())
-    found = dict.fromkeys(sorted(without & readable), "expected one document of its title")
+    found = dict.fromkeys(sorted(without & known.keys()), "expected one document of its title")
     extra = set(some.tolist()) - stored - without
     found |= dict.fromkeys(sorted(extra), "expected no document without a title")
-    compared = np.asarray(sorted(readable - without), np.int64)
-    for row in _differing(manager, view.documents, compared).tolist():
+    compared = sorted(known.keys() - without)
+    source, having = manager.titles.source, [known[row] for row in compared]
+    keys = np.asarray(compared, np.int64)
+    for row in differing(view.documents, keys, having, source).tolist():
         found[row] = "expected the document of its title, got another"
     return found, late

@@ -74,6 +74,7 @@ class Catalog(CatalogReader):
                 self._manager.recovery.add(f"misplaced vectors were put back: {put_back:,}")
                 self._manager.refresh()
         self._text.recover_model()
+        self._text.fitting.resume()
         self._manager.seal_if_due()
 
     @classmethod

@@ -274,3 +274,61 @@ def test_what_the_callers_function_raises_is_passed_on(catalog: Catalog) -> None
         catalog.add(stories(0, 5), progress=progress)
     assert catalog.count() == 5
     assert "failed" not in catalog.info()["text_search"]["reason"]
+
+
+# -- over reopening -----------------------------------------------------------------------
+
+
+def test_the_reason_of_a_failed_fit_survives_reopening(tmp_path: Path, lapack: Lapack) -> None:
+    lapack.error = np.linalg.LinAlgError("SVD did not converge")
+    with Catalog.open(tmp_path / "films") as catalog:
+        catalog.add(stories(0, 40))
+        catalog.wait()
+        reason = catalog.info()["text_search"]["reason"]
+        assert "did not converge" in reason
+    calls = lapack.calls
+    for read_only in (True, False, False):
+        with Catalog.open(tmp_path / "films", read_only=read_only) as catalog:
+            catalog.wait()
+            assert catalog.info()["text_search"] == {"ready": False, "reason": reason}
+            assert any("did not converge" in problem for problem in catalog.verify().problems)
+    assert lapack.calls == calls  # the same titles would only fail again
+    lapack.error = None
+    with Catalog.open(tmp_path / "films") as catalog:
+        catalog.seal()
+        assert catalog.info()["text_search"] == {"ready": True, "reason": ""}
+    with Catalog.open(tmp_path / "films") as catalog:
+        assert catalog.info()["text_search"] == {"ready": True, "reason": ""}
+        assert catalog.verify().ok
+
+
+def test_a_writer_begins_the_fit_that_the_one_before_did_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        gate = Gate(patch)
+        catalog = Catalog.open(tmp_path / "films")
+        catalog.add(stories(0, 5), embed=False)
+        for start in range(5, 30):
+            catalog.add(stories(start, start + 1))
+        assert gate.reached.wait(60)
+        catalog._manager.background.stop()
+        gate.open()
+        catalog.close()
+    with Catalog.open(tmp_path / "films", read_only=True) as reader:
+        reader.wait()
+        assert reader.info()["pending"] == 30
+    with Catalog.open(tmp_path / "films") as catalog:
+        catalog.wait()
+        assert catalog.info()["pending"] == 0
+        assert catalog.search(stories(7, 8)[0].overview)
+
+
+def test_titles_added_without_embedding_wait_however_often_it_is_opened(tmp_path: Path) -> None:
+    for start in (0, 20):
+        with Catalog.open(tmp_path / "films") as catalog:
+            catalog.add(stories(start, start + 20), embed=False)
+            catalog.wait()
+    with Catalog.open(tmp_path / "films") as catalog:
+        catalog.wait()
+        assert catalog.info()["pending"] == 40

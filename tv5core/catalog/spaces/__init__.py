@@ -7,6 +7,8 @@ Read in this order:
     searched.
 ``fitting``
     When the default embedder is fitted, in the background or not, and what follows a failure.
+``unfinished_fit``
+    What is known of a fit that is due or failed, kept over reopening.
 ``new_space``
     Embeds all titles into a new space beside the one that is served, then switches to it.
 """

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from tv5core.catalog.index.background import StoppedError, give_way
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.new_space import embed_into_new_space
+from tv5core.catalog.spaces.unfinished_fit import UnfinishedFit, UnfinishedFitRecord
 from tv5core.errors import DiskFailureError, DiskFullError, Tv5Error
 from tv5core.store import Store, titles
 from tv5core.types import Progress
@@ -44,13 +45,25 @@ class Fitting:
     Attributes
     ----------
     failure : str
-        Why the last fit failed; ``""`` where it did not.
+        Why the last fit failed, also of one before the catalogue was opened; ``""`` where it did
+        not.
     """
 
     def __init__(self, store: Store, manager: IndexManager, *, enabled: bool) -> None:
         self._store, self._manager, self._enabled = store, manager, enabled
-        self.failure = ""
-        self._failed_at = -1  # the newest journal entry when it failed for what the titles are
+        self._record = UnfinishedFitRecord(store)
+        self._failed: Exception | None = None  # the last failure, of this process
+
+    @property
+    def failure(self) -> str:
+        """Why the last fit failed."""
+        unfinished = self._record.value
+        return unfinished.reason if unfinished is not None else ""
+
+    def resume(self) -> None:
+        """Begin, in the background, a fit that an addition left due; for the writer, on opening."""
+        if self._record.value is not None and self._is_due_and_promising():
+            self._begin_in_background()
 
     def is_due(self) -> bool:
         """Return whether the catalogue has doubled since its embedder was fitted."""
@@ -76,11 +89,18 @@ class Fitting:
         if first and count <= max(QUICK_TITLES, 2 * added):
             self._fit_or_log(progress)
         elif first or count <= AUTOMATIC_TITLES:
-            self._manager.background.start("fit", self._fit_in_background)
+            self._begin_in_background()
+
+    def _begin_in_background(self) -> None:
+        if self._record.value is None:
+            self._record.set(UnfinishedFit())
+        self._manager.background.start("fit", self._fit_in_background)
 
     def _is_due_and_promising(self) -> bool:
         """Return whether to fit; the same text would only fail again."""
-        return self._store.meta.last_seq != self._failed_at and self.is_due()
+        unfinished = self._record.value
+        failed_at = -1 if unfinished is None else unfinished.seq
+        return self._store.meta.last_seq != failed_at and self.is_due()
 
     def _fit_in_background(self) -> None:
         while self._is_due_and_promising():  # again, where it doubled meanwhile
@@ -89,13 +109,12 @@ class Fitting:
 
     def _fit_or_log(self, progress: Progress | None) -> bool:
         """Fit; return whether that was done. What the caller's function raises is passed on."""
-        self.failure = ""
         try:
             self.fit(progress, due=self.is_due)
         except StoppedError:
             return False
-        except Exception:
-            if not self.failure:
+        except Exception as error:
+            if error is not self._failed:
                 raise
             log.warning("%s: fitting the embedder failed: %s", self._store.folder, self.failure)
             return False
@@ -121,10 +140,11 @@ class Fitting:
             embed_into_new_space(self._store, self._manager, None, report, due=due)
         except Exception as error:
             if error is not report.raised and not isinstance(error, StoppedError):
-                self.failure = _describe(error)
-                self._failed_at = -1 if isinstance(error, _PASSING) else seq
+                self._failed = error
+                passing = isinstance(error, _PASSING)
+                self._record.set(UnfinishedFit(_describe(error), -1 if passing else seq))
             raise
-        self.failure = ""
+        self._record.set(None)
 
 
 def _give_way(done: int, total: int, stage: str) -> None:  # noqa: ARG001 - a progress function

@@ -13,6 +13,7 @@ stable ABI, so the module needs no NumPy headers and one build serves all versio
 #   buffers    arrays that native code reads: buffers, stored rows, prepared queries, rotations
 #   selection  memory and results of top-k selection
 #   postings   posting lists, checked, and memory of scoring
+#   values     values of documents: counted, or arranged anew
 #   backend    the functions of one instruction set
 #   links      the linker
 #   memory     scratch memory of walks
@@ -62,6 +63,7 @@ include "checks.pxi"
 include "buffers.pxi"
 include "selection.pxi"
 include "postings.pxi"
+include "values.pxi"
 include "backend.pxi"
 include "links.pxi"
 include "memory.pxi"

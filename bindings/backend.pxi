@@ -359,17 +359,13 @@ cdef class Backend:
         return top.rows[0], top.scores[0]
 
     def count_values(self, lists, mask, bits, n, groups):
-        cdef ValuesView v = ValuesView(lists, mask, n)
-        cdef View b = view(bits, "bits", 1, c'B')
-        cdef size_t size = n
-        check_range(groups, 0, MAX_ROWS, "groups")
-        bitmap_of(b, n)
-        counts = np.zeros(groups, _U32)
-        cdef View c = view(counts, "counts", 1, c'I', PyBUF_WRITABLE)
-        with nogil:
-            self.k.count_values(&v.values, <const uint8_t *>b.buffer.buf, size,
-                                <uint32_t *>c.buffer.buf, c.buffer.shape[0])
-        return counts
+        return values_counted(self.k, lists, mask, bits, n, groups)
+
+    def invert_values(self, lists, n, count):
+        return values_inverted(self.k, lists, n, count)
+
+    def take_values(self, lists, documents, targets, values, roles):
+        take_into(self.k, lists, documents, targets, values, roles)
 
     def graph(self, codes, links, centroids, offsets, probes, bits):
         return NativeGraph(self, codes, links, centroids, offsets, probes, bits)

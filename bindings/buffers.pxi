@@ -41,43 +41,6 @@ cdef const uint8_t *bitmap_of(View allow, Py_ssize_t n) except? NULL:
     return <const uint8_t *>allow.buffer.buf
 
 
-cdef class ValuesView:
-    """Values of ``n`` documents."""
-
-    cdef View values_view, offsets, roles, groups
-    cdef tv5_values values
-
-    def __init__(self, lists, mask, Py_ssize_t n):
-        check_range(n, 0, MAX_ROWS, "n")
-        check_range(mask, 0, 255, "mask")
-        self.values_view = view(lists[1], "values", 1, c'?')
-        self.values.values = self.values_view.buffer.buf
-        self.values.total, self.values.width = self.values_view.size(0), self.width()
-        self.values.mask = mask
-        if lists[0] is not None:
-            self.offsets = view(lists[0], "offsets", 1, c'I')
-            check_equal(n + 1, self.offsets.size(0), "length of offsets")
-            self.values.offsets = <const uint32_t *>self.offsets.buffer.buf
-        if lists[2] is not None:
-            self.roles = view(lists[2], "roles", 1, c'B')
-            check_equal(self.values_view.size(0), self.roles.size(0), "length of roles")
-            self.values.roles = <const uint8_t *>self.roles.buffer.buf
-        if lists[3] is not None:
-            self.groups = view(lists[3], "groups", 1, c'I')
-            self.values.groups = <const uint32_t *>self.groups.buffer.buf
-            self.values.value_count = self.groups.size(0)
-
-    cdef uint32_t width(self) except 0:
-        cdef char kind = self.values_view.format()
-        if kind == c'B':
-            return 1
-        if kind == c'H':
-            return 2
-        if kind == c'I':
-            return 4
-        raise TypeError(f"expected values of format 'B', 'H' or 'I', got {chr(kind)!r}")
-
-
 cdef class PreparedView:
     """Queries prepared for the estimator."""
 

@@ -192,6 +192,10 @@ cdef extern from "tv5/kernels.h" nogil:
         void (*top_scores)(const float *, size_t, const tv5_top_k *) noexcept nogil
         void (*count_values)(const tv5_values *, const uint8_t *, size_t, uint32_t *,
                              size_t) noexcept nogil
+        void (*invert_values)(const tv5_values *, size_t, uint32_t *, uint32_t *,
+                              uint8_t *) noexcept nogil
+        void (*take_values)(const tv5_values *, const int64_t *, const uint32_t *, size_t,
+                            uint32_t *, uint8_t *, size_t) noexcept nogil
 
     const tv5_kernels *tv5_find(const char *name)
     const char *tv5_available(size_t i)

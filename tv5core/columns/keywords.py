@@ -19,7 +19,7 @@ from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.columns.numbers import narrowed
 from tv5core.columns.strings import StringTable, adjacent
-from tv5core.kernels import ValueLists, count_values
+from tv5core.kernels import ValueLists, count_values, invert_values, take_values
 
 __all__ = ["SEPARATOR", "Entry", "KeywordColumn"]
 
@@ -43,7 +43,7 @@ class _Rows(NamedTuple):
     """Values by document: ``values[offsets[i]:offsets[i + 1]]``, ascending."""
 
     offsets: I64
-    values: I64
+    values: U32
     roles: U8 | None
 
 
@@ -142,7 +142,9 @@ class KeywordColumn:
             given = (role for row in documents for role in row.values())
             roles = np.fromiter(given, np.uint8, len(flat))[order_]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        return cls._indexed([raw[i] for i in order], _Rows(offsets, values[order_], roles))
+        return cls._indexed(
+            [raw[i] for i in order], _Rows(offsets, values[order_].astype(np.uint32), roles)
+        )
 
     @classmethod
     def _indexed(cls, entries: list[tuple[bytes, bytes]], rows: _Rows) -> KeywordColumn:
@@ -151,41 +153,38 @@ class KeywordColumn:
         place = {key: number for number, key in enumerate(keys)}
         group = np.fromiter((place[key] for key, _ in entries), np.int64, len(entries))
         starts = np.searchsorted(group, np.arange(len(keys) + 1))
-        order = np.argsort(rows.values, kind="stable")
-        document = np.repeat(np.arange(len(rows.offsets) - 1), np.diff(rows.offsets))
+        offsets, values = rows.offsets.astype(np.uint32), narrowed(rows.values, len(entries))
+        lists = ValueLists(offsets, values, rows.roles)
+        ends, postings, posting_roles = invert_values(lists, len(offsets) - 1, len(entries))
         return cls(
             StringTable.of(keys),
             starts.astype(np.uint32),
             StringTable.of([b"" if rest == key else rest for key, rest in entries]),
-            rows.offsets.astype(np.uint32),
-            narrowed(rows.values, len(entries)),
-            np.searchsorted(rows.values[order], np.arange(len(entries) + 1)).astype(np.uint32),
-            document[order].astype(np.uint32),
+            offsets,
+            values,
+            ends,
+            postings,
             rows.roles,
-            None if rows.roles is None else rows.roles[order],
+            posting_roles,
         )
 
     @classmethod
     def merge(cls, parts: Sequence[KeywordColumn], part: I32, document: I64) -> KeywordColumn:
         """Make the column of documents taken from several."""
-        listed = [one.entries() for one in parts]
-        entries = sorted(set().union(*listed))
-        place = {entry: number for number, entry in enumerate(entries)}
-        ranks = [np.array([place[e] for e in some], np.int64) for some in listed]
+        entries, ranks = _united([one.entries() for one in parts])
         rows = _gathered(parts, ranks, part, document)
         used = np.zeros(len(entries), bool)
         used[rows.values] = True
-        again = np.cumsum(used) - 1
-        kept = [entry for entry, is_used in zip(entries, used.tolist(), strict=True) if is_used]
-        return cls._indexed(kept, rows._replace(values=again[rows.values]))
+        if not used.all():
+            entries = [entries[place] for place in np.flatnonzero(used).tolist()]
+            rows = rows._replace(values=(np.cumsum(used) - 1).astype(np.uint32)[rows.values])
+        return cls._indexed(entries, rows)
 
     def entries(self) -> list[tuple[bytes, bytes]]:
         """Return the key and the rest of each value, in bytes."""
-        keys = self.keys.all_raw()
+        keys, rests = self.keys.all_raw(), self.rests.all_raw()
         group = np.repeat(np.arange(len(keys)), np.diff(self.starts)).tolist()
-        return [
-            (keys[g], rest or keys[g]) for g, rest in zip(group, self.rests.all_raw(), strict=True)
-        ]
+        return [(keys[g], rest or keys[g]) for g, rest in zip(group, rests, strict=True)]
 
     # -- looking --------------------------------------------------------------------------
 
@@ -356,23 +355,32 @@ class KeywordColumn:
         return rest.partition(SEPARATOR)[0] or self.keys[group]
 
 
+def _united(
+    listed: list[list[tuple[bytes, bytes]]],
+) -> tuple[list[tuple[bytes, bytes]], list[U32]]:
+    """Unite sorted values of several columns; return also where those of each column stand."""
+    if len(listed) == 1:
+        return listed[0], [np.arange(len(listed[0]), dtype=np.uint32)]
+    entries = sorted(set().union(*listed))
+    place = {entry: number for number, entry in enumerate(entries)}
+    ranks = [np.fromiter((place[e] for e in some), np.uint32, len(some)) for some in listed]
+    return entries, ranks
+
+
 def _gathered(
-    parts: Sequence[KeywordColumn], ranks: Sequence[I64], part: I32, document: I64
+    parts: Sequence[KeywordColumn], ranks: Sequence[U32], part: I32, document: I64
 ) -> _Rows:
     """Take the values of documents from several columns; ``ranks`` are their new numbers."""
+    chosen = [np.flatnonzero(part == number) for number in range(len(parts))]
     lengths = np.zeros(len(part), np.int64)
-    for number, one in enumerate(parts):
-        chosen = part == number
-        lengths[chosen] = np.diff(one.offsets.astype(np.int64))[document[chosen]]
+    for places, one in zip(chosen, parts, strict=True):
+        lengths[places] = np.diff(one.offsets)[document[places]]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    values = np.empty(int(offsets[-1]), np.int64)
+    values = np.empty(int(offsets[-1]), np.uint32)
     with_roles = any(one.roles is not None for one in parts)
     roles = np.zeros(len(values), np.uint8) if with_roles else None
-    for number, one in enumerate(parts):
-        chosen = np.flatnonzero(part == number)
-        source = adjacent(one.offsets[document[chosen]].astype(np.int64), lengths[chosen])
-        target = adjacent(offsets[chosen], lengths[chosen])
-        values[target] = ranks[number][one.values[source]]
-        if roles is not None and one.roles is not None:
-            roles[target] = one.roles[source]
+    for places, one, rank in zip(chosen, parts, ranks, strict=True):
+        lists = ValueLists(one.offsets, one.values, one.roles, rank)
+        targets = offsets[places].astype(np.uint32)
+        take_values(lists, np.ascontiguousarray(document[places]), targets, values, roles)
     return _Rows(offsets, values, roles)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 
 from tv5core.columns.contents import KeywordSource, NumberSource
@@ -97,7 +96,7 @@ def _check_keywords(name: str, column: KeywordColumn) -> None:
         (column.ends, len(column.postings)),
     ]
     sound = all(len(array) and array[0] == 0 and array[-1] == size for array, size in sizes)
-    sound = sound and all(bool((np.diff(array.astype(np.int64)) >= 0).all()) for array, _ in sizes)
+    sound = sound and all(bool((array[1:] >= array[:-1]).all()) for array, _ in sizes)
     sound = sound and len(column.starts) == len(column.keys.offsets)
     sound = sound and len(column.ends) == len(column.rests.offsets)
     sound = sound and len(column.values) == len(column.postings)

@@ -77,6 +77,7 @@ __all__ = [
     "gather",
     "graph",
     "hamming",
+    "invert_values",
     "linker",
     "normalize",
     "prepare",
@@ -88,6 +89,7 @@ __all__ = [
     "scan_rows",
     "score_postings",
     "squared_norms",
+    "take_values",
     "top_scores",
     "within_edits",
 ]
@@ -162,6 +164,7 @@ encode = _active.encode
 gather = _active.gather
 graph = _active.graph
 hamming = _active.hamming
+invert_values = _active.invert_values
 linker = _active.linker
 normalize = _active.normalize
 prepare = _active.prepare
@@ -173,5 +176,6 @@ scan_codes = _active.scan_codes
 scan_rows = _active.scan_rows
 score_postings = _active.score_postings
 squared_norms = _active.squared_norms
+take_values = _active.take_values
 top_scores = _active.top_scores
 within_edits = _active.within_edits

@@ -109,6 +109,13 @@ typedef struct tv5_kernels {
     /* Count the documents below n of a bitmap by the groups of their values; adds to `counts`. */
     void (*count_values)(const tv5_values *values, const uint8_t *bits, size_t n, uint32_t *counts,
                          size_t groups);
+    /* Arrange n documents by value; cursors[v] is where the documents of value v begin. */
+    void (*invert_values)(const tv5_values *values, size_t n, uint32_t *cursors,
+                          uint32_t *documents, uint8_t *roles);
+    /* Copy the values of `count` documents, as what groups says they become, to their targets. */
+    void (*take_values)(const tv5_values *values, const int64_t *documents,
+                        const uint32_t *targets, size_t count, uint32_t *out, uint8_t *roles,
+                        size_t room);
 } tv5_kernels;
 
 /* The table of this name, or NULL where this build or processor has none. */

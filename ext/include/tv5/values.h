@@ -1,4 +1,4 @@
-/* Values of documents, to be counted. */
+/* Values of documents, to be counted or arranged anew. */
 #ifndef TV5_VALUES_H
 #define TV5_VALUES_H
 

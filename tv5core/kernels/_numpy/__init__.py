@@ -14,7 +14,7 @@ The modules, in reading order; folders of ``ext/`` hold the same operations in C
 * ``codes``: RaBitQ codes: encode rows, prepare queries, estimate inner products;
 * ``selection``: top-k selection: scan codes, scan rows, rescore candidates;
 * ``postings``: decode, count and score posting lists;
-* ``counting``: count documents by value;
+* ``counting``: count documents by value, arrange values anew;
 * ``edits``: words within a few edits of a word;
 * ``walk``: best-first search over a graph;
 * ``links``: selection of the links of a graph.
@@ -23,7 +23,7 @@ The modules, in reading order; folders of ``ext/`` hold the same operations in C
 from __future__ import annotations
 
 from tv5core.kernels._numpy.codes import asymmetric, encode, hamming, prepare
-from tv5core.kernels._numpy.counting import count_values
+from tv5core.kernels._numpy.counting import count_values, invert_values, take_values
 from tv5core.kernels._numpy.edits import within_edits
 from tv5core.kernels._numpy.links import linker
 from tv5core.kernels._numpy.postings import count_documents, decode_postings, score_postings
@@ -50,6 +50,7 @@ __all__ = [
     "gather",
     "graph",
     "hamming",
+    "invert_values",
     "linker",
     "normalize",
     "prepare",
@@ -61,6 +62,7 @@ __all__ = [
     "scan_rows",
     "score_postings",
     "squared_norms",
+    "take_values",
     "top_scores",
     "within_edits",
 ]

@@ -50,3 +50,24 @@ def test_a_file_system_without_locks_is_not_taken_for_a_writer(
     with pytest.raises(errors.CatalogError, match="No locks available") as raised:
         WriterLock(tmp_path)
     assert not isinstance(raised.value, errors.CatalogLockedError)
+
+
+@pytest.mark.parametrize("at", ["flock", "ftruncate", "pwrite"])
+def test_an_interrupted_lock_is_free_while_its_exception_is_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    module = fcntl if at == "flock" else os
+    done = getattr(module, at)
+
+    def interrupted(*args: object) -> None:
+        monkeypatch.setattr(module, at, done)
+        done(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, at, interrupted)
+    try:
+        WriterLock(tmp_path)
+    except KeyboardInterrupt:  # its traceback keeps the lock object
+        WriterLock(tmp_path).release()
+    else:
+        pytest.fail("expected an interrupt")

@@ -50,22 +50,25 @@ class WriterLock:
             self._path, self._descriptor = path, os.open(path, flags, 0o644)
         except OSError as error:
             raise CatalogError(f"{path}: expected a file to write, got {error.strerror}") from error
-        descriptor = self._descriptor
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = _holder(descriptor)
-            self.forget()
-            if not isinstance(error, BlockingIOError):
-                raise CatalogError(f"{path}: expected to lock it, got {error.strerror}") from error
-            raise CatalogLockedError(
-                f"{folder}: expected to be the only writer, got one at work: {holder}"
-            ) from error
-        try:
+            self._lock()
             self._name_holder()
-        except BaseException:  # out of a signal handler: nobody would know of the lock
+        except BaseException:  # out of a signal handler, too: nobody would know of the lock
             self.release()
             raise
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CatalogLockedError(
+                f"{self._path.parent}: expected to be the only writer, got one at work: "
+                f"{_holder(self._descriptor)}"
+            ) from error
+        except OSError as error:
+            raise CatalogError(
+                f"{self._path}: expected to lock it, got {error.strerror}"
+            ) from error
 
     def _name_holder(self) -> None:
         _HELD.add(self)

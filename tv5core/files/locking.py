@@ -98,7 +98,8 @@ class WriterLock:
     def release(self) -> None:
         """Let the next writer in, even where a forked child still has the file open."""
         if self._descriptor >= 0:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            with suppress(OSError):  # a file system without locks; closing it gives it back, too
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self.forget()
 
     def forget(self) -> None:

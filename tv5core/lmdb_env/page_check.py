@@ -8,11 +8,12 @@ small one whole. :func:`problems_as_of` walks all of one transaction's pages, fo
 What remains possible: a leaf beyond the pages looked at on opening, or a page that is damaged
 between the check and its use, is followed blindly, as by every user of LMDB; a page of the free
 list beyond them lets a writer overwrite what is in use. Where the number of the newest transaction
-is flipped to that of the one before the last, it reads as one that failed to write its meta page, and
-the transaction before it is served. A damaged key of an id or an alias is looked for where unknown
-names are (``tv5core.store.lookup``); ``in`` and a listing of all ids take it as it is until ``verify``.
-``python -m tests.flips`` counts: of 17,200 bytes of a catalogue of 34 pages, one bit of each flipped,
-none gave a wrong answer that ``verify`` calls sound, an error of somebody else, or a signal.
+is flipped to that of the one before the last, it reads as one that failed to write its meta page,
+and the transaction before it is served. A damaged key of an id or an alias is looked for where
+unknown names are (``tv5core.store.lookup``); ``in`` and a listing of all ids take it as it is
+until ``verify``. ``python -m tests.flips`` counts: of 17,200 bytes of a catalogue of 34 pages, one
+bit of each flipped, none gave a wrong answer that ``verify`` calls sound, an error of somebody
+else, or a signal.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Model:
             gate = catalog._store.environment._gate
             gate.sweep()
             assert not gate._holders
-            assert len(catalog.search(vector("any"), 1_000)) == len(self.votes)
+            assert len(catalog.search(vector("any"), len(self.votes) + 9)) == len(self.votes)
             assert sorted(_document_votes(catalog)) == sorted(self.votes.values())
 
 

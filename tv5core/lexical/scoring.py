@@ -30,11 +30,11 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 U8 = npt.NDArray[np.uint8]
 
-_COMMON = 5_000
-_COMMON_SHARE = 20
-"""A word that more documents have than 5,000 and a twentieth of all is common: where there are
-others, it adds to the scores of the documents with those and finds none by itself. "the" of "the
-matrix" would find a third of all films, for nobody."""
+_FOUND = 20_000
+_FOUND_SHARE = 20
+"""The rarest words of a query find documents, as long as those are no more than 20,000 or a
+twentieth of all; the others add to the scores of these. "the" of "the matrix" would find a third of
+all films, for nobody, and a plot in ten words half of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ class Evidence:
     Attributes
     ----------
     documents : uint32[m]
-        Those with any word of the query that is not common, or called like it, ascending.
+        Those with any of the query's rarer words, or called like it, ascending.
     scores : float32[groups, m]
         BM25F of title, people and text (``fields.GROUPS``).
     words : uint64[groups, m]
@@ -133,7 +133,8 @@ class _Entry(NamedTuple):
     group: int
     bit: int
     scale: float
-    essential: bool
+    frequency: int
+    essential: bool = False
 
 
 def _entries(segment: WordSegment, query: WordQuery, statistics: Statistics) -> list[_Entry]:
@@ -142,7 +143,6 @@ def _entries(segment: WordSegment, query: WordQuery, statistics: Statistics) -> 
     Which they are, and their order, depends on the statistics alone, never on the segment.
     """
     found = []
-    common = max(_COMMON, statistics.documents // _COMMON_SHARE)
     for bit, word in enumerate(query.words):
         for group, terms in enumerate(word.groups):
             if not terms:
@@ -151,10 +151,13 @@ def _entries(segment: WordSegment, query: WordQuery, statistics: Statistics) -> 
             frequency = statistics.document_frequency(names, GROUPS[group].fields)
             scale = word.weight * statistics.inverse_document_frequency(frequency)
             lists, weights = _lists_of(segment, terms, GROUPS[group].fields)
-            found.append(_Entry(lists, weights, group, bit, scale, frequency <= common))
-    if not any(entry.essential for entry in found):
-        found = [entry._replace(essential=True) for entry in found]
-    return sorted(found, key=lambda entry: not entry.essential)
+            found.append(_Entry(lists, weights, group, bit, scale, frequency))
+    found.sort(key=lambda entry: (entry.frequency, entry.bit, entry.group))
+    left = max(_FOUND, statistics.documents // _FOUND_SHARE)
+    for i, entry in enumerate(found):
+        left -= entry.frequency
+        found[i] = entry._replace(essential=i == 0 or left >= 0)
+    return found
 
 
 def _lists_of(

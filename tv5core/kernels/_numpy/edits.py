@@ -57,6 +57,8 @@ def within_edits(
         missing &= np.bitwise_count(signatures & ~np.uint64(signature)) <= edits
     candidates = terms[missing]
     words = [_decode(bytes(data[offsets[t] : offsets[t + 1]])) for t in candidates.tolist()]
+    if prefix:
+        words = [found[: min(len(word) + edits, MAX_WORD)] for found in words]
     lengths = np.array([len(w) for w in words], np.int32)
     fits = (lengths > 0) & (lengths <= MAX_WORD)
     table = np.zeros((len(words), MAX_WORD), np.uint32)

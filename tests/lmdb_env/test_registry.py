@@ -75,3 +75,21 @@ def test_who_is_gone_holds_no_reference(tmp_path: Path) -> None:
     assert registry.is_open(key(tmp_path))
     kept.release(OWNER)
     assert not registry.is_open(key(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["_Entry", "add"])
+def test_what_is_opened_and_not_registered_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if name == "_Entry":
+            patch.setattr(registry, name, interrupted)
+        else:
+            patch.setattr(registry._Entry, name, interrupted)
+        with pytest.raises(KeyboardInterrupt) as raised:
+            StoreEnvironment.acquire(tmp_path, OWNER, writable=True)
+    assert raised.value.__traceback__ is not None  # it keeps what was opened
+    StoreEnvironment.acquire(tmp_path, OWNER, writable=True).release(OWNER)

@@ -107,9 +107,14 @@ def acquire(
             entry = None if present is None else _ENTRIES.get(present)
             if entry is None:
                 created = create()
-                created.key = key()
-                _ENTRIES[created.key] = entry = _Entry(created)
-                entry.add(owner)
+                try:
+                    created.key = key()
+                    _ENTRIES[created.key] = entry = _Entry(created)
+                    entry.add(owner)
+                except BaseException:  # LMDB would refuse to open it again while it is open
+                    _ENTRIES.pop(created.key, None)
+                    created.close()
+                    raise
                 return created
             if entry.closing is None:
                 existing = cast(MemberT, entry.environment)  # the key names its class

@@ -45,6 +45,7 @@ EXAMPLES = {
     ("README.md", 1): ("", ""),
     ("docs/guide/search.md", 0): ("", "Jaws"),
     ("docs/guide/search.md", 1): ("", "0.9"),
+    ("docs/guide/words.md", 0): ("", "-> Spider-Man: Into the Spider-Verse"),
     ("docs/guide/filters.md", 0): ("", "runtime:<=100"),
     ("docs/guide/import.md", 1): ("", " 1\n"),
     ("docs/guide/import.md", 0): ("", "budget"),

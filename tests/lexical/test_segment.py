@@ -141,6 +141,34 @@ def test_building_in_batches_equals_building_at_once(monkeypatch) -> None:
     same_sections(WordSegment.build(titles), whole)
 
 
+@given(model.catalogues, model.texts)
+@few
+def test_common_words_add_to_what_rarer_ones_find(titles, text) -> None:
+    segment = WordSegment.build(titles)
+    query = expand(text, statistics_of(segment))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tv5core.lexical.scoring._FOUND", 10**9)
+        full = score(segment, query, statistics_of(segment))
+        patch.setattr("tv5core.lexical.scoring._FOUND", 0)
+        patch.setattr("tv5core.lexical.scoring._FOUND_SHARE", 10**9)
+        few_found = score(segment, query, statistics_of(segment))
+    rarest = min(
+        (
+            (SegmentStatistics(segment).document_frequency(names, GROUPS[g].fields), bit, g)
+            for bit, word in enumerate(query.words)
+            for g, terms in enumerate(word.groups)
+            if (names := tuple(t.term for t in terms))
+        ),
+        default=None,
+    )
+    rows = dict(zip(full.documents.tolist(), columns(full), strict=True))
+    got = dict(zip(few_found.documents.tolist(), columns(few_found), strict=True))
+    called = {d for d, row in rows.items() if row[-1]}
+    having = {d for d, row in rows.items() if rarest and int(row[3 + rarest[2]]) >> rarest[1] & 1}
+    assert set(got) == called | having
+    assert all(got[d] == rows[d] for d in having)
+
+
 def test_long_lists_and_many_occurrences() -> None:
     titles = [film("common " * (i % 400), overview="far " * 70_000 * (i == 3)) for i in range(1000)]
     segment = WordSegment.build(titles)

@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace, engines: list[type[Engine]], groups: list[
     failures: list[Failure] = []
     run = evaluate(queries, titles, catalog, engines, progress, failures.append)
     if options.earlier:
-        run = joined(run, read(options.earlier))
+        run = joined(run, read(options.earlier), list(ENGINES))
     if options.failures:
         lines = b"".join(msgspec.json.encode(each) + b"\n" for each in failures)
         options.failures.write_bytes(lines)

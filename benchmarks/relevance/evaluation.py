@@ -164,8 +164,8 @@ def read(path: Path) -> Run:
         raise ValueError(f"expected a run as JSON in {path}, got {error}") from error
 
 
-def joined(run: Run, earlier: Run) -> Run:
-    """Return a run with the engines of an earlier one that it lacks.
+def joined(run: Run, earlier: Run, order: Sequence[str]) -> Run:
+    """Return a run with the engines of an earlier one that it lacks, in an order of names.
 
     Raises
     ------
@@ -178,7 +178,8 @@ def joined(run: Run, earlier: Run) -> Run:
         raise ValueError(f"expected an earlier run of the same queries, {same[0]}, got {same[1]}")
     mine = {engine.name for engine in run.engines}
     others = [engine for engine in earlier.engines if engine.name not in mine]
-    return msgspec.structs.replace(run, engines=[*run.engines, *others])
+    ordered = sorted([*run.engines, *others], key=lambda engine: order.index(engine.name))
+    return msgspec.structs.replace(run, engines=ordered)
 
 
 def _run_engine(

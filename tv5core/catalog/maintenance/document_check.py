@@ -16,7 +16,6 @@ __all__ = ["check_documents"]
 
 I64 = npt.NDArray[np.int64]
 
-_BLOCK = 512
 _COMPARED = 4_096
 """Titles whose documents are made again and compared; of all, it is checked that they have one."""
 _TRIES = 50
@@ -32,17 +31,19 @@ def check_documents(
     """
     if manager.current().documents.sealed is None:
         return  # they are made of the titles, when a search needs them
+    report(0, 1, "checking documents")
     snapshot = manager.current().view().documents
     rows = manager.titles.rows()
     suspects = [missing(snapshot, rows), np.setdiff1d(_keys(snapshot), rows)]
-    blocks = range(0, len(rows), _BLOCK)
-    step = max(1, len(rows) // _COMPARED)
-    for start in blocks[::step]:
-        report(start, len(rows), "checking documents")
-        suspects.append(_differing(manager, snapshot, rows[start : start + _BLOCK]))
-    report(len(rows), len(rows), "checking documents")
+    suspects.append(_differing(manager, snapshot, _sample(rows)))
+    report(1, 1, "checking documents")
     findings.checked["documents"] += snapshot.alive_count
     _look_again(store, manager, np.unique(np.concatenate(suspects)), findings)
+
+
+def _sample(rows: I64) -> I64:
+    """Return rows evenly spread, up to ``_COMPARED``."""
+    return rows[:: -(-len(rows) // _COMPARED)] if len(rows) else rows
 
 
 def _keys(snapshot: DocumentSnapshot) -> I64:

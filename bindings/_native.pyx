@@ -14,6 +14,8 @@ stable ABI, so the module needs no NumPy headers and one build serves all versio
 #   selection  memory and results of top-k selection
 #   postings   posting lists, checked, and memory of scoring
 #   values     values of documents: counted, or arranged anew
+#   members    which rows have one of some keys
+#   scans      scans and rescoring
 #   backend    the functions of one instruction set
 #   links      the linker
 #   memory     scratch memory of walks
@@ -28,6 +30,7 @@ from libc.stdint cimport (
 )
 from libc.math cimport INFINITY, sqrtf
 from libc.stdlib cimport calloc, free, malloc, qsort
+from libc.string cimport memset
 from tv5 cimport *
 
 cdef extern from "<stdlib.h>" nogil:
@@ -43,7 +46,7 @@ import numpy as np
 from tv5core.kernels._rescale import mean_rescale
 from tv5core.kernels._types import Prepared
 
-_EMPTY = np.empty
+_EMPTY, _ZEROS = np.empty, np.zeros
 _F32, _I32, _U32, _U8 = (np.dtype(t) for t in ("float32", "int32", "uint32", "uint8"))
 _U64 = np.dtype("uint64")
 _I8, _I16, _I64 = np.dtype("int8"), np.dtype("int16"), np.dtype("int64")
@@ -64,6 +67,8 @@ include "buffers.pxi"
 include "selection.pxi"
 include "postings.pxi"
 include "values.pxi"
+include "members.pxi"
+include "scans.pxi"
 include "backend.pxi"
 include "links.pxi"
 include "memory.pxi"

@@ -34,7 +34,7 @@ cdef Py_ssize_t look_up(const int64_t *keys, Py_ssize_t n, const uint32_t *rows,
     return count
 
 
-cdef class Backend:
+cdef class Backend(Scans):
     """The kernels of one instruction set.
 
     Raises
@@ -42,8 +42,6 @@ cdef class Backend:
     ImportError
         This processor or build has no backend of that name.
     """
-
-    cdef const tv5_kernels *k
 
     def __cinit__(self, str name):
         self.k = tv5_find(name.encode())
@@ -119,6 +117,16 @@ cdef class Backend:
                 bad = look_up(all_keys, n, ids, count, <int64_t *>o.buffer.buf)
         if bad < count:
             check_range(ids[bad], 0, n - 1, "rows")
+        return out
+
+    def rows_with_keys(self, keys, wanted):
+        cdef View k = view(keys, "keys", 1, c'l'), w = view(wanted, "wanted", 1, c'l')
+        cdef Py_ssize_t n = k.size(0)
+        cdef KeySet some = KeySet(w, n)
+        out = _ZEROS((n + 7) // 8, _U8)
+        cdef View o = view(out, "out", 1, c'B', PyBUF_WRITABLE)
+        with nogil:
+            some.look_up(<const int64_t *>k.buffer.buf, n, <uint8_t *>o.buffer.buf)
         return out
 
     def encode(self, rotated):
@@ -205,75 +213,6 @@ cdef class Backend:
                 self.k.dot_f32(<const float *>v.buffer.buf, n, dim, <const float *>q.buffer.buf,
                                <float *>o.buffer.buf)
         return out
-
-    def scan_codes(self, codes, prepared, k, allow=None):
-        cdef View v = view(codes, "codes", 2, c'B')
-        cdef PreparedView p = PreparedView(prepared)
-        cdef TopK top = TopK(p.count, k)
-        cdef Py_ssize_t i
-        cdef View a
-        cdef const uint8_t *bits = NULL
-        cdef tv5_query query
-        cdef tv5_top_k to
-        check_at_least(p.bits // 8 + 8, v.size(1), "bytes of a code")
-        check_range(v.size(0), 0, MAX_ROWS, "codes")
-        if allow is not None:
-            a = view(allow, "allow", 1, c'B')
-            bits = bitmap_of(a, v.size(0))
-        with nogil:
-            for i in range(p.count):
-                query, to = p.query(i), top.of(i)
-                self.k.scan_codes(<const uint8_t *>v.buffer.buf, v.buffer.shape[0],
-                                  v.buffer.shape[1], p.bits // 64, &query, bits, &to)
-        return top.rows, top.scores
-
-    def scan_rows(self, rows, scales, queries, k, allow=None):
-        cdef RowsView v = RowsView(rows, scales)
-        cdef View q = view(queries, "queries", 2, c'f')
-        cdef TopK top = TopK(q.size(0), k)
-        cdef Py_ssize_t i
-        cdef View a
-        cdef const uint8_t *bits = NULL
-        cdef tv5_top_k to
-        check_equal(v.rows.dim, q.size(1), "dimensions")
-        check_range(v.rows.count, 0, MAX_ROWS, "rows")
-        if allow is not None:
-            a = view(allow, "allow", 1, c'B')
-            bits = bitmap_of(a, v.rows.count)
-        with nogil:
-            for i in range(q.buffer.shape[0]):
-                to = top.of(i)
-                self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
-        return top.rows, top.scores
-
-    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None):
-        cdef RowsView v = RowsView(rows, scales)
-        cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
-        cdef TopK top = TopK(q.size(0), k)
-        cdef Py_ssize_t i, m = c.size(1)
-        cdef const uint32_t *ids = <const uint32_t *>c.buffer.buf
-        cdef tv5_candidates found
-        cdef tv5_top_k to
-        cdef View u
-        cdef const float *bounds = NULL
-        check_equal(v.rows.dim, q.size(1), "dimensions")
-        check_equal(q.size(0), c.size(0), "rows of candidates")
-        if upper_bounds is not None:
-            u = view(upper_bounds, "upper_bounds", 2, c'f')
-            check_equal(c.size(0), u.size(0), "rows of upper_bounds")
-            check_equal(m, u.size(1), "length of upper_bounds")
-            bounds = <const float *>u.buffer.buf
-        for i in range(q.size(0) * m):
-            if ids[i] >= v.rows.count and ids[i] != TV5_NONE:
-                raise ValueError(f"expected candidates below {v.rows.count}, got {ids[i]}")
-        with nogil:
-            for i in range(q.buffer.shape[0]):
-                to = top.of(i)
-                found.rows, found.count, found.upper_bounds = ids + i * m, m, NULL
-                if bounds is not NULL:
-                    found.upper_bounds = bounds + i * m
-                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &found, &to)
-        return top.rows, top.scores
 
     def decode_postings(self, blocks, starts, counts):
         cdef BlocksView b = BlocksView(blocks)

@@ -42,12 +42,13 @@ cdef class NativeGraph:
     def scratch_bytes(self):
         """Bytes of scratch memory kept for later walks."""
         return sum(
-            self.graph.rows // 8 + TV5_SCRATCH_LAYOUT + 8 * (self.graph.degree + self.graph.probes)
-            + 8 * (scratch.pool_size + scratch.allowed_size + scratch.candidates_size)
+            self.graph.rows // 8 + TV5_SCRATCH_LAYOUT + 8 * (
+                self.graph.degree + TV5_FILTERED_PROBES * self.graph.probes)
+            + 8 * (scratch.pool_size + scratch.bridges_size + scratch.candidates_size)
             for scratch in self.idle
         )
 
-    def walk(self, prepared, expansion_search, candidates, allow=None, k=None,
+    def walk(self, prepared, expansion_search, candidates, row_filter=None, k=None,
              error_margin=None):
         check_range(candidates, 1, MAX_K, "candidates")
         cdef PreparedView p = PreparedView(prepared)
@@ -59,9 +60,7 @@ cdef class NativeGraph:
         cdef tv5_top_k to
         check_equal(64 * self.graph.words, p.bits, "bits of the queries")
         options = self._options(expansion_search, top.k, top.k if k is None else k, error_margin)
-        if allow is not None:
-            a = view(allow, "allow", 1, c'B')
-            options.allow = bitmap_of(a, self.graph.rows)
+        a = self._filter(&options, row_filter)
         reads = _EMPTY(p.count, _I32)
         cdef View r = view(reads, "reads", 1, c'i', PyBUF_WRITABLE)
         scratch = self._scratch(options)
@@ -116,10 +115,27 @@ cdef class NativeGraph:
         # A pool never holds more than all rows.
         options.expansion_search = min(pool, self.graph.rows)
         options.candidates, options.k, options.allow, options.rows = candidates, k, NULL, NULL
+        options.allowed, options.bridges, options.budget = 0, 0, 0
         options.error_margin = INFINITY if error_margin is None else error_margin
         if not options.error_margin >= 0:
             raise ValueError(f"expected error_margin >= 0, got {error_margin}")
         return options
+
+    cdef View _filter(self, tv5_walk_options *options, row_filter):
+        """Set which rows may be returned; the bitmap is read as long as the result is held."""
+        cdef View bits
+        if row_filter is None:
+            return None
+        check_equal(4, len(row_filter), "parts of a row filter")
+        allow, allowed, bridges, budget = row_filter
+        bits = view(allow, "allow", 1, c'B')
+        options.allow = bitmap_of(bits, self.graph.rows)
+        check_range(allowed, 0, self.graph.rows, "allowed rows")
+        check_range(bridges, 0, MAX_K, "bridges")
+        check_range(budget, 0, MAX_K, "budget")
+        options.allowed, options.budget = allowed, budget
+        options.bridges = min(bridges, self.graph.rows)
+        return bits
 
     cdef Scratch _scratch(self, tv5_walk_options options):
         cdef Scratch scratch
@@ -128,6 +144,5 @@ cdef class NativeGraph:
             scratch = self.idle.pop()
         except IndexError:
             scratch = Scratch(self.graph.rows, self.graph.degree, self.graph.probes)
-        scratch.reserve(options.expansion_search,
-                        options.candidates if options.allow is not NULL else 0)
+        scratch.reserve(options.expansion_search, options.bridges)
         return scratch

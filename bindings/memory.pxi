@@ -6,10 +6,11 @@ cdef class Scratch:
     cdef tv5_scratch memory
     cdef uint32_t *candidates
     cdef float *estimates
-    cdef readonly size_t pool_size, allowed_size, candidates_size  # elements allocated
+    cdef readonly size_t pool_size, bridges_size, candidates_size  # elements allocated
 
     def __cinit__(self, size_t rows, size_t degree, size_t probes):
-        self.memory.lists = <uint64_t *>malloc(probes * sizeof(uint64_t))
+        self.memory.lists = <uint64_t *>malloc(
+            TV5_FILTERED_PROBES * probes * sizeof(uint64_t))
         self.memory.layout = <int8_t *>aligned_alloc(64, TV5_SCRATCH_LAYOUT)
         self.memory.visited = <uint8_t *>malloc((rows + 7) // 8)
         self.memory.neighbors = <uint32_t *>malloc(2 * (degree + 1) * sizeof(uint32_t))
@@ -23,7 +24,7 @@ cdef class Scratch:
         free(self.memory.visited)
         free(self.memory.neighbors)
         free(self.memory.pool)
-        free(self.memory.allowed)
+        free(self.memory.bridges)
         free(self.candidates)
         free(self.estimates)
 
@@ -39,7 +40,7 @@ cdef class Scratch:
             self.candidates_size = candidates
         return 0
 
-    cdef int reserve(self, size_t pool, size_t allowed) except -1:
+    cdef int reserve(self, size_t pool, size_t bridges) except -1:
         if pool > self.pool_size:
             free(self.memory.pool)
             self.pool_size = 0
@@ -47,11 +48,11 @@ cdef class Scratch:
             if self.memory.pool is NULL:
                 raise MemoryError
             self.pool_size = pool
-        if allowed > self.allowed_size:
-            free(self.memory.allowed)
-            self.allowed_size = 0
-            self.memory.allowed = <uint64_t *>malloc(allowed * sizeof(uint64_t))
-            if self.memory.allowed is NULL:
+        if bridges > self.bridges_size:
+            free(self.memory.bridges)
+            self.bridges_size = 0
+            self.memory.bridges = <uint64_t *>malloc(bridges * sizeof(uint64_t))
+            if self.memory.bridges is NULL:
                 raise MemoryError
-            self.allowed_size = allowed
+            self.bridges_size = bridges
         return 0

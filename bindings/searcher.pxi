@@ -22,7 +22,8 @@ cdef class NativeSearcher:
         check_equal(graph.graph.rows, self.stored.rows.count, "stored rows")
         check_equal(64 * graph.graph.words, r.rotation.bits, "bits of the rotation")
 
-    def search(self, queries, expansion_search, candidates, k, allow=None, error_margin=None):
+    def search(self, queries, expansion_search, candidates, k, row_filter=None,
+               error_margin=None):
         cdef View q = view(queries, "queries", 2, c'f')
         cdef TopK top = TopK(q.size(0), k)
         cdef tv5_walk_options options
@@ -33,9 +34,7 @@ cdef class NativeSearcher:
         check_range(candidates, 1, MAX_K, "candidates")
         options = self.graph._options(expansion_search, candidates, min(top.k, candidates),
                                       error_margin)
-        if allow is not None:
-            a = view(allow, "allow", 1, c'B')
-            options.allow = bitmap_of(a, graph.rows)
+        a = self.graph._filter(&options, row_filter)
         options.rows = &self.stored.rows
         cdef bint bounded = error_margin is not None
         cdef QueryBatch batch = QueryBatch(n, graph.probes, self.rotation.rotation.bits, True)

@@ -19,6 +19,7 @@ cdef extern from "tv5/walk.h" nogil:
     enum:
         TV5_NONE
         TV5_SCRATCH_LAYOUT
+        TV5_FILTERED_PROBES
 
     ctypedef struct tv5_graph:
         const uint8_t *codes
@@ -39,7 +40,7 @@ cdef extern from "tv5/walk.h" nogil:
         int8_t *layout
         uint8_t *visited
         uint64_t *pool
-        uint64_t *allowed
+        uint64_t *bridges
         uint64_t *lists
         uint32_t *neighbors
 
@@ -47,6 +48,7 @@ cdef extern from "tv5/walk.h" nogil:
         uint32_t expansion_search, candidates, k
         float error_margin
         const uint8_t *allow
+        uint32_t allowed, bridges, budget
         const tv5_rows *rows
 
 cdef extern from "tv5/values.h" nogil:
@@ -91,6 +93,11 @@ cdef extern from "tv5/kernels.h" nogil:
         uint32_t k
         uint32_t *rows
         float *scores
+
+    ctypedef struct tv5_codes:
+        const uint8_t *codes
+        size_t count, stride
+        uint32_t words
 
     ctypedef struct tv5_rotation:
         const float *center
@@ -170,6 +177,8 @@ cdef extern from "tv5/kernels.h" nogil:
                            const uint8_t *, const tv5_top_k *) noexcept nogil
         void (*scan_rows)(const tv5_rows *, const float *, const uint8_t *,
                           const tv5_top_k *) noexcept nogil
+        void (*scan_bounded)(const tv5_codes *, const tv5_rows *, const tv5_query *, const float *,
+                             float, const uint8_t *, const tv5_top_k *) noexcept nogil
         void (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,
                         const tv5_top_k *) noexcept nogil
         void (*upper_bounds)(const tv5_graph *, const tv5_query *, float, const uint32_t *, size_t,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tv5core.kernels import NONE, Prepared
+from tv5core.kernels import NONE, Prepared, RowFilter
 
 
 def bitmap_of(rng, n, density):
@@ -16,11 +16,21 @@ def bitmap_of(rng, n, density):
     return np.packbits(padded, bitorder="little")
 
 
+def filter_of(rng, n, density):
+    """Make a filter with room and budget for any part of a walk, also for none of it."""
+    allow = bitmap_of(rng, n, density)
+    if allow is None:
+        return None
+    allowed = int(np.unpackbits(allow, bitorder="little")[:n].sum())
+    bridges, budget = rng.choice([0, 1, 7, 60, 1_000]), rng.choice([0, 5, 40, 200, 10_000])
+    return RowFilter(allow, allowed, int(bridges), int(budget))
+
+
 def queries_of(rng, floats, n, words, flavour):
     values = rng.integers(-127, 128, (n, 64 * words)).astype(np.int8)
     return Prepared(
         values,
-        floats(rng, (n,), flavour),
+        np.abs(floats(rng, (n,), flavour)),
         values.sum(axis=1, dtype=np.int32),
         floats(rng, (n,), "integers"),
     )

@@ -8,7 +8,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from tv5core.kernels import NONE, Prepared
+from tv5core.kernels import NONE, Prepared, RowFilter
 
 DIM, BITS, N = 100, 128, 20
 
@@ -44,6 +44,8 @@ def arguments():
         "dot": (x, center),
         "scan_codes": (codes, ready, 5, allow),
         "scan_rows": (rows, scales, queries, 5, allow),
+        "scan_bounded": (codes, ready, rows, scales, queries, 5, 2.0, allow),
+        "rows_with_keys": (np.arange(N), np.array([3, 5, 10**12])),
         "rescore": (rows, scales, queries, np.zeros((2, 7), np.uint32), 5),
     }
 
@@ -117,6 +119,11 @@ PAIRED = [
     ("encode", 0),
     ("rotate", 2),
     ("scan_codes", 0),
+    ("scan_bounded", 0),
+    ("scan_bounded", 2),
+    ("scan_bounded", 3),
+    ("scan_bounded", 4),
+    ("scan_bounded", 7),
     ("scan_rows", 0),
     ("scan_rows", 1),
     ("scan_rows", 2),
@@ -222,11 +229,17 @@ def test_rejects_graphs(native, place, bad):
 def test_rejects_walks(native):
     graph, ready = native.graph(*graph_parts()), arguments()["scan_codes"][1]
     short = ready._replace(values=np.zeros((2, 64), np.int8))
+    everything = np.full((N + 7) // 8, 255, np.uint8)
     for given in [
         (short, 5, 5),
         (ready, 0, 5),
         (ready, 5, 0),
-        (ready, 5, 5, np.zeros(2, np.uint8)),
+        (ready, 5, 5, RowFilter(np.zeros(2, np.uint8), 0, 5, 5)),
+        (ready, 5, 5, RowFilter(everything, N + 1, 5, 5)),
+        (ready, 5, 5, RowFilter(everything, -1, 5, 5)),
+        (ready, 5, 5, RowFilter(everything, N, -1, 5)),
+        (ready, 5, 5, RowFilter(everything, N, 5, -1)),
+        (ready, 5, 5, (everything, N)),
         (ready, 5, 5, None, 0),
         (ready, 5, 5, None, 6),
         (ready, 5, 5, None, 5, -0.1),
@@ -276,6 +289,26 @@ def test_rejects_rows_without_a_key(native):
     for keys, row in [(N, N), (0, 0), (N, NONE - 1)]:
         with pytest.raises(ValueError, match=r"expected rows from 0 to .* got"):
             native.gather(np.arange(keys), np.array([[row]], np.uint32))
+
+
+@pytest.mark.parametrize("error_margin", [-0.1, np.nan])
+def test_rejects_bounds(native, error_margin):
+    codes, ready, rows, scales, queries, k, _, allow = arguments()["scan_bounded"]
+    with pytest.raises(ValueError, match=r"expected error_margin >= 0, got"):
+        native.scan_bounded(codes, ready, rows, scales, queries, k, error_margin, allow)
+
+
+@pytest.mark.parametrize("largest", [50, 10_000, 2**62])
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_rows_with_keys(any_backend, largest, count):
+    """Few numbers are looked up in bits, others by hashing; keys below 0 are nobody's."""
+    rng = np.random.default_rng([largest, count])
+    keys = np.unique(rng.integers(0, largest, 333))
+    rng.shuffle(keys)
+    wanted = np.concatenate([rng.choice(keys, count), rng.integers(-largest, largest, count)])
+    want = [key in set(wanted.tolist()) for key in keys.tolist()]
+    found = any_backend.rows_with_keys(keys, wanted)
+    np.testing.assert_array_equal(found, np.packbits(want, bitorder="little"))
 
 
 def test_unknown_backend(native):

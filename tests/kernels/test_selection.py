@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.kernels.draws import bitmap_of, codes_of, queries_of, rows_of
 from tv5core.kernels import NONE
+from tv5core.vectors.quantizer import Quantizer
 
 FLAVOURS = st.sampled_from(
     ["normal", "huge", "wide", "zeros", "constant", "integers", "spike", "bits"]
@@ -44,6 +45,51 @@ def test_scan_codes(
 
 
 KINDS = st.sampled_from(["int8", "float16", "float32"])
+
+
+@given(
+    words=WORDS,
+    n=st.one_of(COUNTS, st.just(2_500)),
+    queries=QUERIES,
+    k=st.integers(1, 80),
+    density=DENSITIES,
+    kind=KINDS,
+    error_margin=st.sampled_from([0.0, 0.5, 2.0, 50.0]),
+    dim=st.integers(1, 70),
+    seed=SEEDS,
+)
+@settings(deadline=None, max_examples=40, derandomize=True)
+def test_scan_bounded(
+    native, reference, same, floats, words, n, queries, k, density, kind, error_margin, dim, seed
+):
+    rng = np.random.default_rng(seed)
+    some = codes_of(rng, floats, n, words, "normal")
+    ready = queries_of(rng, floats, queries, words, "normal")
+    rows, scales = rows_of(rng, floats, n, dim, kind, "normal")
+    exact = rng.standard_normal((queries, dim)).astype(np.float32)
+    given = some, ready, rows, scales, exact, k, error_margin, bitmap_of(rng, n, density)
+    same(native.scan_bounded(*given), reference.scan_bounded(*given))
+
+
+def test_scan_bounded_finds_what_its_margin_allows(native):
+    """It finds what an exact scan finds, though estimates alone would rank it too low."""
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((5_000, 128)).astype(np.float32)
+    queries = rng.standard_normal((20, 128)).astype(np.float32)
+    quantizer = Quantizer.create(vectors.mean(axis=0))
+    given = quantizer.encode(vectors), quantizer.prepare(queries), vectors, None, queries, 10
+    exact = native.scan_rows(vectors, None, queries, 10)[0]
+
+    def share_found(error_margin):
+        found = native.scan_bounded(*given, error_margin)[0]
+        return np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)])
+
+    share = [share_found(margin) for margin in (0.0, 2.0, 5.0)]
+    assert share[0] < 0.9
+    assert share[1] > 0.96
+    assert share[2] == 1
+
+
 DIMS = st.one_of(st.integers(1, 100), st.sampled_from([768, 769, 4096]))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.draws import bitmap_of, graph_of, queries_of
+from tests.kernels.draws import filter_of, graph_of, queries_of
 from tv5core.kernels import NONE, Prepared
 
 FINITE = st.sampled_from(["normal", "zeros", "constant", "integers", "spike"])
@@ -52,7 +52,7 @@ def test_walk(
     rng = np.random.default_rng(seed)
     parts = graph_of(rng, floats, n, words, degree, lists, flavour)
     ready = queries_of(rng, floats, queries, words, "normal")
-    given = ready, pool, candidates, bitmap_of(rng, n, density), min(k, candidates), error_margin
+    given = ready, pool, candidates, filter_of(rng, n, density), min(k, candidates), error_margin
     same(native.graph(*parts).walk(*given), reference.graph(*parts).walk(*given))
 
 
@@ -153,18 +153,18 @@ def test_fused_search(
         reference.quantize_i8(vectors) if kind is np.int8 else (vectors.astype(kind), None)
     )
     probes = rng.standard_normal((queries, dim)).astype(np.float32)
-    allow = bitmap_of(rng, n, density)
-    stored, given = (center, signs, rows, scales), (probes, pool, candidates, k, allow)
+    row_filter = filter_of(rng, n, density)
+    stored, given = (center, signs, rows, scales), (probes, pool, candidates, k, row_filter)
     graph, oracle = native.graph(*parts), reference.graph(*parts).searcher(*stored)
     searcher = graph.searcher(*stored)
     found = searcher.search(*given)
     ready = native.prepare(probes, center, signs)
-    some, _, _ = graph.walk(ready, pool, candidates, allow)
+    some, _, _ = graph.walk(ready, pool, candidates, row_filter)
     same(found, native.rescore(rows, scales, probes, some, k))
     same(found, oracle.search(*given))
     bounded = searcher.search(*given, error_margin=0.5)
     same(bounded, oracle.search(*given, error_margin=0.5))
-    some, estimates, _ = graph.walk(ready, pool, candidates, allow, min(k, candidates), 0.5)
+    some, estimates, _ = graph.walk(ready, pool, candidates, row_filter, min(k, candidates), 0.5)
     bounds = graph.upper_bounds(ready, some, estimates, 0.5)
     same((bounds,), (reference.graph(*parts).upper_bounds(ready, some, estimates, 0.5),))
     same(bounded, native.rescore(rows, scales, probes, some, k, bounds))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyroaring
 import pytest
 
 from tests.vectors.conftest import F32
 from tv5core import bitmap, errors
 from tv5core.vectors import Filter, SegmentId, VectorIndex, recall_at_k
+from tv5core.vectors.keyed_rows import KeyedRows
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,48 @@ def test_a_prepared_filter_sees_rows_that_are_added_later(vectors: F32, queries:
         found = index.search(queries[0], 5, allow=prepared).keys
         assert (found >= 0).sum() == count
         assert key in found
+
+
+@pytest.mark.parametrize("kind", ["BitMap", "FrozenBitMap", "BitMap64", "FrozenBitMap64"])
+def test_a_roaring_bitmap_is_keys(
+    kind: str, index: VectorIndex, vectors: F32, queries: F32
+) -> None:
+    keys = np.flatnonzero(np.random.default_rng(7).random(len(vectors)) < 0.3)
+    roaring = getattr(pyroaring, kind)([*keys.tolist(), 10**9])
+    want = index.search(queries, 10, allow=keys)
+    found = index.search(queries, 10, allow=roaring)
+    np.testing.assert_array_equal(found.keys, want.keys)
+    empty = getattr(pyroaring, kind)()
+    assert (index.search(queries, 10, allow=empty).keys == -1).all()
+
+
+class _Counted:
+    """A rule that counts how many rows it is asked about."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def bitmap_of(self, segment: KeyedRows, start: int) -> bitmap.Bitmap:
+        self.asked.append((start, len(segment)))
+        return bitmap.from_mask(segment.keys[start:] % 2 == 0)
+
+
+def test_a_prepared_filter_asks_once_and_for_new_rows_only(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors[:500])
+    rule = _Counted()
+    prepared = Filter(rule)
+    for start in range(500, 540, 10):
+        index.add(vectors[start : start + 10], np.arange(start, start + 10))
+        for _ in range(3):
+            found = index.search(queries, 20, allow=prepared).keys
+            assert (found % 2 == 0).all()
+        assert found.max() >= 500 or start < 520
+    assert rule.asked == [(0, 500), (0, 10), (8, 20), (16, 30), (24, 40)]
+    index.remove([0, 2, 4])  # no new rows: only the count is taken anew
+    assert not {0, 2, 4} & set(index.search(queries, 20, allow=prepared).keys.ravel().tolist())
+    assert len(rule.asked) == 5
+    want = index.search(queries, 20, allow=np.arange(0, 540, 2), exact=True).keys
+    np.testing.assert_array_equal(index.search(queries, 20, allow=prepared, exact=True).keys, want)
 
 
 @pytest.mark.parametrize("bad", [[1, 2], np.ones(3, bool), np.ones((2, 2), np.uint8), None])

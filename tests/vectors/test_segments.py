@@ -75,7 +75,8 @@ def test_plans_follow_costs() -> None:
     assert plan(1_000_000) == "walk"
     assert plan(1_000_000, walkable=False) == "scan"
     assert plan(10_000) == "scan"
-    assert plan(1_000) == "exact"
+    assert plan(1_000) == "scan"
+    assert plan(500) == "exact"
     assert plan(1_000_000, exact=True) == "exact"
 
 

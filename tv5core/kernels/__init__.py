@@ -41,6 +41,7 @@ from tv5core.kernels._types import (
     LinkRows,
     PostingBlocks,
     Prepared,
+    RowFilter,
     Rows,
     ScoredLists,
     ScoredWords,
@@ -60,6 +61,7 @@ __all__ = [
     "NativeKernelsMissing",
     "PostingBlocks",
     "Prepared",
+    "RowFilter",
     "Rows",
     "ScoredLists",
     "ScoredWords",
@@ -85,6 +87,8 @@ __all__ = [
     "quantize_i16",
     "rescore",
     "rotate",
+    "rows_with_keys",
+    "scan_bounded",
     "scan_codes",
     "scan_rows",
     "score_postings",
@@ -172,6 +176,8 @@ quantize_i8 = _active.quantize_i8
 quantize_i16 = _active.quantize_i16
 rescore = _active.rescore
 rotate = _active.rotate
+rows_with_keys = _active.rows_with_keys
+scan_bounded = _active.scan_bounded
 scan_codes = _active.scan_codes
 scan_rows = _active.scan_rows
 score_postings = _active.score_postings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tv5core.kernels._types import F32, I32, I64, U8, U32, Prepared, Rows
+from tv5core.kernels._types import F32, I32, I64, U32, Prepared, RowFilter, Rows
 
 __all__ = ["Graph", "Linker", "Searcher"]
 
@@ -21,7 +21,7 @@ class Graph(Protocol):
         prepared: Prepared,
         expansion_search: int,
         candidates: int,
-        allow: U8 | None = None,
+        row_filter: RowFilter | None = None,
         k: int | None = None,
         error_margin: float | None = None,
     ) -> tuple[U32, F32, I32]:
@@ -32,11 +32,12 @@ class Graph(Protocol):
         prepared : Prepared
         expansion_search : int
             Size of the candidate pool, HNSW's ``ef``: a row is expanded, that is, its neighbours
-            are scored, while it is among that many best rows.
+            are scored, while it is among that many best rows. Rows that may not be returned have
+            a pool of their own.
         candidates : int
-            Rows to return for each query.
-        allow : uint8[>= n / 8] or None
-            Bitmap in little bit order; rows outside it are expanded but not returned.
+            Rows to return for each query, of the pool.
+        row_filter : RowFilter or None
+            Rows that may be returned; None: all.
         k : int or None
             Number of answers asked for, 1 to ``candidates``; None: ``candidates``.
         error_margin : float or None
@@ -46,7 +47,8 @@ class Graph(Protocol):
         Returns
         -------
         rows : uint32[queries, candidates]
-            By descending estimate; NONE where fewer were found within the margin.
+            By descending estimate; NONE where fewer were found within the margin, and everywhere
+            where a filtered walk gave up.
         scores : float32[queries, candidates]
             Estimates of inner products, -inf where there is no row.
         reads : int32[queries]
@@ -102,7 +104,7 @@ class Searcher(Protocol):
         expansion_search: int,
         candidates: int,
         k: int,
-        allow: U8 | None = None,
+        row_filter: RowFilter | None = None,
         error_margin: float | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore in one call, which releases the GIL once.
@@ -110,7 +112,7 @@ class Searcher(Protocol):
         Parameters
         ----------
         queries : float32[queries, d]
-        expansion_search, candidates, allow
+        expansion_search, candidates, row_filter
             As :meth:`Graph.walk` takes them; candidates are rescored.
         k : int
             Number of answers to return for each query.

@@ -27,4 +27,5 @@ def mean_rescale(codes: U8, bits: int) -> float:
     """
     sample = np.linspace(0, len(codes) - 1, min(_SAMPLE, len(codes))).astype(np.int64)
     rescale = CodeLayout(bits).factors(codes[sample])[:, 1]
-    return float(np.ascontiguousarray(rescale).mean(dtype=np.float64))
+    mean = float(np.ascontiguousarray(rescale).mean(dtype=np.float64))
+    return 0.0 if mean < 0 else mean  # only of damaged codes: a margin is never negative

@@ -21,6 +21,7 @@ __all__ = [
     "LinkRows",
     "PostingBlocks",
     "Prepared",
+    "RowFilter",
     "Rows",
     "ScoredLists",
     "ScoredWords",
@@ -55,6 +56,19 @@ class Prepared(NamedTuple):
     """int32[n]: sum of ``values`` of a query."""
     base: F32
     """float32[n]: inner product of the query with the centre."""
+
+
+class RowFilter(NamedTuple):
+    """Which rows a walk may return, and how it goes round the others."""
+
+    allow: U8
+    """uint8[>= n / 8]: bitmap in little bit order."""
+    allowed: int
+    """Number of rows that may be returned."""
+    bridges: int
+    """Other rows that may wait to be expanded, which are not returned; may be 0."""
+    budget: int
+    """Codes that a walk may read; one that would need more gives up and returns no row."""
 
 
 class LinkRows(NamedTuple):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core import bitmap
+from tv5core import bitmap, kernels
 from tv5core.arguments import as_array, shown
 from tv5core.bitmap import Bitmap
 from tv5core.errors import InvalidInputError
-from tv5core.vectors.keyed_rows import KeyedRows, SegmentId
+from tv5core.vectors.keyed_rows import Allowed, KeyedRows, SegmentId
 
 __all__ = ["Filter"]
 
@@ -24,18 +25,20 @@ Mask = npt.NDArray[np.bool_]
 class _Rule(Protocol):
     """Which rows a filter allows."""
 
-    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
-        """Return the allowed rows in the segment's own numbers."""
+    def bitmap_of(self, segment: KeyedRows, start: int) -> Bitmap:
+        """Return which of the segment's rows from ``start`` on, a multiple of 8, are allowed."""
 
 
 class _Keys:
     """Rows with some keys."""
 
     def __init__(self, keys: I64) -> None:
-        self._keys = np.unique(keys)
+        self._keys = np.sort(keys)
 
-    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
-        return segment.rows_with_keys(self._keys)
+    def bitmap_of(self, segment: KeyedRows, start: int) -> Bitmap:
+        if start == 0:
+            return segment.rows_with_keys(self._keys)
+        return kernels.rows_with_keys(segment.keys[start:], self._keys)
 
 
 class _Mask:
@@ -44,8 +47,8 @@ class _Mask:
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
 
-    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
-        keys = segment.keys
+    def bitmap_of(self, segment: KeyedRows, start: int) -> Bitmap:
+        keys = segment.keys[start:]
         inside = keys < len(self._mask)
         allowed = inside.copy()
         allowed[inside] = self._mask[keys[inside]]
@@ -58,30 +61,41 @@ class _Segments:
     def __init__(self, bitmaps: Mapping[SegmentId, Bitmap]) -> None:
         self._bitmaps = bitmaps
 
-    def bitmap_of(self, segment: KeyedRows) -> Bitmap:
+    def bitmap_of(self, segment: KeyedRows, start: int) -> Bitmap:
         allowed = self._bitmaps.get(segment.id)
         if allowed is None:
             raise InvalidInputError(
                 f"expected a bitmap for each segment, got none for one of {len(segment)} rows: "
                 "search the snapshot that the filter was made for"
             )
-        return bitmap.resized(allowed, len(segment))
+        return bitmap.resized(allowed, len(segment))[start // 8 :]
+
+
+class _Cached(NamedTuple):
+    """What a filter allows of a segment as it was when it was last searched."""
+
+    size: int
+    bits: Bitmap
+    alive: Bitmap | None
+    allowed: Allowed
 
 
 class Filter:
     """Rows a search may return; safe to share between threads.
 
     Make one with :meth:`VectorIndex.filter` or one of the constructors and use it for any number of
-    searches: the bitmap of a segment is computed once, and again when rows were added to it.
+    searches: the bitmap of a segment is computed once, and for rows that are added to it since.
     """
 
     def __init__(self, rule: _Rule) -> None:
         self._rule = rule
-        self._cached: WeakKeyDictionary[SegmentId, tuple[int, Bitmap]] = WeakKeyDictionary()
+        self._cached: WeakKeyDictionary[SegmentId, _Cached] = WeakKeyDictionary()
 
     @classmethod
     def of(cls, allow: Any) -> Filter:
-        """Make a filter of keys, of a boolean mask over keys, or of a filter.
+        """Make a filter of keys, of a boolean mask over keys, of a roaring bitmap, or of a filter.
+
+        A roaring bitmap is a ``BitMap`` or ``BitMap64`` of pyroaring and holds keys.
 
         Arrays are copied: what is done to them later changes no filter.
 
@@ -92,6 +106,8 @@ class Filter:
         """
         if isinstance(allow, cls):
             return allow
+        if _is_roaring(allow):
+            return cls(_Keys(np.asarray(allow.to_array()).astype(np.int64)))
         given = as_array("allow to be keys or a boolean mask in one dimension", allow)
         if given.ndim == 1 and given.dtype == np.bool_:
             return cls(_Mask(given.copy()))  # the caller's may change before a segment is met
@@ -139,16 +155,34 @@ class Filter:
             _check_bitmap(allowed)
         return cls(_Segments({segment: allowed.copy() for segment, allowed in bitmaps.items()}))
 
-    def bitmaps(self, segments: Iterable[KeyedRows]) -> list[Bitmap]:
-        """Return the allowed rows of each segment, in its own row numbers."""
-        return [self._bitmap_of(segment) for segment in segments]
-
-    def _bitmap_of(self, segment: KeyedRows) -> Bitmap:
-        size, allowed = self._cached.get(segment.id, (-1, None))
-        if allowed is None or size != len(segment):
-            allowed = self._rule.bitmap_of(segment)
-            self._cached[segment.id] = len(segment), allowed
+    def allowed(self, segment: KeyedRows) -> Allowed:
+        """Return the rows of a segment that are allowed and not deleted."""
+        known, size = self._cached.get(segment.id), len(segment)
+        if known is not None and known.size == size and known.alive is segment.alive:
+            return known.allowed
+        bits = self._bits(segment, known)
+        allowed = Allowed.of(segment, bits)
+        self._cached[segment.id] = _Cached(size, bits, segment.alive, allowed)
         return allowed
+
+    def _bits(self, segment: KeyedRows, known: _Cached | None) -> Bitmap:
+        """Return the allowed rows, deleted ones included; ask for those only that are new."""
+        size = len(segment)
+        if known is None or known.size > size:  # an older snapshot than the last one searched
+            return self._rule.bitmap_of(segment, 0)
+        if known.size == size:
+            return known.bits
+        whole = known.size // 8
+        return np.concatenate([known.bits[:whole], self._rule.bitmap_of(segment, 8 * whole)])
+
+
+def _is_roaring(allow: object) -> bool:
+    """Tell whether it is a bitmap of pyroaring, which need not be installed."""
+    pyroaring = sys.modules.get("pyroaring")
+    names = ("BitMap", "FrozenBitMap", "BitMap64", "FrozenBitMap64")
+    return pyroaring is not None and isinstance(
+        allow, tuple(getattr(pyroaring, name) for name in names)
+    )
 
 
 def _check_bitmap(allowed: Bitmap) -> None:

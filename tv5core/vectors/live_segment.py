@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tv5core import bitmap
+from tv5core import kernels
 from tv5core.bitmap import Bitmap
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import choose_plan
+from tv5core.vectors.planner import choose_plan, scan_margin
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.segment import Allowed, SegmentHits, scan_codes, scan_rows
+from tv5core.vectors.segment import (
+    Allowed,
+    SegmentHits,
+    scan_bounded,
+    scan_codes,
+    scan_rows,
+)
 from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["LiveSegment"]
@@ -59,15 +65,17 @@ class LiveSegment:
 
     def rows_with_keys(self, keys: I64) -> Bitmap:
         """Compare the key of every row."""
-        return bitmap.from_mask(np.isin(self.keys, keys))
+        return kernels.rows_with_keys(self.keys, keys)
 
     def search(
-        self, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None = None
+        self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:
         """Scan exactly, or by codes."""
-        which = Allowed.of(self, allowed)
+        which = allowed or Allowed.of(self)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=False)
         if plan == "exact":
             return scan_rows(self, queries, k, which)
+        if which.bitmap is not None:
+            return scan_bounded(self, queries, k, scan_margin(options.settings), which)
         candidates = max(options.settings.candidates(k), _MIN_CANDIDATES)
         return scan_codes(self, queries, k, candidates, which)

@@ -4,24 +4,31 @@ Costs are counted in codes read by a walk:
 
 * of few allowed rows, the stored rows are scored exactly, without estimates;
 * a scan of the allowed codes reads them in order, so each costs a fraction of a walk's;
-* a walk must widen its pool by one over the selectivity to find as many allowed rows.
+* a walk passes other rows on its way to allowed ones: one over the selectivity as many, where the
+  filter has nothing to do with the query. Where it has, the walk itself finds out, and gives up in
+  favour of the scan: see :func:`filtered_walk`.
 """
 
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Literal
 
+from tv5core.bitmap import Bitmap
+from tv5core.kernels import RowFilter
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.settings import SearchSettings
 
-__all__ = ["Plan", "choose_plan", "pool_size"]
+__all__ = ["Plan", "choose_plan", "filtered_walk", "pool_size", "scan_margin"]
 
 Plan = Literal["exact", "scan", "walk"]
 """How a segment is searched."""
 
 _EXACT_ROWS = 2_000
 """Up to so many rows, an exact scan (about 0.1 us a row) is as fast as any walk."""
+_EXACT_ALLOWED = 500
+"""The same of allowed rows: a scan of their codes takes 20 to 30 ns a row."""
 _READS_PER_POOL_ROW = 10
 """Codes a walk reads for each row of its pool: 9.8 measured at 100,000 titles, 10.4 at a million,
 without those of the lists of entry points."""
@@ -30,6 +37,17 @@ _READS_WITHIN_MARGIN = 3
 calibrated settings."""
 _SCAN_COST = 0.35
 """Cost of a code read in a scan, relative to one read in a walk."""
+_READS_AROUND = 20_000
+"""Codes that a filtered walk may read beyond what it reads where the filter has nothing to do with
+the query: about a millisecond, to get around what is left out near the query."""
+_ROOM = 2
+"""Filtered walks have so many times the pool: the margin ends those that need less."""
+_BRIDGES = 32_768
+"""Rows that are not allowed and wait to be expanded, at most: 256 KB of scratch memory."""
+_NARROW = 6.0
+"""Error margins up to which it is the margin that ends walks, not the size of the pool."""
+_SCAN_MARGIN = 2.0
+"""Standard deviations within which a scan rescores: 2.3 % of the answers have larger errors."""
 
 
 def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walkable: bool) -> Plan:
@@ -45,16 +63,54 @@ def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walk
         Whether the segment has a graph.
     """
     settings = options.settings
-    if options.exact or allowed <= _EXACT_ROWS or allowed <= settings.candidates(k):
+    if options.exact or allowed <= _exact_rows(rows, allowed, k, settings):
         return "exact"
     if not walkable:
         return "scan"
-    reads = _READS_PER_POOL_ROW if settings.error_margin is None else _READS_WITHIN_MARGIN
-    walked = min(reads * pool_size(rows, allowed, k, settings), rows)
+    reads = _READS_WITHIN_MARGIN if _is_narrow(settings) else _READS_PER_POOL_ROW
+    walked = min(reads * pool_size(k, settings) * rows / allowed, rows)
     return "scan" if _SCAN_COST * allowed < walked else "walk"
 
 
-def pool_size(rows: int, allowed: int, k: int, settings: SearchSettings) -> int:
-    """Widen the pool so that about as many allowed rows pass through it."""
-    base = max(settings.expansion_search, settings.candidates(k))
-    return min(rows, math.ceil(base * rows / allowed))
+def _exact_rows(rows: int, allowed: int, k: int, settings: SearchSettings) -> int:
+    """Return the number of rows up to which all are scored exactly."""
+    return max(_EXACT_ALLOWED, k) if allowed < rows else max(_EXACT_ROWS, settings.candidates(k))
+
+
+def _is_narrow(settings: SearchSettings) -> bool:
+    return settings.error_margin is not None and settings.error_margin <= _NARROW
+
+
+def pool_size(k: int, settings: SearchSettings) -> int:
+    """Return the size of the pool of a walk among all rows."""
+    return max(settings.expansion_search, settings.candidates(k))
+
+
+def filtered_walk(
+    rows: int, allowed: int, bitmap: Bitmap, k: int, settings: SearchSettings
+) -> tuple[int, RowFilter]:
+    """Return the pool of a walk among allowed rows, and how it goes round the others.
+
+    A walk that reads more than a scan of all allowed codes costs gives up, so that together they
+    cost at most twice the cheaper of them; or earlier, where it reads far more than it should.
+
+    Parameters
+    ----------
+    rows, allowed : int
+        Rows of the segment, and how many of them may be returned.
+    bitmap : Bitmap
+        Which may be.
+    k : int
+    settings : SearchSettings
+    """
+    pool = pool_size(k, settings) * (_ROOM if _is_narrow(settings) else 1)
+    expected = _READS_PER_POOL_ROW * pool * rows / max(allowed, 1)
+    budget = math.ceil(min(_SCAN_COST * allowed, expected + _READS_AROUND))
+    return min(pool, rows), RowFilter(bitmap, allowed, min(budget, _BRIDGES), budget)
+
+
+def scan_margin(settings: SearchSettings) -> float:
+    """Return the error margin of a scan: for half as many misses as the walk was calibrated for."""
+    if settings.recall is None or not 0 < settings.recall < 1:
+        return _SCAN_MARGIN
+    return max(_SCAN_MARGIN, NormalDist().inv_cdf((1 + settings.recall) / 2))

@@ -15,7 +15,6 @@ from tv5core.arguments import as_array
 from tv5core.errors import InvalidInputError
 from tv5core.kernels import NONE
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import pool_size
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot
 from tv5core.vectors.settings import WIDEST_POOL, SearchSettings
@@ -184,10 +183,7 @@ class _Trial:
     def cost(self, pool: int, margin: float) -> float:
         """Count what a search reads, in codes read by a walk."""
         segment, k = self._segment, self._k
-        widened = pool_size(len(segment), segment.alive_count, k, self.settings(pool, margin))
-        found, _, visited = segment.graph.walker.walk(
-            self._prepared, widened, pool, segment.alive, k, margin
-        )
+        found, _, visited = segment.graph.walker.walk(self._prepared, pool, pool, None, k, margin)
         rescored = (found != NONE).sum(axis=1).mean()
         return float(visited.mean()) + _RESCORE_COST * float(rescored)
 

@@ -13,9 +13,15 @@ from tv5core.bitmap import Bitmap
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import choose_plan, pool_size
+from tv5core.vectors.planner import choose_plan, filtered_walk, pool_size, scan_margin
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.segment import Allowed, SegmentHits, scan_codes, scan_rows
+from tv5core.vectors.segment import (
+    Allowed,
+    SegmentHits,
+    scan_bounded,
+    scan_codes,
+    scan_rows,
+)
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.stored_rows import StoredRows
 
@@ -78,15 +84,15 @@ class SealedSegment:
     def rows_with_keys(self, keys: I64) -> Bitmap:
         """Look few keys up; compare many with the key of every row."""
         if _LOOKED_UP_ONE_IN * len(keys) > len(self):
-            return bitmap.from_mask(np.isin(self.keys, keys))
+            return kernels.rows_with_keys(self.keys, keys)
         rows = self.graph.find(keys)
         return bitmap.from_rows(rows[rows >= 0], len(self))
 
     def search(
-        self, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None = None
+        self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:
         """Scan exactly, scan codes or walk, whichever is cheapest."""
-        which = Allowed.of(self, allowed)
+        which = allowed or Allowed.of(self)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=True)
         if plan == "walk":
             return self.walk(queries, k, options.settings, which)
@@ -97,28 +103,34 @@ class SealedSegment:
     def scan(
         self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None
     ) -> SegmentHits:
-        """Find the k best rows by reading all codes."""
+        """Find the k best rows by reading all codes, or those of all allowed rows."""
         which = allowed or Allowed.of(self)
+        if which.bitmap is not None:
+            return scan_bounded(self, queries, k, scan_margin(settings), which)
         return scan_codes(self, queries, k, settings.candidates(k), which)
 
     def walk(
         self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None
     ) -> SegmentHits:
-        """Find the k best rows by walking the graph."""
+        """Find the k best rows by walking the graph, or where that gives up, by a scan."""
         which = allowed or Allowed.of(self)
+        pool, row_filter = pool_size(k, settings), None
+        if which.bitmap is not None:
+            count = which.row_count
+            pool, row_filter = filtered_walk(len(self), count, which.bitmap, k, settings)
         effective_k = settings.effective_k(k)
         rows, scores = self.graph.searcher.search(
             queries,
-            pool_size(len(self), which.row_count, k, settings),
-            settings.candidates(k),
+            pool,
+            settings.candidates(k) if row_filter is None else pool,
             effective_k,
-            which.bitmap,
+            row_filter,
             settings.error_margin,
         )
         if effective_k > k:
             rows, scores = np.ascontiguousarray(rows[:, :k]), np.ascontiguousarray(scores[:, :k])
         if not _complete(rows):
-            # The walk met too few allowed rows for some query, though k exist: scan for those.
+            # The walk gave up or met too few rows for some query, though k exist: scan for those.
             short = np.flatnonzero(rows[:, -1] == kernels.NONE)
             some = np.ascontiguousarray(queries[short])
             rows[short], scores[short] = self.scan(some, k, settings, which)

@@ -9,20 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap, kernels
-from tv5core.bitmap import Bitmap
-from tv5core.vectors.keyed_rows import KeyedRows
+from tv5core.vectors.keyed_rows import Allowed, KeyedRows
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.parallel import split_queries
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.stored_rows import StoredRows
 
-__all__ = ["Allowed", "Segment", "SegmentHits", "Snapshot", "alive_blocks", "alive_rows"]
+__all__ = [
+    "Allowed",
+    "Segment",
+    "SegmentHits",
+    "Snapshot",
+    "alive_blocks",
+    "alive_rows",
+    "scan_bounded",
+    "scan_codes",
+    "scan_rows",
+]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -45,14 +54,6 @@ class Segment(KeyedRows, Protocol):
         """Whether the rows are in files that never change."""
 
     @property
-    def alive(self) -> Bitmap | None:
-        """Rows that are not deleted; None where none is."""
-
-    @property
-    def alive_count(self) -> int:
-        """Number of rows that are not deleted."""
-
-    @property
     def quantizer(self) -> Quantizer:
         """Centre and rotation of the codes."""
 
@@ -72,7 +73,7 @@ class Segment(KeyedRows, Protocol):
         """Return the arrays held, by what they are for."""
 
     def search(
-        self, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None = None
+        self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:
         """Find the k best rows that are not deleted.
 
@@ -83,25 +84,9 @@ class Segment(KeyedRows, Protocol):
         k : int
         options : SearchOptions
             Its settings and ``exact``; a filter has become ``allowed``.
-        allowed : Bitmap, optional
-            Rows that may be returned, one bit a row of this segment; None for all.
+        allowed : Allowed, optional
+            Rows that may be returned; None for all that are not deleted.
         """
-
-
-class Allowed(NamedTuple):
-    """Rows a search may return: not deleted, and allowed by its filter."""
-
-    bitmap: Bitmap | None
-    """None for all rows."""
-    row_count: int
-
-    @classmethod
-    def of(cls, segment: Segment, allowed: Bitmap | None = None) -> Allowed:
-        """Intersect what a filter allows with the rows that are not deleted."""
-        if allowed is None:
-            return cls(segment.alive, segment.alive_count)
-        both = allowed if segment.alive is None else allowed & segment.alive
-        return cls(both, bitmap.count(both))
 
 
 def scan_rows(segment: Segment, queries: F32, k: int, allowed: Allowed) -> SegmentHits:
@@ -112,10 +97,27 @@ def scan_rows(segment: Segment, queries: F32, k: int, allowed: Allowed) -> Segme
 def scan_codes(
     segment: Segment, queries: F32, k: int, candidates: int, allowed: Allowed
 ) -> SegmentHits:
-    """Estimate every allowed row by its code and rescore the best candidates."""
+    """Estimate every row by its code and rescore the best candidates."""
     prepared = segment.quantizer.prepare(queries)
     found, _ = kernels.scan_codes(segment.codes, prepared, candidates, allowed.bitmap)
     return segment.rows.rescore(queries, found, k)
+
+
+def scan_bounded(
+    segment: Segment, queries: F32, k: int, error_margin: float, allowed: Allowed
+) -> SegmentHits:
+    """Estimate every allowed row by its code and rescore those that may be among the answers."""
+    rows, prepared = segment.rows, segment.quantizer.prepare(queries)
+    return kernels.scan_bounded(
+        segment.codes,
+        prepared,
+        rows.values,
+        rows.scales,
+        rows.turned(queries),
+        k,
+        error_margin,
+        allowed.bitmap,
+    )
 
 
 def alive_rows(segment: Segment) -> I64:
@@ -161,33 +163,33 @@ class Snapshot:
                 rows, found = segment.search(queries, k, options)
                 return kernels.gather(segment.keys, rows), found
         most = min(k, sum(segment.alive_count for segment in segments))
-        bitmaps = [None] * len(segments) if chosen is None else chosen.bitmaps(segments)
+        allowed = [Allowed.of(one) if chosen is None else chosen.allowed(one) for one in segments]
         if options.threads == 1:
-            keys, scores = _search(segments, bitmaps, most, options, queries)
+            keys, scores = _search(segments, allowed, most, options, queries)
         else:
-            search = partial(_search, segments, bitmaps, most, options)
+            search = partial(_search, segments, allowed, most, options)
             keys, scores = split_queries(search, queries, options.threads)
         return (keys, scores) if most == k else (_pad(keys, k, -1), _pad(scores, k, -np.inf))
 
 
 def _search(
     segments: list[Segment],
-    bitmaps: Sequence[Bitmap | None],
+    allowed: Sequence[Allowed],
     k: int,
     options: SearchOptions,
     queries: F32,
 ) -> tuple[I64, F32]:
     if len(segments) == 1:
-        return _search_segment(segments[0], queries, k, options, bitmaps[0])
+        return _search_segment(segments[0], queries, k, options, allowed[0])
     found = [
-        _search_segment(segment, queries, k, options, allowed)
-        for segment, allowed in zip(segments, bitmaps, strict=True)
+        _search_segment(segment, queries, k, options, some)
+        for segment, some in zip(segments, allowed, strict=True)
     ]
     return _merge(found, len(queries), k)
 
 
 def _search_segment(
-    segment: Segment, queries: F32, k: int, options: SearchOptions, allowed: Bitmap | None
+    segment: Segment, queries: F32, k: int, options: SearchOptions, allowed: Allowed
 ) -> tuple[I64, F32]:
     most = min(k, segment.alive_count)
     rows, scores = segment.search(queries, most, options, allowed)

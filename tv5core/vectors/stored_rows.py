@@ -109,14 +109,14 @@ class StoredRows:
 
     def rescore(self, queries: F32, candidates: U32, k: int) -> tuple[U32, F32]:
         """Score candidates exactly: uint32[queries, m] -> rows, scores [queries, k]."""
-        return kernels.rescore(self.values, self.scales, self._turned(queries), candidates, k)
+        return kernels.rescore(self.values, self.scales, self.turned(queries), candidates, k)
 
     def scan(self, queries: F32, k: int, allow: U8 | None = None) -> tuple[U32, F32]:
         """Score every (allowed) row exactly and keep the k best of each query."""
-        return kernels.scan_rows(self.values, self.scales, self._turned(queries), k, allow)
+        return kernels.scan_rows(self.values, self.scales, self.turned(queries), k, allow)
 
-    def _turned(self, queries: F32) -> F32:
-        """Rotate queries into the frame, with the same sums as a walk."""
+    def turned(self, queries: F32) -> F32:
+        """Rotate queries into the frame, with the same sums as a walk: float32[n, dim]."""
         if self.frame is None:
             return queries
         turned: F32 = kernels.rotate(queries, self.frame.center, self.frame.signs)

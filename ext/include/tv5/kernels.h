@@ -39,6 +39,12 @@ typedef struct tv5_top_k {
     float *scores;  /* k, padded with -inf */
 } tv5_top_k;
 
+typedef struct tv5_codes {
+    const uint8_t *codes; /* count * stride */
+    size_t count, stride;
+    uint32_t words;
+} tv5_codes;
+
 typedef struct tv5_rotation {
     const float *center; /* dim */
     const float *signs;  /* rounds * bits, +-1 */
@@ -74,6 +80,12 @@ typedef struct tv5_kernels {
     /* Score all (allowed) rows exactly; keep the k best. */
     void (*scan_rows)(const tv5_rows *rows, const float *query, const uint8_t *allow,
                       const tv5_top_k *top);
+    /* Score all (allowed) rows exactly whose estimates plus `error_margin` standard deviations of
+     * their errors reach the k-th best exact score so far; keep the k best. `exact` is the query
+     * that the stored rows take. */
+    void (*scan_bounded)(const tv5_codes *codes, const tv5_rows *rows, const tv5_query *query,
+                         const float *exact, float error_margin, const uint8_t *allow,
+                         const tv5_top_k *top);
     /* Score candidates exactly; keep the k best. */
     void (*rescore)(const tv5_rows *rows, const float *query, const tv5_candidates *candidates,
                     const tv5_top_k *top);

@@ -14,6 +14,16 @@
  * k-th best are neither expanded nor returned (after the adaptive beam search of Al-Jazzazi and
  * others, 2025, which uses a share of the distance instead).
  *
+ * Where a bitmap says which rows may be returned, these alone fill the pool, and the k-th best of
+ * them is what the margin is behind. Other rows lead on all the same, as bridges: they wait beside
+ * the pool, take none of its room, and the best row of both is expanded next, until none is within
+ * the margin or better than the worst row of a full pool. The walk begins at allowed rows of the
+ * nearest lists that have any. It gives up, and returns no row, once it has read more codes than its
+ * budget, or at once where the lists around the query say that the filter leaves out so many rows
+ * around it that it would, or where rows are left out there and the pool, full of rows within the
+ * margin, has no room for all that may be answers. Reading the codes of all allowed rows is better
+ * then.
+ *
  * Every row has `degree` links, padded with TV5_NONE. A link at or past `rows` ends a list, so no
  * content of a file leads out of bounds.
  */
@@ -26,6 +36,17 @@
 
 #define TV5_NONE UINT32_MAX
 #define TV5_SCRATCH_LAYOUT (4096 + 256)
+
+/* A filtered walk looks for its entry points in so many times as many lists, until it has met so
+ * many allowed rows for each probe. */
+#define TV5_FILTERED_PROBES 16
+#define TV5_ENTRY_ROWS 24
+/* What a row that is left out around the query costs, in codes read. */
+#define TV5_READS_LEFT_OUT 2
+/* Bridges better than the k-th answer, beyond those expected, that are suspicious. */
+#define TV5_CROWD 16
+/* The least error margin where rows are left out around the query. */
+#define TV5_LEFT_OUT_MARGIN 3.0f
 
 typedef struct tv5_graph {
     const uint8_t *codes;     /* rows * stride */
@@ -51,8 +72,8 @@ typedef struct tv5_scratch {
     int8_t *layout;      /* TV5_SCRATCH_LAYOUT bytes, 64-byte aligned: see layout_query */
     uint8_t *visited;    /* (rows + 7) / 8: bitmap of visited rows */
     uint64_t *pool;      /* expansion_search */
-    uint64_t *allowed;   /* candidates: the best allowed rows; used with a bitmap only */
-    uint64_t *lists;     /* probes */
+    uint64_t *bridges;   /* bridges; used with a bitmap only */
+    uint64_t *lists;     /* TV5_FILTERED_PROBES * probes */
     uint32_t *neighbors; /* 2 * degree */
 } tv5_scratch;
 
@@ -62,6 +83,9 @@ typedef struct tv5_walk_options {
     uint32_t k;           /* number of answers asked for, 1 to candidates */
     float error_margin;   /* in standard deviations of an estimate's error; INFINITY: none */
     const uint8_t *allow; /* bitmap of rows that may be returned, little bit order, or NULL */
+    uint32_t allowed;     /* rows that may be returned; this and the next two with a bitmap only */
+    uint32_t bridges;     /* other rows that may wait to be expanded; may be 0 */
+    uint32_t budget;      /* codes that may be read; a walk that would need more returns no row */
     const tv5_rows *rows; /* stored rows to prefetch for rescoring after the walk, or NULL */
 } tv5_walk_options;
 

@@ -106,6 +106,41 @@ static void check_rows(const tv5_kernels *table, const tv5_kernels *reference)
                     one_rescore(table, reference, row_counts[i], dims[d], kind, values);
 }
 
+/* Enough rows that some wait more than once. */
+static void one_bounded(const tv5_kernels *table, const tv5_kernels *reference, size_t n,
+                        uint32_t words, tv5_kind kind)
+{
+    tv5_query query = {integers(64 * (size_t)words, -127, 127), 0.01f, 77, 0.25f, NULL};
+    tv5_codes codes = {codes_of(n, words, NORMAL), n, 8 * (size_t)words + 8, words};
+    tv5_rows rows = rows_of(n, 33, kind, NORMAL);
+    float *exact = floats(33, NORMAL);
+    for (size_t d = 0; d < LENGTH(densities); ++d)
+        for (size_t w = 0; w < LENGTH(wanted); w += 2) {
+            uint8_t *allow = densities[d] < 0 ? NULL : bitmap(n, (uint32_t)densities[d]);
+            tv5_top_k got = best_of(wanted[w]), want = best_of(wanted[w]);
+            float margin = (float)below(3);
+            note("%zu codes of %u words, density %d, k %u, margin %g", n, (unsigned)words,
+                 densities[d], (unsigned)wanted[w], (double)margin);
+            table->scan_bounded(&codes, &rows, &query, exact, margin, allow, &got);
+            reference->scan_bounded(&codes, &rows, &query, exact, margin, allow, &want);
+            same_best("scan_bounded", &got, &want);
+        }
+    release_all();
+}
+
+static void check_scan_bounded(const tv5_kernels *table, const tv5_kernels *reference)
+{
+    static const uint32_t words[] = {1, 3, 12, 64};
+    static const size_t counts[] = {0, 1, 63, 64, 65, 300, 5000};
+    for (size_t w = 0; w < LENGTH(words); ++w)
+        for (size_t i = 0; i < LENGTH(counts); ++i)
+            for (tv5_kind kind = TV5_INT8; kind <= TV5_FLOAT32; ++kind)
+                one_bounded(table, reference, counts[i], words[w], kind);
+}
+
 const check selection_checks[] = {
-    {"scan_codes", check_scan_codes}, {"rows", check_rows}, {NULL, NULL},
+    {"scan_codes", check_scan_codes},
+    {"rows", check_rows},
+    {"scan_bounded", check_scan_bounded},
+    {NULL, NULL},
 };

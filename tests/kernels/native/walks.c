@@ -60,8 +60,8 @@ static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *op
         .layout = room(TV5_SCRATCH_LAYOUT),
         .visited = room((graph->rows + 7) / 8),
         .pool = room(8 * (size_t)options->expansion_search),
-        .allowed = room(8 * (size_t)options->candidates),
-        .lists = room(8 * (size_t)graph->probes),
+        .bridges = room(8 * (size_t)options->bridges),
+        .lists = room(8 * TV5_FILTERED_PROBES * (size_t)graph->probes),
         .neighbors = room(8 * (size_t)graph->degree),
     };
     memset(scratch.visited, 0xa5, (graph->rows + 7) / 8); /* as another walk left them */
@@ -72,7 +72,9 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
                       int damaged)
 {
     tv5_graph graph = graph_of(1 + below(200), words, 1 + below(16), damaged);
-    tv5_walk_options options = {1 + below(graph.rows), 1 + below(40), 1, INFINITY, NULL, NULL};
+    tv5_walk_options options = {.expansion_search = 1 + below(graph.rows),
+                                .candidates = 1 + below(40),
+                                .bridges = below(2) * below(graph.rows)};
     tv5_rows stored = {integers((size_t)graph.rows * 8, -127, 127), floats(graph.rows, NORMAL),
                        graph.rows, 8, TV5_INT8};
     tv5_scratch mine = scratch_of(&graph, &options), other = scratch_of(&graph, &options);
@@ -83,6 +85,8 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
         uint64_t *lists = room(8 * (size_t)graph.probes), *lists2 = room(8 * (size_t)graph.probes);
         uint32_t read;
         options.allow = i % 3 ? NULL : bitmap(graph.rows, 40);
+        options.allowed = below(graph.rows + 1);
+        options.budget = below(2) ? below(2 * graph.rows) : UINT32_MAX;
         options.k = 1 + below(options.candidates);
         options.error_margin = i % 4 ? 0.1f * (float)below(30) : INFINITY;
         note("%u rows of %u words, pool %u, k %u, error margin %g, walk %d", (unsigned)graph.rows,

@@ -18,8 +18,8 @@ enum { THREADS = 4, ROUNDS = 60, ROWS = 700, WORDS = 4, DEGREE = 12, LISTS = 5, 
 enum { BITS = 64 * WORDS, STRIDE = 8 * WORDS + 8, LIVE_ROWS = 600 };
 
 typedef struct answer {
-    uint32_t walked[K], scanned[K], exact[K];
-    float walked_scores[K], scanned_scores[K], exact_scores[K];
+    uint32_t walked[K], scanned[K], exact[K], bounded[K];
+    float walked_scores[K], scanned_scores[K], exact_scores[K], bounded_scores[K];
 } answer;
 
 static struct shared {
@@ -83,22 +83,33 @@ static void prepare(reader *one)
         .layout = room(TV5_SCRATCH_LAYOUT),
         .visited = room((ROWS + 7) / 8),
         .pool = room(8 * POOL),
-        .allowed = room(8 * K),
-        .lists = room(8 * 2),
+        .bridges = room(8 * POOL),
+        .lists = room(8 * 2 * TV5_FILTERED_PROBES),
         .neighbors = room(8 * DEGREE),
     };
 }
 
 static void ask(reader *one, answer *out)
 {
-    tv5_walk_options options = {POOL, K, K / 2, 2.0f, shared.allow, NULL};
+    const tv5_walk_options options = {.expansion_search = POOL,
+                                      .candidates = K,
+                                      .k = K / 2,
+                                      .error_margin = 2.0f,
+                                      .allow = shared.allow,
+                                      .allowed = ROWS / 2,
+                                      .bridges = POOL,
+                                      .budget = ROWS};
+    const tv5_codes codes = {shared.graph.codes, ROWS, STRIDE, WORDS};
     tv5_top_k scanned = {one->list, K, out->scanned, out->scanned_scores};
     tv5_top_k exact = {one->list, K, out->exact, out->exact_scores};
+    tv5_top_k bounded = {one->list, K, out->bounded, out->bounded_scores};
     shared.table->walk(&shared.graph, &shared.query, &options, &one->scratch, out->walked,
                        out->walked_scores);
     shared.table->scan_codes(shared.graph.codes, ROWS, STRIDE, WORDS, &shared.query,
                              shared.allow, &scanned);
     shared.table->scan_rows(&shared.rows, shared.exact_query, NULL, &exact);
+    shared.table->scan_bounded(&codes, &shared.rows, &shared.query, shared.exact_query, 2.0f,
+                               shared.allow, &bounded);
 }
 
 /* The best of the published rows, against the same scan over what the writer takes them from. */

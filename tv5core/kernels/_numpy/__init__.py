@@ -12,11 +12,12 @@ The modules, in reading order; folders of ``ext/`` hold the same operations in C
 
 * ``rows``: operations row by row: rotate, normalize, quantize, inner products;
 * ``codes``: RaBitQ codes: encode rows, prepare queries, estimate inner products;
-* ``selection``: top-k selection: scan codes, scan rows, rescore candidates;
+* ``selection``: top-k selection: scan codes, scan rows, rescore candidates or
+  what a scan of codes lets qualify;
 * ``postings``: decode, count and score posting lists;
 * ``counting``: count documents by value, arrange values anew;
 * ``edits``: words within a few edits of a word;
-* ``walk``: best-first search over a graph;
+* ``best_first``: the walk of one query; ``walk``: a graph, and searches of it;
 * ``links``: selection of the links of a graph.
 """
 
@@ -34,9 +35,16 @@ from tv5core.kernels._numpy.rows import (
     quantize_i8,
     quantize_i16,
     rotate,
+    rows_with_keys,
     squared_norms,
 )
-from tv5core.kernels._numpy.selection import rescore, scan_codes, scan_rows, top_scores
+from tv5core.kernels._numpy.selection import (
+    rescore,
+    scan_bounded,
+    scan_codes,
+    scan_rows,
+    top_scores,
+)
 from tv5core.kernels._numpy.walk import graph
 
 __all__ = [
@@ -58,6 +66,8 @@ __all__ = [
     "quantize_i16",
     "rescore",
     "rotate",
+    "rows_with_keys",
+    "scan_bounded",
     "scan_codes",
     "scan_rows",
     "score_postings",

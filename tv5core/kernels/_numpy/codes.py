@@ -17,6 +17,7 @@ __all__ = [
     "ERROR_STD",
     "asymmetric",
     "encode",
+    "error_margins",
     "estimates",
     "estimates_by_signs",
     "hamming",
@@ -91,6 +92,14 @@ def estimates_by_signs(codes: U8, prepared: Prepared, i: int) -> F32:
     centred = (bits - 2 * differing).astype(np.float32) * magnitude
     estimated: F32 = factors[:, 0] + factors[:, 1] * centred
     return estimated
+
+
+def error_margins(prepared: Prepared, error_margin: float) -> F32:
+    """Return, per query, so many standard deviations of the error where ``f_rescale`` is 1."""
+    squares = (prepared.values.astype(np.int32) ** 2).sum(axis=1, dtype=np.int32)
+    lengths = np.sqrt(squares.astype(np.float32)) * prepared.scale
+    margins: F32 = np.float32(error_margin) * (ERROR_STD * lengths)
+    return margins
 
 
 def _parts(codes: U8, prepared: Prepared) -> tuple[U8, F32]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.kernels._types import F32, I32, I64, LANES, NONE, U32, Rows
+from tv5core.kernels._types import F32, I32, I64, LANES, NONE, U8, U32, Rows
 
 __all__ = [
     "dot",
@@ -16,6 +16,7 @@ __all__ = [
     "quantize_i8",
     "quantize_i16",
     "rotate",
+    "rows_with_keys",
     "squared_norms",
     "sum_in_lanes",
 ]
@@ -95,6 +96,14 @@ def gather(keys: I64, rows: U32) -> I64:
     found = np.full(rows.shape, -1, np.int64)
     found[present] = keys[rows[present]]
     return found
+
+
+def rows_with_keys(keys: I64, wanted: I64) -> U8:
+    """Return the bitmap of the rows that have a wanted key: int64[n], int64[m] -> uint8[n / 8].
+
+    Keys below 0 are nobody's.
+    """
+    return np.packbits(np.isin(keys, wanted[wanted >= 0]), bitorder="little")
 
 
 def _quantize(x: F32, limit: int) -> tuple[F32, F32]:

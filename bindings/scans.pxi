@@ -1,0 +1,107 @@
+# Scans and rescoring: selecting the k best rows of each query.
+
+cdef class Scans:
+    """What a backend selects rows with."""
+
+    cdef const tv5_kernels *k
+
+    def scan_codes(self, codes, prepared, k, allow=None):
+        cdef View v = view(codes, "codes", 2, c'B')
+        cdef PreparedView p = PreparedView(prepared)
+        cdef TopK top = TopK(p.count, k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_query query
+        cdef tv5_top_k to
+        check_at_least(p.bits // 8 + 8, v.size(1), "bytes of a code")
+        check_range(v.size(0), 0, MAX_ROWS, "codes")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap_of(a, v.size(0))
+        with nogil:
+            for i in range(p.count):
+                query, to = p.query(i), top.of(i)
+                self.k.scan_codes(<const uint8_t *>v.buffer.buf, v.buffer.shape[0],
+                                  v.buffer.shape[1], p.bits // 64, &query, bits, &to)
+        return top.rows, top.scores
+
+    def scan_rows(self, rows, scales, queries, k, allow=None):
+        cdef RowsView v = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f')
+        cdef TopK top = TopK(q.size(0), k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_top_k to
+        check_equal(v.rows.dim, q.size(1), "dimensions")
+        check_range(v.rows.count, 0, MAX_ROWS, "rows")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap_of(a, v.rows.count)
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                to = top.of(i)
+                self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
+        return top.rows, top.scores
+
+    def scan_bounded(self, codes, prepared, rows, scales, queries, k, float error_margin,
+                     allow=None):
+        cdef View c = view(codes, "codes", 2, c'B'), q = view(queries, "queries", 2, c'f')
+        cdef PreparedView p = PreparedView(prepared)
+        cdef RowsView v = RowsView(rows, scales)
+        cdef TopK top = TopK(p.count, k)
+        cdef Py_ssize_t i
+        cdef View a
+        cdef const uint8_t *bits = NULL
+        cdef tv5_codes all_codes
+        cdef tv5_query query
+        cdef tv5_top_k to
+        check_at_least(p.bits // 8 + 8, c.size(1), "bytes of a code")
+        check_range(c.size(0), 0, MAX_ROWS, "codes")
+        check_equal(c.size(0), v.rows.count, "stored rows")
+        check_equal(p.count, q.size(0), "queries")
+        check_equal(v.rows.dim, q.size(1), "dimensions")
+        if not error_margin >= 0:
+            raise ValueError(f"expected error_margin >= 0, got {error_margin}")
+        if allow is not None:
+            a = view(allow, "allow", 1, c'B')
+            bits = bitmap_of(a, c.size(0))
+        all_codes.codes, all_codes.words = <const uint8_t *>c.buffer.buf, p.bits // 64
+        all_codes.count, all_codes.stride = c.size(0), c.size(1)
+        with nogil:
+            for i in range(p.count):
+                query, to = p.query(i), top.of(i)
+                self.k.scan_bounded(&all_codes, &v.rows, &query,
+                                    <const float *>q.buffer.buf + i * v.rows.dim, error_margin,
+                                    bits, &to)
+        return top.rows, top.scores
+
+    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None):
+        cdef RowsView v = RowsView(rows, scales)
+        cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
+        cdef TopK top = TopK(q.size(0), k)
+        cdef Py_ssize_t i, m = c.size(1)
+        cdef const uint32_t *ids = <const uint32_t *>c.buffer.buf
+        cdef tv5_candidates found
+        cdef tv5_top_k to
+        cdef View u
+        cdef const float *bounds = NULL
+        check_equal(v.rows.dim, q.size(1), "dimensions")
+        check_equal(q.size(0), c.size(0), "rows of candidates")
+        if upper_bounds is not None:
+            u = view(upper_bounds, "upper_bounds", 2, c'f')
+            check_equal(c.size(0), u.size(0), "rows of upper_bounds")
+            check_equal(m, u.size(1), "length of upper_bounds")
+            bounds = <const float *>u.buffer.buf
+        for i in range(q.size(0) * m):
+            if ids[i] >= v.rows.count and ids[i] != TV5_NONE:
+                raise ValueError(f"expected candidates below {v.rows.count}, got {ids[i]}")
+        with nogil:
+            for i in range(q.buffer.shape[0]):
+                to = top.of(i)
+                found.rows, found.count, found.upper_bounds = ids + i * m, m, NULL
+                if bounds is not NULL:
+                    found.upper_bounds = bounds + i * m
+                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &found, &to)
+        return top.rows, top.scores

@@ -47,12 +47,13 @@ STRATEGIES = {
     "profiles": st.one_of(JUNK, st.lists(JUNK, max_size=2)),
     "policies": st.one_of(JUNK, st.dictionaries(st.text(max_size=2), JUNK, max_size=2)),
     "fallbacks": st.one_of(JUNK, st.dictionaries(st.text(max_size=2), JUNK, max_size=2)),
+    "extra_fields": st.one_of(JUNK, st.dictionaries(st.text("a_B", max_size=2), JUNK, max_size=2)),
     "mapping": st.one_of(JUNK, st.dictionaries(st.just("title") | st.none(), JUNK, max_size=2)),
     "checkpoint": st.one_of(JUNK, st.tuples(JUNK, JUNK)),
 }
 NO_PARAMETERS = {
     *("after_fork", "clear", "close", "count", "identity", "ids", "info", "stats", "version"),
-    *("wait", "disk"),
+    *("wait", "disk", "extra_fields"),
 }
 CATALOG: dict[str, dict[str, object]] = {
     "add": {"titles": TITLES[:1], "vectors": VECTORS[:1]},

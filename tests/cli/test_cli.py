@@ -46,6 +46,24 @@ def test_catalog_from_the_environment(films: Path) -> None:
     assert json.loads(done.stdout)["titles"] == 120
 
 
+def test_fields_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "films.csv").write_text("Name,Studio,Cast,Saga\nA film,A24,7,A Saga\n")
+    named = "title=Name,extra.studio=Studio,extra.cast=Cast,collection=Saga"
+    command = ["import", tmp_path / "films.csv", "-c", tmp_path / "c", "--map", named]
+    done = tv5(*command, "--extra-fields", "studio=keyword,cast=int", "--json")
+    assert json.loads(done.stdout)["titles"] == 1, done
+    (film,) = tv5("export", "-o", "-", "-c", tmp_path / "c").stdout.splitlines()
+    title = json.loads(film)
+    assert title["extra"] == {"studio": "A24", "cast": 7}
+    shown = tv5("show", title["id"], "-c", tmp_path / "c").stdout
+    assert "extra.studio" in shown
+    assert "A Saga" in shown
+    for wrong in ("studio", "studio=text", "studio=int"):
+        done = tv5(*command, "--extra-fields", wrong)
+        assert done.returncode == 2
+        assert "expected" in done.stderr
+
+
 def test_show_and_similar(films: Path) -> None:
     done = tv5("show", "tmdb:movie:578", "-c", films)
     assert "Steven Spielberg" in done.stdout

@@ -22,7 +22,7 @@ from tv5core.cli.output import (
     results,
     title_line,
 )
-from tv5core.types import Offer, Title
+from tv5core.types import ExtraValue, Offer, Title
 
 __all__ = ["COMMANDS", "print_title"]
 
@@ -122,6 +122,8 @@ def _facts(title: Title) -> dict[str, str]:
         "elsewhere": ", ".join(f"{k} {v}" for k, v in title.external_ids.items()),
         "kind": title.kind,
         "original title": title.original_title if title.original_title != title.title else "",
+        "also called": ", ".join(dict.fromkeys(n.title for n in title.alternative_titles[:12])),
+        "collection": title.collection.name if title.collection else "",
         "released": title.release_date or str(title.year or ""),
         "genres": ", ".join(title.genres),
         "directed by": ", ".join(title.directors),
@@ -134,9 +136,15 @@ def _facts(title: Title) -> dict[str, str]:
         "countries": ", ".join(title.countries),
         "keywords": ", ".join(title.keywords[:20]),
         "rating": rating,
+        "adult": "yes" if title.adult else "",
+        **{f"extra.{name}": _own(value) for name, value in title.extra.items()},
         "watch": "; ".join(_offer(offer) for offer in title.offers),
         "source": title.source,
     }
+
+
+def _own(value: ExtraValue) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _offer(offer: Offer) -> str:

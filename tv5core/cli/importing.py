@@ -21,6 +21,7 @@ from tv5core.cli.output import (
     results,
 )
 from tv5core.errors import InvalidInputError
+from tv5core.extra_fields import EXTRA_TYPES
 from tv5core.importers import FORMATS, FileReport, ImportReport, import_paths
 
 __all__ = ["COMMANDS"]
@@ -46,6 +47,14 @@ def import_(
     map_: Annotated[
         str | None,
         typer.Option("--map", help="Columns of any CSV: title=Title,overview=Plot,year=Year."),
+    ] = None,
+    extra_fields: Annotated[
+        str | None,
+        typer.Option(
+            "--extra-fields",
+            help="Declare fields of your own, to be read as extra.NAME: studio=keyword,budget=int. "
+            f"Types: {', '.join(EXTRA_TYPES)}.",
+        ),
     ] = None,
     rejects: Annotated[
         Path | None,
@@ -80,8 +89,9 @@ def import_(
     changes nothing. Exit code 1: a whole file could not be read.
     """
     _refuse_exports(paths)
-    mapping = None if map_ is None else _mapping(map_)
-    with Catalog.open(catalog) as opened:
+    mapping = None if map_ is None else _pairs("--map field=Column,field=Column", map_)
+    own = _pairs("--extra-fields name=type,name=type", extra_fields) if extra_fields else None
+    with Catalog.open(catalog, extra_fields=own) as opened:
         try:
             with progress(quiet=as_json) as report:
                 done = import_paths(
@@ -130,13 +140,13 @@ def _refuse_exports(paths: list[Path]) -> None:
             )
 
 
-def _mapping(text: str) -> dict[str, str]:
+def _pairs(expected: str, text: str) -> dict[str, Any]:
     """Read ``field=Column,field=Column``."""
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if not pairs or not all(
         sign and field.strip() and column.strip() for field, sign, column in pairs
     ):
-        raise InvalidInputError(f"expected --map field=Column,field=Column, got {text!r}")
+        raise InvalidInputError(f"expected {expected}, got {text!r}")
     return {field.strip(): column.strip() for field, _, column in pairs}
 
 

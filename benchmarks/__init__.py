@@ -19,6 +19,7 @@ above it:
 ``profiling``  One search, stage by stage.
 ``report``     Tables, plots, losses and targets of runs.
 ``cache``      The memory tier against other caches, and traffic through a cached catalogue.
+``recommend``  Recommendations for users of MovieLens, judged by what they liked next.
 ``upstream``   Rate limits, fetching and synchronisation against a stand-in.
 ``relevance``  Judged queries over real titles: tv5core's searches against full-text engines.
 ``commands``   One module a command: its arguments, and what it prints.

@@ -26,6 +26,7 @@ COMMANDS = {
     "relevance": "how well searches find what people mean, against full-text engines",
     "search": "speed of search by text over made-up titles, against full-text engines",
     "titles": "draw made-up titles, and compare them with real ones",
+    "recommend": "recommendations for users of MovieLens, beside item-kNN, factorisation and EASE",
     "upstream": "what the limiter and the fetcher promise, against a stand-in",
     "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",
 }

@@ -45,6 +45,7 @@ ALLOWED = {
     "embedding": GROUND | {"kernels", "analysis"},
     "lexical": GROUND | {"kernels", "analysis"},
     "columns": GROUND | {"kernels", "sources"},
+    "recommend": GROUND | {"kernels", "columns"},
     "query": GROUND
     | {"kernels", "analysis", "sources"}
     | {"vectors", "embedding", "lexical", "columns"},
@@ -53,8 +54,8 @@ ALLOWED = {
     "importers": GROUND | {"sources", "store.aliases"},
     "catalog": GROUND
     | {"kernels", "lmdb_env", "analysis"}
-    | {"store", "vectors", "embedding", "lexical", "columns", "query"},
-    "cached": GROUND | {"catalog", "cache", "embedding", "data"},
+    | {"store", "vectors", "embedding", "lexical", "columns", "query", "recommend"},
+    "cached": GROUND | {"catalog", "cache", "embedding", "columns", "recommend", "data"},
 }
 # These import what they like, and nobody imports them.
 TOP = {"cli", "server", "integrations", "cluster"}

@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     )
     from tv5core.catalog.async_catalog import AsyncCatalog
     from tv5core.columns import F
+    from tv5core.recommend import LearnReport, Profile, Reasons, Recommendation
     from tv5core.vectors import Filter, Matches, SearchSettings, VectorIndex, recall_at_k
 
     __version__: str
@@ -123,6 +124,7 @@ __all__ = [
     "InvalidFilterError",
     "InvalidInputError",
     "Kind",
+    "LearnReport",
     "MalformedResponseError",
     "Matches",
     "NonFiniteVectorError",
@@ -130,9 +132,12 @@ __all__ = [
     "Offer",
     "OptimizeReport",
     "Person",
+    "Profile",
     "RateLimitedError",
     "ReadOnlyError",
     "Reading",
+    "Reasons",
+    "Recommendation",
     "ResponseTooLargeError",
     "SearchResult",
     "SearchSettings",
@@ -167,6 +172,7 @@ _MODULES = {
     ),
     "tv5core.catalog.async_catalog": ("AsyncCatalog",),
     "tv5core.columns": ("F",),
+    "tv5core.recommend": ("LearnReport", "Profile", "Reasons", "Recommendation"),
     "tv5core.vectors": ("Filter", "Matches", "SearchSettings", "VectorIndex", "recall_at_k"),
 }
 # With NumPy and asyncio among them these take three times as long to import as what is above.

@@ -20,6 +20,7 @@ PROMISED = {
     "embedding": (7 * DAY_S, 7 * DAY_S),
     "search": (10 * MINUTE_S, 20 * MINUTE_S),
     "recommendations": (20 * MINUTE_S, 40 * MINUTE_S),
+    "recommended": (20 * MINUTE_S, 40 * MINUTE_S),
     "popular": (4 * MINUTE_S, 6 * MINUTE_S),
     "trending": (4 * MINUTE_S, 6 * MINUTE_S),
 }
@@ -42,7 +43,8 @@ def test_lifetimes_are_spread_evenly_over_what_was_promised(kind: str) -> None:
 def test_what_else_the_defaults_promise() -> None:
     assert set(DEFAULT_POLICIES) == set(PROMISED)
     assert DEFAULT_POLICIES["recommendations"].stale_while_revalidate
-    for kind in ("embedding", "search", "recommendations", "popular", "trending"):
+    assert DEFAULT_POLICIES["recommended"].stale_while_revalidate
+    for kind in ("embedding", "search", "recommendations", "recommended", "popular", "trending"):
         assert not DEFAULT_POLICIES[kind].events
     assert "title.changed" in DEFAULT_POLICIES["title"].events
     assert "availability.changed" in DEFAULT_POLICIES["availability"].events

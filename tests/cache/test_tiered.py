@@ -161,6 +161,7 @@ def test_default_policies_hold_what_they_promise() -> None:
         "embedding",
         "search",
         "recommendations",
+        "recommended",
         "popular",
         "trending",
     }

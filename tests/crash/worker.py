@@ -11,6 +11,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -36,6 +37,7 @@ from tv5core.catalog.spaces import new_space, text_embedding
 from tv5core.embedding import LsaEmbedder
 from tv5core.errors import ClosedError, NotACatalogError, Tv5Error
 from tv5core.files import failpoints
+from tv5core.recommend import Profile
 from tv5core.store import environment, journal
 
 MOST = 160  # titles, about
@@ -67,6 +69,8 @@ FAILPOINTS = (
     "file: replaced",
     "file: synced",
     "file: written",
+    "learn: published",
+    "learn: recorded",
     "optimize: folded",
     "optimize: sealed",
     "optimize: tidied",
@@ -118,7 +122,7 @@ def open_catalog(folder: Path, kind: Kind, *, read_only: bool = False) -> Catalo
 def methods(kind: Kind) -> list[str]:
     """Name the calls a mixed load makes besides adding and deleting."""
     found = ["seal", "seal", "seal", "close", "background_seal", "backup"]
-    found += ["optimize", "repair", "upgrade"]
+    found += ["optimize", "repair", "upgrade", "learn", "put_profile"]
     return found + (["refit", "embed_pending"] if kind.embeds else [])
 
 
@@ -147,6 +151,10 @@ def perform(catalog: Catalog, op: Op, kind: Kind) -> None:
         )
     elif op.name == "delete":
         catalog.delete(op.ids)
+    elif op.name == "learn":
+        learn(catalog)
+    elif op.name == "put_profile":
+        catalog.put_profile("some", Profile(like=tuple(islice(catalog.ids(), 3)), text="a film"))
     elif op.name == "background_seal":
         catalog.seal(wait=False)
     elif op.name == "backup":
@@ -157,6 +165,13 @@ def perform(catalog: Catalog, op: Op, kind: Kind) -> None:
             raise RuntimeError(f"expected a repair of everything, got {report.problems}")
     else:
         getattr(catalog, op.name)()
+
+
+def learn(catalog: Catalog) -> None:
+    """Learn from two users, who consume the titles there are."""
+    ids = list(islice(catalog.ids(), 40))
+    if ids:
+        catalog.learn((f"user {place % 2}", name, 1.0) for place, name in enumerate(ids))
 
 
 def back_up(catalog: Catalog) -> None:

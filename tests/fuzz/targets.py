@@ -24,6 +24,8 @@ from tv5core.catalog import Catalog
 from tv5core.embedding import LsaEmbedder
 from tv5core.errors import CorruptFileError, Tv5Error
 from tv5core.importers import import_paths
+from tv5core.recommend import CoConsumption
+from tv5core.recommend.interactions import read_interactions
 from tv5core.store import meta, titles
 from tv5core.store.aliases import aliases
 from tv5core.types import Title
@@ -135,6 +137,44 @@ class Model:
         self.spoiled.unlink(missing_ok=True)
         self.spoiled.write_bytes(data)
         return LsaEmbedder.load(self.spoiled)
+
+
+class LearntFile:
+    """What was learnt from interactions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.spoiled = folder / "learnt", folder / "learnt.x"
+        triples = [
+            (user, f"id{(user * 3 + step) % 9}", 1.0) for user in range(20) for step in (0, 1, 4)
+        ]
+        CoConsumption.fit(read_interactions(triples, lambda name: name)).save(self.path)
+        self.data = self.path.read_bytes()
+
+    def with_wrong_checksums(self, chance: random.Random) -> str:
+        """Spoil any byte: it must be refused."""
+        data = spoil(self.data, chance)
+        if data == self.data:
+            return "same"
+        try:
+            self._load(data)
+        except CorruptFileError:
+            return "refused"
+        raise SilentError("spoiled vectors were loaded")
+
+    def with_right_checksums(self, chance: random.Random) -> str:
+        """Spoil content and checksum it: refused, or it scores something."""
+        try:
+            learnt = self._load(spoil_inside(self.data, chance))
+        except CorruptFileError:
+            return "refused"
+        if len(learnt):
+            learnt.scores(np.zeros(1, np.int64), np.ones(1, np.float32))
+        return "opened"
+
+    def _load(self, data: bytes) -> CoConsumption:
+        self.spoiled.unlink(missing_ok=True)
+        self.spoiled.write_bytes(data)
+        return CoConsumption.load(self.spoiled)
 
 
 # -- values in LMDB -----------------------------------------------------------------------
@@ -347,6 +387,7 @@ def all_targets(folder: Path) -> dict[str, tuple[int, Target]]:
     folder.mkdir(parents=True)
     coarse, fine = Sealed(folder, "int8"), Sealed(folder, "float16")
     model, record, documents = Model(folder), Record(folder), Documents(folder)
+    learnt = LearntFile(folder)
     return {
         "graph and rows, any byte": (20, coarse.with_wrong_checksums),
         "graph and rows (float16), any byte": (5, fine.with_wrong_checksums),
@@ -356,6 +397,8 @@ def all_targets(folder: Path) -> dict[str, tuple[int, Target]]:
         "documents, checksums right": (20, documents.with_right_checksums),
         "text model, any byte": (5, model.with_wrong_checksums),
         "text model, checksums right": (5, model.with_right_checksums),
+        "learnt vectors, any byte": (4, learnt.with_wrong_checksums),
+        "learnt vectors, checksums right": (6, learnt.with_right_checksums),
         "title bytes": (15, title_bytes),
         "generation record, any byte": (5, record.spoiled),
         "generation record, any value": (3, record.opened),

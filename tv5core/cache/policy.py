@@ -8,7 +8,8 @@ availability        3 h +- 20 %      ``title.changed``, ``availability.changed``
                                      may choose 1 to 6 h
 embedding           7 days           explicit invalidation only
 search              15 +- 5 min      TTL only
-recommendations     30 +- 10 min     TTL only; stale is served while it is reloaded
+recommendations,    30 +- 10 min     TTL only; stale is served while it is reloaded
+recommended
 popular, trending   5 +- 1 min       TTL only
 ==================  ===============  ====================================================
 
@@ -249,6 +250,12 @@ DEFAULT_POLICIES: Mapping[str, Policy] = {
     "embedding": Policy(ttl_s=7 * _DAY_S, stale_s=7 * _DAY_S),
     "search": Policy(ttl_s=15 * _MINUTE_S, jitter_s=5 * _MINUTE_S),
     "recommendations": Policy(
+        ttl_s=30 * _MINUTE_S,
+        jitter_s=10 * _MINUTE_S,
+        stale_s=6 * _HOUR_S,
+        stale_while_revalidate=True,
+    ),
+    "recommended": Policy(
         ttl_s=30 * _MINUTE_S,
         jitter_s=10 * _MINUTE_S,
         stale_s=6 * _HOUR_S,

@@ -9,12 +9,13 @@
 
 The modules, in reading order:
 
-=============  ======================================================================
-``catalog``    :class:`CachedCatalog`: look-ups, searches and writes through the cache
-``policies``   what is cached of a catalogue, and for how long
-``keys``       cache keys: namespaces, normalised queries, digests
-``warming``    which titles and queries to load before they are requested
-=============  ======================================================================
+===================  ================================================================
+``catalog``          :class:`CachedCatalog`: look-ups, searches and writes through the cache
+``recommendations``  recommendations, lists and profiles through the cache
+``policies``         what is cached of a catalogue, and for how long
+``keys``             cache keys: namespaces, normalised queries, digests
+``warming``          which titles and queries to load before they are requested
+===================  ================================================================
 """
 
 from __future__ import annotations

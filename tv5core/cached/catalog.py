@@ -30,6 +30,7 @@ from tv5core.cache.warming.id_sources import Source
 from tv5core.cache.warming.warm import CONCURRENCY, WarmReport, warm
 from tv5core.cached.keys import digest, namespace, normalized, query_key
 from tv5core.cached.policies import CATALOG_POLICIES, CachedTitle, validate_policies
+from tv5core.cached.recommendations import CachedRecommendations
 from tv5core.cached.warming import plan_catalog
 from tv5core.catalog import AddResult, Catalog
 from tv5core.catalog.versions import RowChanges
@@ -46,7 +47,7 @@ Pace = Callable[[], Awaitable[None]]
 T = TypeVar("T")
 
 
-class CachedCatalog:
+class CachedCatalog(CachedRecommendations):
     """A catalogue whose titles, searches, recommendations and lists are cached.
 
     Use it from one event loop. Searches run in threads, so that none blocks the loop; a title is

@@ -9,6 +9,7 @@ import msgspec
 
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
 from tv5core.errors import InvalidInputError
+from tv5core.recommend import Recommendation
 from tv5core.types import Hit, Title
 
 __all__ = ["CATALOG_POLICIES", "CachedTitle", "validate_policies"]
@@ -35,7 +36,9 @@ _TYPES: Mapping[str, Any] = {
     "title": CachedTitle,
     "search": tuple[Hit, ...],
     "recommendations": tuple[Hit, ...],
+    "recommended": tuple[Recommendation, ...],
     "popular": tuple[Title, ...],
+    "trending": tuple[Hit, ...],
 }
 
 CATALOG_POLICIES: Mapping[str, Policy] = {

@@ -19,6 +19,8 @@ Read in this order:
     Whether an answer may have changed, for layers that keep answers.
 ``index``
     The vector index in step with the store, and its sealed files.
+``recommendations``, ``recommending``
+    Recommendations, lists, and learning from interactions: what is offered; how it is done.
 ``spaces``
     Which embedder makes the vectors, and how another takes over.
 ``maintenance``

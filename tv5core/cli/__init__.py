@@ -4,6 +4,8 @@
     All commands, and errors as exit codes. Start here.
 ``browse``
     ``search``, ``similar``, ``show``.
+``recommending``, ``interactions``
+    ``recommend``, ``browse``, ``trending``; ``learn``, from CSV.
 ``importing``, ``export``
     ``import`` and ``export``: files in, files out.
 ``maintenance``, ``verify``, ``backup``

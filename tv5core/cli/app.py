@@ -18,6 +18,7 @@ from tv5core.cli import (
     export,
     importing,
     maintenance,
+    recommending,
     upstream,
     verify,
 )
@@ -38,6 +39,7 @@ for command in (
     *importing.COMMANDS,
     *upstream.COMMANDS,
     *browse.COMMANDS,
+    *recommending.COMMANDS,
     *maintenance.COMMANDS,
     *verify.COMMANDS,
     *backup.COMMANDS,

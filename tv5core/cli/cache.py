@@ -63,6 +63,9 @@ def warm(
     profile: Annotated[
         list[str] | None, typer.Option(help="Ids someone likes, comma-separated; may repeat.")
     ] = None,
+    recommend: Annotated[
+        bool, typer.Option(help="Also the recommendations for every stored profile.")
+    ] = False,
     l2_bytes: Annotated[
         int, typer.Option(min=1 << 20, help="Capacity of the cache on disk, in bytes.")
     ] = DEFAULT_BYTES,
@@ -86,6 +89,8 @@ def warm(
             cached = CachedCatalog.open(opened, cache, l2_bytes=l2_bytes, redis_url=redis)
             async with cached as films:
                 with progress(quiet=as_json) as report:
+                    if recommend:
+                        await films.warm_profiles()
                     return await films.warm(**selection, progress=report)
 
     report = asyncio.run(run())

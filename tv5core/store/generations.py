@@ -22,6 +22,7 @@ __all__ = [
     "file_sizes",
     "index_paths",
     "is_ours",
+    "learnt_path",
     "model_path",
     "publish",
     "remove",
@@ -32,7 +33,7 @@ __all__ = [
     "with_newest",
 ]
 
-_OURS = re.compile(r"(graph|rows|words|columns|lsa)\.\d{6,}\.tv5(\.tmp)?")
+_OURS = re.compile(r"(graph|rows|words|columns|lsa|learnt)\.\d{6,}\.tv5(\.tmp)?")
 _SCRATCH = re.compile(r"\.sealing-.*")  # what a killed sealing leaves
 KEPT = 2
 """Generations kept: the newest, and one to fall back on."""
@@ -51,6 +52,11 @@ def document_paths(folder: Path, number: int) -> tuple[Path, Path]:
 def model_path(folder: Path, space: int) -> Path:
     """Name the fitted embedder of a space."""
     return folder / f"lsa.{space:06d}.tv5"
+
+
+def learnt_path(folder: Path, number: int) -> Path:
+    """Name what was learnt from interactions for the n-th time."""
+    return folder / f"learnt.{number:06d}.tv5"
 
 
 def temporary(path: Path) -> Path:
@@ -82,8 +88,8 @@ def check_sizes(folder: Path, records: tuple[SealedFile, ...]) -> None:
 
 def sealed_files(meta: Meta) -> tuple[SealedFile, ...]:
     """Return every file the catalogue needs."""
-    model = () if meta.model is None else (meta.model,)
-    return model + tuple(dict.fromkeys(file for g in meta.generations for file in g.files))
+    single = tuple(file for file in (meta.model, meta.learnt) if file is not None)
+    return single + tuple(dict.fromkeys(file for g in meta.generations for file in g.files))
 
 
 def file_names(meta: Meta) -> set[str]:

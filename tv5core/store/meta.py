@@ -44,7 +44,7 @@ UNCHECKED_CHECKPOINT = b"checkpoint:"
 """Before the key of one that format 4 or earlier stored."""
 _MAX_CHECKPOINT_BYTES = 480  # LMDB takes keys of 511, and they have a prefix
 _MOST = 1 << 62
-_FILE_NAME = re.compile(r"(graph|rows|words|columns|lsa)\.\d{6,}\.tv5")
+_FILE_NAME = re.compile(r"(graph|rows|words|columns|lsa|learnt)\.\d{6,}\.tv5")
 _CHECKED_FROM = 2  # the format from which the record ends in its checksum
 _CHECKSUM = struct.Struct(">I")
 _ROOM = 0xFFFFFFFF  # a number that msgpack gives four bytes, to be replaced by the checksum
@@ -115,6 +115,8 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
         The fitted embedder of that space, where the catalogue keeps one.
     fitted_on : int
         Titles in the catalogue when it was fitted.
+    learnt : SealedFile or None
+        What was learnt from interactions.
     next_row, next_seq : int
         The next row and journal entry to be given out.
     next_generation : int
@@ -160,6 +162,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: str = ""
     journal_from: int = 0
     checked: bool = False
+    learnt: SealedFile | None = None
     derived: dict[str, int] = msgspec.field(default_factory=lambda: {"ids": 1, "aliases": 1})
     extra_fields: dict[str, str] = {}
     check: int = 0
@@ -237,7 +240,7 @@ def _check(data: bytes) -> None:
 def _check_sense(meta: Meta) -> None:
     """Refuse a record that no tv5core writes, before anything relies on it."""
     files = [file for g in meta.generations for file in g.files]
-    files += [] if meta.model is None else [meta.model]
+    files += [file for file in (meta.model, meta.learnt) if file is not None]
     sound = (
         # A name is joined to the folder's, so it must be one that we give.
         all(_FILE_NAME.fullmatch(file.name) for file in files)

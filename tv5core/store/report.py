@@ -15,6 +15,7 @@ REPAIRS = {
     "index": "a repair rebuilds the index from the stored vectors",
     "documents": "a repair makes them again from the titles",
     "model": "a repair fits the embedder again",
+    "learnt": "a repair forgets it: learn again from the interactions",
     "text": "a repair tries to fit the embedder again",
     "derived": "a repair restores it from the titles",
     "stray": "a repair removes it",

@@ -74,7 +74,7 @@ def check_files(
     needed = generations.sealed_files(meta)
     for done, record in enumerate(needed, start=1):
         kind, version = kinds[record.name.split(".")[0]]
-        part = "model" if record == meta.model else "file"
+        part = {meta.model: "model", meta.learnt: "learnt"}.get(record, "file")
         findings.checked["files"] += 1
         try:
             _check_file(folder, record, kind, version)

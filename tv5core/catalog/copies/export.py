@@ -7,6 +7,7 @@ An export is a folder::
     vectors.npy    float32[n, dim], row i of the i-th of these ids
     pending.txt    ids of the titles that wait to be embedded, in the same order
     embedder.tv5   the fitted embedder, where the catalogue keeps one
+    learnt.tv5     what was learnt from interactions, if anything
     export.json    what else there is to know, with sizes and checksums; written last
 
 All of it is read in one transaction, which stays open meanwhile, so a writer at work makes the
@@ -29,8 +30,10 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from tv5core.catalog.recommending.stored_profiles import stored_profiles
 from tv5core.errors import CorruptFileError
 from tv5core.files import disk_errors, replace_durably
+from tv5core.recommend import Profile
 from tv5core.store import Store, embeddings, titles
 from tv5core.store.meta import Meta, checkpoints
 from tv5core.store.staging import staged
@@ -87,6 +90,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         As in the catalogue's record.
     checkpoints : dict of str to str
         Values in base64.
+    profiles : dict of str to Profile
+        Those that are stored.
     files : dict of str to [int, int]
         Size and CRC-32 by name.
     """
@@ -106,6 +111,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: dict[str, str]
     files: dict[str, tuple[int, int]]
     extra_fields: dict[str, str] = {}
+    profiles: dict[str, Profile] = {}
 
 
 # -- titles alone -------------------------------------------------------------------------
@@ -209,9 +215,10 @@ def _write_all(
     store: Store, txn: Txn, meta: Meta, folder: Path, report: Progress
 ) -> tuple[tuple[int, int, int], dict[str, tuple[int, int]]]:
     files: dict[str, tuple[int, int]] = {}
-    if meta.model is not None:  # first: a writer may replace it
-        shutil.copyfile(store.folder / meta.model.name, folder / "embedder.tv5")
-        files["embedder.tv5"] = checksum_of(folder / "embedder.tv5")
+    for name, record in (("embedder.tv5", meta.model), ("learnt.tv5", meta.learnt)):
+        if record is not None:  # first: a writer may replace it
+            shutil.copyfile(store.folder / record.name, folder / name)
+            files[name] = checksum_of(folder / name)
     with ExitStack() as stack:
         lines, ids, pending = (
             stack.enter_context(_Out(folder / name, files))
@@ -330,4 +337,5 @@ def _manifest(
         checkpoints=kept,
         files=files,
         extra_fields=meta.extra_fields,
+        profiles=stored_profiles(txn),
     )

@@ -25,8 +25,11 @@ from tv5core.catalog.index.manager import IndexManager
 from tv5core.embedding import lsa_model
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import SealedFile, SectionFile
+from tv5core.recommend import co_consumption
+from tv5core.recommend.profiles import SECTION, SECTION_VERSION, encode_profiles
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.meta import Meta, set_checkpoint
+from tv5core.store.sections import put_section
 from tv5core.store.staging import kept_bytes, staged
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
@@ -216,14 +219,14 @@ def _title(line: bytes) -> tuple[Title, bytes]:
 
 def _fill(store: Store, source: Path, manifest: Manifest, report: Progress) -> None:
     items, done = _items(source, manifest), 0
-    model = _bring_model(store, source, manifest)
+    files = _bring_files(store, source, manifest)
     while some := list(islice(items, _BLOCK)):
         store.write(partial(_store, some, manifest))
         done += len(some)
         report(done, manifest.titles, "storing")
     if done != manifest.titles:
         raise CorruptFileError(f"{source}: expected {manifest.titles} titles, got {done}")
-    store.write(lambda txn, meta: (_finish(txn, meta, manifest, model), None))
+    store.write(lambda txn, meta: (_finish(txn, meta, manifest, files), None))
 
 
 def _store(some: list[_Item], manifest: Manifest, txn: Txn, meta: Meta) -> tuple[Meta, None]:
@@ -243,21 +246,35 @@ def _store(some: list[_Item], manifest: Manifest, txn: Txn, meta: Meta) -> tuple
     return msgspec.structs.replace(meta, **changes), None
 
 
-def _finish(txn: Txn, meta: Meta, manifest: Manifest, model: SealedFile | None) -> Meta:
+def _finish(txn: Txn, meta: Meta, manifest: Manifest, files: dict[str, SealedFile]) -> Meta:
     for name, value in manifest.checkpoints.items():
         set_checkpoint(txn, name, base64.b64decode(value))
+    if manifest.profiles:
+        put_section(txn, SECTION, SECTION_VERSION, encode_profiles(manifest.profiles))
     same = ("dim", "embedder", "space", "fitted_on", "settings", "text_settings", "extra_fields")
     kept = {name: getattr(manifest, name) for name in same}
-    return msgspec.structs.replace(meta, model=model, **kept)
+    return msgspec.structs.replace(meta, **files, **kept)
 
 
-def _bring_model(store: Store, source: Path, manifest: Manifest) -> SealedFile | None:
-    if "embedder.tv5" not in manifest.files:
-        return None
-    path = generations.model_path(store.folder, manifest.space)
+def _bring_files(store: Store, source: Path, manifest: Manifest) -> dict[str, SealedFile]:
+    """Bring what was fitted and learnt; return the files by their fields of the record."""
+    model = generations.model_path(store.folder, manifest.space)
+    learnt = generations.learnt_path(store.folder, 1)
+    wanted = (
+        ("model", "embedder.tv5", model, (lsa_model.KIND, lsa_model.VERSION)),
+        ("learnt", "learnt.tv5", learnt, (co_consumption.KIND, co_consumption.VERSION)),
+    )
+    return {
+        field: _bring(source / name, path, *kind)
+        for field, name, path, kind in wanted
+        if name in manifest.files
+    }
+
+
+def _bring(source: Path, path: Path, kind: str, version: int) -> SealedFile:
     temporary = generations.temporary(path)
-    temporary.write_bytes((source / "embedder.tv5").read_bytes())
-    file = SectionFile.open(temporary, lsa_model.KIND, lsa_model.VERSION)
+    temporary.write_bytes(source.read_bytes())
+    file = SectionFile.open(temporary, kind, version)
     record = SealedFile(path.name, file.size, file.checksum)
     file.close()
     return generations.publish(path, record)

@@ -60,6 +60,9 @@ class _Repair:
         if "journal" in parts:
             store_repair.restart_journal(self._store)
             self.done.append("restarted the journal")
+        if "learnt" in parts:
+            self._store.change_meta(learnt=None)
+            self.done.append("forgot what was learnt from interactions, which cannot be used")
         if parts & {"model", "text"}:
             self._refit()
         lost = bool(self._manager.recovered) and not self._manager.served.generation

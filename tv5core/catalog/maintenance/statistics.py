@@ -37,6 +37,7 @@ def describe(
         "rescoring": meta.rescoring,
         "embedder": meta.embedder or "none yet",
         "fitted_on": meta.fitted_on,
+        "learnt": "" if meta.learnt is None else meta.learnt.name,
         "text_search": {"ready": text.ready, "reason": text.reason},
         "space": served.space,
         "generation": served.generation,

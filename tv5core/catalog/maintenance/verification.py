@@ -15,7 +15,8 @@ from tv5core.query.document_files import (
     WORDS_KIND,
     WORDS_VERSION,
 )
-from tv5core.store import Store, embeddings, journal, verification
+from tv5core.recommend import co_consumption
+from tv5core.store import Store, embeddings, generations, journal, verification
 from tv5core.store.embeddings import Gathered
 from tv5core.store.meta import Meta
 from tv5core.store.report import Findings
@@ -35,6 +36,7 @@ KINDS = {
     "columns": (COLUMNS_KIND, COLUMNS_VERSION),
     "words": (WORDS_KIND, WORDS_VERSION),
     "lsa": (lsa_model.KIND, lsa_model.VERSION),
+    "learnt": (co_consumption.KIND, co_consumption.VERSION),
 }
 
 _BLOCK = 4_096
@@ -92,7 +94,7 @@ def _check_files(store: Store, findings: Findings, report: Progress) -> None:
         verification.check_files(store.folder, meta, KINDS, found, report)
         with store.read() as txn:
             now = store.refresh(txn)
-        if not found.parts or (now.generations, now.model) == (meta.generations, meta.model):
+        if not found.parts or generations.sealed_files(now) == generations.sealed_files(meta):
             findings.join(found)
             return
 

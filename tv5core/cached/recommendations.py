@@ -1,0 +1,170 @@
+"""Recommendations and lists through the cache; profiles computed before they are asked for."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import date
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.arguments import as_list, as_texts, check_flag, check_int, check_real, check_type
+from tv5core.cached.keys import normalized, query_key
+from tv5core.catalog import Catalog
+from tv5core.columns import Expression
+from tv5core.recommend import Profile, Recommendation
+from tv5core.types import Hit, Title
+
+__all__ = ["CachedRecommendations"]
+
+Like = str | npt.ArrayLike
+Pace = Callable[[], Awaitable[None]]
+T = TypeVar("T")
+
+_PROFILE_K = 20
+
+
+class CachedRecommendations:
+    """The part of a cached catalogue that recommends and lists."""
+
+    catalog: Catalog
+
+    @abstractmethod
+    async def _cached(
+        self, kind: str, parts: list[Any], call: Callable[[], Sequence[T]], pace: Pace | None
+    ) -> tuple[T, ...]: ...
+
+    async def recommend(
+        self,
+        like: Iterable[Like] | Like = (),
+        *,
+        dislike: Iterable[Like] | Like = (),
+        seen: Iterable[str] | str = (),
+        profile: str | Profile | None = None,
+        where: Expression | str | None = None,
+        allow: Iterable[str] | None = None,
+        k: int = _PROFILE_K,
+        diversity: float = 0.3,
+        explain: bool = False,
+    ) -> list[Recommendation]:
+        """Recommend titles to someone who likes some; as ``Catalog.recommend``.
+
+        What is learnt, stored or changed meanwhile leads to another answer at once.
+        """
+        likes, dislikes = _likes(like), _likes(dislike)
+        hidden = sorted(set(as_texts("seen", [seen] if isinstance(seen, str) else seen)))
+        known = None if profile is None else self.catalog.profile(profile)
+        ids = None if allow is None else sorted(set(as_texts("allow", allow)))
+        parts: list[Any] = [
+            *("recommended", [query_key(one) for one in likes], [query_key(d) for d in dislikes]),
+            *(hidden, None if known is None else msgspec.to_builtins(known), repr(where), ids),
+            *(check_int("k", k, 1), check_real("diversity", diversity, 0.0, 1.0)),
+            *(check_flag("explain", explain), self.catalog.learnt_version()),
+        ]
+        call = partial(
+            self.catalog.recommend,
+            likes,
+            dislike=dislikes,
+            seen=hidden,
+            profile=known,
+            where=where,
+            allow=ids,
+            k=k,
+            diversity=diversity,
+            explain=explain,
+        )
+        return list(await self._cached("recommended", parts, call, None))
+
+    async def warm_profiles(
+        self, names: Iterable[str] | None = None, *, k: int = _PROFILE_K
+    ) -> int:
+        """Compute the recommendations of profiles before they are asked for.
+
+        Parameters
+        ----------
+        names : iterable of str, optional
+            By default all that ship and that are stored.
+        k : int
+            As they will be asked for.
+
+        Returns
+        -------
+        int
+            How many profiles there are.
+
+        Raises
+        ------
+        InvalidInputError
+            An unknown profile.
+        """
+        known = list(self.catalog.profiles()) if names is None else as_texts("names", names)
+        for name in known:
+            await self.recommend(profile=name, k=k)
+        return len(known)
+
+    async def browse(
+        self,
+        *,
+        genre: str | None = None,
+        sort: str = "popularity",
+        where: Expression | str | None = None,
+        allow: Iterable[str] | None = None,
+        k: int = 20,
+        offset: int = 0,
+    ) -> list[Title]:
+        """List titles in an order; as ``Catalog.browse``."""
+        check_type("genre", genre, (str, type(None)))
+        check_type("sort", sort, str)
+        ids = None if allow is None else sorted(set(as_texts("allow", allow)))
+        parts = ["browse", genre, sort, repr(where), ids, check_int("k", k, 1)]
+        parts.append(check_int("offset", offset, 0))
+        call = partial(
+            self.catalog.browse,
+            genre=genre,
+            sort=sort,
+            where=where,
+            allow=ids,
+            k=k,
+            offset=offset,
+        )
+        return list(await self._cached("popular", parts, call, None))
+
+    async def trending(
+        self,
+        *,
+        genre: str | None = None,
+        where: Expression | str | None = None,
+        allow: Iterable[str] | None = None,
+        k: int = 20,
+        half_life_days: float = 90.0,
+        today: date | None = None,
+    ) -> list[Hit]:
+        """List what is popular now; as ``Catalog.trending``."""
+        check_type("genre", genre, (str, type(None)))
+        check_type("today", today, (date, type(None)))
+        day = date.today() if today is None else today  # noqa: DTZ011 - as the catalogue has it
+        ids = None if allow is None else sorted(set(as_texts("allow", allow)))
+        half_life = check_real("half_life_days", half_life_days, 0.1, 1e6)
+        parts = ["trending", genre, repr(where), ids, check_int("k", k, 1), half_life]
+        parts.append(day.isoformat())
+        call = partial(
+            self.catalog.trending,
+            genre=genre,
+            where=where,
+            allow=ids,
+            k=k,
+            half_life_days=half_life,
+            today=day,
+        )
+        return list(await self._cached("trending", parts, call, None))
+
+
+def _likes(given: Iterable[Like] | Like) -> list[str | npt.NDArray[np.float32]]:
+    """Return ids as they are, and vectors in their canonical form."""
+    single = isinstance(given, str) or (isinstance(given, np.ndarray) and given.ndim == 1)
+    some: list[Any] = [given] if single else as_list("like", given)
+    return [one if isinstance(one, str) else normalized(one) for one in some]

@@ -32,7 +32,9 @@ def ids(found: list[Any]) -> list[str]:
     return [one.id for one in found]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     like=some_ids.filter(bool),
     dislike=some_ids,

@@ -6,6 +6,7 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 
 - ``run``: build, search and weigh peers; ``report``: tables and plots of runs.
 - ``data``, ``peers``: prepare vectors; list the libraries.
+- ``filters``: filters and deletions that have to do with the query.
 - ``profile``: one search stage by stage; ``compare``: two pytest-benchmark files.
 - ``relevance``: searches over real titles, by judged queries.
 - ``search``: speed of search by text.

@@ -4,7 +4,8 @@
 - ``from_file``: vectors of your own, checked, with queries held out of them.
 - ``datasets``: a folder that holds rows and queries of either kind, prepared once and mapped.
 - ``truth``: exact neighbours, and how hard queries are.
-- ``filters``: masks of the rows that a filtered search may return.
+- ``filters``: masks of the rows that a filtered search may return; ``correlated``: such that have
+  to do with the query.
 - ``titles``: made-up titles with about 5 KB of metadata.
 - ``whole_titles``, ``made_words``, ``distributions``: titles distributed as real ones.
 - ``title_statistics``: how titles are distributed.

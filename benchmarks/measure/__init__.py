@@ -5,5 +5,6 @@
 - ``indexes``: built indexes on disk, reused by what they were built from.
 - ``curves``: recall against speed: survey all settings, time the best.
 - ``paired``: a peer and tv5core in turns, both at the target recall: what ratios come from.
+- ``correlated``: filters and deletions that have to do with the query.
 - ``filtered``, ``opening``: searches among some rows; opening an index, warm and cold.
 """

@@ -20,7 +20,7 @@ from tv5core.kernels import RowFilter
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.settings import SearchSettings
 
-__all__ = ["Plan", "choose_plan", "filtered_walk", "pool_size", "scan_margin"]
+__all__ = ["Plan", "choose_plan", "filtered_walk", "scan_margin"]
 
 Plan = Literal["exact", "scan", "walk"]
 """How a segment is searched."""
@@ -62,28 +62,24 @@ def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walk
     walkable : bool
         Whether the segment has a graph.
     """
+    if options.exact:
+        return "exact"
     settings = options.settings
-    if options.exact or allowed <= _exact_rows(rows, allowed, k, settings):
+    candidates = settings.candidates(k)
+    # Few allowed rows are scored exactly, whatever settings would have them rescored.
+    few = max(_EXACT_ROWS, candidates) if allowed == rows else max(_EXACT_ALLOWED, k)
+    if allowed <= few:
         return "exact"
     if not walkable:
         return "scan"
     reads = _READS_WITHIN_MARGIN if _is_narrow(settings) else _READS_PER_POOL_ROW
-    walked = min(reads * pool_size(k, settings) * rows / allowed, rows)
+    walked = min(reads * max(settings.expansion_search, candidates) * rows / allowed, rows)
     return "scan" if _SCAN_COST * allowed < walked else "walk"
 
 
-def _exact_rows(rows: int, allowed: int, k: int, settings: SearchSettings) -> int:
-    """Return the number of rows up to which all are scored exactly."""
-    return max(_EXACT_ALLOWED, k) if allowed < rows else max(_EXACT_ROWS, settings.candidates(k))
-
-
 def _is_narrow(settings: SearchSettings) -> bool:
-    return settings.error_margin is not None and settings.error_margin <= _NARROW
-
-
-def pool_size(k: int, settings: SearchSettings) -> int:
-    """Return the size of the pool of a walk among all rows."""
-    return max(settings.expansion_search, settings.candidates(k))
+    margin = settings.error_margin
+    return margin is not None and margin <= _NARROW
 
 
 def filtered_walk(
@@ -103,7 +99,9 @@ def filtered_walk(
     k : int
     settings : SearchSettings
     """
-    pool = pool_size(k, settings) * (_ROOM if _is_narrow(settings) else 1)
+    pool = max(settings.expansion_search, settings.candidates(k)) * (
+        _ROOM if _is_narrow(settings) else 1
+    )
     expected = _READS_PER_POOL_ROW * pool * rows / max(allowed, 1)
     budget = math.ceil(min(_SCAN_COST * allowed, expected + _READS_AROUND))
     return min(pool, rows), RowFilter(bitmap, allowed, min(budget, _BRIDGES), budget)

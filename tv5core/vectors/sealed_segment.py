@@ -13,7 +13,7 @@ from tv5core.bitmap import Bitmap
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import choose_plan, filtered_walk, pool_size, scan_margin
+from tv5core.vectors.planner import choose_plan, filtered_walk, scan_margin
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.segment import (
     Allowed,
@@ -114,18 +114,15 @@ class SealedSegment:
     ) -> SegmentHits:
         """Find the k best rows by walking the graph, or where that gives up, by a scan."""
         which = allowed or Allowed.of(self)
-        pool, row_filter = pool_size(k, settings), None
+        candidates, row_filter = settings.candidates(k), None
+        pool = max(settings.expansion_search, candidates)
         if which.bitmap is not None:
             count = which.row_count
             pool, row_filter = filtered_walk(len(self), count, which.bitmap, k, settings)
+            candidates = pool  # the margin decides which of them are rescored
         effective_k = settings.effective_k(k)
         rows, scores = self.graph.searcher.search(
-            queries,
-            pool,
-            settings.candidates(k) if row_filter is None else pool,
-            effective_k,
-            row_filter,
-            settings.error_margin,
+            queries, pool, candidates, effective_k, row_filter, settings.error_margin
         )
         if effective_k > k:
             rows, scores = np.ascontiguousarray(rows[:, :k]), np.ascontiguousarray(scores[:, :k])

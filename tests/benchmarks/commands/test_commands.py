@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.__main__ import COMMANDS
 from benchmarks.__main__ import main as command
+from benchmarks.data.correlated import cases
+from benchmarks.data.generator import title_like
 
 
 def output_of(capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
@@ -116,3 +119,38 @@ def test_sync_stores_every_title_once(capsys: pytest.CaptureFixture[str]) -> Non
     assert (full["stored"], full["twice"], full["half"], full["lost"]) == (20, 0, 0, 0)
     assert full["sound"] is True
     assert "full, 20 titles" in progress
+
+
+def test_filters_are_measured_in_every_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["filters", "--size", "1500", "--asked", "4", "--calibrate", "100"]
+    found = tmp_path / "rows.json"
+    peers = ["--peers", "tv5core-int8,usearch-f32,hnswlib"]
+    assert command([*words, *peers, "--cache", str(tmp_path), "--json", str(found)]) == 0
+    rows = json.loads(found.read_text("utf-8"))
+    ours = [row for row in rows if row["peer"] == "tv5core-int8"]
+    assert {row["mode"] for row in ours} == {"filter", "deleted"}
+    kinds = {"independent", "near", "all but near", "clusters", "genre"}
+    assert {row["kind"] for row in ours} == kinds
+    assert not any(row["short"] for row in ours)
+    assert min(row["recall"] for row in ours) > 0.8
+    printed = capsys.readouterr()
+    assert printed.out.startswith("| | index |")
+    assert "usearch-f32: no filtered search" in printed.err
+    assert command(["filters", "--size", "1500", "--peers", "none", "--cache", str(tmp_path)]) == 2
+
+
+def test_clusters_and_masks_are_what_they_are_called() -> None:
+    data = title_like(2_000, queries=100, dim=32)
+    for case in cases(data.vectors, data.queries, seed=0, anchors=2, asked=10):
+        count = case.allowed.sum()
+        assert count >= 10
+        scores = data.vectors @ data.queries[case.queries].T
+        apart = scores[case.allowed].mean() - scores.mean()
+        if case.kind == "near" and case.share <= 0.5:
+            assert apart > 0
+        if case.kind == "all but near" and case.share <= 0.99:
+            assert apart < 0
+        if case.kind in ("near", "all but near", "independent"):
+            assert count == max(10, round(case.share * 2_000))

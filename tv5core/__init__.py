@@ -69,7 +69,14 @@ from tv5core.errors import (
     UpstreamStatusError,
     ZeroVectorError,
 )
-from tv5core.results import FacetValue, Interpretation, Reading, SearchResult, Total
+from tv5core.results import (
+    FacetValue,
+    Interpretation,
+    Reading,
+    SearchResult,
+    Suggestion,
+    Total,
+)
 from tv5core.types import AlternativeTitle, Collection, Hit, Kind, Offer, Person, Title
 
 if TYPE_CHECKING:
@@ -142,6 +149,7 @@ __all__ = [
     "SearchResult",
     "SearchSettings",
     "SourceDisabledError",
+    "Suggestion",
     "TimedOutError",
     "Title",
     "TitleNotFoundError",

@@ -7,9 +7,9 @@ from typing import Any, Literal, overload
 
 import msgspec
 
-from tv5core.types import Hit
+from tv5core.types import Hit, Kind
 
-__all__ = ["FacetValue", "Interpretation", "Reading", "SearchResult", "Total"]
+__all__ = ["FacetValue", "Interpretation", "Reading", "SearchResult", "Suggestion", "Total"]
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -62,6 +62,27 @@ class Reading(msgspec.Struct, frozen=True):
     words: str
     kind: str
     where: str
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """A title to suggest for what was typed so far.
+
+    Attributes
+    ----------
+    text : str
+        Its name.
+    id : str
+    kind : {"movie", "show"}
+    year : int or None
+    corrected : bool
+        Whether what was typed had to be corrected.
+    """
+
+    text: str
+    id: str
+    kind: Kind
+    year: int | None = None
+    corrected: bool = False
 
 
 class Interpretation(msgspec.Struct, frozen=True):

@@ -112,7 +112,7 @@ def test_unknown_ids(catalog: Catalog) -> None:
 
 def test_text_needs_an_embedder(catalog: Catalog) -> None:
     with pytest.raises(errors.EmbedderMismatchError, match="pass Catalog"):
-        catalog.search("a shark")
+        catalog.search("a shark", mode="semantic")
     with pytest.raises(errors.EmbedderMismatchError, match="expected an embedder"):
         catalog.add(films(7, 8))
     with pytest.raises(errors.EmbedderMismatchError):

@@ -14,7 +14,7 @@ GENRES = (
 ).split()
 VALUES = {
     "genre": dict.fromkeys([*GENRES, "Science Fiction"], 500) | {"Spy": 1},
-    "provider": dict.fromkeys(["amazon prime video", "netflix", "hulu", "disney plus"], 50),
+    "on": dict.fromkeys(["amazon prime video", "netflix", "hulu", "disney plus"], 50),
     "country": dict.fromkeys("FR US IT JP GB IN".split(), 30),
     "language": dict.fromkeys("fr en ja it hi".split(), 30),
     "certification": {"PG-13": 3, "R": 3},
@@ -35,7 +35,7 @@ def years(low: int | None, high: int | None) -> Numbers:
     return Numbers("year", low, high)
 
 
-FRENCH, ITALIAN = (("country", "FR"), ("language", "fr")), (("country", "IT"), ("language", "it"))
+FRENCH, ITALIAN, JAPANESE = (("country", "FR"),), (("country", "IT"),), (("country", "JP"),)
 THRILLER, WESTERN = (("genre", "Thriller"),), (("genre", "Western"),)
 MOVIE, SHOW = (("kind", "movie"),), (("kind", "show"),)
 CHILDREN = (("genre", "Kids"), ("genre", "Family"))
@@ -47,7 +47,7 @@ CHILDREN = (("genre", "Kids"), ("genre", "Family"))
         (
             "amazon thrillers from the 80s",
             "",
-            [(("provider", "amazon prime video"),), THRILLER, years(1980, 1989)],
+            [(("on", "amazon prime video"),), THRILLER, years(1980, 1989)],
         ),
         ("italian westerns of the sixties", "", [ITALIAN, WESTERN, years(1960, 1969)]),
         (
@@ -59,14 +59,14 @@ CHILDREN = (("genre", "Kids"), ("genre", "Family"))
         (
             "japanese series for children on hulu",
             "",
-            [(("country", "JP"), ("language", "ja")), SHOW, CHILDREN, (("provider", "hulu"),)],
+            [JAPANESE, SHOW, CHILDREN, (("on", "hulu"),)],
         ),
         (
             "sci-fi shows on Disney+",
             "",
-            [(("genre", "Science Fiction"),), SHOW, (("provider", "disney plus"),)],
+            [(("genre", "Science Fiction"),), SHOW, (("on", "disney plus"),)],
         ),
-        ("netflix originals", "", [(("provider", "netflix"),)]),
+        ("netflix originals", "", [(("on", "netflix"),)]),
         ("thrillers before 1960", "", [THRILLER, years(None, 1959)]),
         ("thrillers since 2010", "", [THRILLER, years(2010, None)]),
         ("thrillers between 1950 and 1969", "", [THRILLER, years(1950, 1969)]),

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import numpy.typing as npt
 
-from tv5core.arguments import as_list, check_flag, check_int, check_type, shown
+from tv5core.arguments import as_list, check_int, check_type, shown
 from tv5core.cache.loading.fallback import Fallbacks
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
@@ -33,9 +33,11 @@ from tv5core.cached.policies import CATALOG_POLICIES, CachedTitle, validate_poli
 from tv5core.cached.recommendations import CachedRecommendations
 from tv5core.cached.warming import plan_catalog
 from tv5core.catalog import AddResult, Catalog
+from tv5core.catalog.search_reader import Expression, Facets, Mode, SearchRequest
 from tv5core.catalog.versions import RowChanges
 from tv5core.errors import InvalidInputError
 from tv5core.observing import SILENT, Observer
+from tv5core.results import SearchResult
 from tv5core.types import Hit, Progress, Title
 
 __all__ = ["CachedCatalog"]
@@ -158,31 +160,51 @@ class CachedCatalog(CachedRecommendations):
 
     async def search(
         self,
-        query: str | npt.ArrayLike,
+        query: str | npt.ArrayLike = "",
         k: int = 10,
         *,
+        mode: Mode = "hybrid",
+        where: Expression | str | None = None,
+        sort: str = "relevance",
+        facets: Facets = (),
+        group: Literal["collection", "title"] | None = None,
+        cursor: str | None = None,
+        understand: bool = True,
+        explain: bool = False,
+        highlight: bool = False,
         allow: Iterable[str] | None = None,
         exact: bool = False,
-    ) -> list[Hit]:
-        """Find the titles nearest to a text or a vector; as ``Catalog.search``.
+    ) -> SearchResult:
+        """Find titles by a text or a vector; as ``Catalog.search``.
 
-        Texts that differ only in white space or in how accents are encoded share one answer.
+        Texts that differ only in white space or in how accents are encoded share one answer, and
+        so do filters that mean the same. ``took_ms`` is what the search took when it was made.
         """
-        return await self._search(query, k, allow, exact, None)
+        options = {
+            "mode": mode,
+            "where": where,
+            "sort": sort,
+            "facets": facets,
+            "group": group,
+            "cursor": cursor,
+            "understand": understand,
+            "explain": explain,
+            "highlight": highlight,
+            "allow": None if allow is None else sorted(set(check_keys(as_list("allow", allow)))),
+            "exact": exact,
+        }
+        return await self._search(query, k, options, None)
 
     async def _search(
-        self,
-        query: str | npt.ArrayLike,
-        k: int,
-        allow: Iterable[str] | None,
-        exact: bool,
-        pace: Pace | None,
-    ) -> list[Hit]:
+        self, query: str | npt.ArrayLike, k: int, options: dict[str, Any], pace: Pace | None
+    ) -> SearchResult:
         canonical = normalized(query)
-        ids = None if allow is None else sorted(set(check_keys(as_list("allow", allow))))
-        parts = [query_key(canonical), check_int("k", k, 1), ids, check_flag("exact", exact)]
-        call = partial(self.catalog.search, canonical, k, allow=ids, exact=exact)
-        return list(await self._cached("search", parts, call, pace))
+        request = SearchRequest.of(canonical, k, **options)
+        where = self.catalog.filter_text(request.where)
+        parts = [query_key(canonical), *request.key(where)]
+        call = partial(self.catalog.search, canonical, k, **options)
+        answer: SearchResult = await self._loaded("search", parts, call, pace)
+        return answer
 
     async def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most similar to one of the catalogue; as ``Catalog.similar``."""
@@ -204,14 +226,19 @@ class CachedCatalog(CachedRecommendations):
     async def _cached(
         self, kind: str, parts: list[Any], call: Callable[[], Sequence[T]], pace: Pace | None
     ) -> tuple[T, ...]:
-        async def load(_: str) -> tuple[T, ...]:
+        answer: tuple[T, ...] = await self._loaded(kind, parts, lambda: tuple(call()), pace)
+        return answer
+
+    async def _loaded(
+        self, kind: str, parts: list[Any], call: Callable[[], Any], pace: Pace | None
+    ) -> Any:
+        async def load(_: str) -> Any:
             if pace is not None:
                 await pace()
-            return tuple(await asyncio.to_thread(call))
+            return await asyncio.to_thread(call)
 
         # The key's version is read before the search, so an answer is at least as new as its key.
-        answer: tuple[T, ...] = await self.cache.get_or_load(kind, self._key(parts), load)
-        return answer
+        return await self.cache.get_or_load(kind, self._key(parts), load)
 
     def _key(self, parts: list[Any]) -> str:
         if self._freshness == "until_expiry":
@@ -318,7 +345,7 @@ class CachedCatalog(CachedRecommendations):
         )
         loads: dict[str, Callable[[str], Awaitable[object]]] = {
             "title": lambda name: self._title(name, pace),
-            "search": lambda query: self._search(query, 10, None, False, pace),
+            "search": lambda query: self._search(query, 10, {}, pace),
             "recommendations": lambda name: self._similar(name, 10, pace),
         }
         return await warm(

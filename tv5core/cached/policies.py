@@ -10,6 +10,7 @@ import msgspec
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
 from tv5core.errors import InvalidInputError
 from tv5core.recommend import Recommendation
+from tv5core.results import SearchResult
 from tv5core.types import Hit, Title
 
 __all__ = ["CATALOG_POLICIES", "CachedTitle", "validate_policies"]
@@ -34,7 +35,7 @@ class CachedTitle(msgspec.Struct, frozen=True, array_like=True):
 
 _TYPES: Mapping[str, Any] = {
     "title": CachedTitle,
-    "search": tuple[Hit, ...],
+    "search": SearchResult,
     "recommendations": tuple[Hit, ...],
     "recommended": tuple[Recommendation, ...],
     "popular": tuple[Title, ...],

@@ -6,9 +6,12 @@ Read in this order:
     :class:`Catalog`: opens, changes and closes. ``open_catalogs`` closes it with its process.
 ``reader``
     ``CatalogReader``, its base: searches, look-ups, versions, copies.
-``searcher``
-    From a query to titles. ``calibration`` chooses how hard searches look, and ``popularity``
-    ranks all titles.
+``search_reader``
+    The part of it that searches: ``search``, ``search_many``, ``suggest``, ``facets``.
+``searcher``, ``pages``, ``grouping``, ``title_reader``
+    From a query to titles: ``tv5core.query`` ranks; these decode, group and page.
+``calibration``, ``popularity``
+    How hard searches look; a ranking of all titles.
 ``async_catalog``
     The same for programs that await: worker threads, cancellation, deadlines.
 ``writer``

@@ -154,6 +154,8 @@ class AsyncCatalog:
 
     search = _reading(Catalog.search)
     search_many = _reading(Catalog.search_many)
+    suggest = _reading(Catalog.suggest)
+    facets = _reading(Catalog.facets)
     similar = _reading(Catalog.similar)
     embed_queries = _reading(Catalog.embed_queries)
     get = _reading(Catalog.get)

@@ -17,6 +17,7 @@ from tv5core.catalog.copies.export import ExportReport, export_folder, export_li
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.maintenance.statistics import describe
 from tv5core.catalog.popularity import most_popular
+from tv5core.catalog.search_reader import SearchReader
 from tv5core.catalog.searcher import Searcher
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
@@ -36,7 +37,7 @@ _LOOK_S = 1e-3
 """How long a handle that is read from may overlook that its folder was replaced."""
 
 
-class CatalogReader:
+class CatalogReader(SearchReader):
     """What ``Catalog`` offers to those who only read.
 
     Parameters
@@ -51,66 +52,12 @@ class CatalogReader:
 
     def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
         self._store, self._manager, self._text = store, manager, text
-        self._searcher, self._versions = (
-            Searcher(store, text, manager.recovery),
-            VersionReader(store),
-        )
+        self._searcher = Searcher(store, text, manager.recovery)
+        self._versions = VersionReader(store)
         self._closed = self._foreign = False
         self._look_at = 0.0
 
     # -- searching ------------------------------------------------------------------------
-
-    def search(
-        self,
-        query: str | npt.ArrayLike,
-        k: int = 10,
-        *,
-        allow: Iterable[str] | None = None,
-        exact: bool = False,
-    ) -> list[Hit]:
-        """Find the titles nearest to a text or a vector.
-
-        The index is searched as it is at one moment, and the titles found are then read as they
-        are at one later moment. So no deleted title is returned, and each is whole; of one that
-        another thread or process changes meanwhile, the score may be that of the vector before.
-
-        Parameters
-        ----------
-        query : str or array_like [dim]
-        k : int
-            At least 1.
-        allow : iterable of str, optional
-            Only these ids; unknown ones are ignored.
-        exact : bool
-            Compare with every title instead of walking the graph.
-
-        Returns
-        -------
-        list of Hit
-            Best first; fewer than k only where there are fewer, and none for a text of which
-            no word is known.
-
-        Raises
-        ------
-        InvalidInputError, DimensionError, NonFiniteVectorError, ZeroVectorError
-        EmbedderMismatchError
-            A text, and the catalogue has no embedder.
-        """
-        return self._searcher.search(self._current(), query, k, allow, exact=exact)
-
-    def search_many(
-        self,
-        queries: Sequence[str] | npt.ArrayLike,
-        k: int = 10,
-        *,
-        allow: Iterable[str] | None = None,
-        exact: bool = False,
-        threads: int = 1,
-    ) -> list[list[Hit]]:
-        """Search several texts, or the rows of a matrix, at once; see :meth:`search`."""
-        return self._searcher.search_many(
-            self._current(), queries, k, allow, exact=exact, threads=threads
-        )
 
     def similar(self, id: str, k: int = 10) -> list[Hit]:
         """Find the titles most like one of the catalogue, itself left out.

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_array, as_list, check_int, shown
+from tv5core.arguments import as_array, check_int
+from tv5core.bitmap import Bitmap
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
+from tv5core.catalog.pages import page_of, reranked
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
-from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
-from tv5core.store import Store, embeddings, lookup, titles
+from tv5core.catalog.title_reader import TitleReader
+from tv5core.columns.wording import to_text
+from tv5core.errors import EmbedderMismatchError, InvalidInputError
+from tv5core.lexical import suggest
+from tv5core.query.answering import Answer, answer
+from tv5core.query.execution import POOL, NearestSearch
+from tv5core.query.grammar import as_filter
+from tv5core.query.knowledge import Knowledge
+from tv5core.query.paging import MAX_KEPT, Cursor, Page, PageStore, digest
+from tv5core.query.planning import Context
+from tv5core.query.request import SearchRequest
+from tv5core.query.view import View
+from tv5core.results import SearchResult, Suggestion, Total
+from tv5core.store import Store, embeddings
 from tv5core.store.transaction import Txn
 from tv5core.types import Hit, Title
 from tv5core.vectors import (
@@ -30,8 +47,9 @@ from tv5core.vectors import (
 __all__ = ["Searcher", "are_texts"]
 
 F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
 
-_NO_TITLE = -1, ""
+_LEAST_OVERSAMPLING = 4.0
 
 
 class Searcher:
@@ -46,61 +64,52 @@ class Searcher:
     """
 
     def __init__(self, store: Store, text: TextEmbedding, recovery: RecoveryLog) -> None:
-        self._store, self._text, self._recovery = store, text, recovery
+        self._store, self._text = store, text
+        self._titles = TitleReader(store, recovery)
+        self._knowledge, self._pages = Knowledge(), PageStore()
 
-    def search(
-        self,
-        served: ServedIndex,
-        query: str | npt.ArrayLike,
-        k: int,
-        allow: Iterable[str] | None,
-        *,
-        exact: bool,
-    ) -> list[Hit]:
-        """Find the titles nearest to a text or a vector; see ``Catalog.search``."""
-        k = check_int("k", k, 1)
-        ids = _checked_ids(allow)
-        vector: npt.ArrayLike = query if isinstance(query, str) else _checked_vector(query)
-        if isinstance(query, str):
-            vector = embedded = self._text.embed_queries(served, [query])[0]
-            if not embedded.any():
-                return []
-        index = served.index
-        if index is None:
-            check_vectors(np.asarray(vector)[None])
-            return []
-        options = self._options(index, ids, exact, text=isinstance(query, str))
-        matches = index.search_with(vector, k, options)
-        return self._hits(matches, k, partial(_search, index, vector, options))
+    def search(self, served: ServedIndex, request: SearchRequest) -> SearchResult:
+        """Find titles; see ``Catalog.search``."""
+        started = perf_counter()
+        if request.vector is not None and request.is_plain:
+            found = self._nearest(served, request, request.vector)
+        else:
+            found = self._page(served, request)
+        return msgspec.structs.replace(found, took_ms=(perf_counter() - started) * 1e3)
 
     def search_many(
+        self, served: ServedIndex, requests: Sequence[SearchRequest], threads: int
+    ) -> list[SearchResult]:
+        """Make several searches, in some threads."""
+        if threads == 1 or len(requests) < 2:
+            return [self.search(served, one) for one in requests]
+        with ThreadPoolExecutor(threads or None) as pool:
+            return list(pool.map(partial(self.search, served), requests))
+
+    def search_vectors(
         self,
         served: ServedIndex,
-        queries: Sequence[str] | npt.ArrayLike,
+        vectors: npt.ArrayLike,
         k: int,
-        allow: Iterable[str] | None,
+        allow: Sequence[str] | None,
         *,
         exact: bool,
         threads: int,
-    ) -> list[list[Hit]]:
-        """Search several texts, or the rows of a matrix, at once."""
-        k = check_int("k", k, 1)
-        ids = _checked_ids(allow)
-        matrix = self.vectors_of(served, queries)
-        if served.index is None and not are_texts(queries):
+    ) -> list[SearchResult]:
+        """Search the rows of a matrix at once."""
+        matrix = self.vectors_of(served, vectors)
+        if served.index is None:
             check_vectors(matrix)
-        hits: list[list[Hit]] = [[] for _ in matrix]
-        # A text of which no word is known has a zero vector; a given one of zeros is an error.
-        known = np.any(matrix, axis=1) if are_texts(queries) else np.ones(len(matrix), bool)
-        if served.index is None or not known.any():
-            return hits
-        options = self._options(served.index, ids, exact, threads, text=are_texts(queries))
-        found = served.index.search_with(matrix[known], k, options)
-        places = np.flatnonzero(known).tolist()
-        for place, keys, scores in zip(places, found.keys, found.scores, strict=True):
-            more = partial(_search, served.index, matrix[place], options)
-            hits[place] = self._hits(Matches(keys, scores), k, more)
-        return hits
+            return [SearchResult() for _ in matrix]
+        if not len(matrix):
+            return []
+        options = self._options(served.index, allow, exact, threads, text=False)
+        found = served.index.search_with(matrix, k, options)
+        answers = []
+        for vector, keys, scores in zip(matrix, found.keys, found.scores, strict=True):
+            more = partial(_search, served.index, vector, options)
+            answers.append(_of_hits(self._titles.hits(Matches(keys, scores), k, more), k))
+        return answers
 
     def similar(
         self, served: ServedIndex, found_by: Callable[[Txn], tuple[int, Title]], k: int
@@ -123,7 +132,26 @@ class Searcher:
             return []
         options = self._options(index, None, exact=False, text=False)
         search = partial(_search, index, vector, options)
-        return self._hits(search(k + 1), k, search, (row, title.id))
+        return self._titles.hits(search(k + 1), k, search, (row, title.id))
+
+    def rows(self, ids: Sequence[str]) -> I64:
+        """Return the rows of ids, unknown ones left out: int64[n]."""
+        return self._titles.rows(ids)
+
+    def filter_text(self, where: object) -> str:
+        """Return a filter as text in its normal form."""
+        return to_text(as_filter(where, self._store.meta.extra_fields))
+
+    def suggest(self, served: ServedIndex, prefix: str, k: int) -> list[Suggestion]:
+        """Return titles for what was typed so far."""
+        documents = served.view().documents
+        found = suggest(self._knowledge.statistics(documents), prefix, k)
+        keys = [int(documents.segments[one.segment].keys[one.document]) for one in found]
+        return [
+            Suggestion(title.title, title.id, title.kind, title.year, one.corrected)
+            for one, title in zip(found, self._titles.titles(keys), strict=True)
+            if title is not None
+        ]
 
     def vectors_of(self, served: ServedIndex, queries: Sequence[str] | npt.ArrayLike) -> F32:
         """Embed texts, or return the matrix given: float32[n, dim]."""
@@ -136,6 +164,20 @@ class Searcher:
             )
         return matrix
 
+    # -- vectors alone --------------------------------------------------------------------
+
+    def _nearest(
+        self, served: ServedIndex, request: SearchRequest, vector: npt.NDArray[Any]
+    ) -> SearchResult:
+        index = served.index
+        if index is None:
+            check_vectors(vector[None])
+            return SearchResult()
+        options = self._options(index, request.allow, request.exact, text=False)
+        matches = index.search_with(vector, request.k, options)
+        search = partial(_search, index, vector, options)
+        return _of_hits(self._titles.hits(matches, request.k, search), request.k)
+
     def _options(
         self,
         index: VectorIndex,
@@ -146,82 +188,143 @@ class Searcher:
         text: bool,
     ) -> SearchOptions:
         """Return a search's options: by text, with the settings calibrated for texts, if any."""
+        allowed = None if allow is None else Filter.of(self._titles.rows(allow))
+        return SearchOptions(self._settings(index, text=text), exact, allowed, threads)
+
+    def _settings(self, index: VectorIndex, *, text: bool) -> SearchSettings:
         stored = self._store.meta.text_settings if text else None
-        settings = index.settings if stored is None else msgspec.convert(stored, SearchSettings)
-        allowed = None if allow is None else Filter.of(self._rows(allow))
-        return SearchOptions(settings, exact, allowed, threads)
+        return index.settings if stored is None else msgspec.convert(stored, SearchSettings)
 
-    def _rows(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
-        with self._store.read() as txn:
-            rows = [row for name in ids if (row := lookup.row_of(txn, name)) is not None]
-        return np.asarray(rows, np.int64)
+    # -- everything else ------------------------------------------------------------------
 
-    def _hits(
+    def _page(self, served: ServedIndex, request: SearchRequest) -> SearchResult:
+        """Answer a page of a search."""
+        view, query = served.view(), digest(request.text, *request.asked())
+        cursor = None if request.cursor is None else Cursor.decode(request.cursor, query)
+        page = None if cursor is None else self._pages.get(cursor)
+        start = 0 if cursor is None else cursor.place
+        if page is not None:
+            found: Answer = page.answer
+        else:
+            context = self.context(served, view, request)
+            found = reranked(self._titles, answer(context, request, cursor), request)
+            start = 0 if cursor is None else found.ranking.behind(cursor.last)
+        hits, end = page_of(self._titles, found, request, start)
+        return SearchResult(
+            tuple(hits),
+            found.total,
+            found.facets,
+            found.did_you_mean,
+            found.interpretation,
+            cursor=self._cursor(query, request, cursor, page, found, end),
+            explanation=found.explanation,
+        )
+
+    def _cursor(
         self,
-        matches: Matches,
-        k: int,
-        search: Callable[[int], Matches],
-        besides: tuple[int, str] = _NO_TITLE,
-    ) -> list[Hit]:
-        """Decode the k best titles besides one, given by row and id.
+        query: bytes,
+        request: SearchRequest,
+        cursor: Cursor | None,
+        page: Page | None,
+        found: Answer,
+        end: int,
+    ) -> str:
+        """Return where the next page begins; empty where there is none."""
+        ranking = found.ranking
+        if end >= len(ranking):
+            return ""
+        if page is None:
+            kept = ranking.cut(0, MAX_KEPT)
+            order = self._pages.put(Page(replace(found, ranking=kept)))
+        else:
+            order = cursor.order if cursor is not None else b""
+        rows = self._store.meta.next_row if cursor is None else cursor.rows
+        pool = max(POOL, request.k) if cursor is None else cursor.pool
+        last = (float(ranking.values[end - 1]), int(ranking.keys[end - 1]))
+        return Cursor(query, order, end, rows, last, pool).encode()
 
-        Where some were deleted since the index was searched, look further, so that the answer is
-        shorter only where there are no more.
-        """
-        hits, searched_k = self._decoded(matches, besides), k
-        # A short answer, or one of fewer columns than asked for, holds all there is.
-        while len(hits) < k and len(matches.keys) >= searched_k and matches.keys[-1] >= 0:
-            searched_k += max(1, searched_k - len(hits))
-            matches = search(searched_k)
-            hits = self._decoded(matches, besides)
-        return hits[:k]
+    def context(self, served: ServedIndex, view: View, request: SearchRequest) -> Context:
+        """Return what a search is made with."""
+        return Context(
+            view,
+            self._knowledge,
+            self._store.meta.extra_fields,
+            partial(self._meaning, served, view, request),
+            self._titles.rows,
+            self._text.fits(served),
+        )
 
-    def _decoded(self, matches: Matches, besides: tuple[int, str] = _NO_TITLE) -> list[Hit]:
-        """Decode the titles that are still there, in one short transaction."""
-        hits: list[Hit] = []
-        own_row, own_id = besides
-        pack, decode = titles.row_key, titles.decode
-        with self._store.read() as txn:
-            get, database = txn.raw.get, txn.dbs.titles
-            for key, score in zip(matches.keys.tolist(), matches.scores.tolist(), strict=True):
-                # -1 ends a short answer; a title may have been deleted since the search.
-                data = get(pack(key), db=database) if key >= 0 and key != own_row else None
-                if data is not None:
-                    try:
-                        title = decode(data)
-                    except CorruptFileError as error:
-                        self._leave_out(key, error)
-                        continue
-                    if title.id != own_id:  # it may be in another row by now
-                        hits.append(Hit(title.id, score, title))
-        return hits
+    def _meaning(
+        self,
+        served: ServedIndex,
+        view: View,
+        request: SearchRequest,
+        query: str | npt.NDArray[Any],
+    ) -> NearestSearch | None:
+        """Return how to find the neighbours of a text or vector; None where it has none."""
+        if isinstance(query, str):
+            vector = self._embedded(served, query, needed=request.mode == "semantic")
+        else:
+            vector = query
+        index = served.index
+        if index is None or view.vectors is None:
+            if not isinstance(query, str):
+                check_vectors(query[None])
+            return None
+        if vector is None or (isinstance(query, str) and not vector.any()):
+            return None
+        settings = self._settings(index, text=isinstance(query, str))
+        return partial(_neighbours, index, view, vector, settings, request.exact)
 
-    def _leave_out(self, row: int, error: CorruptFileError) -> None:
-        """Answer without a damaged title, and say so; what a newer tv5core wrote is an error."""
-        if isinstance(error, FormatVersionError):
-            raise error
-        self._recovery.leave_out_title(row)
-
-
-def _checked_vector(query: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Return one vector of numbers, whose width and values the index validates."""
-    vector = as_array("a text or a vector", query)
-    if vector.ndim == 2:
-        raise InvalidInputError("expected one query, got several: use search_many")
-    if vector.ndim != 1 or vector.dtype.kind not in "fiu":
-        raise InvalidInputError(f"expected a text or a vector, got {shown(query)}")
-    return vector
+    def _embedded(self, served: ServedIndex, text: str, *, needed: bool) -> F32 | None:
+        """Embed a text; that nobody can is an error only where meaning is all that counts."""
+        try:
+            vectors = self._text.embed_queries(served, [text])
+        except EmbedderMismatchError:
+            if needed:
+                raise
+            return None
+        vector: F32 = vectors[0]
+        return vector
 
 
-def _checked_ids(allow: Iterable[str] | None) -> list[str] | None:
-    """Return the ids that may be found as a list; a text would be taken for its letters."""
-    if allow is None:
-        return None
-    return as_list("allow", allow)
+def _neighbours(
+    index: VectorIndex,
+    view: View,
+    vector: npt.NDArray[Any],
+    settings: SearchSettings,
+    exact: bool,
+    allowed: Sequence[Bitmap] | None,
+    k: int,
+) -> tuple[I64, F32]:
+    """Find the k nearest of what is allowed; see ``NearestSearch``."""
+    chosen = None if allowed is None else view.vector_filter(allowed)
+    options = SearchOptions(_for_many(settings, k), exact, chosen)
+    found = index.search_with(vector, k, options, view.vectors)
+    there = found.keys >= 0
+    return found.keys[there], found.scores[there]
+
+
+def _for_many(settings: SearchSettings, k: int) -> SearchSettings:
+    """Look as far for many neighbours as for the few that settings were calibrated for.
+
+    The last of many need not be the right ones: they only say where the others stand out from.
+    """
+    few = settings.min_k
+    if k <= few:
+        return settings
+    oversampling = max(_LEAST_OVERSAMPLING, settings.oversampling * few / k)
+    return msgspec.structs.replace(settings, oversampling=oversampling, min_k=1)
 
 
 def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:
     return index.search_with(vector, k, options)
+
+
+def _of_hits(hits: list[Hit], k: int) -> SearchResult:
+    """Return the answer of vectors alone, of which nobody counts all that are near."""
+    worth = [msgspec.structs.replace(hit, relevance=min(1.0, max(0.0, hit.score))) for hit in hits]
+    return SearchResult(tuple(worth), Total(len(hits), "at_least" if len(hits) == k else "exact"))
 
 
 def are_texts(queries: object) -> bool:

@@ -2,8 +2,8 @@
 
 ``app``
     All commands, and errors as exit codes. Start here.
-``browse``
-    ``search``, ``similar``, ``show``.
+``search``, ``browse``
+    ``search``, ``suggest``, ``facets``; ``similar``, ``show``.
 ``recommending``, ``interactions``
     ``recommend``, ``browse``, ``trending``; ``learn``, from CSV.
 ``importing``, ``export``

@@ -19,6 +19,7 @@ from tv5core.cli import (
     importing,
     maintenance,
     recommending,
+    search,
     upstream,
     verify,
 )
@@ -38,6 +39,7 @@ app = typer.Typer(
 for command in (
     *importing.COMMANDS,
     *upstream.COMMANDS,
+    *search.COMMANDS,
     *browse.COMMANDS,
     *recommending.COMMANDS,
     *maintenance.COMMANDS,

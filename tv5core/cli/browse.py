@@ -1,10 +1,9 @@
-"""``tv5 search``, ``show`` and ``similar``: look things up."""
+"""``tv5 show`` and ``similar``: look things up."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -17,52 +16,14 @@ from tv5core.cli.output import (
     CatalogOption,
     print_hits,
     print_json,
-    print_status,
     readable,
     results,
     title_line,
 )
+from tv5core.cli.search import Count, warn_of_unsearchable
 from tv5core.types import ExtraValue, Offer, Title
 
 __all__ = ["COMMANDS", "print_title"]
-
-Count = Annotated[int, typer.Option("-k", "--count", min=1, max=1000, help="Answers to show.")]
-
-
-def search(
-    query: Annotated[str, typer.Argument(help="What the film or series is about.")],
-    catalog: CatalogOption = DEFAULT_CATALOG,
-    count: Count = 10,
-    exact: Annotated[bool, typer.Option(help="Compare with every title, no index.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Find titles by what they are about."""
-    with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
-        started = time.perf_counter()
-        query = readable(query)
-        hits = opened.search(query, count, exact=exact)
-        took_ms = (time.perf_counter() - started) * 1e3
-        total, info = opened.count(), opened.info()
-    if as_json:
-        print_json({"query": query, "milliseconds": round(took_ms, 3), "hits": hits})
-    elif hits or info["vectors"]:
-        print_hits(hits, f"{len(hits)} of {total:,} titles in {took_ms:.1f} ms")
-    _warn_of_unsearchable(info, catalog)
-
-
-def _warn_of_unsearchable(info: dict[str, Any], catalog: Path) -> None:
-    """Say which titles no search can find, and what makes them searchable."""
-    if not info["titles"]:
-        print_status("the catalogue holds no titles: `tv5 import` adds some")
-    elif pending := info["pending"]:
-        print_status(
-            f"{pending:,} of {info['titles']:,} titles are not embedded yet, so no search finds "
-            f"them: `tv5 seal -c {catalog}` does it, or the interrupted import started again"
-        )
-    elif not info["vectors"]:
-        print_status(
-            f"none of the {info['titles']:,} titles has text or vectors, so no search finds them"
-        )
 
 
 def similar(
@@ -81,7 +42,7 @@ def similar(
         print_json({"id": readable(id), "milliseconds": round(took_ms, 3), "hits": hits})
     elif hits or info["vectors"]:
         print_hits(hits, f"like {name}, in {took_ms:.1f} ms")
-    _warn_of_unsearchable(info, catalog)
+    warn_of_unsearchable(info, catalog)
 
 
 def show(
@@ -153,4 +114,4 @@ def _offer(offer: Offer) -> str:
     return f"{offer.provider}{where} ({offer.kind}{price})"
 
 
-COMMANDS = (search, similar, show)
+COMMANDS = (similar, show)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -35,7 +35,7 @@ _ROUNDS = 200
 class _Figures(NamedTuple):
     titles: int
     built_s: float
-    answers: list[tuple[str, list[Hit], float]]
+    answers: list[tuple[str, Sequence[Hit], float]]
     like: list[Hit]
     timings: dict[str, tuple[float, float]]
 
@@ -82,9 +82,9 @@ def _measure(opened: Catalog, *, quiet: bool) -> _Figures:
     )
 
 
-def _ask(opened: Catalog, query: str) -> tuple[str, list[Hit], float]:
+def _ask(opened: Catalog, query: str) -> tuple[str, Sequence[Hit], float]:
     started = time.perf_counter()
-    hits = opened.search(query, 3)
+    hits = opened.search(query, 3).hits
     return query, hits, (time.perf_counter() - started) * 1e3
 
 
@@ -140,7 +140,7 @@ def _as_json(figures: _Figures) -> dict[str, Any]:
     }
 
 
-def _short(hits: list[Hit]) -> list[dict[str, Any]]:
+def _short(hits: Sequence[Hit]) -> list[dict[str, Any]]:
     return [
         {"id": hit.id, "score": round(hit.score, 4), "title": title_line(hit.title)} for hit in hits
     ]

@@ -114,35 +114,46 @@ _NARROW, _MEDIUM = 60, 100
 """Columns below which answers are no table, and below which only titles and genres are shown."""
 
 
-def print_hits(hits: Sequence[Hit], caption: str) -> None:
-    """Print answers, best first: as a table, or two lines each where there is little room."""
+def print_hits(hits: Sequence[Hit], caption: str, *, relevance: bool = False) -> None:
+    """Print answers, best first: as a table, or two lines each where there is little room.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+    caption : str
+    relevance : bool
+        Show what compares answers of different searches instead of scores.
+    """
     console = results()
+    values = [f"{hit.relevance:.2f}" if relevance else f"{hit.score:.3f}" for hit in hits]
     if console.width < _NARROW:
-        _print_hit_lines(console, hits, caption)
+        _print_hit_lines(console, hits, values, caption)
         return
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
-    table.add_column("score", justify="right")
+    table.add_column("relevance" if relevance else "score", justify="right")
     table.add_column("title", style="bold", min_width=16, max_width=48)
     table.add_column("genres", max_width=30)
     if wide := console.width >= _MEDIUM:
         table.add_column("people", max_width=52)
     table.add_column("id", style="dim", overflow="fold")
-    for hit in hits:
+    for hit, value in zip(hits, values, strict=True):
         title = hit.title
         people = (_people(title),) * wide
         cells = (title_line(title), ", ".join(title.genres[:3]), *people, hit.id)
         # Text, not markup: a title may hold brackets.
-        table.add_row(f"{hit.score:.3f}", *(Text(cell) for cell in cells))
+        table.add_row(value, *(Text(cell) for cell in cells))
     console.print(table)
 
 
-def _print_hit_lines(console: Console, hits: Sequence[Hit], caption: str) -> None:
+def _print_hit_lines(
+    console: Console, hits: Sequence[Hit], values: Sequence[str], caption: str
+) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    for hit in hits:
+    for hit, value in zip(hits, values, strict=True):
         lines = Text.assemble((title_line(hit.title), "bold"), "\n", (hit.id, "dim"))
-        table.add_row(f"{hit.score:.3f}", lines)
+        table.add_row(value, lines)
     console.print(table)
     console.print(Text(caption, style="italic"))
 

@@ -1,9 +1,23 @@
 """Queries: what a catalogue's titles are to a search, and what a search makes of a query.
 
+``request``
+    Everything a search is asked for. Start here.
+``planning``
+    From a request to a search: what of a text are words, and what are filters.
+``answering``, ``execution``
+    The matches of a search, in order and counted; which documents match.
+``evidence``, ``ranking``
+    What speaks for each candidate, and one score out of it.
 ``parsing``
-    A text's words, phrases, words to leave out, and clauses of filters. Start here.
+    A text's words, phrases, words to leave out, and clauses of filters.
 ``interpretation``, ``phrases``, ``vocabulary``
     What a text says about titles: services, genres, eras, places, running time, people.
+``conditions``, ``knowledge``
+    Readings as filters; the words and statistics that a catalogue gives a meaning to.
+``spelling``, ``title_text``
+    Names that a text is a misspelling of; titles as they are compared and sorted.
+``allowed``, ``sorting``, ``paging``
+    What restricts a search; other orders than relevance; cursors.
 ``grammar``
     Filters as text: ``where=``, on the command line and in a query's clauses.
 ``documents``, ``parts``

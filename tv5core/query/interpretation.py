@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tv5core.query.phrases import Numbers, Phrase, era, runtime
@@ -31,11 +31,11 @@ _MIN_NAME = 2
 _FILLERS = frozenset(
     """
     a an the some any all of in from on for with by and to that which are is was were me us
-    best good great top greatest popular famous classic old new find show watch i want please
-    about what where who
+    best good great top greatest popular famous classic find show watch i want please
+    about what where who something anything
     """.split()
 )
-_NAMED_BY = {"with", "by", "starring", "featuring", "from", "of", "directed", "and"}
+_NAMED_BY = {"with", "by", "starring", "featuring", "directed"}
 _SHORT_COUNTRIES = {"us": "US", "uk": "GB", "usa": "US"}
 
 
@@ -63,8 +63,13 @@ class Found:
         A title must meet all.
     describes : bool
         Whether it shows that the text describes titles.
+    needs_company : bool
+        Whether it counts as a filter only beside other readings, as genres do: a "world war two
+        movie" is no movie of the genre "war".
     ambiguous : bool
-        Whether it counts only beside other readings.
+        Whether it means nothing without company.
+    alone : bool
+        Whether it has none, though it needs some.
     """
 
     start: int
@@ -73,7 +78,9 @@ class Found:
     kind: str
     conditions: tuple[Condition, ...]
     describes: bool = False
+    needs_company: bool = False
     ambiguous: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Understood:
         Without the words that were read; what is to be searched for if readings are filters.
     found : tuple of Found
     describes : bool
-        Whether the readings should be filters.
+        Whether the readings that are not alone should be filters.
     """
 
     text: str
@@ -118,20 +125,32 @@ def understand(
     if not tokens or len(tokens) > _MAX_WORDS:
         return Understood(text, text)
     reader = _Reader(text, tokens, vocabulary, person)
-    found = _without_lonely(reader.read())
-    rest = _rest(text, tokens, found)
-    describes = any(one.describes for one in found) or bool(found and not rest)
+    found = _in_company(reader.read(), len(tokens))
+    rest = _rest(text, tokens, [one for one in found if not one.alone])
+    usable = [one for one in found if not one.alone]
+    describes = any(one.describes for one in usable) or bool(usable and not rest)
     return Understood(text, rest, tuple(found), describes)
 
 
-def _without_lonely(found: list[Found]) -> list[Found]:
-    """Drop ambiguous readings that do not stand beside another."""
+def _in_company(found: list[Found], words: int) -> list[Found]:
+    """Mark readings that need others beside them and have none; drop ambiguous ones of these."""
+    alone: set[int] = set()
     while True:
-        ends = {i for one in found if not one.ambiguous for i in (one.start, one.end)}
-        kept = [one for one in found if not one.ambiguous or {one.start, one.end} & ends]
-        if len(kept) == len(found):
-            return kept
-        found = kept
+        others = [one for one in found if one.start not in alone]
+        starts, ends = {one.start for one in others}, {one.end for one in others}
+        new = {
+            one.start
+            for one in found
+            if one.needs_company
+            and one.start not in ends
+            and one.end not in starts
+            and (one.ambiguous or one.end - one.start < words)
+        }
+        if new <= alone:
+            break
+        alone |= new
+    marked = [replace(one, alone=one.start in alone) for one in found]
+    return [one for one in marked if not (one.alone and one.ambiguous)]
 
 
 def _rest(text: str, tokens: Sequence[Token], found: Sequence[Found]) -> str:
@@ -219,7 +238,9 @@ class _Reader:
             entry.kind,
             entry.wanted,
             describes=names or linked,
-            ambiguous=entry.ambiguous and not linked,
+            needs_company=not (names or linked)
+            and (entry.ambiguous or entry.kind in {"genre", "kind"}),
+            ambiguous=entry.ambiguous,
         )
 
     def _is_of(self, at: int) -> bool:
@@ -261,9 +282,13 @@ class _Reader:
                 written = self._text[self._tokens[first].start : self._tokens[end - 1].end]
                 name = self._person(written)
                 if name is not None:
-                    wanted = ((("person", name),),)
-                    yield self._found(at, end, "person", wanted)
+                    fields = ("director", "creator") if self._is_by(at, first) else ("person",)
+                    wanted = (tuple((field, name) for field in fields),)
+                    yield self._found(at, end, "person", wanted, describes=first > at)
                     break
+
+    def _is_by(self, at: int, first: int) -> bool:
+        return first > at and self._words[first - 1] == "by"
 
 
 def _leads(link: str, entry: Entry) -> bool:

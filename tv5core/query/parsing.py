@@ -18,7 +18,7 @@ from tv5core.errors import InvalidInputError
 
 __all__ = ["MAX_CHARACTERS", "ParsedQuery", "parse"]
 
-MAX_CHARACTERS = 10_000
+MAX_CHARACTERS = 20_000
 """Longer texts are refused: the longest synopsis of 66,120 titles has 2,100."""
 
 _PIECE = re.compile(

@@ -16,8 +16,8 @@ from tv5core.analysis.words import fold
 __all__ = ["Entry", "Values", "Vocabulary", "normal"]
 
 Values = Mapping[str, Mapping[str, int]]
-"""What a catalogue holds: values by field (``genre``, ``provider``, ``country``, ``language``), and
-how many titles have each."""
+"""What a catalogue holds: values by field (``genre``, ``on``, ``country``, ``language``,
+``certification``), and how many titles have each."""
 
 Wanted = tuple[tuple[str, str], ...]
 """Field and value pairs of which a title needs one."""
@@ -53,7 +53,7 @@ kids|children|childrens: Kids; family: Family; documentary|docu: Documentary; mu
 western: Western; film noir|noir: Film Noir; biopic|biographical: Biography; historical: History
 suspense: Thriller; scary: Horror; comedic: Comedy; sitcom: Comedy; stand up: Stand-Up; gay: LGBTQ
 lgbt|lgbtq: LGBTQ; cult: Cult; war: War; sport|sports: Sports; martial arts: Martial Arts
-spaghetti western: Western; slasher: Horror
+spaghetti western: Western
 """
 _STAND_IN = {"Kids": ("Kids", "Family"), "Family": ("Family", "Kids"), "Anime": ("Anime",)}
 # Plurals that stand for titles. Not "wars", "horrors", "adventures": names of titles have them.
@@ -61,7 +61,7 @@ _PLURALS = """
 thriller: thrillers; western: westerns; comedy: comedies; drama: dramas; romance: romances
 documentary: documentaries|docs; musical: musicals; cartoon: cartoons; biopic: biopics
 sitcom: sitcoms; romcom: romcoms; rom com: rom coms; spaghetti western: spaghetti westerns
-romantic comedy: romantic comedies; slasher: slashers
+romantic comedy: romantic comedies
 """
 _SERIES = {"sitcom"}
 _KINDS = {
@@ -75,23 +75,25 @@ hbo max: hbo|max; apple tv plus: apple tv|apple; paramount plus: paramount|param
 netflix: netflix; hulu: hulu; peacock: peacock
 """
 _CLEAR_PROVIDERS = {"netflix", "hulu", "prime video", "amazon prime", "hbo max", "apple tv"}
-# Nationality: countries, then the language of which it is the name, if any.
+# Nationality: countries. Languages are asked for by "in french": who speaks French in a film of
+# another country does not make it French.
 _NATIONALITIES = """
-french: FR fr; italian: IT it; german: DE de; spanish: ES es; japanese: JP ja; korean: KR ko
-south korean: KR ko; chinese: CN,HK,TW zh; taiwanese: TW; hong kong: HK; russian: RU,SU ru
-soviet: SU; british: GB; english: GB en; scottish: GB; welsh: GB cy; irish: IE; american: US
-canadian: CA; australian: AU; new zealand: NZ; indian: IN; bollywood: IN hi; mexican: MX
-brazilian: BR; argentine: AR; argentinian: AR; chilean: CL; colombian: CO; cuban: CU; swedish: SE sv
-danish: DK da; norwegian: NO no; finnish: FI fi; icelandic: IS is; scandinavian: SE,DK,NO
-nordic: SE,DK,NO,FI,IS; dutch: NL nl; belgian: BE; polish: PL pl; czech: CZ,XC cs; slovak: SK sk
-hungarian: HU hu; romanian: RO ro; bulgarian: BG bg; greek: GR el; turkish: TR tr; austrian: AT
-swiss: CH; portuguese: PT pt; israeli: IL he; iranian: IR fa; persian: IR fa; egyptian: EG
-lebanese: LB; nigerian: NG; south african: ZA; thai: TH th; vietnamese: VN vi; filipino: PH tl
-indonesian: ID id; malaysian: MY; pakistani: PK ur; serbian: RS sr; croatian: HR hr
-ukrainian: UA uk
+french: FR; italian: IT; german: DE; spanish: ES; japanese: JP; korean: KR; south korean: KR
+chinese: CN,HK,TW; taiwanese: TW; hong kong: HK; russian: RU,SU; soviet: SU; british: GB
+english: GB; scottish: GB; welsh: GB; irish: IE; american: US; canadian: CA; australian: AU
+new zealand: NZ; indian: IN; bollywood: IN; mexican: MX; brazilian: BR; argentine: AR
+argentinian: AR; chilean: CL; colombian: CO; peruvian: PE; cuban: CU; swedish: SE; danish: DK
+norwegian: NO; finnish: FI; icelandic: IS; scandinavian: SE,DK,NO; nordic: SE,DK,NO,FI,IS
+dutch: NL; belgian: BE; polish: PL; czech: CZ,XC; slovak: SK; hungarian: HU; romanian: RO
+bulgarian: BG; greek: GR; turkish: TR; austrian: AT; swiss: CH; portuguese: PT; israeli: IL
+iranian: IR; persian: IR; egyptian: EG; lebanese: LB; moroccan: MA; tunisian: TN; nigerian: NG
+nollywood: NG; south african: ZA; thai: TH; vietnamese: VN; filipino: PH; philippine: PH
+indonesian: ID; malaysian: MY; singaporean: SG; pakistani: PK; serbian: RS; croatian: HR
+ukrainian: UA; latvian: LV; lithuanian: LT; estonian: EE; georgian: GE; kenyan: KE
 """
-_RARE = 500
-"""A genre that fewer than one title in so many has is no filter people mean by a word."""
+_RARE, _RARE_WORD = 500, 100
+"""A genre that fewer than one title in so many has is no filter that people mean by a word of the
+table, and by the genre's own name: sources mark few of the titles that deserve a rare one."""
 
 
 def _table(text: str) -> Iterator[tuple[str, str]]:
@@ -133,8 +135,8 @@ class Vocabulary:
         places = frozenset(values.get("country", ())), frozenset(values.get("language", ()))
         for phrase, entry in (
             *_kinds(),
-            *_nationalities(*places),
-            *_providers(values.get("provider", {})),
+            *_nationalities(places[0]),
+            *_providers(values.get("on", {})),
             *_genres(values.get("genre", {}), titles),
             *_certifications(values.get("certification", {})),
         ):
@@ -152,18 +154,14 @@ def _kinds() -> Iterator[tuple[str, Entry]]:
             yield phrase, Entry("kind", ((("kind", kind),),), names_titles=True)
     for kind, phrases in _KIND_WORDS.items():
         for phrase in phrases.split("|"):
-            yield phrase, Entry("kind", ((("kind", kind),),), ambiguous=True)
+            yield phrase, Entry("kind", ((("kind", kind),),))
 
 
-def _nationalities(
-    countries: frozenset[str], languages: frozenset[str]
-) -> Iterator[tuple[str, Entry]]:
-    for phrase, meaning in _table(_NATIONALITIES):
-        codes, _, spoken = meaning.partition(" ")
-        wanted = [("country", code) for code in codes.split(",") if code in countries]
-        wanted += [("language", spoken)] if spoken in languages else []
+def _nationalities(countries: frozenset[str]) -> Iterator[tuple[str, Entry]]:
+    for phrase, codes in _table(_NATIONALITIES):
+        wanted = tuple(("country", code) for code in codes.split(",") if code in countries)
         if wanted:
-            yield phrase, Entry("place", (tuple(wanted),))
+            yield phrase, Entry("place", (wanted,))
 
 
 def _providers(known: Mapping[str, int]) -> Iterator[tuple[str, Entry]]:
@@ -172,13 +170,14 @@ def _providers(known: Mapping[str, int]) -> Iterator[tuple[str, Entry]]:
         own = normal(target)
         clear = _CLEAR_PROVIDERS | ({own} if " " in own else set())
         for phrase in dict.fromkeys((own, *map(normal, names.get(target, ())))):
-            wanted = ((("provider", target),),)
+            wanted = ((("on", target),),)
             yield phrase, Entry("provider", wanted, ambiguous=phrase not in clear)
 
 
 def _genres(known: Mapping[str, int], titles: int) -> Iterator[tuple[str, Entry]]:
     usual = {name for name, count in known.items() if count * _RARE >= titles}
-    meanings: dict[str, tuple[str, ...]] = {normal(name): (name,) for name in usual}
+    frequent = (name for name in usual if known[name] * _RARE_WORD >= titles)
+    meanings: dict[str, tuple[str, ...]] = {normal(name): (name,) for name in frequent}
     for phrases, meaning in _table(_GENRES):
         meanings |= dict.fromkeys(phrases.split("|"), tuple(meaning.split("+")))
     plurals = {singular: several.split("|") for singular, several in _table(_PLURALS)}
@@ -199,7 +198,9 @@ def _any_genre(name: str, usual: set[str]) -> Wanted:
 
 def _certifications(known: Mapping[str, int]) -> Iterator[tuple[str, Entry]]:
     for value in known:
-        phrase = normal(value)
-        if any(map(str.isdigit, phrase)) and any(map(str.isalpha, phrase)):
-            yield phrase, Entry("certification", ((("certification", value),),))
-        yield f"rated {phrase}", Entry("certification", ((("certification", value),),))
+        phrase, wanted = normal(value), ((("certification", value),),)
+        clear = any(map(str.isdigit, phrase)) and any(map(str.isalpha, phrase))
+        if phrase and not phrase.isdigit():
+            yield phrase, Entry("certification", wanted, ambiguous=not clear)
+            yield f"{phrase} rated", Entry("certification", wanted)
+            yield f"rated {phrase}", Entry("certification", wanted)

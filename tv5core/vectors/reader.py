@@ -218,18 +218,33 @@ class IndexReader:
         chosen = None if allow is None else Filter.of(allow)
         return self._search(queries, k, SearchOptions(settings, exact, chosen, threads))
 
-    def search_with(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
-        """Search as :meth:`search` does, with options that are made already."""
+    def search_with(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        options: SearchOptions,
+        snapshot: Snapshot | None = None,
+    ) -> Matches:
+        """Search as :meth:`search` does, with options that are made already.
+
+        ``snapshot`` is an earlier state of this index; None is the present one.
+        """
         if type(options) is not SearchOptions:  # else the common case
             check_type("options", options, SearchOptions)
-        return self._search(queries, self._columns(k), options)
+        return self._search(queries, self._columns(k), options, snapshot)
 
-    def _search(self, queries: npt.ArrayLike, k: int, options: SearchOptions) -> Matches:
+    def _search(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        options: SearchOptions,
+        snapshot: Snapshot | None = None,
+    ) -> Matches:
         self._check_open()
         given = as_array("queries", queries)
         one = given.ndim == 1
         vectors = self._metric.validate(given[None] if one else given, self._dim)
-        keys, scores = self.snapshot.search(vectors, k, options)
+        keys, scores = (snapshot or self.snapshot).search(vectors, k, options)
         return Matches(keys[0], scores[0]) if one else Matches(keys, scores)
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:

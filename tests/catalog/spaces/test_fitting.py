@@ -85,13 +85,13 @@ def test_an_addition_that_doubles_the_catalogue_does_not_wait_for_the_fit(
     assert gate.reached.wait(60)
     assert catalog.info()["space"] == 1, "the model before serves"
     catalog.add(stories(20, 21))  # meanwhile additions work
-    assert catalog.search("garden", 1)
+    assert catalog.search("garden", 1, mode="semantic")
     assert catalog.delete("m3") == 1
     gate.open()
     catalog.wait()
     info = catalog.info()
     assert (info["space"], info["fitted_on"], info["vectors"]) == (2, 20, 20)
-    assert {hit.id for hit in catalog.search("story", 30)} == set(catalog.ids())
+    assert {hit.id for hit in catalog.search("story", 30, mode="semantic")} == set(catalog.ids())
     assert catalog.verify().ok
 
 
@@ -127,10 +127,10 @@ def test_one_title_added_to_many_that_wait_does_not_wait_for_them(
     catalog.add(stories(0, 30), embed=False)
     gate = Gate(monkeypatch)
     catalog.add(stories(30, 31))
-    assert (catalog.info()["pending"], catalog.search("garden")) == (31, [])
+    assert (catalog.info()["pending"], catalog.search("garden", mode="semantic")) == (31, [])
     gate.open()
     catalog.wait()
-    assert (catalog.info()["pending"], len(catalog.search("garden", 3))) == (0, 3)
+    assert (catalog.info()["pending"], len(catalog.search("garden", 3, mode="semantic"))) == (0, 3)
 
 
 def test_closing_ends_a_fit_and_the_next_opening_has_what_was_served(
@@ -152,7 +152,7 @@ def test_closing_ends_a_fit_and_the_next_opening_has_what_was_served(
     with Catalog.open(tmp_path) as catalog:
         assert catalog.info()["space"] == 1
         assert [path.name for path in tmp_path.glob("lsa.*")] == ["lsa.000001.tv5"]
-        assert len(catalog.search("garden", 30)) == 20
+        assert len(catalog.search("garden", 30, mode="semantic")) == 20
         with catalog._store.read() as txn:
             assert not embeddings.has_other_spaces(txn, 1)
         catalog.add(stories(20, 21))
@@ -171,7 +171,7 @@ def test_a_first_fit_that_fails_fails_no_addition(
 ) -> None:
     lapack.error = error
     assert catalog.add(stories(0, 10)).added == 10
-    assert (catalog.count(), catalog.search("garden")) == (10, [])
+    assert (catalog.count(), catalog.search("garden", mode="semantic")) == (10, [])
     text = catalog.info()["text_search"]
     assert not text["ready"]
     assert "10 titles wait for the embedder to be fitted, and that failed" in text["reason"]
@@ -193,7 +193,7 @@ def test_it_is_tried_again_when_the_text_has_changed(catalog: Catalog, lapack: L
     catalog.add(stories(10, 11))
     catalog.wait()
     assert catalog.info()["text_search"] == {"ready": True, "reason": ""}
-    assert len(catalog.search("garden", 20)) == 11
+    assert len(catalog.search("garden", 20, mode="semantic")) == 11
     assert catalog.verify().ok
 
 
@@ -208,7 +208,7 @@ def test_it_is_tried_again_by_any_addition_where_the_disk_was_at_fault(
     assert catalog.add(stories(0, 10)).unchanged == 10
     catalog.wait()
     assert catalog.info()["text_search"] == {"ready": True, "reason": ""}
-    assert len(catalog.search("garden", 20)) == 10
+    assert len(catalog.search("garden", 20, mode="semantic")) == 10
 
 
 def test_sealing_and_repairing_try_again(catalog: Catalog, lapack: Lapack) -> None:
@@ -223,7 +223,7 @@ def test_sealing_and_repairing_try_again(catalog: Catalog, lapack: Lapack) -> No
     report = catalog.verify(repair=True)
     assert report.ok
     assert report.repaired == ["refitted the embedder and embedded all titles with it"]
-    assert catalog.search("garden", 1)
+    assert catalog.search("garden", 1, mode="semantic")
 
 
 def test_where_a_later_fit_fails_the_model_before_serves(catalog: Catalog, lapack: Lapack) -> None:
@@ -231,10 +231,10 @@ def test_where_a_later_fit_fails_the_model_before_serves(catalog: Catalog, lapac
     lapack.error = np.linalg.LinAlgError("SVD did not converge")
     catalog.add(stories(10, 20))
     catalog.wait()
-    assert len(catalog.search("garden", 30)) == 20
+    assert len(catalog.search("garden", 30, mode="semantic")) == 20
     catalog.add(stories(20, 21), embed=False)
     assert catalog.seal()
-    assert len(catalog.search("garden", 30)) == 21
+    assert len(catalog.search("garden", 30, mode="semantic")) == 21
     text = catalog.info()["text_search"]
     assert text["ready"]
     assert "SVD did not converge; the embedder before serves" in text["reason"]
@@ -255,7 +255,7 @@ def test_a_lost_model_that_cannot_be_fitted_again_keeps_no_one_out(
         assert not catalog.verify().ok
         lapack.error = None
         assert catalog.verify(repair=True).ok
-        assert catalog.search("garden", 1)
+        assert catalog.search("garden", 1, mode="semantic")
 
 
 def test_titles_that_wait_are_no_fault_but_are_noted(catalog: Catalog) -> None:

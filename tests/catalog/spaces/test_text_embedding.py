@@ -34,11 +34,11 @@ def others(texts: list[str]) -> npt.NDArray[np.float32]:
 def test_the_ten_lines(tmp_path: Path) -> None:
     with Catalog.open(tmp_path / "films") as catalog:
         catalog.add(plots())
-        hits = catalog.search("thief of dreams and secrets")
+        hits = catalog.search("thief of dreams and secrets", mode="semantic")
         assert hits[0].title.title == "Inception"
         assert hits[0].score > hits[1].score
     with Catalog.open(tmp_path / "films", read_only=True) as catalog:
-        assert catalog.search("shark at the beach", 1)[0].id == "jaws"
+        assert catalog.search("shark at the beach", 1, mode="semantic")[0].id == "jaws"
         assert catalog.similar("jaws", 2)
         assert catalog.info()["embedder"].startswith("lsa:")
 
@@ -48,11 +48,11 @@ def test_embedding_later(tmp_path: Path) -> None:
         catalog.add(plots(), embed=False)
         info = catalog.info()
         assert (info["titles"], info["pending"], info["vectors"]) == (6, 6, 0)
-        assert catalog.search("shark") == []
+        assert catalog.search("shark", mode="semantic") == []
         assert catalog.get("jaws").title == "Jaws"
         assert catalog.embed_pending() == 6
         assert catalog.embed_pending() == 0
-        assert catalog.search("shark", 1)[0].id == "jaws"
+        assert catalog.search("shark", 1, mode="semantic")[0].id == "jaws"
         catalog.add(more(0, 3), embed=False)
         assert catalog.embed_pending() == 3
         assert catalog.info()["pending"] == 0
@@ -96,7 +96,7 @@ def test_a_title_without_words_is_kept_without_a_vector(tmp_path: Path) -> None:
 def test_unknown_words_find_nothing(tmp_path: Path) -> None:
     with Catalog.open(tmp_path, embedder=letters) as catalog:
         catalog.add(plots())
-        assert catalog.search("12345") == []
+        assert catalog.search("12345", mode="semantic") == []
         assert [bool(hits) for hits in catalog.search_many(["jaws", "123"])] == [True, False]
 
 
@@ -113,12 +113,12 @@ def test_a_lost_model_is_refitted(tmp_path: Path, lost: bool) -> None:
         model.write_bytes(data)
     with Catalog.open(tmp_path, read_only=True) as catalog:
         with pytest.raises(errors.CorruptFileError, match="for writing refits it"):
-            catalog.search("shark")
+            catalog.search("shark", mode="semantic")
         assert catalog.similar("jaws")
         assert not catalog.verify().ok
     with Catalog.open(tmp_path) as catalog:
         assert "refitted" in catalog.info()["recovered"][0]
-        assert catalog.search("shark", 1)[0].id == "jaws"
+        assert catalog.search("shark", 1, mode="semantic")[0].id == "jaws"
         assert catalog.verify().ok
 
 
@@ -130,7 +130,7 @@ def test_threads_that_add_to_a_new_catalogue(tmp_path: Path) -> None:
             try:
                 for i in range(3):
                     catalog.add(more(10 * number + i, 10 * number + i + 1))
-                    catalog.search("river")
+                    catalog.search("river", mode="semantic")
             except BaseException as error:
                 failures.append(error)
 
@@ -152,12 +152,12 @@ def test_a_callable(tmp_path: Path) -> None:
     with Catalog.open(tmp_path, embedder=letters) as catalog:
         catalog.add(plots())
         assert catalog.info()["dim"] == 26
-        assert len(catalog.search("a great white shark", 3)) == 3
+        assert len(catalog.search("a great white shark", 3, mode="semantic")) == 3
     with Catalog.open(tmp_path, embedder=letters) as catalog:
         catalog.add(more(0, 3))
         assert catalog.info()["vectors"] == 9
         catalog.refit()
-        assert catalog.search("jaws")
+        assert catalog.search("jaws", mode="semantic")
         assert catalog.verify().ok
 
 
@@ -171,7 +171,7 @@ def test_another_embedder_is_refused(tmp_path: Path, embedder: object) -> None:
     with Catalog.open(tmp_path, embedder=None, read_only=True) as catalog:
         assert catalog.similar("jaws")
         with pytest.raises(errors.EmbedderMismatchError, match="made by"):
-            catalog.search("shark")
+            catalog.search("shark", mode="semantic")
 
 
 def test_a_callable_for_a_catalogue_that_fits_its_own(tmp_path: Path) -> None:
@@ -182,14 +182,14 @@ def test_a_callable_for_a_catalogue_that_fits_its_own(tmp_path: Path) -> None:
     with pytest.raises(errors.EmbedderMismatchError, match="'lsa:"):
         Catalog.open(tmp_path, embedder=letters)
     with Catalog.open(tmp_path, embedder=None) as catalog:
-        assert catalog.search("shark", 1)[0].id == "jaws"
+        assert catalog.search("shark", 1, mode="semantic")[0].id == "jaws"
 
 
 def test_ready_vectors_of_a_named_embedder(tmp_path: Path) -> None:
     some = plots()
     with Catalog.open(tmp_path, embedder=letters) as catalog:
         catalog.add(some, letters([t.overview for t in some]))
-        assert catalog.search("jaws")
+        assert catalog.search("jaws", mode="semantic")
         assert "letters" in catalog.info()["embedder"]
     with pytest.raises(errors.EmbedderMismatchError):
         Catalog.open(tmp_path, embedder=others)
@@ -203,7 +203,7 @@ def test_ready_vectors_first_and_a_callable_later(tmp_path: Path) -> None:
         catalog.add([Title("pending", "movie", "P")], embed=False)
         assert catalog.embed_pending() == 0
     with Catalog.open(tmp_path, embedder=letters) as catalog:
-        assert catalog.search("shark")
+        assert catalog.search("shark", mode="semantic")
         catalog.add(more(0, 2))
         assert "letters" in catalog.info()["embedder"]
         assert catalog.embed_pending() == 1
@@ -253,20 +253,22 @@ def test_sealing_calibrates_text_searches_on_own_text(tmp_path: Path) -> None:
         assert own["recall"] > 0
         plain = catalog.info()["settings"]
         query = titles[7].overview
-        exact = [hit.id for hit in catalog.search(query, 10, exact=True)]
+        exact = [hit.id for hit in catalog.search(query, 10, exact=True, mode="semantic")]
         assert exact[0] == "t:7"
-        assert catalog.search(query, 1)[0].id == "t:7"
-        names = ("expansion_search", "oversampling", "error_margin", "min_k")
+        assert catalog.search(query, 1, mode="semantic")[0].id == "t:7"
+        names = ("expansion_search", "error_margin")
         asked: list[list[Any]] = []
         search = VectorIndex.search_with
 
-        def spy(index: VectorIndex, queries: Any, k: int, options: SearchOptions) -> Any:
+        def spy(index: VectorIndex, queries: Any, k: int, options: SearchOptions, *of: Any) -> Any:
             asked.append([getattr(options.settings, name) for name in names])
-            return search(index, queries, k, options)
+            few = own if len(asked) < 3 else plain
+            assert options.settings.candidates(k) >= few["oversampling"] * few["min_k"]
+            return search(index, queries, k, options, *of)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(VectorIndex, "search_with", spy)
-            catalog.search(query)
+            catalog.search(query, mode="semantic")
             catalog.search_many([query])
             catalog.search(catalog.embed_queries([query])[0])
         text, others = ([one[name] for name in names] for one in (own, plain))

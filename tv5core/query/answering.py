@@ -1,0 +1,162 @@
+"""Answers: the matches of a search in order, counted, and the same on every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tv5core.columns import count_facet, drop_field
+from tv5core.columns.wording import to_text
+from tv5core.lexical import WordQuery
+from tv5core.query.execution import POOL, Matches, Search, by_relevance, matches_of
+from tv5core.query.paging import Cursor, Ranking
+from tv5core.query.planning import Context, Plan, plan
+from tv5core.query.request import SearchRequest
+from tv5core.query.sorting import by_place, descending, values_of
+from tv5core.results import FacetValue, Interpretation, Total
+
+__all__ = ["Answer", "answer", "facets_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is the same on every page of a search.
+
+    Attributes
+    ----------
+    ranking : Ranking
+        All matches in order.
+    total : Total
+    facets : dict of str to tuple of FacetValue
+    did_you_mean : str
+    interpretation : Interpretation or None
+    words : WordQuery or None
+        The words that were looked up.
+    explanation : dict
+    """
+
+    ranking: Ranking
+    total: Total
+    facets: dict[str, tuple[FacetValue, ...]] = field(default_factory=dict)
+    did_you_mean: str = ""
+    interpretation: Interpretation | None = None
+    words: WordQuery | None = None
+    explanation: dict[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Ranking(
+    np.empty(0, np.int64),
+    np.empty(0, np.float64),
+    np.empty(0, np.float32),
+    np.empty(0, np.float32),
+)
+
+
+def answer(context: Context, request: SearchRequest, cursor: Cursor | None = None) -> Answer:
+    """Make a search by text, or list what filters leave.
+
+    Parameters
+    ----------
+    context : Context
+    request : SearchRequest
+    cursor : Cursor or None
+        Leaves out titles that are newer than its first page.
+    """
+    rows, pool = (None, POOL) if cursor is None else (cursor.rows, cursor.pool)
+    made = plan(context, request, rows, max(pool, request.k))
+    if made.search is None:
+        empty = facets_of(context, request, made, None, rows)
+        return Answer(NOTHING, Total(0), empty, interpretation=made.interpretation)
+    found = matches_of(made.search, made.allowed)
+    ranking = _ordered(context, made.search, found, request)
+    words = None if made.search.words is None else made.search.words.query
+    return Answer(
+        ranking,
+        Total(found.count, "exact" if found.complete else "at_least"),
+        facets_of(context, request, made, found, rows),
+        (words and words.did_you_mean) or "",
+        made.interpretation,
+        words,
+        explain(context, made, found) if request.explain else {},
+    )
+
+
+def _ordered(context: Context, search: Search, found: Matches, request: SearchRequest) -> Ranking:
+    """Order matches as asked for."""
+    if request.sort.by == "relevance":
+        return by_relevance(search, found)
+    documents = search.view.documents
+    places = found.places(search.view)
+    if request.sort.by == "title":
+        values = by_place(context.knowledge.title_order(documents), places)
+    else:
+        values = values_of(documents.segments, request.sort.by, places)
+    ones = np.ones(len(values), np.float32)
+    values = descending(values, request.sort)
+    return Ranking.of(found.keys(search.view), values, ones, ones, {})
+
+
+def facets_of(
+    context: Context,
+    request: SearchRequest,
+    made: Plan,
+    found: Matches | None,
+    rows: int | None = None,
+) -> dict[str, tuple[FacetValue, ...]]:
+    """Count the values of fields among all matches.
+
+    A field's own clause does not count for it, so that its other values can be chosen, too: what
+    is counted are the matches without that clause.
+    """
+    counted: dict[str, tuple[FacetValue, ...]] = {}
+    for name, limit in request.facets:
+        where = drop_field(made.where, name)
+        matches = found
+        if where != made.where and made.search is not None:
+            matches = matches_of(made.search, context.allowed(where, request, rows))
+        counted[name] = _counted(context, name, limit, matches)
+    return counted
+
+
+def _counted(
+    context: Context, name: str, limit: int, found: Matches | None
+) -> tuple[FacetValue, ...]:
+    view = context.view
+    segments = view.documents.segments
+    none = [np.zeros(-(-len(segment) // 8), np.uint8) for segment in segments]
+    bitmaps = none if found is None else found.bitmaps(view)
+    pairs = [(segment.columns, some) for segment, some in zip(segments, bitmaps, strict=True)]
+    counts = count_facet(pairs, name, limit)
+    return tuple(FacetValue(value, count) for value, count in counts.items())
+
+
+def explain(context: Context, made: Plan, found: Matches) -> dict[str, Any]:
+    """Say how a search was made: the filter, what was estimated and what was true, the words."""
+    segments = context.view.documents.segments
+    search = made.search
+    words = None if search is None else search.words
+    return {
+        "where": to_text(made.where),
+        "titles": context.view.documents.alive_count,
+        "estimated": sum(segment.columns.estimate(made.where) for segment in segments),
+        "allowed": made.allowed.count,
+        "matches": found.count,
+        "mode": "browse" if found.everything else search.mode if search else "none",
+        "neighbours": int(np.isfinite(found.candidates.cosine).sum()),
+        "segments": [len(segment) for segment in segments],
+        "words": [] if words is None else _words(words),
+    }
+
+
+def _words(side: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "word": word.surface,
+            "terms": sorted({term.term for group in word.groups for term in group}),
+            "share": round(float(share), 4),
+            "known": word.known,
+        }
+        for word, share in zip(side.query.words, side.shares.weights.tolist(), strict=True)
+    ]

@@ -1,0 +1,246 @@
+"""Candidates of a search, and what speaks for each: title, people, text, meaning, votes.
+
+Candidates come from two sides: from the words of the query, and from the vectors near it. Whatever
+side a candidate comes from, all evidence counts for it. What is not known of a candidate (a vector
+that was not looked at) counts as little as what was looked at last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core.analysis.words import STOP_WORDS
+from tv5core.bitmap import Bitmap
+from tv5core.lexical import Evidence, Statistics, WordQuery, score
+from tv5core.lexical.fields import GROUPS
+from tv5core.query.documents import DocumentSegment
+
+__all__ = ["Candidates", "Neighbours", "WordShares", "gather", "word_shares"]
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+U8 = npt.NDArray[np.uint8]
+
+_BYTE = 256
+_STOP = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """What is near a query in meaning.
+
+    Attributes
+    ----------
+    segment : int32[n]
+        Place among the documents' segments.
+    document : int64[n]
+    cosine : float32[n]
+        Descending.
+    complete : bool
+        Whether nothing else is allowed.
+    """
+
+    segment: I32
+    document: I64
+    cosine: F32
+    complete: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Documents that may answer, with the evidence for each.
+
+    Attributes
+    ----------
+    segment : int32[n]
+    document : int64[n]
+    keys : int64[n]
+    scores : float32[groups, n]
+        BM25F of title, people and text.
+    words : uint64[groups, n]
+        Which words of the query each group has.
+    title_match : uint8[n]
+        ``TitleMatch``.
+    title_length : float32[n]
+        Words of the title.
+    cosine : float32[n]
+        NaN where the vector was not looked at.
+    """
+
+    segment: I32
+    document: I64
+    keys: I64
+    scores: F32
+    words: U64
+    title_match: U8
+    title_length: F32
+    cosine: F32
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, chosen: npt.NDArray[Any]) -> Candidates:
+        """Return some candidates, by number or mask."""
+        return Candidates(
+            self.segment[chosen],
+            self.document[chosen],
+            self.keys[chosen],
+            self.scores[:, chosen],
+            self.words[:, chosen],
+            self.title_match[chosen],
+            self.title_length[chosen],
+            self.cosine[chosen],
+        )
+
+
+def gather(
+    segments: Sequence[DocumentSegment],
+    allowed: Sequence[Bitmap | None],
+    query: WordQuery | None,
+    statistics: Statistics | None,
+    near: Neighbours | None,
+) -> Candidates:
+    """Collect candidates from words and from vectors.
+
+    Parameters
+    ----------
+    segments : sequence of DocumentSegment
+    allowed : sequence of Bitmap or None
+        Documents of each that may answer.
+    query, statistics : WordQuery, Statistics
+        None where words do not count.
+    near : Neighbours or None
+    """
+    parts = [
+        _of_segment(place, segment, may, query, statistics, near)
+        for place, (segment, may) in enumerate(zip(segments, allowed, strict=True))
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    names = ("segment", "document", "keys", "scores", "words", "title_match", "title_length")
+    return Candidates(
+        *(_joined([getattr(part, name) for part in parts], name) for name in (*names, "cosine"))
+    )
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+    if not parts:
+        return _EMPTY[name]
+    return np.concatenate(parts, axis=-1)
+
+
+_EMPTY: dict[str, npt.NDArray[Any]] = {
+    "segment": np.empty(0, np.int32),
+    "document": np.empty(0, np.int64),
+    "keys": np.empty(0, np.int64),
+    "scores": np.empty((len(GROUPS), 0), np.float32),
+    "words": np.empty((len(GROUPS), 0), np.uint64),
+    "title_match": np.empty(0, np.uint8),
+    "title_length": np.empty(0, np.float32),
+    "cosine": np.empty(0, np.float32),
+}
+
+
+def _of_segment(
+    place: int,
+    segment: DocumentSegment,
+    allowed: Bitmap | None,
+    query: WordQuery | None,
+    statistics: Statistics | None,
+    near: Neighbours | None,
+) -> Candidates:
+    evidence = _NO_EVIDENCE
+    if query is not None and statistics is not None and len(segment):
+        evidence = score(segment.words, query, statistics, segment.alive, allowed)
+    documents, scores = evidence.documents.astype(np.int64), evidence.scores
+    words, matches = evidence.words, evidence.title_match
+    cosine = np.full(len(documents), np.nan, np.float32)
+    if near is not None:
+        here = near.segment == place
+        found, values = near.document[here], near.cosine[here]
+        at = np.searchsorted(documents, found)
+        known = at < len(documents)
+        known[known] = documents[at[known]] == found[known]
+        cosine[at[known]] = values[known]
+        new = int(np.count_nonzero(~known))
+        documents = np.concatenate([documents, found[~known]])
+        cosine = np.concatenate([cosine, values[~known]])
+        scores = np.pad(scores, ((0, 0), (0, new)))
+        words = np.pad(words, ((0, 0), (0, new)))
+        matches = np.pad(matches, (0, new))
+    return Candidates(
+        np.full(len(documents), place, np.int32),
+        documents,
+        segment.keys[documents],
+        scores,
+        words,
+        matches,
+        segment.words.lengths[0, documents].astype(np.float32),
+        cosine,
+    )
+
+
+_NO_EVIDENCE = Evidence(
+    np.empty(0, np.uint32),
+    np.empty((len(GROUPS), 0), np.float32),
+    np.empty((len(GROUPS), 0), np.uint64),
+    np.empty(0, np.uint8),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class WordShares:
+    """How much of a query its words are.
+
+    Attributes
+    ----------
+    weights : float32[words]
+        Shares that sum to 1: by inverse document frequency, a word that is unknown counts as one
+        that a single title has.
+    known : float
+        Share of the words that are known, corrected ones in part.
+    totals : tuple of float
+        What title, people and text score that have every word often.
+    """
+
+    weights: F32
+    known: float
+    totals: tuple[float, ...]
+
+    def of(self, masks: U64) -> F32:
+        """Return the share of the query that each mask of words stands for: float32[n]."""
+        total = np.zeros(len(masks), np.float32)
+        for start in range(0, len(self.weights), 8):
+            some = self.weights[start : start + 8]
+            sums = np.zeros(_BYTE, np.float32)
+            for bit, weight in enumerate(some.tolist()):
+                sums[np.arange(_BYTE) >> bit & 1 == 1] += np.float32(weight)
+            total += sums[(masks >> np.uint64(start)).astype(np.uint8)]
+        return total
+
+
+def word_shares(query: WordQuery, statistics: Statistics) -> WordShares:
+    """Weigh the words of a query by how rare they are."""
+    idf = statistics.inverse_document_frequency
+    rare, totals = [], np.zeros(len(GROUPS))
+    for word in query.words:
+        terms = {term.term for group in word.groups for term in group}
+        # That running text keeps no stop words says nothing about one that no name has.
+        stop = not terms and word.surface in STOP_WORDS
+        rare.append(_STOP if stop else idf(statistics.document_frequency(sorted(terms))))
+        for place, group in enumerate(word.groups):
+            if group:
+                names = [term.term for term in group]
+                found = statistics.document_frequency(names, GROUPS[place].fields)
+                totals[place] += word.weight * idf(found)
+    weights = (np.array(rare) / max(sum(rare), 1e-9)).astype(np.float32)
+    pairs = zip(weights.tolist(), query.words, strict=True)
+    known = sum(weight * word.weight for weight, word in pairs if word.known)
+    return WordShares(weights, float(known), tuple(np.maximum(totals, 1e-6).tolist()))

@@ -1,0 +1,370 @@
+"""A search, from what was asked for to matches in order: the middle of every query's life.
+
+The *match set* of a search is what its total and its facets count, and what its pages lead through:
+
+- without words, all titles that the filters allow;
+- in mode ``keyword``, those among them that hold at least half of the query's words, each weighed
+  by how rare it is, or are called like the query;
+- in mode ``semantic``, the nearest in meaning among them: as many as ``POOL``, or as asked for;
+- in mode ``hybrid``, both. Of neighbours in meaning, those count that are at least half as far
+  above the last one looked at as the first is, and as many more as are missing to ``k``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tv5core import bitmap
+from tv5core.bitmap import Bitmap
+from tv5core.lexical import Statistics, Typed, WordQuery, expand
+from tv5core.lexical.scoring import allowed_by
+from tv5core.lexical.suggestions import typed_phrase
+from tv5core.query.allowed import Allowed
+from tv5core.query.documents import DocumentSnapshot
+from tv5core.query.evidence import Candidates, Neighbours, WordShares, gather, word_shares
+from tv5core.query.paging import MAX_KEPT, Ranking
+from tv5core.query.ranking import (
+    FEATURES,
+    NAME_FEATURES,
+    WEIGHTS,
+    Priors,
+    features,
+    name_features,
+    relevance,
+    scores,
+)
+from tv5core.query.sorting import numbers
+from tv5core.query.spelling import respelled
+from tv5core.query.title_text import phrases
+from tv5core.query.view import View
+
+__all__ = [
+    "LEAST_CORRECTED",
+    "LEAST_KNOWN",
+    "POOL",
+    "Matches",
+    "NearestSearch",
+    "Search",
+    "WordSide",
+    "by_relevance",
+    "matches_of",
+    "weighed",
+]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+POOL = 200
+"""Neighbours in meaning that are looked at, where no more are asked for."""
+_HALF = 0.5
+_FEW_WORDS = 4
+_COMPARED = 64
+"""Candidates whose names are compared with the query letter by letter."""
+LEAST_KNOWN, LEAST_CORRECTED = 0.25, 0.6
+"""A text of which a smaller share of the words is known, by weight, finds nothing but names; the
+second where no word is known as it was typed."""
+
+NearestSearch = Callable[[Sequence[Bitmap] | None, int], tuple[I64, F32]]
+"""Takes the documents that are allowed (None: all) and how many to find; returns keys, scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordSide:
+    """A query's words, found in a catalogue.
+
+    Attributes
+    ----------
+    query : WordQuery
+    statistics : Statistics
+    shares : WordShares
+    """
+
+    query: WordQuery
+    statistics: Statistics
+    shares: WordShares
+
+    @classmethod
+    def of(
+        cls, typed: Typed, statistics: Statistics, documents: DocumentSnapshot | None = None
+    ) -> WordSide:
+        """Look the words of a text up.
+
+        Parameters
+        ----------
+        typed : Typed
+        statistics : Statistics
+        documents : DocumentSnapshot, optional
+            Whose names the text may be a misspelling of.
+        """
+        query = expand(typed, statistics)
+        name = None if documents is None else respelled(query, statistics, documents)
+        if name is not None:
+            query = replace(expand(typed._replace(text=name), statistics), did_you_mean=name)
+        return cls(query, statistics, word_shares(query, statistics))
+
+    @property
+    def years(self) -> dict[int, int]:
+        """Words that may be years, by their place."""
+        return {
+            place: int(word.surface)
+            for place, word in enumerate(self.query.words)
+            if len(word.surface) == 4 and word.surface.isdigit() and word.surface.isascii()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One search, ready to be made.
+
+    Attributes
+    ----------
+    view : View
+    words : WordSide or None
+        None where there are none.
+    nearest : NearestSearch or None
+        None where meaning does not count.
+    mode : str
+    k : int
+        Matches that are wanted at least.
+    pool : int
+    soft : tuple of (Bitmap, ...)
+        For each reading that is no filter, the documents it is true of, by segment.
+    """
+
+    view: View
+    words: WordSide | None
+    nearest: NearestSearch | None
+    mode: str
+    k: int
+    pool: int = POOL
+    soft: tuple[tuple[Bitmap, ...], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The match set of a search.
+
+    Attributes
+    ----------
+    candidates : Candidates
+        Those that match, in no order; none where everything allowed does.
+    everything : bool
+        Whether all that is allowed matches: nothing was searched for.
+    allowed : Allowed
+    complete : bool
+        Whether there are no more.
+    """
+
+    candidates: Candidates
+    everything: bool
+    allowed: Allowed
+    complete: bool = True
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.allowed.count if self.everything else len(self.candidates)
+
+    def bitmaps(self, view: View) -> list[Bitmap]:
+        """Return them as bitmaps, one for each segment of documents."""
+        segments = view.documents.segments
+        if self.everything:
+            return self.allowed.full(segments)
+        found = self.candidates
+        return [
+            bitmap.from_rows(found.document[found.segment == place], len(segment))
+            for place, segment in enumerate(segments)
+        ]
+
+    def places(self, view: View) -> tuple[npt.NDArray[np.int32], I64]:
+        """Return them as segments and documents."""
+        if not self.everything:
+            return self.candidates.segment, self.candidates.document
+        some = [
+            bitmap.rows(one, len(segment))
+            for one, segment in zip(self.bitmaps(view), view.documents.segments, strict=True)
+        ]
+        segment = np.repeat(np.arange(len(some), dtype=np.int32), [len(one) for one in some])
+        return segment, np.concatenate([np.empty(0, np.int64), *some])
+
+    def keys(self, view: View) -> I64:
+        """Return their keys, in the order of :meth:`places`."""
+        if not self.everything:
+            return self.candidates.keys
+        segment, document = self.places(view)
+        found = np.empty(len(document), np.int64)
+        for place, one in enumerate(view.documents.segments):
+            here = segment == place
+            found[here] = one.keys[document[here]]
+        return found
+
+
+def matches_of(search: Search, allowed: Allowed) -> Matches:
+    """Find the match set among documents that are allowed."""
+    segments = search.view.documents.segments
+    words = search.words
+    if words is not None and (words.query.phrases or words.query.excluded):
+        allowed = allowed.intersect(
+            [
+                allowed_by(segment.words, words.query, some)
+                for segment, some in zip(segments, allowed.full(segments), strict=True)
+            ]
+        )
+    if words is None and search.nearest is None:
+        return Matches(_none(search), True, allowed)
+    near = _neighbours(search, allowed)
+    found = _gathered(search, allowed, near)
+    chosen = _matching(search, found)
+    if chosen is not None and _means_nothing(search, allowed, found):
+        chosen = np.zeros(len(found), bool)
+    complete = near is None or near.complete
+    return Matches(found if chosen is None else found.take(chosen), False, allowed, complete)
+
+
+def _gathered(search: Search, allowed: Allowed, near: Neighbours | None) -> Candidates:
+    words, segments = search.words, search.view.documents.segments
+    if words is None or search.mode == "semantic":
+        return gather(segments, allowed.bitmaps, None, None, near)
+    plain = replace(words.query, phrases=(), excluded=())
+    return gather(segments, allowed.bitmaps, plain, words.statistics, near)
+
+
+def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:
+    """Tell whether a few words have nothing to do with each other.
+
+    No title has half of them, whatever the filters: meaning alone answers no gibberish.
+    """
+    words = search.words
+    if words is None or len(words.query.words) > _FEW_WORDS or _by_words(words, found).any():
+        return False
+    if not allowed.restricts:
+        return True
+    everything = Allowed((None,) * len(allowed.bitmaps), allowed.counts, restricts=False)
+    return not _by_words(words, _gathered(search, everything, None)).any()
+
+
+def _none(search: Search) -> Candidates:
+    return gather(search.view.documents.segments[:0], (), None, None, None)
+
+
+def _neighbours(search: Search, allowed: Allowed) -> Neighbours | None:
+    if search.nearest is None:
+        return None
+    wanted = min(max(search.pool, search.k), max(allowed.count, 1))
+    segments = search.view.documents.segments
+    some = allowed.full(segments) if allowed.restricts else None
+    keys, cosines = search.nearest(some, wanted)
+    segment, document = search.view.locate(keys)
+    here = segment >= 0
+    complete = int(np.count_nonzero(here)) < wanted or wanted >= allowed.count
+    return Neighbours(segment[here], document[here], cosines[here], complete)
+
+
+def _by_words(words: WordSide, found: Candidates) -> npt.NDArray[np.bool_]:
+    """Return which candidates hold half of the words that are known, or are called so."""
+    shares = words.shares.of(np.bitwise_or.reduce(found.words, axis=0))
+    enough: npt.NDArray[np.bool_] = (shares >= _HALF * words.shares.known) & (shares > 0)
+    return enough | (found.title_match > 0)
+
+
+def _matching(search: Search, found: Candidates) -> npt.NDArray[np.bool_] | None:
+    """Return which candidates match; None for all."""
+    if search.mode == "semantic" or search.words is None:
+        return None
+    by_words = _by_words(search.words, found)
+    if search.nearest is None:
+        return by_words
+    near = np.isfinite(found.cosine)
+    if not near.any():
+        return by_words
+    cosine = np.where(near, found.cosine, -np.inf)
+    low, high = float(cosine[near].min()), float(cosine.max())
+    chosen = by_words | (cosine >= low + _HALF * (high - low))
+    missing = search.k - int(np.count_nonzero(chosen))
+    if missing > 0:
+        rest = np.flatnonzero(near & ~chosen)
+        chosen[rest[np.argsort(-cosine[rest], kind="stable")[:missing]]] = True
+    return chosen
+
+
+# -- order --------------------------------------------------------------------------------
+
+
+def by_relevance(search: Search, found: Matches) -> Ranking:
+    """Order matches by all evidence; where nothing was searched for, by votes."""
+    if found.everything:
+        return _by_votes(search, found)
+    some = found.candidates
+    if search.words is None or search.mode == "semantic":
+        cosine = some.cosine
+        near = np.clip(cosine, 0, 1)
+        return Ranking.of(some.keys, cosine.astype(np.float64), cosine, near, {})
+    some, table = weighed(search, search.words, some)
+    total = scores(table)
+    parts = {
+        name: row * np.float32(WEIGHTS[name]) for name, row in zip(FEATURES, table, strict=True)
+    }
+    worth = relevance(total, search.words.shares.known)
+    return Ranking.of(some.keys, total.astype(np.float64), total, worth, parts)
+
+
+def weighed(search: Search, words: WordSide, some: Candidates) -> tuple[Candidates, F32]:
+    """Return the candidates that may come first, and their features: float32[features, n]."""
+    some = _best(some, words.shares)
+    table = features(some, words.shares, _priors(search, some), words.years)
+    if typed := typed_phrase(words.query.text).strip():
+        total = scores(table)
+        first = (
+            np.argpartition(-total, _COMPARED)[:_COMPARED]
+            if len(some) > _COMPARED
+            else (np.arange(len(some)))
+        )
+        table[NAME_FEATURES, first] = name_features(typed, _names(search, some, first))
+    return some, table
+
+
+def _names(search: Search, some: Candidates, chosen: I64) -> list[list[str]]:
+    """Return the folded names of candidates."""
+    found: list[list[str]] = [[] for _ in chosen]
+    for place, segment in enumerate(search.view.documents.segments):
+        here = np.flatnonzero(some.segment[chosen] == place)
+        documents = some.document[chosen[here]]
+        several = phrases(segment.words.suggestions, documents.tolist())
+        for number, names in zip(here.tolist(), several, strict=True):
+            found[number] = names
+    return found
+
+
+def _best(some: Candidates, shares: WordShares) -> Candidates:
+    """Keep the candidates that may come first, where there are very many."""
+    if len(some) <= MAX_KEPT:
+        return some
+    rough = shares.of(np.bitwise_or.reduce(some.words, axis=0)) + some.title_match
+    rough = rough + np.nan_to_num(some.cosine, nan=0) + 0.01 * some.scores.sum(axis=0)
+    return some.take(np.argpartition(-rough, MAX_KEPT)[:MAX_KEPT])
+
+
+def _priors(search: Search, some: Candidates) -> Priors:
+    segments = search.view.documents.segments
+    places = some.segment, some.document
+    votes = np.nan_to_num(numbers(segments, "votes", places), nan=0).astype(np.float32)
+    year = numbers(segments, "year", places).astype(np.float32)
+    readings = np.zeros(len(some), np.float32)
+    for bitmaps in search.soft:
+        for place, one in enumerate(bitmaps):
+            here = some.segment == place
+            readings[here] += bitmap.test(one, some.document[here]) / np.float32(len(search.soft))
+    return Priors(np.maximum(votes, 0), year, readings)
+
+
+def _by_votes(search: Search, found: Matches) -> Ranking:
+    segments, places = search.view.documents.segments, found.places(search.view)
+    votes = np.nan_to_num(numbers(segments, "votes", places), nan=0)
+    popularity = np.nan_to_num(numbers(segments, "popularity", places), nan=0)
+    values = np.log1p(np.maximum(votes, 0)) + 0.1 * np.log1p(np.maximum(popularity, 0))
+    ones = np.ones(len(values), np.float32)
+    return Ranking.of(found.keys(search.view), values, values.astype(np.float32), ones, {})

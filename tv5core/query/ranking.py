@@ -1,0 +1,201 @@
+"""One score out of all evidence, and what it is worth across queries.
+
+The score is a sum of weighted features, each between 0 and about 1. What a feature counts depends
+on the kind of query: the better its best candidate is covered by a title, the more the query is a
+name, and the less meaning and running text say. Blind sums of ranks do not know that; in
+measurements they lost to the embedding alone where queries are plots, and to words alone where they
+are names.
+
+The weights were fitted on the tuning half of the relevance benchmark alone, by
+``python -m benchmarks.relevance.fit``, as a conditional logit: the probability that a candidate is
+the answer is the softmax of the scores. ``relevance`` is a logistic regression of being an answer
+on the score and on what is known of the query (Platt 1999), fitted on the same half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz.fuzz import ratio
+
+from tv5core.lexical import TitleMatch
+from tv5core.query.evidence import Candidates, WordShares
+
+__all__ = [
+    "CALIBRATION",
+    "FEATURES",
+    "NAME_FEATURES",
+    "WEIGHTS",
+    "Priors",
+    "features",
+    "name_features",
+    "relevance",
+    "scores",
+]
+
+F32 = npt.NDArray[np.float32]
+
+FEATURES = (
+    "exact", "other_exact", "near", "main", "title_filled", "name_words", "all_words", "text",
+    "text_of_description", "meaning", "meaning_of_description", "votes", "year", "readings",
+    "in_order", "spelling",
+)  # fmt: skip
+"""Names of the features, in the order of the weights."""
+
+WEIGHTS: dict[str, float] = {
+    "exact": 2.49,
+    "other_exact": 0.61,
+    "near": 1.37,
+    "main": 1.13,
+    "title_filled": 4.1,
+    "name_words": 2.95,
+    "all_words": 9.94,
+    "text": 2.71,
+    "text_of_description": 4.03,
+    "meaning": 5.37,
+    "meaning_of_description": 3.44,
+    "votes": 3.59,
+    "year": 1.64,
+    "readings": 1.93,
+    "in_order": 1.66,
+    "spelling": 3.14,
+}
+"""Fitted; see the module's description."""
+
+CALIBRATION = (-14.301, 0.487, 3.988)
+"""Offset, and weights of the score and of the share of words that are known."""
+
+_FULL_VOTES = np.float32(1 / np.log1p(30_000))
+
+
+@dataclass(frozen=True, eq=False)
+class Priors:
+    """What is known of candidates whatever the query says.
+
+    Attributes
+    ----------
+    votes : float32[n]
+        0 where unknown.
+    year : float32[n]
+        NaN where unknown.
+    readings : float32[n]
+        Share of what the text was read as, but not filtered by, that the title is.
+    """
+
+    votes: F32
+    year: F32
+    readings: F32
+
+
+def features(some: Candidates, shares: WordShares, priors: Priors, years: dict[int, int]) -> F32:
+    """Return the features of candidates, names not compared yet: float32[len(FEATURES), n].
+
+    Parameters
+    ----------
+    some : Candidates
+    shares : WordShares
+        Of the query.
+    priors : Priors
+        Of the candidates.
+    years : dict of int to int
+        Words of the query that are years, by their place.
+    """
+    title, people, text = some.words
+    in_year, year = _in_year(priors.year, years)
+    title_words = shares.of(title)
+    filled = np.minimum(np.bitwise_count(title) / np.maximum(some.title_length, 1), 1)
+    matched = some.title_match
+    name = np.maximum(title_words * filled, _MATCH_STRENGTH[matched])
+    described = np.float32(1 - name.max(initial=0))
+    meaning = _meaning(some.cosine) * (1 - name)
+    body = some.scores[2] / np.float32(shares.totals[2]) * (1 - name)
+    votes = np.log1p(priors.votes) * _FULL_VOTES
+    nothing = np.zeros(len(some), np.float32)
+    rows = (
+        *_IS_LEVEL[:, matched],
+        title_words * filled,
+        shares.of(title | people | in_year),
+        shares.of(title | people | text | in_year),
+        body,
+        body * described,
+        meaning,
+        meaning * described,
+        votes,
+        year,
+        priors.readings,
+        *(nothing,) * (NAME_FEATURES.stop - NAME_FEATURES.start),
+    )
+    return np.array(rows, np.float32)
+
+
+NAME_FEATURES = slice(len(FEATURES) - 2, len(FEATURES))
+"""Features that compare names letter by letter, which only the best candidates get."""
+
+
+def name_features(typed: str, names: Sequence[Sequence[str]]) -> F32:
+    """Compare a query with the names of titles: float32[2, n].
+
+    Parameters
+    ----------
+    typed : str
+        Folded, with single spaces.
+    names : sequence of sequence of str
+        Of each title, as folded as the query.
+    """
+    found = np.zeros((2, len(names)), np.float32)
+    padded = f" {typed} "
+    for place, several in enumerate(names):
+        for name in several:
+            found[0, place] = max(found[0, place], padded in f" {name} ")
+            found[1, place] = max(found[1, place], ratio(typed, name) / 100)
+    return found
+
+
+_LEVELS = (
+    (TitleMatch.EXACT,),
+    (TitleMatch.OTHER_EXACT,),
+    (TitleMatch.NEAR, TitleMatch.OTHER_NEAR),
+    (TitleMatch.MAIN, TitleMatch.OTHER_MAIN),
+)
+_IS_LEVEL = np.array([[match in some for match in TitleMatch] for some in _LEVELS], np.float32)
+_MATCH_STRENGTH = np.array([0, 0.8, 0.9, 0.95, 1, 1, 1], np.float32)
+"""How much of a name a title match is, by ``TitleMatch``."""
+
+
+def _in_year(year: F32, years: dict[int, int]) -> tuple[npt.NDArray[np.uint64], F32]:
+    """Return the query's words that are a title's year as masks, and how near the year is."""
+    masks = np.zeros(len(year), np.uint64)
+    near = np.zeros(len(year), np.float32)
+    for place, wanted in years.items():
+        distance = np.abs(year - np.float32(wanted))
+        near = np.maximum(near, np.where(distance == 0, 1, np.where(distance == 1, 0.5, 0)))
+        masks[distance == 0] |= np.uint64(1 << place)
+    return masks, near.astype(np.float32)
+
+
+def _meaning(cosine: F32) -> F32:
+    """Return how much nearer candidates are than the last neighbour that was looked at."""
+    known = np.isfinite(cosine)
+    if not known.any():
+        return np.zeros(len(cosine), np.float32)
+    last = cosine[known].min()
+    return np.where(known, cosine - last, np.float32(0))
+
+
+_VECTOR = np.array([WEIGHTS[name] for name in FEATURES], np.float32)
+
+
+def scores(found: F32) -> F32:
+    """Return the weighted sums of features: float32[n]."""
+    total: F32 = _VECTOR @ found
+    return total
+
+
+def relevance(score: F32, known: float) -> F32:
+    """Return how likely candidates are answers, by their scores: float32[n], 0 to 1."""
+    offset, slope, of_known = (np.float32(number) for number in CALIBRATION)
+    worth: F32 = 1 / (1 + np.exp(-(offset + slope * score + of_known * np.float32(known))))
+    return worth

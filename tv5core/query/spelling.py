@@ -1,0 +1,100 @@
+"""Spelling by names: what a text would be called if some of its words were misspelt.
+
+Words that nothing has are corrected one by one, each to what is likeliest alone. That misses slips
+that are words too ("gone gril", "the seventh seel") and picks the wrong word among equals. A whole
+name decides: where changing rare or unknown words within their edits gives the name of a title or
+of a person, and no title has the words as they were typed, that name is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from rapidfuzz.distance import OSA
+
+from tv5core.lexical import Statistics, TitleMatch, WordQuery
+from tv5core.lexical.terms import allowed_edits
+from tv5core.query.documents import DocumentSnapshot
+
+__all__ = ["respelled"]
+
+_MAX_WORDS = 6
+_RARE = 30
+"""Titles that may have a word that is still taken for a slip."""
+_CHOICES = 40
+"""Terms that a word may stand for."""
+_MAX_TEXTS = 160
+
+_Choice = tuple[int, str]
+"""Edits, and the word they give."""
+
+
+def respelled(query: WordQuery, statistics: Statistics, documents: DocumentSnapshot) -> str | None:
+    """Return the name that a text is a misspelling of; None where it is none, or right.
+
+    Parameters
+    ----------
+    query : WordQuery
+        Its words corrected one by one.
+    statistics : Statistics
+    documents : DocumentSnapshot
+        Of these.
+    """
+    typed = [word.surface for word in query.words]
+    if not 0 < len(typed) <= _MAX_WORDS or _is_name(query.text, documents):
+        return None
+    choices = [_choices(word, statistics) for word in typed]
+    if all(len(some) == 1 for some in choices) or statistics.has_title_phrase(typed):
+        return None
+    best: tuple[int, float, str] | None = None
+    for edits, text in _texts(choices):
+        if best is not None and edits > best[0]:
+            break
+        popularity = _popularity(text, documents)
+        if popularity is not None and (best is None or popularity > best[1]):
+            best = edits, popularity, text
+    return None if best is None else best[2]
+
+
+def _choices(word: str, statistics: Statistics) -> list[_Choice]:
+    """Return what a word may stand for: itself, and where it is rare, what is near."""
+    own = [(0, word)]
+    edits = allowed_edits(word)
+    if not edits or statistics.document_frequency((word,)) > _RARE:
+        return own
+    near = statistics.title_terms_near(word, edits, _CHOICES, prefix=False)
+    near += [one.term for one in statistics.within_edits(word, edits)[:_CHOICES]]
+    others = [term for term in dict.fromkeys(near) if term != word]
+    return own + [(OSA.distance(word, term), term) for term in others]
+
+
+def _texts(choices: Sequence[Sequence[_Choice]]) -> Iterator[tuple[int, str]]:
+    """Yield texts by the edits that they need, the typed one left out."""
+    several = sorted(
+        (sum(edits for edits, _ in some), " ".join(word for _, word in some))
+        for _, some in zip(range(_MAX_TEXTS * 4), product(*choices), strict=False)
+    )
+    yield from [one for one in several if one[0]][:_MAX_TEXTS]
+
+
+def _is_name(text: str, documents: DocumentSnapshot) -> bool:
+    return _popularity(text, documents, TitleMatch.OTHER_MAIN) is not None
+
+
+def _popularity(
+    text: str, documents: DocumentSnapshot, level: TitleMatch = TitleMatch.OTHER_NEAR
+) -> float | None:
+    """Return how well known the title or person of a name is; None where there is none."""
+    best: float | None = None
+    for segment in documents.segments:
+        called, levels = segment.words.titles.matches(text)
+        called = called[levels >= level]
+        if len(called):
+            found = float(segment.words.suggestions.popularity[called].max())
+            best = found if best is None else max(best, found)
+    if best is None and " " in text:
+        credited = [segment.columns.find_value("person", text) for segment in documents.segments]
+        counts = [found[1] for found in credited if found is not None]
+        return float(sum(counts)) or None
+    return best

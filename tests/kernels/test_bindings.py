@@ -47,6 +47,17 @@ def arguments():
         "scan_bounded": (codes, ready, rows, scales, queries, 5, 2.0, allow),
         "rows_with_keys": (np.arange(N), np.array([3, 5, 10**12])),
         "rescore": (rows, scales, queries, np.zeros((2, 7), np.uint32), 5),
+        "top_scores": (center, 5),
+        "within_edits": (
+            np.array([97, 98], np.uint32),
+            0,
+            1,
+            False,
+            np.zeros(3, np.uint64),
+            np.arange(3, dtype=np.uint32),
+            np.array([0, 1, 2, 3], np.uint32),
+            np.array([97, 98, 99], np.uint8),
+        ),
     }
 
 

@@ -18,6 +18,7 @@ from tv5core.lexical.tokens import ranges
 __all__ = ["PlacedTerm", "documents_with", "phrase_of"]
 
 I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
 
 _POSITIONS = 1 << 17
 """Above every position and every offset in a phrase."""
@@ -51,7 +52,7 @@ def documents_with(
         return np.zeros(0, np.int64)
     known = [number for number in lists if number is not None]
     decoded = {number: postings.decode(np.array([number])) for number in set(known)}
-    common = reduce(np.intersect1d, [documents for documents, _ in decoded.values()])
+    common = _common([documents for documents, _ in decoded.values()])
     if len(phrase) == 1 or not len(common):
         return common.astype(np.int64)
     places = [
@@ -59,6 +60,15 @@ def documents_with(
         for number, placed in zip(known, phrase, strict=True)
     ]
     return np.unique(reduce(np.intersect1d, places) // _POSITIONS)
+
+
+def _common(lists: Sequence[U32]) -> U32:
+    """Return the documents of all lists, looking up those of the shortest in the others."""
+    common, *others = sorted(lists, key=len)
+    for documents in others:
+        at = np.minimum(np.searchsorted(documents, common), len(documents) - 1)
+        common = common[documents[at] == common]
+    return common
 
 
 def _list_of(dictionary: Dictionary, postings: Postings, term: str, field: int) -> int | None:
@@ -71,8 +81,8 @@ def _list_of(dictionary: Dictionary, postings: Postings, term: str, field: int) 
 def _places(
     postings: Postings,
     number: int,
-    decoded: tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]],
-    common: npt.NDArray[np.uint32],
+    decoded: tuple[U32, npt.NDArray[np.uint8]],
+    common: U32,
 ) -> I64:
     """Return where a list's term stands in some documents, as document * _POSITIONS + place."""
     documents, frequencies = decoded

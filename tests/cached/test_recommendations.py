@@ -18,8 +18,8 @@ def test_answers_are_the_catalogues(folder: Path, tmp_path: Path) -> None:
             asked: list[dict[str, Any]] = [
                 {"like": JAWS, "k": 5, "explain": True},
                 {"like": [JAWS, vector], "dislike": [TITLES[0].id], "k": 5},
-                {"like": [JAWS], "where": F.year >= 1990, "seen": [TITLES[1].id], "k": 5},
-                {"like": [JAWS], "where": "year:1990..", "diversity": 0.9, "k": 5},
+                {"like": [JAWS], "where": F.year >= 1950, "seen": [TITLES[1].id], "k": 5},
+                {"like": [JAWS], "where": "year:1950..", "diversity": 0.9, "k": 5},
                 {"profile": "action_fan", "k": 5},
                 {"profile": Profile(text="sharks"), "allow": [t.id for t in TITLES[:9]], "k": 5},
             ]

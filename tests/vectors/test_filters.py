@@ -71,9 +71,12 @@ def test_bitmaps_are_in_the_numbers_of_each_segment(vectors: F32, queries: F32) 
         index.search(queries, allow=by_segment)
 
 
-def test_a_prepared_filter_sees_rows_that_are_added_later(vectors: F32, queries: F32) -> None:
+@pytest.mark.parametrize("others", [0, 10_000])  # few rows are looked up among many keys
+def test_a_prepared_filter_sees_rows_that_are_added_later(
+    others: int, vectors: F32, queries: F32
+) -> None:
     index = VectorIndex.build(vectors[:50])
-    prepared = index.filter([3, 900, 901])
+    prepared = index.filter([3, 900, 901, *range(5_000, 5_000 + others)])
     for count, key in enumerate((900, 901), 2):
         index.add(queries[:1], [key])
         found = index.search(queries[0], 5, allow=prepared).keys

@@ -21,6 +21,8 @@ __all__ = ["Filter"]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+_LOOKED_UP_ONE_IN = 64  # keys a row: of fewer rows, each is looked up by bisection
+
 
 class _Rule(Protocol):
     """Which rows a filter allows."""
@@ -38,7 +40,11 @@ class _Keys:
     def bitmap_of(self, segment: KeyedRows, start: int) -> Bitmap:
         if start == 0:
             return segment.rows_with_keys(self._keys)
-        return kernels.rows_with_keys(segment.keys[start:], self._keys)
+        keys = segment.keys[start:]
+        if len(keys) > len(self._keys) // _LOOKED_UP_ONE_IN:
+            return kernels.rows_with_keys(keys, self._keys)
+        place = np.searchsorted(self._keys, keys)  # few rows are new: each is looked up
+        return bitmap.from_mask(self._keys[np.minimum(place, len(self._keys) - 1)] == keys)
 
 
 class _Mask:

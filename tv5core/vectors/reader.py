@@ -152,7 +152,8 @@ class IndexReader:
         ----------
         allow : array_like
             Keys (unknown ones are ignored), or a boolean mask: key ``i`` is allowed where
-            ``allow[i]``; keys past its end are not. It is copied.
+            ``allow[i]``; keys past its end are not. It is copied. A ``BitMap`` or ``BitMap64`` of
+            pyroaring holds keys. For a packed bitmap, see :meth:`Filter.from_bitmap`.
         """
         self._check_open()
         return Filter.of(allow)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.catalog.documents import problems
 from tv5core import Catalog, Title
 from tv5core.store.meta import FORMAT
 
@@ -128,3 +129,24 @@ def test_a_backup_and_an_export_answer_as_before(
         least = REBUILT if written >= 3 else REROUNDED
         for query, hits in expected["exact"]:
             same(kind, catalog.search(query, 5, exact=True), hits, least)
+
+
+def test_earlier_catalogues_have_documents_in_memory_and_then_in_files(
+    golden: tuple[str, Path, dict[str, Any]],
+) -> None:
+    _, folder, _ = golden
+    with Catalog.open(folder, read_only=True, embedder=None) as reader:
+        assert reader.info()["documents"]["sealed"] == 0
+        assert problems(reader) == []
+        with Catalog.open(folder, embedder=None) as catalog:
+            assert problems(catalog) == []
+            catalog.upgrade()
+            assert catalog.info()["documents"]["sealed"] == catalog.count()
+            assert problems(catalog) == []
+            assert catalog.verify().ok
+        assert problems(reader) == []
+        reader.wait()
+        assert problems(reader) == []
+    with Catalog.open(folder, embedder=None) as catalog:
+        assert catalog.info()["documents"]["sealed"] == catalog.count()
+        assert problems(catalog) == []

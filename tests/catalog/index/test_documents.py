@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ from tests.catalog.numbered import films, vectors
 from tv5core import bitmap
 from tv5core.catalog import Catalog
 from tv5core.errors import FittingError
+from tv5core.store import titles
 from tv5core.types import Title
 from tv5core.vectors import SearchOptions
 
@@ -347,3 +349,36 @@ def test_opening_makes_no_documents(sealed: Path, monkeypatch: pytest.MonkeyPatc
         revote(catalog, 0, 3, 1)
         catalog.search(np.ones(catalog.info()["dim"], np.float32))
         assert not seen
+
+
+def test_documents_are_never_older_than_vectors(tmp_path: Path) -> None:
+    """What a search finds by its vector has its document, unless it was deleted meanwhile."""
+    with Catalog.open(tmp_path, embedder=None) as catalog:
+        given(catalog, 0, 30)
+        ended, wrong = threading.Event(), []
+
+        def search() -> None:
+            while not ended.is_set():
+                view = catalog._current().view()
+                assert view.vectors is not None
+                keys = np.concatenate([one.keys for one in view.vectors.segments])
+                without = keys[view.locate(keys)[0] < 0]
+                with catalog._store.read() as txn:
+                    wrong.extend(
+                        row for row in without.tolist() if titles.bytes_of(txn, row) is not None
+                    )
+
+        threads = [threading.Thread(target=search) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for step in range(30):
+            given(catalog, 30 + step, 32 + step)
+            revote(catalog, step, step + 3, step)
+            catalog.delete(f"tmdb:movie:{step}")
+            if step % 10 == 5:
+                catalog.seal()
+        ended.set()
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert problems(catalog) == []

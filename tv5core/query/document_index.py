@@ -38,6 +38,8 @@ BLOCK_TITLES = 1_024
 """Titles that are in memory at once while segments are made of many."""
 _GROWTH = 3
 """Documents of a segment for each of those after it, at least."""
+_MADE_BEHIND = 512
+"""Changed titles from which documents are made before a search asks for them."""
 _MERGED_AT_ONCE = 1_024
 """Documents that are merged while a search waits: some 60 ms."""
 _MANY_SEGMENTS = 12
@@ -120,6 +122,8 @@ class DocumentIndex:
         What the files hold, as they hold it.
     sealed_seq : int
         The last journal entry they contain.
+    in_use : bool
+        Whether a search in this process has asked for documents.
     """
 
     def __init__(
@@ -131,7 +135,7 @@ class DocumentIndex:
     ) -> None:
         self._source, self.applied, self.sealed = source, applied, sealed
         self.sealed_seq, self._check = applied, check
-        self._waiting_rows = 0
+        self.in_use, self._waiting_rows = False, 0
         self._lock = threading.RLock()  # held for moments
         self._building = threading.RLock()  # held while segments are made
         some = () if sealed is None else (sealed,)
@@ -164,6 +168,11 @@ class DocumentIndex:
     def waiting_count(self) -> int:
         """Titles known to have changed that wait to be made documents, at most."""
         return self._waiting_rows
+
+    @property
+    def are_due(self) -> bool:
+        """Whether to make documents now: many wait, and the next search would wait for them."""
+        return self.in_use and self._waiting_rows >= _MADE_BEHIND
 
     @property
     def live_count(self) -> int:
@@ -297,6 +306,7 @@ class DocumentIndex:
         snapshot = DocumentSnapshot((sealed.without(changed), *kept))
         index = DocumentIndex(self._source, files.sealed_seq, sealed)
         index._state = _State(0, snapshot, [])
+        index.in_use = self.in_use
         found, _ = DocumentSnapshot(kept).locate(changed)
         index.note(changed[found < 0], self.applied)
         return index

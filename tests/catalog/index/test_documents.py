@@ -66,6 +66,28 @@ def test_every_change_is_in_the_next_search(catalog: Catalog) -> None:
     assert problems(catalog) == []
 
 
+def test_documents_of_many_titles_are_made_before_a_search_asks(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tv5core.query.document_index._MADE_BEHIND", 20)
+    given(catalog, 0, 30)
+    catalog.wait()
+    assert catalog._manager.served.documents.waiting_count == 30, "nobody has searched"
+    assert problems(catalog) == []
+    given(catalog, 30, 40)
+    catalog.wait()
+    assert catalog._manager.served.documents.waiting_count == 10
+    given(catalog, 40, 55)
+    catalog.wait()
+    assert catalog._manager.served.documents.waiting_count == 0
+    assert problems(catalog) == []
+    catalog.seal()
+    given(catalog, 60, 90)
+    catalog.wait()
+    assert catalog._manager.served.documents.waiting_count == 0
+    assert problems(catalog) == []
+
+
 def test_a_reader_follows(tmp_path: Path) -> None:
     with Catalog.open(tmp_path) as writer, Catalog.open(tmp_path, read_only=True) as reader:
         for step, work in enumerate(

@@ -298,6 +298,14 @@ class IndexFollower:
         if served.index is not None:
             _apply(served.index, rows, vectors, removed)
         served.publish(meta.last_seq)
+        if served.documents.are_due:
+            self.background.start("make documents", self._make_documents)
+
+    def _make_documents(self) -> None:
+        """Make documents of what was noted, so that the next search need not."""
+        report = self.background.cancellable(None)
+        with suppress(Tv5Error, OSError):  # the next search meets it, unless all is closing
+            self.served.make_documents(lambda done, total: report(done, total, "documents"))
 
 
 def _prepare(served: ServedIndex, meta: Meta) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tv5core.embedding import Embedder
 from tv5core.files import SealedFile
-from tv5core.query.document_index import DocumentIndex
+from tv5core.query.document_index import DocumentIndex, Report
 from tv5core.query.documents import DocumentSnapshot
 from tv5core.query.view import View
 from tv5core.store.meta import Meta
@@ -62,6 +62,7 @@ class ServedIndex:
 
         What changed since the last search is made documents now. Nobody waits for a change.
         """
+        self.documents.in_use = True
         while True:
             published = self._published
             applied, vectors, noted = published
@@ -70,6 +71,10 @@ class ServedIndex:
                 documents = self.documents.latest  # another space is served by now, with these
             if documents is not None:
                 return self._viewed(vectors, documents, applied)
+
+    def make_documents(self, report: Report) -> None:
+        """Make documents of what was published, as the next search would."""
+        self.documents.settled(self._published[2], report)
 
     def _viewed(self, vectors: Snapshot | None, documents: DocumentSnapshot, applied: int) -> View:
         last = self._view

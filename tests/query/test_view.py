@@ -16,7 +16,7 @@ from tv5core.query.document_index import DocumentIndex
 from tv5core.query.documents import DocumentSegment, DocumentSnapshot
 from tv5core.query.view import View
 from tv5core.types import Title
-from tv5core.vectors import SearchOptions, VectorIndex
+from tv5core.vectors import Filter, SearchOptions, VectorIndex
 
 DIM = 16
 I64 = npt.NDArray[np.int64]
@@ -142,4 +142,4 @@ def test_a_bitmap_is_needed_for_each_segment() -> None:
 def test_there_need_be_no_vectors() -> None:
     one = DocumentSegment.build(PARTS, np.asarray([1]), [Title("a", "movie", "A")], {})
     view = View(None, DocumentSnapshot((one,)), 0)
-    assert view.vector_filter([bitmap.full(1)]).bitmaps([]) == []
+    assert isinstance(view.vector_filter([bitmap.full(1)]), Filter)

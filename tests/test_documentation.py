@@ -43,6 +43,7 @@ ASK = "\nimport asyncio\nasyncio.run(ask())\n"
 EXAMPLES = {
     ("README.md", 0): ("", "Jaws (1975)"),
     ("README.md", 1): ("", ""),
+    ("docs/guide/finding.md", 0): ("", "shawshank redemption -> The Shawshank Redemption"),
     ("docs/guide/search.md", 0): ("", "Jaws"),
     ("docs/guide/search.md", 1): ("", "0.9"),
     ("docs/guide/words.md", 0): ("", "-> Spider-Man: Into the Spider-Verse"),

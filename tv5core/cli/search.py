@@ -138,7 +138,8 @@ def _remarks(found: SearchResult) -> list[str]:
 
 def print_facet(console: Console, field: str, values: tuple[FacetValue, ...]) -> None:
     """Print the values of a field and how many titles have each."""
-    table = Table(box=None, pad_edge=False, show_header=False, title=field, title_justify="left")
+    console.print(Text(field, style="bold"))
+    table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column(overflow="fold")
     for one in values:

@@ -95,7 +95,10 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 def digest(*asked: Any) -> bytes:
     """Return what tells a search from others: 8 bytes of what it was asked for."""
-    raw = msgspec.msgpack.encode(asked)
+    try:
+        raw = msgspec.msgpack.encode(asked)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        raise InvalidInputError(f"expected text and ids to search by, got {error}") from error
     return blake2b(raw, digest_size=8).digest()
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from tv5core.arguments import check_text
 from tv5core.errors import InvalidInputError
 
-__all__ = ["MAX_CHARACTERS", "ParsedQuery", "parse"]
+__all__ = ["MAX_CHARACTERS", "ParsedQuery", "check_query", "parse"]
 
 MAX_CHARACTERS = 20_000
 """Longer texts are refused: the longest synopsis of 66,120 titles has 2,100."""
@@ -72,7 +72,7 @@ def parse(text: str, fields: Collection[str]) -> ParsedQuery:
     ParsedQuery(text='heist new york', phrases=('new york',), excluded=('remake',), \
 clauses=((25, 'year:1990..1999'),))
     """
-    _check(text)
+    check_query(text)
     plain = _CONTROL.sub(" ", text).translate(_QUOTES)
     words: list[str] = []
     found = _Found([], [], [])
@@ -107,7 +107,8 @@ class _Found:
         return [(piece["minus"] or "") + text]
 
 
-def _check(text: str) -> None:
+def check_query(text: str) -> None:
+    """Raise InvalidInputError for a text that is no query: too long, or not to be encoded."""
     if len(text) > MAX_CHARACTERS:
         raise InvalidInputError(
             f"expected a text of at most {MAX_CHARACTERS:,} characters, got {len(text):,}"

@@ -19,6 +19,7 @@ from tv5core.arguments import (
     shown,
 )
 from tv5core.errors import InvalidInputError
+from tv5core.query.parsing import check_query
 from tv5core.types import Title
 
 __all__ = ["FACET_VALUES", "GROUPS", "MAX_K", "MODES", "SORTS", "Reranker", "SearchRequest", "Sort"]
@@ -174,6 +175,7 @@ class SearchRequest:
         check_callable("reranker", reranker)
         check_type("cursor", cursor, (str, type(None)))
         text = query if isinstance(query, str) else ""
+        check_query(text)
         vector = None if isinstance(query, str) else _one_vector(query)
         plain = vector is not None and where is None
         return cls(

@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--recovery", type=int, default=0, help="time opening at so many titles")
     parser.add_argument("--each", type=int, default=25, help="rounds on one folder")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--embeds", action="store_true", help="only catalogues that embed text")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", help="folder to work in; what was violated is kept there")
     return parser
@@ -79,7 +80,10 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], lis
     if options.power:
         lost = power.run(folder, options.rounds, options.seed, progress)
         return lost.as_dict(), lost.violations
-    totals = rounds.run(folder, options.rounds, options.seed, progress, each=options.each)
+    kinds = [kind for kind in rounds.KINDS if kind.embeds or not options.embeds]
+    totals = rounds.run(
+        folder, options.rounds, options.seed, progress, each=options.each, kinds=kinds
+    )
     return totals.as_dict(), totals.violations
 
 

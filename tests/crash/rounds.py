@@ -13,7 +13,7 @@ import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -300,6 +300,7 @@ def run(
     progress: Callable[[Totals], None] | None = None,
     *,
     each: int = ROUNDS_A_FOLDER,
+    kinds: Sequence[Kind] = KINDS,
 ) -> Totals:
     """Run rounds in folders below ``folder``; those without a violation are removed."""
     worker.shrink()
@@ -307,7 +308,7 @@ def run(
     totals, start = Totals(), time.monotonic()
     number = 0
     while totals.rounds < rounds:
-        kind = KINDS[number % len(KINDS)]
+        kind = kinds[number % len(kinds)]
         campaign = Campaign(folder / f"c{number}", seed * 100_003 + number, kind, totals)
         for _ in range(min(each, rounds - totals.rounds)):
             campaign.round()

@@ -160,6 +160,17 @@ def test_text_is_searched_after_titles_alone_were_sealed(catalog: Catalog) -> No
     assert catalog.info()["documents"]["live"] == 0
 
 
+def test_additions_are_embedded_after_titles_alone_were_sealed(catalog: Catalog) -> None:
+    some = [Title(f"t:{n}", "movie", f"T{n}", overview=f"a {word}") for n, word in enumerate(WORDS)]
+    catalog.add(some)
+    catalog.seal()
+    catalog.add([msgspec.structs.replace(some[2], votes=5)])
+    catalog._manager.seal(documents_only=True)
+    catalog.add([Title("t:new", "movie", "New", overview="a wizard")])
+    assert catalog.info()["pending"] == 0
+    assert "t:new" in {hit.id for hit in catalog.search("a wizard", 3)}
+
+
 def test_the_graph_outlives_the_generation_that_made_it(tmp_path: Path) -> None:
     with Catalog.open(tmp_path) as catalog:
         given(catalog, 0, 20)

@@ -74,8 +74,9 @@ def _heading(run: Run) -> str:
     missing = f" {len(run.unresolved)} written queries ask for titles not there."
     return (
         f"{run.titles:,} titles, {queries:,} queries of the {run.half} half, seed {run.seed}; "
-        f"{run.machine.processor}, one thread; {run.created}; checksums {run.titles_checksum}, "
-        f"{run.queries_checksum}.{same}{missing if run.unresolved else ''}\n"
+        f"{run.machine.processor}, {run.machine.cores} cores, load "
+        f"{run.machine.load_before:.0f}, one thread; {run.created}; checksums "
+        f"{run.titles_checksum}, {run.queries_checksum}.{same}{missing if run.unresolved else ''}\n"
     )
 
 

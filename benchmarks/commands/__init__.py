@@ -9,6 +9,7 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``filters``: filters and deletions that have to do with the query.
 - ``profile``: one search stage by stage; ``compare``: two pytest-benchmark files.
 - ``relevance``: searches over real titles, by judged queries.
+- ``recommend``: recommendations on held-out ratings.
 - ``search``: speed of search by text.
 - ``titles``: made-up whole titles, and how like real ones they are.
 - ``churn``, ``cache_memory``, ``cache_mix``, ``upstream``, ``upstream_sync``: one subject each.

@@ -6,6 +6,7 @@
 - ``measures``: success, MRR and nDCG of an answer, with intervals.
 - ``engines``: the searches that are compared.
 - ``corpus``, ``evaluation``, ``table``: the catalogue, a run over it, and its tables.
+- ``fit``: weights of the search's evidence, from the tuning half.
 - ``latency``: how fast the engines are, over made-up titles of any number.
 
 Each set has two halves. Searches are tuned on the tuning half; the testing half was committed

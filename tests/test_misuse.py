@@ -34,7 +34,8 @@ NEW_FOLDERS = PATHS.filter(lambda path: path != "/dev/null")
 STRATEGIES = {
     **dict.fromkeys(("path", "quarantine", "rejects", "source", "dest"), NEW_FOLDERS),
     **dict.fromkeys(
-        ("progress", "write", "loader", "pace", "id_of", "clock", "wall_clock"), NOT_CALLABLE
+        ("progress", "reranker", "write", "loader", "pace", "id_of", "clock", "wall_clock"),
+        NOT_CALLABLE,
     ),
     "paths": st.one_of(st.lists(PATHS, max_size=2), NOT_CALLABLE),
     "titles": st.one_of(JUNK, st.builds(Title, JUNK, JUNK, JUNK).map(lambda title: [title])),
@@ -67,6 +68,8 @@ CATALOG: dict[str, dict[str, object]] = {
     "embed_queries": {"texts": ["a film"]},
     "export": {"dest": "new"},
     "export_lines": {"write": lambda _: None},
+    "facets": {"fields": ["genre"]},
+    "filter_text": {"where": "genre:Drama"},
     "find": {"alias": "imdb:tt1"},
     "get": {"id": "t:1"},
     "get_many": {"ids": ["t:1"]},
@@ -80,6 +83,7 @@ CATALOG: dict[str, dict[str, object]] = {
     "search": {"query": VECTORS[0]},
     "search_many": {"queries": VECTORS[:2]},
     "similar": {"id": "t:1"},
+    "suggest": {"prefix": "fil"},
     "upgrade": {},
     "verify": {},
 }

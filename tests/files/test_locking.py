@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tv5core import errors
-from tv5core.files.locking import WriterLock
+from tv5core.files.locking import SharedLock, WriterLock
 
 
 def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
@@ -71,3 +71,10 @@ def test_an_interrupted_lock_is_free_while_its_exception_is_handled(
         WriterLock(tmp_path).release()
     else:
         pytest.fail("expected an interrupt")
+
+
+@pytest.mark.parametrize("lock", [WriterLock, SharedLock])
+def test_a_lock_whose_making_was_interrupted_at_once_ends_without_an_error(
+    lock: type[WriterLock | SharedLock],
+) -> None:
+    lock.__new__(lock).release()

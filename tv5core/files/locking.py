@@ -42,8 +42,9 @@ class WriterLock:
         The file cannot be opened for writing, or the file system has no locks.
     """
 
+    _descriptor = -1  # also where making it is interrupted before its first step
+
     def __init__(self, folder: Path) -> None:
-        self._descriptor = -1
         path = folder / LOCK_NAME
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -125,8 +126,9 @@ class SharedLock:
         The file cannot be read, or the file system has no locks.
     """
 
+    _descriptor = -1  # also where making it is interrupted before its first step
+
     def __init__(self, folder: Path) -> None:
-        self._descriptor = -1
         path = folder / LOCK_NAME
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

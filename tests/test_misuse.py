@@ -22,6 +22,7 @@ from tv5core.cached import CATALOG_POLICIES, CachedCatalog
 from tv5core.cached.policies import CachedTitle
 from tv5core.catalog import Catalog
 from tv5core.importers import MergingCatalog, import_paths
+from tv5core.recommend import Profile
 from tv5core.types import Title
 
 Call = tuple[Callable[..., Any], dict[str, object]]
@@ -51,19 +52,23 @@ STRATEGIES = {
     "extra_fields": st.one_of(JUNK, st.dictionaries(st.text("a_B", max_size=2), JUNK, max_size=2)),
     "mapping": st.one_of(JUNK, st.dictionaries(st.just("title") | st.none(), JUNK, max_size=2)),
     "checkpoint": st.one_of(JUNK, st.tuples(JUNK, JUNK)),
+    **dict.fromkeys(("like", "dislike", "seen"), st.one_of(JUNK, st.lists(JUNK, max_size=2))),
+    "interactions": st.one_of(JUNK, st.lists(st.tuples(JUNK, JUNK, JUNK), max_size=2)),
 }
 NO_PARAMETERS = {
     *("after_fork", "clear", "close", "count", "identity", "ids", "info", "stats", "version"),
-    *("wait", "disk", "extra_fields"),
+    *("wait", "disk", "extra_fields", "forget_learnt", "learnt", "learnt_version", "profiles"),
 }
 CATALOG: dict[str, dict[str, object]] = {
     "add": {"titles": TITLES[:1], "vectors": VECTORS[:1]},
     "backup": {"dest": "new"},
+    "browse": {},
     "calibrate": {"queries": VECTORS[:3]},
     "changes": {"seq": 0},
     "checkpoint": {"key": "a"},
     "clear_checkpoints": {"prefix": "zz"},
     "delete": {"ids": ["none"]},
+    "delete_profile": {"name": "own"},
     "embed_pending": {},
     "embed_queries": {"texts": ["a film"]},
     "export": {"dest": "new"},
@@ -74,9 +79,13 @@ CATALOG: dict[str, dict[str, object]] = {
     "get": {"id": "t:1"},
     "get_many": {"ids": ["t:1"]},
     "get_versioned": {"id": "t:1"},
+    "learn": {"interactions": [("a", "t:1", 1.0), ("a", "t:2", 1.0), ("b", "t:1", 1.0)]},
     "open": {"path": "new"},
     "optimize": {},
     "popular": {},
+    "profile": {"profile": "action_fan"},
+    "put_profile": {"name": "own", "profile": Profile(like=("t:1",))},
+    "recommend": {"like": ["t:1"]},
     "refit": {},
     "restore": {"source": "empty", "dest": "new"},
     "seal": {},
@@ -84,20 +93,25 @@ CATALOG: dict[str, dict[str, object]] = {
     "search_many": {"queries": VECTORS[:2]},
     "similar": {"id": "t:1"},
     "suggest": {"prefix": "fil"},
+    "trending": {},
     "upgrade": {},
     "verify": {},
 }
-SLOW = {"backup", "export", "optimize", "refit", "seal", "upgrade", "verify"}
+SLOW = {"backup", "export", "learn", "optimize", "refit", "seal", "upgrade", "verify"}
 CACHED: dict[str, dict[str, object]] = {
     "add": {"titles": TITLES[:1], "vectors": VECTORS[:1]},
+    "browse": {},
     "delete": {"ids": ["none"]},
     "get": {"id": "t:1"},
     "open": {"catalog": None, "path": None},
     "popular": {},
+    "recommend": {"like": ["t:1"]},
     "search": {"query": VECTORS[0]},
     "similar": {"id": "t:1"},
     "title_key": {"catalog": None, "id": "t:1"},
+    "trending": {},
     "warm": {"preset": "demo"},
+    "warm_profiles": {},
 }
 
 

@@ -320,6 +320,8 @@ def check(
         _check_reported([n for n in hurt if n in needed], reported, verified, found)
         found.expect(bad or not reported, f"recovered what nobody damaged: {reported}")
         if kind.embeds:
+            catalog.wait()  # a due fit that opening began: it makes every vector anew
+            contents = Contents(catalog)
             check_embedded(catalog, contents, found)
         _check_documents(catalog, found)
         check_searches(catalog, contents, kind, chance, found)

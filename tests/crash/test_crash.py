@@ -14,6 +14,7 @@ import pytest
 import tv5core
 from tests.crash import checking, faults, model, shim, worker
 from tests.crash.model import Op, State
+from tv5core.catalog import Catalog
 from tv5core.embedding import LsaEmbedder
 from tv5core.errors import DiskFullError
 
@@ -105,6 +106,29 @@ def test_the_check_sees_a_loss(loss: str, tmp_path: Path) -> None:
         catalog._store.environment.write(lambda txn: eval(LOSSES[loss], {**scope, "txn": txn}))
     found = checking.check(tmp_path, GIVEN, [state], seed=1, damaged=False)
     assert found["violations"]
+
+
+def test_the_check_compares_vectors_of_one_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, state = model.Kind(True, "cosine", "int8"), State()
+    with worker.open_catalog(tmp_path, kind) as catalog:
+        monkeypatch.setattr(
+            catalog._manager.background, "start", lambda *_: None
+        )  # a fit stays due
+        for numbers in (range(2), range(2, 37)):
+            op = Op("add", tuple((name, 0) for n in numbers for name in model.pair(n)))
+            worker.perform(catalog, op, kind)
+            state = model.apply(state, op, kind)
+        assert catalog._text.fitting.is_due()
+    verified = checking._check_verified
+
+    def later(catalog: Catalog, *rest: Any) -> list[str]:
+        catalog.wait()  # the fit that opening began ends after the contents were read
+        return verified(catalog, *rest)
+
+    monkeypatch.setattr(checking, "_check_verified", later)
+    assert checking.check(tmp_path, kind, [state], seed=1, damaged=False)["violations"] == []
 
 
 def test_titles_wait_where_an_addition_reports_that_its_fit_failed(

@@ -110,6 +110,7 @@ def features(some: Candidates, shares: WordShares, priors: Priors, years: dict[i
     title_words = shares.of(title)
     filled = np.minimum(np.bitwise_count(title) / np.maximum(some.title_length, 1), 1)
     matched = some.title_match
+    filled[np.isin(matched, _NEAR)] = 1  # what is missing are articles
     name = np.maximum(title_words * filled, _MATCH_STRENGTH[matched])
     described = np.float32(1 - name.max(initial=0))
     meaning = _meaning(some.cosine) * (1 - name)
@@ -162,6 +163,7 @@ _LEVELS = (
     (TitleMatch.NEAR, TitleMatch.OTHER_NEAR),
     (TitleMatch.MAIN, TitleMatch.OTHER_MAIN),
 )
+_NEAR = np.array([TitleMatch.NEAR, TitleMatch.OTHER_NEAR])
 _IS_LEVEL = np.array([[match in some for match in TitleMatch] for some in _LEVELS], np.float32)
 _MATCH_STRENGTH = np.array([0, 0.8, 0.9, 0.95, 1, 1, 1], np.float32)
 """How much of a name a title match is, by ``TitleMatch``."""

@@ -156,6 +156,7 @@ class AsyncCatalog:
     search_many = _reading(Catalog.search_many)
     suggest = _reading(Catalog.suggest)
     facets = _reading(Catalog.facets)
+    filter_text = _reading(Catalog.filter_text)
     similar = _reading(Catalog.similar)
     embed_queries = _reading(Catalog.embed_queries)
     get = _reading(Catalog.get)

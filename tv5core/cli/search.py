@@ -114,8 +114,11 @@ def _print(found: SearchResult) -> None:
     console = results()
     for line in _remarks(found):
         print_status(line)
-    caption = f"{len(found)} of {found.total} matches in {found.took_ms:.1f} ms"
-    print_hits(found.hits, caption, relevance=found.interpretation is not None)
+    if found.hits:
+        caption = f"{len(found)} of {found.total} matches in {found.took_ms:.1f} ms"
+        print_hits(found.hits, caption, relevance=found.interpretation is not None)
+    else:
+        print_status("no titles found")
     for field, values in found.facets.items():
         print_facet(console, field, values[:_FACET_VALUES])
     if found.explanation:

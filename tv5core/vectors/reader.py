@@ -232,6 +232,8 @@ class IndexReader:
         """
         if type(options) is not SearchOptions:  # else the common case
             check_type("options", options, SearchOptions)
+        if snapshot is not None and type(snapshot) is not Snapshot:
+            check_type("snapshot", snapshot, Snapshot)
         return self._search(queries, self._columns(k), options, snapshot)
 
     def _search(

@@ -76,7 +76,7 @@ class Lists:
         else:
             places = _by_number(facts, places, sort)
         rows = facts.rows[places[offset:]]
-        return [title for _, title in islice(self._read(rows), listed.k)]
+        return [title for _, title in islice(self._read(rows), min(listed.k, len(rows)))]
 
     def trending(self, listed: Listed, half_life_days: object, today: object) -> list[Hit]:
         """List what is popular now; see ``Catalog.trending``."""
@@ -85,7 +85,7 @@ class Lists:
         scores = trending_scores(facts, day, half_life)
         places = self._places(listed)
         places = places[np.lexsort((places, -scores[places]))]
-        found = islice(self._read(facts.rows[places]), listed.k)
+        found = islice(self._read(facts.rows[places]), min(listed.k, len(places)))
         return [Hit(title.id, float(scores[places[number]]), title) for number, title in found]
 
     @staticmethod

@@ -149,15 +149,17 @@ def test_closing_ends_a_fit_and_the_next_opening_has_what_was_served(
         gate.open()  # it continues, and ends at its next report
         closing.join(60)
         assert not closing.is_alive()
+    with Catalog.open(tmp_path, read_only=True) as reader:
+        assert reader.info()["space"] == 1
+        assert len(reader.search("garden", 30, mode="semantic")) == 20
     with Catalog.open(tmp_path) as catalog:
-        assert catalog.info()["space"] == 1
-        assert [path.name for path in tmp_path.glob("lsa.*")] == ["lsa.000001.tv5"]
+        catalog.wait()  # opening for writing begins the fit that is due
+        assert catalog.info()["space"] == 2
+        assert catalog.info()["fitted_on"] == 20
+        assert [path.name for path in tmp_path.glob("lsa.*")] == ["lsa.000002.tv5"]
         assert len(catalog.search("garden", 30, mode="semantic")) == 20
         with catalog._store.read() as txn:
-            assert not embeddings.has_other_spaces(txn, 1)
-        catalog.add(stories(20, 21))
-        catalog.wait()
-        assert catalog.info()["fitted_on"] == 21
+            assert not embeddings.has_other_spaces(txn, 2)
 
 
 # -- where it fails -----------------------------------------------------------------------

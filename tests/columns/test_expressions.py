@@ -175,3 +175,9 @@ def test_keys_are_their_own_keys(text: str, field: str) -> None:
         return
     for key in keys:
         assert keys_of(field, key) == (key,)
+
+
+def test_an_array_without_dimensions_is_no_text() -> None:
+    for method in (F.genre.any, F.genre.all, F.id.not_in):
+        with pytest.raises(InvalidInputError, match="to be text"):
+            method(np.array(3))

@@ -133,3 +133,9 @@ def test_a_file_against_itself_is_refused(
     write_sections(tmp_path / "learnt", KIND, VERSION, meta, sections)
     with pytest.raises(CorruptFileError):
         CoConsumption.load(tmp_path / "learnt")
+
+
+@pytest.mark.parametrize("wrong", [np.array(False), np.array(3), "text", {}, None, 5])
+def test_what_is_no_interactions_is_refused(wrong: object) -> None:
+    with pytest.raises(InvalidInputError, match="expected interactions"):
+        read_interactions(wrong, lambda name: name)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy.typing as npt
 
-from tv5core.arguments import as_array, as_list, check_flag, check_int, check_text
+from tv5core.arguments import as_list, check_flag, check_int, check_text
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.searcher import Searcher, are_texts
 from tv5core.columns import Expression
@@ -151,12 +151,12 @@ class SearchReader:
             return self._searcher.search_vectors(
                 self._current(), queries, k, ids, exact=exact, threads=threads
             )
-        several = queries if are_texts(queries) else as_array("texts or a matrix", queries)
+        several = as_list("queries", queries)
         requests = [
             SearchRequest.of(
                 one, k, mode=mode, where=where, understand=understand, allow=ids, exact=exact
             )
-            for one in several  # type: ignore[union-attr]
+            for one in several
         ]
         if not requests:
             check_int("k", k, 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -109,7 +110,8 @@ class _Named:
 
 def _several(values: tuple[object, ...]) -> tuple[object, ...]:
     if len(values) == 1 and isinstance(values[0], Iterable) and not isinstance(values[0], str):
-        return tuple(values[0])
+        with suppress(TypeError):  # an array without dimensions
+            return tuple(iter(values[0]))
     return values
 
 

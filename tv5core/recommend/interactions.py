@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,6 +84,14 @@ class Interactions:
         return summed.sqrt().astype(np.float32)
 
 
+def _iterated(given: object) -> Iterator[object]:
+    """Iterate over interactions without making a list of them, for there may be many."""
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, dict)):
+        with suppress(TypeError):  # an array without dimensions
+            return iter(given)
+    raise InvalidInputError(f"expected interactions (user, title id, weight), got {shown(given)}")
+
+
 def read_interactions(given: object, resolve: Callable[[str], str | None]) -> Interactions:
     """Read (user, title id, weight), checking each.
 
@@ -99,12 +108,8 @@ def read_interactions(given: object, resolve: Callable[[str], str | None]) -> In
         Not such an iterable; one of a wrong type, or a weight that is not a finite number above 0;
         or the catalogue has none of the titles.
     """
-    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, dict)):
-        raise InvalidInputError(
-            f"expected interactions (user, title id, weight), got {shown(given)}"
-        )
     found = Interactions(resolve)
-    for place, item in enumerate(given):
+    for place, item in enumerate(_iterated(given)):
         found.add(*_checked(item, place))
     if not found.ids:
         raise InvalidInputError(

@@ -194,10 +194,6 @@ def test_collections_of_one_name_are_told_apart() -> None:
     titles = [film(str(n), collection=Collection(*each)) for n, each in enumerate(some)]
     segment = ColumnSegment.build([*titles, film("x")], {})
     assert found(segment, F.collection("the mummy")) == [0, 1, 2]
-    first, second, third, none = segment.first_value("collection", np.arange(4)).tolist()
-    assert first == third != second
-    assert none == -1
-    assert segment.value_name("collection", first) == "The Mummy Collection"
     assert segment.facet("collection", bitmap.full(4)) == {"The Mummy Collection": 3}
 
 

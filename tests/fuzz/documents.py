@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from tests.crash.model import title
-from tests.fuzz.mutate import SilentError, spoil, spoil_inside
+from tests.fuzz.spoiled_files import SpoiledFiles
 from tv5core import bitmap
 from tv5core.columns import F
 from tv5core.errors import CorruptFileError
@@ -28,49 +28,28 @@ _FILTERS = (
 )
 
 
-class Documents:
+class Documents(SpoiledFiles):
     """The columns and the words file of one sealing."""
 
     def __init__(self, folder: Path) -> None:
-        self.paths = folder / "columns", folder / "words"
-        self.spoiled = folder / "columns.x", folder / "words.x"
+        paths = folder / "columns", folder / "words"
         some = [title(f"t:{n}:a", n % 9) for n in range(_COUNT)]
         segment = DocumentSegment.build(PARTS, _KEYS, some, {})
         segment = segment.with_alive(bitmap.from_mask(np.arange(_COUNT) % 7 != 3))
-        write_documents(segment, *self.paths, PARTS)
-        self.data = self.paths[0].read_bytes(), self.paths[1].read_bytes()
+        write_documents(segment, *paths, PARTS)
+        super().__init__(paths)
 
-    def with_wrong_checksums(self, chance: random.Random) -> str:
-        """Spoil any byte of either file: it must be refused."""
-        which = chance.randrange(2)
-        data = spoil(self.data[which], chance)
-        if data == self.data[which]:
-            return "same"
-        try:
-            self._open(which, data)
-        except CorruptFileError:
-            return "refused"
-        raise SilentError("a spoiled file was opened")
-
-    def with_right_checksums(self, chance: random.Random) -> str:
-        """Spoil content and checksum it: refused when it is opened, or when it is used."""
-        which = chance.randrange(2)
-        try:
-            use(self._open(which, spoil_inside(self.data[which], chance)))
-        except CorruptFileError:
-            return "refused"
-        except (IndexError, TypeError, ValueError):
-            return "refused"  # late: a search ends, having read nothing outside of the arrays
-        return "opened"
-
-    def _open(self, which: int, data: bytes) -> DocumentSegment:
-        self.spoiled[which].unlink(missing_ok=True)  # an old map must not change under its reader
-        self.spoiled[which].write_bytes(data)
-        paths = list(self.paths)
-        paths[which] = self.spoiled[which]
-        opened = SealedDocuments.open(*paths, PARTS)
+    def load(self, *paths: Path) -> DocumentSegment:
+        """Open columns and words."""
+        opened = SealedDocuments.open(paths[0], paths[1], PARTS)
         opened.check(_KEYS)
         return opened.segment
+
+    def use(self, loaded: DocumentSegment) -> None:
+        """Search in it and merge it."""
+        # Contradictory content may end a search, having read nothing outside of the arrays.
+        with suppress(CorruptFileError, IndexError, TypeError, ValueError):
+            use(loaded)
 
 
 def use(segment: DocumentSegment) -> None:

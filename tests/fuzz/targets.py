@@ -18,7 +18,8 @@ import numpy as np
 from tests.crash.checking import walking
 from tests.crash.model import DIM, title, vector
 from tests.fuzz.documents import Documents
-from tests.fuzz.mutate import SilentError, spoil, spoil_inside, spoil_value
+from tests.fuzz.mutate import SilentError, spoil, spoil_value
+from tests.fuzz.spoiled_files import SpoiledFiles
 from tests.importers.conftest import MemoryCatalog
 from tv5core.catalog import Catalog
 from tv5core.embedding import LsaEmbedder
@@ -45,41 +46,27 @@ def sample_titles(count: int) -> list[Title]:
 # -- sealed files -------------------------------------------------------------------------
 
 
-class Sealed:
+class Sealed(SpoiledFiles):
     """The graph and the rows file of one sealing."""
 
     def __init__(self, folder: Path, rescoring: str) -> None:
-        self.paths = folder / f"{rescoring}.graph", folder / f"{rescoring}.rows"
-        self.spoiled = folder / f"{rescoring}.graph.x", folder / f"{rescoring}.rows.x"
+        paths = folder / f"{rescoring}.graph", folder / f"{rescoring}.rows"
         vectors = np.stack([vector(f"t:{n}:a", 0) for n in range(_ROWS)])
 
         def blocks() -> Iterator[tuple[Any, Any]]:
             yield np.arange(_ROWS) * 3, vectors
 
-        build_files(blocks, _ROWS, DIM, *self.paths, rescoring=rescoring, threads=1, connectivity=4)
-        self.data = self.paths[0].read_bytes(), self.paths[1].read_bytes()
+        build_files(blocks, _ROWS, DIM, *paths, rescoring=rescoring, threads=1, connectivity=4)
+        super().__init__(paths)
         self.queries = vectors[:4] + 0.1
 
-    def with_wrong_checksums(self, chance: random.Random) -> str:
-        """Spoil any byte of either file: it must be refused."""
-        which = chance.randrange(2)
-        data = spoil(self.data[which], chance)
-        if data == self.data[which]:
-            return "same"
-        try:
-            self._open(which, data)
-        except CorruptFileError:
-            return "refused"
-        raise SilentError("a spoiled file was opened")
+    def load(self, *paths: Path) -> VectorIndex:
+        """Open graph and rows."""
+        return VectorIndex.open_files(*paths)
 
-    def with_right_checksums(self, chance: random.Random) -> str:
-        """Spoil content and checksum it: refused, or searched without leaving the file."""
-        which = chance.randrange(2)
-        try:
-            index = self._open(which, spoil_inside(self.data[which], chance))
-        except CorruptFileError:
-            return "refused"
-        with walking(), index:
+    def use(self, loaded: VectorIndex) -> None:
+        """Search, remove and add; answers are keys of the file."""
+        with walking(), loaded as index:
             found = index.search(self.queries, 7)
             index.search(self.queries, 7, exact=True)
             index.search(self.queries, 3, allow=np.arange(0, _ROWS, 2))
@@ -89,92 +76,45 @@ class Sealed:
             index.remove(index.keys()[:3].copy())
             index.add(self.queries[:1], [10**9])
             index.search(self.queries, 7)
-        return "opened"
-
-    def _open(self, which: int, data: bytes) -> VectorIndex:
-        self.spoiled[which].unlink(missing_ok=True)  # an old map must not change under its reader
-        self.spoiled[which].write_bytes(data)
-        paths = list(self.paths)
-        paths[which] = self.spoiled[which]
-        return VectorIndex.open_files(*paths)
 
 
-# -- the text model -----------------------------------------------------------------------
-
-
-class Model:
+class Model(SpoiledFiles):
     """The fitted embedder's file."""
 
     def __init__(self, folder: Path) -> None:
-        self.path, self.spoiled = folder / "model", folder / "model.x"
         embedder = LsaEmbedder(vocabulary=120)
         embedder.fit(sample_titles(30))
-        embedder.save(self.path)
-        self.data = self.path.read_bytes()
+        embedder.save(folder / "model")
+        super().__init__([folder / "model"])
 
-    def with_wrong_checksums(self, chance: random.Random) -> str:
-        """Spoil any byte: it must be refused."""
-        data = spoil(self.data, chance)
-        if data == self.data:
-            return "same"
-        try:
-            self._load(data)
-        except CorruptFileError:
-            return "refused"
-        raise SilentError("a spoiled model was loaded")
+    def load(self, *paths: Path) -> LsaEmbedder:
+        """Load the embedder."""
+        return LsaEmbedder.load(paths[0])
 
-    def with_right_checksums(self, chance: random.Random) -> str:
-        """Spoil content and checksum it: refused, or it embeds something."""
-        try:
-            embedder = self._load(spoil_inside(self.data, chance))
-        except CorruptFileError:
-            return "refused"
-        embedder.embed_titles(sample_titles(2))
-        embedder.embed_queries(["a film"])
-        return "opened"
-
-    def _load(self, data: bytes) -> LsaEmbedder:
-        self.spoiled.unlink(missing_ok=True)
-        self.spoiled.write_bytes(data)
-        return LsaEmbedder.load(self.spoiled)
+    def use(self, loaded: LsaEmbedder) -> None:
+        """Embed titles and a query."""
+        loaded.embed_titles(sample_titles(2))
+        loaded.embed_queries(["a film"])
 
 
-class LearntFile:
+class LearntFile(SpoiledFiles):
     """What was learnt from interactions."""
 
     def __init__(self, folder: Path) -> None:
-        self.path, self.spoiled = folder / "learnt", folder / "learnt.x"
         triples = [
             (user, f"id{(user * 3 + step) % 9}", 1.0) for user in range(20) for step in (0, 1, 4)
         ]
-        CoConsumption.fit(read_interactions(triples, lambda name: name)).save(self.path)
-        self.data = self.path.read_bytes()
+        CoConsumption.fit(read_interactions(triples, lambda name: name)).save(folder / "learnt")
+        super().__init__([folder / "learnt"])
 
-    def with_wrong_checksums(self, chance: random.Random) -> str:
-        """Spoil any byte: it must be refused."""
-        data = spoil(self.data, chance)
-        if data == self.data:
-            return "same"
-        try:
-            self._load(data)
-        except CorruptFileError:
-            return "refused"
-        raise SilentError("spoiled vectors were loaded")
+    def load(self, *paths: Path) -> CoConsumption:
+        """Load the vectors."""
+        return CoConsumption.load(paths[0])
 
-    def with_right_checksums(self, chance: random.Random) -> str:
-        """Spoil content and checksum it: refused, or it scores something."""
-        try:
-            learnt = self._load(spoil_inside(self.data, chance))
-        except CorruptFileError:
-            return "refused"
-        if len(learnt):
-            learnt.scores(np.zeros(1, np.int64), np.ones(1, np.float32))
-        return "opened"
-
-    def _load(self, data: bytes) -> CoConsumption:
-        self.spoiled.unlink(missing_ok=True)
-        self.spoiled.write_bytes(data)
-        return CoConsumption.load(self.spoiled)
+    def use(self, loaded: CoConsumption) -> None:
+        """Score something."""
+        if len(loaded):
+            loaded.scores(np.zeros(1, np.int64), np.ones(1, np.float32))
 
 
 # -- values in LMDB -----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tv5core.columns.contents import keyword_sources, number_sources
 from tv5core.columns.evaluation import Columns, IdLookup
 from tv5core.columns.expressions import Expression
 from tv5core.columns.fields import EXTRA, FIELDS
-from tv5core.columns.keywords import SEPARATOR, KeywordColumn
+from tv5core.columns.keywords import KeywordColumn
 from tv5core.columns.numbers import NumberColumn
 from tv5core.types import Title
 
@@ -231,22 +231,3 @@ class ColumnSegment:
             int32[n] with :data:`MISSING`.
         """
         return self.columns.numbers[field].dense
-
-    def first_value(self, field: str, documents: I64) -> I64:
-        """Return a number for the first value of documents in a field of words, -1 for none.
-
-        Documents that share a value share a number, as for grouping by collection; numbers mean
-        something in this segment only, and :meth:`value_name` names them.
-        """
-        column = self.columns.keywords[field]
-        begin = column.offsets[documents].astype(np.int64)
-        has = column.offsets[documents + 1] > begin
-        found = np.full(len(documents), -1, np.int64)
-        found[has] = column.values[begin[has]]
-        return found
-
-    def value_name(self, field: str, value: int) -> str:
-        """Return the name of a value by its number."""
-        column = self.columns.keywords[field]
-        name = column.rests[value].partition(SEPARATOR)[0]
-        return name or column.keys[int(column.groups[value])]

@@ -157,25 +157,6 @@ class SectionFile:
         """Whether each section has a checksum of its own."""
         return all(section.checksum is not None for section in self._sections.values())
 
-    def section_version(self, name: str) -> int:
-        """Return the version of a section; raises as :meth:`section` does."""
-        return self._entry(name)[1].version
-
-    def check_section(self, name: str) -> None:
-        """Check one section's bytes, where the rest of the file is of no interest.
-
-        Raises
-        ------
-        CorruptFileError
-            There is no such section, or it is not what was written.
-        ClosedError
-            The file was closed.
-        """
-        map_, section = self._entry(name)
-        if section.checksum is not None:
-            got = zlib.crc32(np.ascontiguousarray(_view(map_, section)).view(np.uint8).data)
-            _check_crc(f"{self.path}: section {name!r}", section.checksum, got)
-
     def check(self) -> None:
         """Check every byte of the body, as opening does by default, by way of the map.
 

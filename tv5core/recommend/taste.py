@@ -75,7 +75,6 @@ class Taste:
     ) -> None:
         self.likes, self.dislikes = tuple(likes), tuple(dislikes)
         titled = [(like.title, like.weight) for like in likes if like.title is not None]
-        self._has_people = bool(titled)
         self.people = _Words((people_of(title), weight) for title, weight in titled)
         self.keywords = _Words((title.keywords, weight) for title, weight in titled)
         own = [(genre_keys(title.genres), weight) for title, weight in titled]

@@ -54,10 +54,6 @@ class Checkpoint(msgspec.Struct):
             self.ahead.remove(self.watermark)
             self.watermark += 1
 
-    def is_settled(self, position: int) -> bool:
-        """Return whether a position is settled."""
-        return position < self.watermark or position in self.ahead
-
     def count(self, end: int) -> int:
         """Return the number of settled positions before ``end``."""
         return min(self.watermark, end) + sum(position < end for position in self.ahead)

@@ -58,7 +58,7 @@ class CachedRecommendations:
         likes, dislikes = _likes(like), _likes(dislike)
         hidden = sorted(set(as_texts("seen", [seen] if isinstance(seen, str) else seen)))
         known = None if profile is None else self.catalog.profile(profile)
-        ids = None if allow is None else sorted(set(as_texts("allow", allow)))
+        ids = _allowed(allow)
         parts: list[Any] = [
             *("recommended", [query_key(one) for one in likes], [query_key(d) for d in dislikes]),
             *(hidden, None if known is None else msgspec.to_builtins(known), repr(where), ids),
@@ -119,7 +119,7 @@ class CachedRecommendations:
         """List titles in an order; as ``Catalog.browse``."""
         check_type("genre", genre, (str, type(None)))
         check_type("sort", sort, str)
-        ids = None if allow is None else sorted(set(as_texts("allow", allow)))
+        ids = _allowed(allow)
         parts = ["browse", genre, sort, repr(where), ids, check_int("k", k, 1)]
         parts.append(check_int("offset", offset, 0))
         call = partial(
@@ -147,7 +147,7 @@ class CachedRecommendations:
         check_type("genre", genre, (str, type(None)))
         check_type("today", today, (date, type(None)))
         day = date.today() if today is None else today  # noqa: DTZ011 - as the catalogue has it
-        ids = None if allow is None else sorted(set(as_texts("allow", allow)))
+        ids = _allowed(allow)
         half_life = check_real("half_life_days", half_life_days, 0.1, 1e6)
         parts = ["trending", genre, repr(where), ids, check_int("k", k, 1), half_life]
         parts.append(day.isoformat())
@@ -161,6 +161,11 @@ class CachedRecommendations:
             today=day,
         )
         return list(await self._cached("trending", parts, call, None))
+
+
+def _allowed(ids: Iterable[str] | None) -> list[str] | None:
+    """Return ids in a canonical order, so that equal sets share an answer."""
+    return None if ids is None else sorted(set(as_texts("allow", ids)))
 
 
 def _likes(given: Iterable[Like] | Like) -> list[str | npt.NDArray[np.float32]]:

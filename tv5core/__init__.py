@@ -6,8 +6,8 @@ the vector search alone.
 The names below load their modules when they are first used, so that importing the package is
 quick and users of one part do not wait for the others. Packages, from the top down:
 
-``cli``
-    The command ``tv5``.
+``cli``, ``server``
+    The command ``tv5``; the gateway, which answers over HTTP.
 ``cached``
     A catalogue behind a cache, for services.
 ``catalog``, ``importers``

@@ -1,0 +1,22 @@
+"""The gateway: a catalogue, its cache and its providers over HTTP, for the users of a service.
+
+``tv5 serve`` runs it; nothing in tv5core imports it. One process holds one :class:`Resources`, and
+``make_app`` makes an aiohttp application of it. The modules, in reading order:
+
+===================  ================================================================
+``settings``         :class:`Settings`: everything that can be set, checked
+``setting_sources``  settings from a file, the environment and the command line
+``type_words``       types in words, for messages
+``resources``        what a process holds open: catalogue, cache, providers
+``writing``          who stores titles, and how
+``errors``           errors of requests, besides those of the library
+``problems``         one table: error to status; errors as RFC 9457 problems
+``app``              :func:`make_app`: routes and middlewares
+``middlewares``      request ids, errors as problems, CORS
+``api``              routes: typed requests and answers
+===================  ================================================================
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,19 @@
+"""The routes: what may be asked, and what is answered.
+
+==============  ====================================================================
+``queries``     types of parameters
+``answers``     types of answers
+``parameters``  parameters and bodies to those types, with errors that name them
+``calls``       :class:`Call` and :class:`Reply`: what handlers take and return
+``replies``     replies to responses
+``routing``     :class:`Route`: one row of the table; routes on an application
+``health``      ``/healthz`` and ``/readyz``
+``searching``   ``/v1/search``
+``titles``      ``/v1/titles/{id}``
+``routes``      the table of all routes
+==============  ====================================================================
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,74 @@
+"""What handlers take and return, whatever HTTP makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from tv5core.server.resources import Resources
+
+__all__ = ["Call", "Reply", "Tier"]
+
+Tier = Literal["full", "cached", "static"]
+"""Where an answer comes from: all sources, what was cached, or what ships with tv5core."""
+
+Query = TypeVar("Query")
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Query, Body]):
+    """One request, checked.
+
+    Attributes
+    ----------
+    resources : Resources
+    query, body : struct
+        Of the route's types.
+    path : mapping of str to str
+        The parts of the path that vary.
+    request : web.Request
+    """
+
+    resources: Resources
+    query: Query
+    body: Body
+    path: Mapping[str, str]
+    request: web.Request
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a handler answers.
+
+    Attributes
+    ----------
+    value : struct or bytes
+        Encoded as JSON; bytes are sent as they are.
+    tier : {"full", "cached", "static"}
+    age_s : float or None
+        Seconds since it was loaded.
+    kind : str or None
+        Kind of the cache's policies that says how long others may keep it; None: nobody may.
+    ids : sequence of str
+        Titles it shows, by which a cache between purges it.
+    status : int
+    content_type : str
+    headers : mapping of str to str
+    private : bool
+        Whether it is for one client only.
+    """
+
+    value: msgspec.Struct | bytes
+    tier: Tier = "full"
+    age_s: float | None = None
+    kind: str | None = None
+    ids: Sequence[str] = ()
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False

@@ -1,0 +1,66 @@
+"""make_app: the application of one process: middlewares around routes.
+
+A request passes the middlewares from the first to the last, its answer in reverse. Metrics and
+traces stand first, so that they see every answer, those of other middlewares too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from tv5core.server.api.routes import ROUTES
+from tv5core.server.api.routing import add_routes
+from tv5core.server.middlewares import errors_as_problems, request_ids
+from tv5core.server.resources import RESOURCES, Resources
+from tv5core.server.settings import Settings
+
+__all__ = ["make_app", "server_options"]
+
+
+def make_app(settings: Settings, resources: Resources) -> web.Application:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings : Settings
+    resources : Resources
+        Open; the caller closes them after the application.
+    """
+    app = web.Application(
+        middlewares=[*_observing(), request_ids, errors_as_problems],
+        client_max_size=settings.max_body_bytes,
+    )
+    app[RESOURCES] = resources
+    add_routes(app, ROUTES)
+    _add_metrics(app)
+    _add_pages(app)
+    return app
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """Return what ``web.AppRunner`` takes: limits of what is read, and no log of requests."""
+    return {
+        "access_log": None,
+        "max_line_size": settings.max_target_bytes,
+        "max_field_size": settings.max_header_bytes,
+        "keepalive_timeout": settings.idle_timeout_s,
+        "handler_cancellation": True,
+    }
+
+
+# -- where others join --------------------------------------------------------------------
+
+
+def _observing() -> list[Any]:
+    """Return the middlewares that observe requests: traces, then metrics."""
+    return []
+
+
+def _add_metrics(app: web.Application) -> None:
+    """Serve ``/metrics``."""
+
+
+def _add_pages(app: web.Application) -> None:
+    """Serve ``/`` and ``/live`` with their files."""

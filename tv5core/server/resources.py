@@ -1,0 +1,155 @@
+"""Resources: what one process of the gateway holds open.
+
+::
+
+    async with open_resources(settings) as resources:
+        app = make_app(settings, resources)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+
+from tv5core.cached import CachedCatalog
+from tv5core.catalog import Catalog
+from tv5core.catalog.async_catalog import AsyncCatalog
+from tv5core.data import demo_titles
+from tv5core.errors import CredentialsError
+from tv5core.observing import SILENT, Observer
+from tv5core.server.settings import Settings
+from tv5core.server.writing import CatalogWriter, Writer
+from tv5core.upstream import JustWatch, Tmdb
+
+__all__ = ["RESOURCES", "Resources", "open_catalog", "open_resources"]
+
+
+@dataclass
+class Resources:
+    """What a process holds open.
+
+    Attributes
+    ----------
+    settings : Settings
+    catalog, asynchronous : Catalog and AsyncCatalog
+        The same catalogue; the second runs calls in threads.
+    cached : CachedCatalog
+    writer : Writer or None
+        None where nothing is stored.
+    tmdb, justwatch : Tmdb and JustWatch, or None
+        None where there is no key, or providers are not asked.
+    observer : Observer
+        Told of every outcome in the cache and of the providers.
+    ready : bool
+        Whether new requests are welcome; false before the first, and while it drains.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    asynchronous: AsyncCatalog
+    cached: CachedCatalog
+    writer: Writer | None = None
+    tmdb: Tmdb | None = None
+    justwatch: JustWatch | None = None
+    observer: Observer = field(default=SILENT)
+    ready: bool = True
+
+
+RESOURCES = web.AppKey("resources", Resources)
+"""Where an application keeps its resources."""
+
+
+def open_catalog(settings: Settings, folder: str | os.PathLike[str] | None = None) -> Catalog:
+    """Open the catalogue of some settings; that of ``demo`` is made where it is missing.
+
+    Parameters
+    ----------
+    settings : Settings
+    folder : path-like, optional
+        Where the catalogue of ``demo`` is made.
+    """
+    if not settings.demo:
+        return Catalog.open(settings.catalog, create=False, read_only=settings.read_only)
+    catalog = Catalog.open(settings.catalog if folder is None else folder)
+    if not catalog.count():
+        catalog.add(demo_titles())
+        catalog.seal()
+    return catalog
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings,
+    *,
+    catalog: Catalog | None = None,
+    writer: Writer | None = None,
+    tmdb: Tmdb | None = None,
+    justwatch: JustWatch | None = None,
+    observer: Observer = SILENT,
+) -> AsyncIterator[Resources]:
+    """Open everything in order, and close it in the reverse.
+
+    Parameters
+    ----------
+    settings : Settings
+    catalog : Catalog, optional
+        Already open, such as before a fork; closed here. By default that of the settings.
+    writer : Writer, optional
+        Of another process; by default the catalogue itself, unless it is read-only.
+    tmdb, justwatch : optional
+        Clients to use instead of those of the environment; opened and closed here.
+    observer : Observer
+    """
+    async with AsyncExitStack() as stack:
+        folder = None
+        if catalog is None and settings.demo and not Path(settings.catalog).exists():
+            made = tempfile.TemporaryDirectory(prefix="tv5-demo-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made)) / "catalog"
+        opened = catalog
+        if opened is None:
+            opened = await asyncio.to_thread(partial(open_catalog, settings, folder))
+        asynchronous = AsyncCatalog(opened, threads=settings.threads)
+        stack.push_async_callback(asynchronous.close)
+        cached = CachedCatalog.open(
+            opened,
+            settings.cache_path,
+            freshness=settings.freshness,
+            l1_bytes=settings.l1_bytes,
+            l2_bytes=settings.l2_bytes,
+            redis_url=settings.redis_url,
+            observer=observer,
+        )
+        await stack.enter_async_context(cached)
+        resources = Resources(settings, opened, asynchronous, cached, writer, observer=observer)
+        if writer is None and not settings.read_only:
+            resources.writer = CatalogWriter(cached)
+        await _open_providers(resources, stack, tmdb, justwatch)
+        yield resources
+
+
+async def _open_providers(
+    resources: Resources, stack: AsyncExitStack, tmdb: Tmdb | None, justwatch: JustWatch | None
+) -> None:
+    if not resources.settings.providers:
+        return
+    tmdb = tmdb or _tmdb(resources)
+    justwatch = justwatch or JustWatch.open(observer=resources.observer)
+    if tmdb is not None:
+        resources.tmdb = await stack.enter_async_context(tmdb)
+    if justwatch.enabled:
+        resources.justwatch = await stack.enter_async_context(justwatch)
+
+
+def _tmdb(resources: Resources) -> Tmdb | None:
+    try:
+        return Tmdb.open(observer=resources.observer, region=resources.settings.region)
+    except CredentialsError:
+        return None

@@ -1,0 +1,156 @@
+"""Settings: everything about the gateway that can be set, checked once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tv5core.arguments import shown
+from tv5core.errors import InvalidInputError
+from tv5core.upstream.provider import Secret
+
+__all__ = ["Settings"]
+
+_Port = Annotated[int, Meta(ge=0, le=65_535)]
+_Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+_Bytes = Annotated[int, Meta(ge=1)]
+_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+_Rate = Annotated[float, Meta(ge=0, le=1e9)]
+_Region = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+
+_SECRETS = ("admin_token", "hook_secret")
+_ORIGIN = re.compile(r"\*|https?://[^/\s,]+")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one gateway; ``tv5core.server.setting_sources`` says where they come from.
+
+    Attributes
+    ----------
+    catalog : str
+        The catalogue's folder.
+    demo : bool
+        Serve the shipped titles from a temporary catalogue.
+    read_only : bool
+        Store nothing: titles that providers know and the catalogue does not are served only.
+    host, port : str and int
+        Where to listen; port 0 for any free one.
+    workers : int
+        Processes that answer.
+    cache_path, redis_url : str or None
+        The cache's tier on disk, and the Redis that processes and machines share.
+    l1_bytes, l2_bytes : int
+        Capacities of the cache in memory and on disk.
+    freshness : {"current", "until_expiry"}
+        How old answers may be while titles change; see ``CachedCatalog``.
+    region : str
+        Country of offers where a request names none.
+    providers : bool
+        Ask TMDB, and JustWatch where it is enabled, as far as there are keys.
+    admin_token, admin_token_file : Secret and str, or None
+        What routes below ``/api/admin`` require; without one they are closed.
+    hook_secret, hook_secret_file : Secret and str, or None
+        What signs calls of ``/api/hooks``; without one they are closed.
+    api_keys_file : str or None
+        A file of clients' keys, one a line; each has a limit of its own.
+    cors_origins : tuple of str
+        Origins whose pages may read answers; ``*`` for all.
+    client_rate, client_burst : float and int
+        Requests a second and at once of one address; rate 0 for no limit.
+    key_rate, key_burst : float and int
+        The same of one key.
+    trusted_proxies : tuple of str
+        Networks whose ``X-Forwarded-For`` is believed.
+    max_body_bytes, max_target_bytes, max_header_bytes : int
+        Largest body, request line and header that are read.
+    request_timeout_s : float
+        What one request may take.
+    idle_timeout_s : float
+        How long a connection may stay without a whole request.
+    max_concurrency, max_queue, queue_timeout_s : int, int, float
+        Requests answered at once, requests that wait for their turn, and for how long.
+    threads : int or None
+        Threads that search; None for one a core.
+    live_deadline_s, stale_deadline_s, offers_deadline_s : float
+        What a title waits for: its provider, the cache or the catalogue, and offers.
+    unknown_deadline_s : float
+        What a title waits for its provider where nobody else knows it.
+    log_level : str
+    statsd_address : str or None
+        ``host:port`` of a StatsD.
+    live_page : bool
+        Serve ``/live`` and ``/``.
+    """
+
+    catalog: str = "tv5-catalog"
+    demo: bool = False
+    read_only: bool = False
+    host: str = "127.0.0.1"
+    port: _Port = 8080
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    cache_path: str | None = None
+    redis_url: str | None = None
+    l1_bytes: _Bytes = 256 << 20
+    l2_bytes: _Bytes = 2 << 30
+    freshness: Literal["current", "until_expiry"] = "current"
+    region: _Region = "US"
+    providers: bool = True
+    admin_token: Secret | None = None
+    admin_token_file: str | None = None
+    hook_secret: Secret | None = None
+    hook_secret_file: str | None = None
+    api_keys_file: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    client_rate: _Rate = 50.0
+    client_burst: _Count = 100
+    key_rate: _Rate = 200.0
+    key_burst: _Count = 400
+    trusted_proxies: tuple[str, ...] = ()
+    max_body_bytes: _Bytes = 64 << 10
+    max_target_bytes: _Bytes = 8_190
+    max_header_bytes: _Bytes = 8_190
+    request_timeout_s: _Seconds = 10.0
+    idle_timeout_s: _Seconds = 75.0
+    max_concurrency: _Count = 64
+    max_queue: Annotated[int, Meta(ge=0, le=1_000_000)] = 256
+    queue_timeout_s: _Seconds = 1.0
+    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
+    live_deadline_s: _Seconds = 0.3
+    stale_deadline_s: _Seconds = 0.1
+    offers_deadline_s: _Seconds = 0.3
+    unknown_deadline_s: _Seconds = 2.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    statsd_address: str | None = None
+    live_page: bool = True
+
+    def __post_init__(self) -> None:
+        for name in _SECRETS:
+            path = getattr(self, f"{name}_file")
+            if path is not None and getattr(self, name) is None:
+                msgspec.structs.force_setattr(self, name, _secret_in(f"{name}_file", path))
+        for origin in self.cors_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise InvalidInputError(
+                    f"setting cors_origins: expected https://host or *, got {shown(origin)}"
+                )
+
+    def public(self) -> dict[str, Any]:
+        """Return the settings without secrets, as they may be shown to an operator."""
+        return {
+            name: "***" if isinstance(value := getattr(self, name), Secret) else value
+            for name in self.__struct_fields__
+        }
+
+
+def _secret_in(name: str, path: str) -> Secret:
+    try:
+        return Secret(Path(path).read_text("ascii"))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"setting {name}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = type(error).__name__
+    raise InvalidInputError(f"setting {name}: expected a readable file, got {why}")

@@ -162,6 +162,7 @@ def test_default_policies_hold_what_they_promise() -> None:
         "search",
         "recommendations",
         "recommended",
+        "suggestions",
         "popular",
         "trending",
     }

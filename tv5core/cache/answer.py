@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 __all__ = ["Answer", "CachedValue", "Loaded", "Loader"]
 
@@ -13,12 +15,12 @@ Loader = Callable[[str], Awaitable[Any]]
 """``async def loader(key)``: returns the value, None where there is none, or :class:`Loaded`."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, Generic[T], frozen=True):
     """A value and how current it is.
 
     Attributes
     ----------
-    value : Any
+    value : T
         None where there is no such value. Shared with other callers: do not modify it.
     state : {"fresh", "stale", "fallback"}
         ``fresh``: within its TTL. ``stale``: past its TTL, served because no fresh value was
@@ -29,7 +31,7 @@ class Answer(msgspec.Struct, frozen=True):
         ``memory``, a lower tier's name, ``loader`` or ``static``.
     """
 
-    value: Any
+    value: T
     state: Literal["fresh", "stale", "fallback"]
     age_s: float | None
     tier: str

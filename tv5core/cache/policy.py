@@ -249,6 +249,7 @@ DEFAULT_POLICIES: Mapping[str, Policy] = {
     ),
     "embedding": Policy(ttl_s=7 * _DAY_S, stale_s=7 * _DAY_S),
     "search": Policy(ttl_s=15 * _MINUTE_S, jitter_s=5 * _MINUTE_S),
+    "suggestions": Policy(ttl_s=15 * _MINUTE_S, jitter_s=5 * _MINUTE_S),
     "recommendations": Policy(
         ttl_s=30 * _MINUTE_S,
         jitter_s=10 * _MINUTE_S,

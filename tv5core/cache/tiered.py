@@ -183,7 +183,7 @@ class TieredCache:
         *,
         tags: Iterable[str] = (),
         ttl_s: float | None = None,
-    ) -> Answer:
+    ) -> Answer[Any]:
         """Return a value and how current it is, loaded where it is not cached.
 
         Parameters
@@ -234,7 +234,7 @@ class TieredCache:
 
     async def _answer(
         self, kind: str, key: str, loader: Loader, tags: Iterable[str], ttl_s: float | None
-    ) -> Answer:
+    ) -> Answer[Any]:
         """Answer where memory has no fresh value: start or join a flight, and wait for it."""
         policy = self._check(kind, key)
         check_callable("loader", loader, optional=False)

@@ -11,7 +11,9 @@ The modules, in reading order:
 
 ===================  ================================================================
 ``catalog``          :class:`CachedCatalog`: look-ups, searches and writes through the cache
-``recommendations``  recommendations, lists and profiles through the cache
+``answers``          the same questions, answered with how current each answer is
+``recommendations``  recommendations and lists among them
+``last_answers``     what was answered last, for when it cannot be answered anew
 ``policies``         what is cached of a catalogue, and for how long
 ``keys``             cache keys: namespaces, normalised queries, digests
 ``warming``          which titles and queries to load before they are requested

@@ -14,42 +14,67 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy.typing as npt
 
-from tv5core.arguments import as_list, check_int, check_type, shown
+from tv5core.arguments import as_list, as_texts, check_type, shown
+from tv5core.cache.answer import Answer
 from tv5core.cache.loading.fallback import Fallbacks
 from tv5core.cache.policy import Policy
 from tv5core.cache.tiered import TieredCache
 from tv5core.cache.validation import check_keys, check_name, is_name
 from tv5core.cache.warming.id_sources import Source
 from tv5core.cache.warming.warm import CONCURRENCY, WarmReport, warm
-from tv5core.cached.keys import digest, namespace, normalized, query_key
-from tv5core.cached.policies import CATALOG_POLICIES, CachedTitle, validate_policies
-from tv5core.cached.recommendations import CachedRecommendations
+from tv5core.cached.answers import CachedAnswers, Freshness, Pace
+from tv5core.cached.keys import namespace
+from tv5core.cached.last_answers import LastAnswers
+from tv5core.cached.policies import CATALOG_POLICIES, validate_policies
+from tv5core.cached.recommendations import PROFILE_K
 from tv5core.cached.warming import plan_catalog
 from tv5core.catalog import AddResult, Catalog
-from tv5core.catalog.search_reader import Expression, Facets, Mode, SearchRequest
-from tv5core.catalog.versions import RowChanges
 from tv5core.errors import InvalidInputError
 from tv5core.observing import SILENT, Observer
-from tv5core.results import SearchResult
-from tv5core.types import Hit, Progress, Title
+from tv5core.types import Progress, Title
 
 __all__ = ["CachedCatalog"]
 
-_MAX_ATTEMPTS = 3
-
-Freshness = Literal["current", "until_expiry"]
-Pace = Callable[[], Awaitable[None]]
+P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-class CachedCatalog(CachedRecommendations):
+def _value(
+    method: Callable[Concatenate[CachedAnswers, P], Coroutine[Any, Any, Answer[T]]],
+) -> Callable[Concatenate[CachedCatalog, P], Coroutine[Any, Any, T]]:
+    """Make a method that returns an answer's value alone."""
+
+    async def call(self: CachedCatalog, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return (await method(self.answers, *args, **kwargs)).value
+
+    return _as_method(call, method)
+
+
+def _listed(
+    method: Callable[Concatenate[CachedAnswers, P], Coroutine[Any, Any, Answer[tuple[T, ...]]]],
+) -> Callable[Concatenate[CachedCatalog, P], Coroutine[Any, Any, list[T]]]:
+    """Make a method that returns an answer's values alone, in a list of the caller's own."""
+
+    async def call(self: CachedCatalog, /, *args: P.args, **kwargs: P.kwargs) -> list[T]:
+        return list((await method(self.answers, *args, **kwargs)).value)
+
+    return _as_method(call, method)
+
+
+def _as_method(call: F, method: Callable[..., Any]) -> F:
+    update_wrapper(call, method)
+    return call
+
+
+class CachedCatalog:
     """A catalogue whose titles, searches, recommendations and lists are cached.
 
     Use it from one event loop. Searches run in threads, so that none blocks the loop; a title is
@@ -63,6 +88,13 @@ class CachedCatalog(CachedRecommendations):
         Opened with :data:`CATALOG_POLICIES`; remains the caller's to close.
     freshness : {"current", "until_expiry"}
         How old searches, recommendations and lists may be; titles are always current.
+    last : LastAnswers, optional
+        What the cache was given as its fallbacks.
+
+    Attributes
+    ----------
+    answers : CachedAnswers
+        The same questions, answered with how current each answer is.
 
     Raises
     ------
@@ -70,16 +102,21 @@ class CachedCatalog(CachedRecommendations):
     """
 
     def __init__(
-        self, catalog: Catalog, cache: TieredCache, *, freshness: Freshness = "current"
+        self,
+        catalog: Catalog,
+        cache: TieredCache,
+        *,
+        freshness: Freshness = "current",
+        last: LastAnswers | None = None,
     ) -> None:
         check_type("cache", cache, TieredCache)
         validate_policies(cache.policies)
         if not isinstance(freshness, str) or freshness not in ("current", "until_expiry"):
             raise InvalidInputError(f"expected 'current' or 'until_expiry', got {shown(freshness)}")
         self.catalog, self.cache = catalog, cache
-        self._freshness, self._owns_cache = freshness, False
-        self._namespace = namespace(catalog)
-        self._rows = RowChanges(catalog)
+        self._owns_cache = False
+        self.answers = CachedAnswers(catalog, cache, freshness, last or LastAnswers())
+        self._namespace = self.answers.namespace
 
     @classmethod
     def open(
@@ -112,16 +149,18 @@ class CachedCatalog(CachedRecommendations):
         ------
         InvalidInputError
         """
+        check_type("fallbacks", fallbacks, (Mapping, type(None)))
+        last = LastAnswers()
         cache = TieredCache.open(
             path,
             l1_bytes=l1_bytes,
             l2_bytes=l2_bytes,
             redis_url=redis_url,
             policies=policies,
-            fallbacks=fallbacks,
+            fallbacks={**last.fallbacks(), **(fallbacks or {})},
             observer=observer,
         )
-        opened = cls(catalog, cache, freshness=freshness)
+        opened = cls(catalog, cache, freshness=freshness, last=last)
         opened._owns_cache = True
         return opened
 
@@ -131,120 +170,20 @@ class CachedCatalog(CachedRecommendations):
         check_name("id", id)
         return f"{namespace(catalog)}:{id}"
 
-    # -- titles ---------------------------------------------------------------------------
+    # -- reading --------------------------------------------------------------------------
 
     async def get(self, id: str) -> Title:
         """Return a title by its id or an external one; as ``Catalog.get``."""
-        return (await self._title(id, None)).title
+        return await self.answers.get(id)
 
-    async def _title(self, id: str, pace: Pace | None) -> CachedTitle:
-        if type(id) is not str:
-            check_name("id", id)
-        key = f"{self._namespace}:{id}"
-        for _ in range(_MAX_ATTEMPTS):
-            loader = partial(self._load_title, id, pace)
-            cached: CachedTitle = await self.cache.get_or_load("title", key, loader)
-            # An external id may lead to another title as soon as anything changes.
-            if self._rows.current(cached.row, cached.seq, exactly=cached.title.id != id):
-                return cached
-            await self.cache.invalidate("title", key)
-        return await self._load_title(id, None, key)  # it changes faster than it can be cached
-
-    async def _load_title(self, id: str, pace: Pace | None, _: str) -> CachedTitle:
-        if pace is not None:
-            await pace()
-        found = self.catalog.get_versioned(id)
-        return CachedTitle(found.title, found.row, found.seq)
-
-    # -- searches and lists ---------------------------------------------------------------
-
-    async def search(
-        self,
-        query: str | npt.ArrayLike = "",
-        k: int = 10,
-        *,
-        mode: Mode = "hybrid",
-        where: Expression | str | None = None,
-        sort: str = "relevance",
-        facets: Facets = (),
-        group: Literal["collection", "title"] | None = None,
-        cursor: str | None = None,
-        understand: bool = True,
-        explain: bool = False,
-        highlight: bool = False,
-        allow: Iterable[str] | None = None,
-        exact: bool = False,
-    ) -> SearchResult:
-        """Find titles by a text or a vector; as ``Catalog.search``.
-
-        Texts that differ only in white space or in how accents are encoded share one answer, and
-        so do filters that mean the same. ``took_ms`` is what the search took when it was made.
-        """
-        options = {
-            "mode": mode,
-            "where": where,
-            "sort": sort,
-            "facets": facets,
-            "group": group,
-            "cursor": cursor,
-            "understand": understand,
-            "explain": explain,
-            "highlight": highlight,
-            "allow": None if allow is None else sorted(set(check_keys(as_list("allow", allow)))),
-            "exact": exact,
-        }
-        return await self._search(query, k, options, None)
-
-    async def _search(
-        self, query: str | npt.ArrayLike, k: int, options: dict[str, Any], pace: Pace | None
-    ) -> SearchResult:
-        canonical = normalized(query)
-        request = SearchRequest.of(canonical, k, **options)
-        where = self.catalog.filter_text(request.where)
-        parts = [query_key(canonical), *request.key(where)]
-        call = partial(self.catalog.search, canonical, k, **options)
-        answer: SearchResult = await self._loaded("search", parts, call, pace)
-        return answer
-
-    async def similar(self, id: str, k: int = 10) -> list[Hit]:
-        """Find the titles most similar to one of the catalogue; as ``Catalog.similar``."""
-        return await self._similar(id, k, None)
-
-    async def _similar(self, id: str, k: int, pace: Pace | None) -> list[Hit]:
-        check_name("id", id)
-        parts = ["similar", id, check_int("k", k, 1)]
-        call = partial(self.catalog.similar, id, k)
-        return list(await self._cached("recommendations", parts, call, pace))
-
-    async def popular(self, k: int = 20, *, genre: str | None = None) -> list[Title]:
-        """Return the most popular titles; as ``Catalog.popular``, which scans in a thread."""
-        check_type("genre", genre, (str, type(None)))
-        parts = ["popular", check_int("k", k, 1), genre]
-        call = partial(self.catalog.popular, k, genre=genre)
-        return list(await self._cached("popular", parts, call, None))
-
-    async def _cached(
-        self, kind: str, parts: list[Any], call: Callable[[], Sequence[T]], pace: Pace | None
-    ) -> tuple[T, ...]:
-        answer: tuple[T, ...] = await self._loaded(kind, parts, lambda: tuple(call()), pace)
-        return answer
-
-    async def _loaded(
-        self, kind: str, parts: list[Any], call: Callable[[], Any], pace: Pace | None
-    ) -> Any:
-        async def load(_: str) -> Any:
-            if pace is not None:
-                await pace()
-            return await asyncio.to_thread(call)
-
-        # The key's version is read before the search, so an answer is at least as new as its key.
-        return await self.cache.get_or_load(kind, self._key(parts), load)
-
-    def _key(self, parts: list[Any]) -> str:
-        if self._freshness == "until_expiry":
-            return f"{self._namespace}:{digest(parts)}"
-        version = self.catalog.version()
-        return f"{self._namespace}:{version.space}.{version.seq}:{digest(parts)}"
+    search = _value(CachedAnswers.search)
+    facets = _value(CachedAnswers.facets)
+    suggest = _listed(CachedAnswers.suggest)
+    similar = _listed(CachedAnswers.similar)
+    popular = _listed(CachedAnswers.popular)
+    recommend = _listed(CachedAnswers.recommend)
+    browse = _listed(CachedAnswers.browse)
+    trending = _listed(CachedAnswers.trending)
 
     # -- writes ---------------------------------------------------------------------------
 
@@ -343,10 +282,11 @@ class CachedCatalog(CachedRecommendations):
             profiles=profiles,
             id_of=id_of,
         )
+        answers = self.answers.paced(pace)
         loads: dict[str, Callable[[str], Awaitable[object]]] = {
-            "title": lambda name: self._title(name, pace),
-            "search": lambda query: self._search(query, 10, {}, pace),
-            "recommendations": lambda name: self._similar(name, 10, pace),
+            "title": answers.title,
+            "search": answers.search,
+            "recommendations": answers.similar,
         }
         return await warm(
             items,
@@ -357,6 +297,31 @@ class CachedCatalog(CachedRecommendations):
             checkpoints=self.cache.disk,
             name=f"{self._namespace}:{strategy}:{limit}:{preset}:{source is not None}",
         )
+
+    async def warm_profiles(self, names: Iterable[str] | None = None, *, k: int = PROFILE_K) -> int:
+        """Compute the recommendations of profiles before they are asked for.
+
+        Parameters
+        ----------
+        names : iterable of str, optional
+            By default all that ship and that are stored.
+        k : int
+            As they will be asked for.
+
+        Returns
+        -------
+        int
+            How many profiles there are.
+
+        Raises
+        ------
+        InvalidInputError
+            An unknown profile.
+        """
+        known = list(self.catalog.profiles()) if names is None else as_texts("names", names)
+        for name in known:
+            await self.recommend(profile=name, k=k)
+        return len(known)
 
     # -- life cycle -----------------------------------------------------------------------
 

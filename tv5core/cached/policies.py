@@ -10,7 +10,7 @@ import msgspec
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
 from tv5core.errors import InvalidInputError
 from tv5core.recommend import Recommendation
-from tv5core.results import SearchResult
+from tv5core.results import SearchResult, Suggestion
 from tv5core.types import Hit, Title
 
 __all__ = ["CATALOG_POLICIES", "CachedTitle", "validate_policies"]
@@ -36,6 +36,7 @@ class CachedTitle(msgspec.Struct, frozen=True, array_like=True):
 _TYPES: Mapping[str, Any] = {
     "title": CachedTitle,
     "search": SearchResult,
+    "suggestions": tuple[Suggestion, ...],
     "recommendations": tuple[Hit, ...],
     "recommended": tuple[Recommendation, ...],
     "popular": tuple[Title, ...],

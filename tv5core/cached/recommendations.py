@@ -1,9 +1,9 @@
-"""Recommendations and lists through the cache; profiles computed before they are asked for."""
+"""Recommendations and lists through the cache, with how current they are."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, TypeVar
@@ -13,30 +13,31 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.arguments import as_list, as_texts, check_flag, check_int, check_real, check_type
+from tv5core.cache.answer import Answer
 from tv5core.cached.keys import normalized, query_key
 from tv5core.catalog import Catalog
 from tv5core.columns import Expression
 from tv5core.recommend import Profile, Recommendation
 from tv5core.types import Hit, Title
 
-__all__ = ["CachedRecommendations"]
+__all__ = ["PROFILE_K", "RecommendingAnswers"]
 
 Like = str | npt.ArrayLike
-Pace = Callable[[], Awaitable[None]]
 T = TypeVar("T")
 
-_PROFILE_K = 20
+PROFILE_K = 20
+"""How many titles are recommended by default."""
 
 
-class CachedRecommendations:
-    """The part of a cached catalogue that recommends and lists."""
+class RecommendingAnswers:
+    """The part of :class:`CachedAnswers` that recommends and lists."""
 
     catalog: Catalog
 
     @abstractmethod
-    async def _cached(
-        self, kind: str, parts: list[Any], call: Callable[[], Sequence[T]], pace: Pace | None
-    ) -> tuple[T, ...]: ...
+    async def _several(
+        self, kind: str, parts: list[Any], call: Callable[[], Sequence[T]]
+    ) -> Answer[tuple[T, ...]]: ...
 
     async def recommend(
         self,
@@ -47,10 +48,10 @@ class CachedRecommendations:
         profile: str | Profile | None = None,
         where: Expression | str | None = None,
         allow: Iterable[str] | None = None,
-        k: int = _PROFILE_K,
+        k: int = PROFILE_K,
         diversity: float = 0.3,
         explain: bool = False,
-    ) -> list[Recommendation]:
+    ) -> Answer[tuple[Recommendation, ...]]:
         """Recommend titles to someone who likes some; as ``Catalog.recommend``.
 
         What is learnt, stored or changed meanwhile leads to another answer at once.
@@ -77,34 +78,7 @@ class CachedRecommendations:
             diversity=diversity,
             explain=explain,
         )
-        return list(await self._cached("recommended", parts, call, None))
-
-    async def warm_profiles(
-        self, names: Iterable[str] | None = None, *, k: int = _PROFILE_K
-    ) -> int:
-        """Compute the recommendations of profiles before they are asked for.
-
-        Parameters
-        ----------
-        names : iterable of str, optional
-            By default all that ship and that are stored.
-        k : int
-            As they will be asked for.
-
-        Returns
-        -------
-        int
-            How many profiles there are.
-
-        Raises
-        ------
-        InvalidInputError
-            An unknown profile.
-        """
-        known = list(self.catalog.profiles()) if names is None else as_texts("names", names)
-        for name in known:
-            await self.recommend(profile=name, k=k)
-        return len(known)
+        return await self._several("recommended", parts, call)
 
     async def browse(
         self,
@@ -115,7 +89,7 @@ class CachedRecommendations:
         allow: Iterable[str] | None = None,
         k: int = 20,
         offset: int = 0,
-    ) -> list[Title]:
+    ) -> Answer[tuple[Title, ...]]:
         """List titles in an order; as ``Catalog.browse``."""
         check_type("genre", genre, (str, type(None)))
         check_type("sort", sort, str)
@@ -131,7 +105,7 @@ class CachedRecommendations:
             k=k,
             offset=offset,
         )
-        return list(await self._cached("popular", parts, call, None))
+        return await self._several("popular", parts, call)
 
     async def trending(
         self,
@@ -142,7 +116,7 @@ class CachedRecommendations:
         k: int = 20,
         half_life_days: float = 90.0,
         today: date | None = None,
-    ) -> list[Hit]:
+    ) -> Answer[tuple[Hit, ...]]:
         """List what is popular now; as ``Catalog.trending``."""
         check_type("genre", genre, (str, type(None)))
         check_type("today", today, (date, type(None)))
@@ -160,7 +134,7 @@ class CachedRecommendations:
             half_life_days=half_life,
             today=day,
         )
-        return list(await self._cached("trending", parts, call, None))
+        return await self._several("trending", parts, call)
 
 
 def _allowed(ids: Iterable[str] | None) -> list[str] | None:

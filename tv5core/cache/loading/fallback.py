@@ -47,7 +47,7 @@ class FallbackChain:
         check_type("fallbacks", fallbacks, Mapping)
         self._stats, self._clock, self._fallbacks = stats, clock, dict(fallbacks)
 
-    async def answer(self, kind: str, key: str, policy: Policy, flight: Flight) -> Answer:
+    async def answer(self, kind: str, key: str, policy: Policy, flight: Flight) -> Answer[Any]:
         """Wait for a flight within the policy's timeouts, and answer.
 
         Raises
@@ -77,7 +77,7 @@ class FallbackChain:
         self._stats.count(fallback.tier, kind, f"served_{fallback.state}")
         return fallback
 
-    def _fresh(self, flight: Flight) -> Answer:
+    def _fresh(self, flight: Flight) -> Answer[Any]:
         found = flight.task.result()
         if found is None:  # only a flight without a loader, which nobody waits for here
             raise TypeError("expected a flight with a loader, got one without")
@@ -87,7 +87,7 @@ class FallbackChain:
         stale = flight.stale.result() if flight.stale.done() else None
         return stale if stale is not None and stale.stale_until > self._clock() else None
 
-    def _best_fallback(self, kind: str, key: str, flight: Flight) -> Answer | None:
+    def _best_fallback(self, kind: str, key: str, flight: Flight) -> Answer[Any] | None:
         """Return a stale value, else a static one."""
         stale = self._stale(flight)
         if stale is not None:

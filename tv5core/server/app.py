@@ -6,13 +6,17 @@ traces stand first, so that they see every answer, those of other middlewares to
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 from tv5core.server.api.routes import ROUTES
 from tv5core.server.api.routing import add_routes
+from tv5core.server.metrics.figures import Figures, StoreFigures
 from tv5core.server.middlewares import errors_as_problems, request_ids
+from tv5core.server.pages import add_pages
 from tv5core.server.resources import RESOURCES, Resources
 from tv5core.server.settings import Settings
 
@@ -35,7 +39,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[RESOURCES] = resources
     add_routes(app, ROUTES)
     _add_metrics(app)
-    _add_pages(app)
+    if settings.live_page:
+        _add_pages(app, settings, resources)
     return app
 
 
@@ -62,5 +67,21 @@ def _add_metrics(app: web.Application) -> None:
     """Serve ``/metrics``."""
 
 
-def _add_pages(app: web.Application) -> None:
+def _add_pages(app: web.Application, settings: Settings, resources: Resources) -> None:
     """Serve ``/`` and ``/live`` with their files."""
+    add_pages(
+        app,
+        _figures(resources),
+        image_origins=settings.image_origins,
+        most_clients=settings.live_clients,
+    )
+
+
+def _figures(resources: Resources) -> Callable[[float], Figures]:
+    started_at = time.time()
+
+    def read(now: float) -> Figures:
+        store = StoreFigures(titles=resources.catalog.count())
+        return Figures(time=now, started_at=started_at, store=store)
+
+    return read

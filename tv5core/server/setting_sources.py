@@ -79,7 +79,7 @@ def _converted(name: str, value: Any, source: str) -> Any:
     if name not in _FIELDS:
         known = ", ".join(sorted(_FIELDS))
         raise InvalidInputError(f"expected a setting ({known}), got {shown(name)} in {source}")
-    is_list = name in ("cors_origins", "trusted_proxies")
+    is_list = name in ("cors_origins", "image_origins", "trusted_proxies")
     if is_list and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:

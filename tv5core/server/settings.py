@@ -24,6 +24,7 @@ _Region = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
 
 _SECRETS = ("admin_token", "hook_secret")
 _ORIGIN = re.compile(r"\*|https?://[^/\s,]+")
+_HOST = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")  # goes into a header as it is
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ``host:port`` of a StatsD.
     live_page : bool
         Serve ``/live`` and ``/``.
+    live_clients : int
+        Live pages that are told of changes at once; further ones ask every few seconds.
+    image_origins : tuple of str
+        Origins that posters may be shown from; none for no posters.
     """
 
     catalog: str = "tv5-catalog"
@@ -126,6 +131,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     statsd_address: str | None = None
     live_page: bool = True
+    live_clients: Annotated[int, Meta(ge=0, le=10_000)] = 64
+    image_origins: tuple[str, ...] = (
+        "https://image.tmdb.org",
+        "https://images.justwatch.com",
+        "https://upload.wikimedia.org",
+    )
 
     def __post_init__(self) -> None:
         for name in _SECRETS:
@@ -136,6 +147,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if not _ORIGIN.fullmatch(origin):
                 raise InvalidInputError(
                     f"setting cors_origins: expected https://host or *, got {shown(origin)}"
+                )
+        for origin in self.image_origins:
+            if not _HOST.fullmatch(origin):
+                raise InvalidInputError(
+                    f"setting image_origins: expected https://host, got {shown(origin)}"
                 )
 
     def public(self) -> dict[str, Any]:

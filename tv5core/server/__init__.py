@@ -14,6 +14,8 @@
 ``app``              :func:`make_app`: routes and middlewares
 ``middlewares``      request ids, errors as problems, CORS
 ``api``              routes: typed requests and answers
+``metrics``          what is measured, and what the live page shows of it
+``pages``            the search page and the live page
 ===================  ================================================================
 """
 

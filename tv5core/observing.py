@@ -2,6 +2,10 @@
 
 The packages ``upstream`` and ``cache`` report every outcome to an :class:`Observer`. :class:`Tally`
 keeps the figures in memory; an adapter to a metrics library is a class of two methods.
+
+Searches, the cache and calls to providers also say which *stage* of their work they are at, to
+whoever listens in the present context (:func:`listening`), such as traces. Where nobody listens, a
+stage costs one look at a context variable.
 """
 
 from __future__ import annotations
@@ -10,10 +14,22 @@ import os
 import threading
 import weakref
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["SILENT", "Observer", "Tally", "Timing"]
+__all__ = [
+    "SILENT",
+    "Observer",
+    "Stages",
+    "Tally",
+    "Timing",
+    "listening",
+    "outgoing_headers",
+    "stage",
+]
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -29,6 +45,50 @@ class Observer(Protocol):
 
     def time(self, name: str, seconds: float, **labels: str) -> None:
         """Note how long something took, in seconds."""
+
+
+class Stages(Protocol):
+    """Listens to the stages of work; returns at once, raises nothing, in any thread."""
+
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        """Return what is entered when a stage begins, and left when it ends."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers that a request to a provider carries, such as ``traceparent``."""
+
+
+_LISTENER: ContextVar[Stages | None] = ContextVar("tv5core_stages", default=None)
+_UNHEARD: AbstractContextManager[object] = nullcontext()
+
+
+def stage(name: str) -> AbstractContextManager[object]:
+    """Say that a stage of the work begins; the block is the stage.
+
+    Parameters
+    ----------
+    name : str
+        One of few: of a search ``search``, ``plan``, ``match``, ``walk``, ``scan``, ``exact``,
+        ``rescore``, ``rank``, ``decode``; of a cache ``cache``, ``cache.TIER``, ``cache.load``; of
+        a provider ``limiter``, ``upstream``.
+    """
+    listener = _LISTENER.get()
+    return _UNHEARD if listener is None else listener.stage(name)
+
+
+def outgoing_headers() -> Mapping[str, str]:
+    """Return what the listener adds to a request to a provider."""
+    listener = _LISTENER.get()
+    return {} if listener is None else listener.headers()
+
+
+@contextmanager
+def listening(listener: Stages) -> Iterator[None]:
+    """Let somebody listen to the stages of what the block does, and of the tasks it starts."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
 
 
 class _Silent:

@@ -43,7 +43,7 @@ from tv5core.cache.policy import DEFAULT_POLICIES, Policy, codecs_of, kinds_with
 from tv5core.cache.stats import Stats
 from tv5core.cache.validation import check_keys, check_name, check_options, check_tags, check_ttl
 from tv5core.errors import ClosedError
-from tv5core.observing import SILENT, Observer
+from tv5core.observing import SILENT, Observer, stage
 
 __all__ = ["TieredCache"]
 
@@ -240,11 +240,11 @@ class TieredCache:
         check_callable("loader", loader, optional=False)
         request = self._request(kind, key, loader, tags, ttl_s)
         self._stats.miss(kind)
-        flight = self._start_flight(request)
-        stale = self._memory.get(kind, key)
-        if stale is not None:
-            flight.set_stale(value_in_memory(stale))
-        return await self._fallback.answer(kind, key, policy, flight)
+        with stage("cache"):
+            flight = self._start_flight(request)
+            if (stale := self._memory.get(kind, key)) is not None:
+                flight.set_stale(value_in_memory(stale))
+            return await self._fallback.answer(kind, key, policy, flight)
 
     def _start_flight(self, request: LoadRequest, *, refresh: bool = False) -> Flight:
         search = partial(ReadThrough, self._stack, request, refresh=refresh)

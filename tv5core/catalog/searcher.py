@@ -23,6 +23,7 @@ from tv5core.catalog.title_reader import TitleReader
 from tv5core.columns.wording import to_text
 from tv5core.errors import EmbedderMismatchError, InvalidInputError
 from tv5core.lexical import suggest
+from tv5core.observing import stage
 from tv5core.query.answering import Answer, answer
 from tv5core.query.execution import POOL, NearestSearch
 from tv5core.query.grammar import as_filter
@@ -71,10 +72,11 @@ class Searcher:
     def search(self, served: ServedIndex, request: SearchRequest) -> SearchResult:
         """Find titles; see ``Catalog.search``."""
         started = perf_counter()
-        if request.vector is not None and request.is_plain:
-            found = self._nearest(served, request, request.vector)
-        else:
-            found = self._page(served, request)
+        with stage("search"):
+            if request.vector is not None and request.is_plain:
+                found = self._nearest(served, request, request.vector)
+            else:
+                found = self._page(served, request)
         return msgspec.structs.replace(found, took_ms=(perf_counter() - started) * 1e3)
 
     def search_many(
@@ -132,7 +134,10 @@ class Searcher:
             return []
         options = self._options(index, None, exact=False, text=False)
         search = partial(_search, index, vector, options)
-        return self._titles.hits(search(k + 1), k, search, (row, title.id))
+        with stage("search"):
+            matches = search(k + 1)
+            with stage("decode"):
+                return self._titles.hits(matches, k, search, (row, title.id))
 
     def rows(self, ids: Sequence[str]) -> I64:
         """Return the rows of ids, unknown ones left out: int64[n]."""
@@ -176,7 +181,8 @@ class Searcher:
         options = self._options(index, request.allow, request.exact, text=False)
         matches = index.search_with(vector, request.k, options)
         search = partial(_search, index, vector, options)
-        return _of_hits(self._titles.hits(matches, request.k, search), request.k)
+        with stage("decode"):
+            return _of_hits(self._titles.hits(matches, request.k, search), request.k)
 
     def _options(
         self,
@@ -209,7 +215,8 @@ class Searcher:
             context = self.context(served, view, request)
             found = reranked(self._titles, answer(context, request, cursor), request)
             start = 0 if cursor is None else found.ranking.behind(cursor.last)
-        hits, end = page_of(self._titles, found, request, start)
+        with stage("decode"):
+            hits, end = page_of(self._titles, found, request, start)
         return SearchResult(
             tuple(hits),
             found.total,

@@ -10,6 +10,7 @@ import numpy as np
 from tv5core.columns import count_facet, drop_field
 from tv5core.columns.wording import to_text
 from tv5core.lexical import WordQuery
+from tv5core.observing import stage
 from tv5core.query.execution import POOL, Matches, Search, by_relevance, matches_of
 from tv5core.query.paging import Cursor, Ranking
 from tv5core.query.planning import Context, Plan, plan
@@ -65,12 +66,15 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
         Leaves out titles that are newer than its first page.
     """
     rows, pool = (None, POOL) if cursor is None else (cursor.rows, cursor.pool)
-    made = plan(context, request, rows, max(pool, request.k))
+    with stage("plan"):
+        made = plan(context, request, rows, max(pool, request.k))
     if made.search is None:
         empty = facets_of(context, request, made, None, rows)
         return Answer(NOTHING, Total(0), empty, interpretation=made.interpretation)
-    found = matches_of(made.search, made.allowed)
-    ranking = _ordered(context, made.search, found, request)
+    with stage("match"):
+        found = matches_of(made.search, made.allowed)
+    with stage("rank"):
+        ranking = _ordered(context, made.search, found, request)
     words = None if made.search.words is None else made.search.words.query
     return Answer(
         ranking,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tv5core import kernels
 from tv5core.bitmap import Bitmap
+from tv5core.observing import stage
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.planner import choose_plan, scan_margin
@@ -73,9 +74,10 @@ class LiveSegment:
         """Scan exactly, or by codes."""
         which = allowed or Allowed.of(self)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=False)
-        if plan == "exact":
-            return scan_rows(self, queries, k, which)
-        if which.bitmap is not None:
-            return scan_bounded(self, queries, k, scan_margin(options.settings), which)
-        candidates = max(options.settings.candidates(k), _MIN_CANDIDATES)
-        return scan_codes(self, queries, k, candidates, which)
+        with stage(plan):
+            if plan == "exact":
+                return scan_rows(self, queries, k, which)
+            if which.bitmap is not None:
+                return scan_bounded(self, queries, k, scan_margin(options.settings), which)
+            candidates = max(options.settings.candidates(k), _MIN_CANDIDATES)
+            return scan_codes(self, queries, k, candidates, which)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tv5core import bitmap, kernels
 from tv5core.bitmap import Bitmap
+from tv5core.observing import stage
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
@@ -94,11 +95,12 @@ class SealedSegment:
         """Scan exactly, scan codes or walk, whichever is cheapest."""
         which = allowed or Allowed.of(self)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=True)
-        if plan == "walk":
-            return self.walk(queries, k, options.settings, which)
-        if plan == "scan":
-            return self.scan(queries, k, options.settings, which)
-        return scan_rows(self, queries, k, which)
+        with stage(plan):
+            if plan == "walk":
+                return self.walk(queries, k, options.settings, which)
+            if plan == "scan":
+                return self.scan(queries, k, options.settings, which)
+            return scan_rows(self, queries, k, which)
 
     def scan(
         self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None

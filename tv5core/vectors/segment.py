@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap, kernels
+from tv5core.observing import stage
 from tv5core.vectors.keyed_rows import Allowed, KeyedRows
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.parallel import split_queries
@@ -100,7 +101,8 @@ def scan_codes(
     """Estimate every row by its code and rescore the best candidates."""
     prepared = segment.quantizer.prepare(queries)
     found, _ = kernels.scan_codes(segment.codes, prepared, candidates, allowed.bitmap)
-    return segment.rows.rescore(queries, found, k)
+    with stage("rescore"):
+        return segment.rows.rescore(queries, found, k)
 
 
 def scan_bounded(

@@ -23,6 +23,7 @@ from tv5core.cache.loading.single_flight import OnStale
 from tv5core.cache.loading.tier_stack import TierStack
 from tv5core.cache.policy import Codec, Policy
 from tv5core.cache.validation import check_tags, check_ttl
+from tv5core.observing import stage
 
 __all__ = ["LoadRequest", "ReadThrough"]
 
@@ -93,7 +94,8 @@ class ReadThrough:
         for position, tier in enumerate(self._stack.tiers):
             if not tier.available:
                 continue
-            entry = await tier.get(self._kind, self._key)
+            with stage(f"cache.{tier.name}"):
+                entry = await tier.get(self._kind, self._key)
             found = None if entry is None else self._restore(self._stack.to_local(entry), tier)
             if found is not None and found.fresh_until > self._stack.clock():
                 self._count(tier.name, "hit")
@@ -177,8 +179,9 @@ class ReadThrough:
     async def _load(self, loader: Loader) -> CachedValue:
         started, stored_at, failed = _now_s(), self._stack.clock(), True
         try:
-            async with asyncio.timeout(self._policy.hard_timeout_s):
-                result = await loader(self._key)
+            with stage("cache.load"):
+                async with asyncio.timeout(self._policy.hard_timeout_s):
+                    result = await loader(self._key)
             failed = False
         finally:
             load_s = _now_s() - started

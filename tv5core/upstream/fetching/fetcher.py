@@ -53,7 +53,8 @@ class Fetcher:
     All fetchers of a provider in a process share its limiter, unless they are given another, and
     so do by default the processes of a user on one machine.
     Counts ``upstream.request`` (by outcome), ``upstream.attempt`` (by status), ``.retry``,
-    ``.shared``, ``.omitted`` (by place) and ``.breaker``; times ``upstream.request`` and ``.wait``.
+    ``.shared``, ``.refused`` (by priority), ``.omitted`` (by place) and ``.breaker``; times
+    ``upstream.request``, ``.wait`` and ``.connect``.
 
     Parameters
     ----------
@@ -112,13 +113,15 @@ class Fetcher:
             self._guard,
             connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
+            metrics=self._metrics,
             tls=tls,
         )
+        self._breaker = breaker or CircuitBreaker(provider.name, rng=rng, observer=observer)
         self._retrier = Retrier(
             self._transport,
             lambda: self.limiter,
             guard=self._guard,
-            breaker=breaker or CircuitBreaker(provider.name, rng=rng, observer=observer),
+            breaker=self._breaker,
             backoff=backoff or Backoff(_FIRST_PAUSE_S, _MAX_PAUSE_S, rng=rng),
             max_retries=max_retries,
             budget=retry_budget or RetryBudget(),
@@ -149,6 +152,11 @@ class Fetcher:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """The circuit breaker of the calls."""
+        return self._breaker
 
     @property
     def limiter(self) -> Limiter:

@@ -20,6 +20,7 @@ from tv5core.errors import (
     UpstreamError,
     UpstreamStatusError,
 )
+from tv5core.observing import stage
 from tv5core.upstream.fetching.circuit_breaker import Admission, CircuitBreaker
 from tv5core.upstream.fetching.metrics import CallMetrics
 from tv5core.upstream.fetching.request import Request, Response
@@ -210,9 +211,10 @@ class Retrier:
         # have died while the request was queued.
         self._breaker.check()
         limiter, timeout_s = self._limiter(), request.remaining_s()
-        async with limiter.permit(request.priority, timeout_s=timeout_s) as permit:
-            self._metrics.time("wait", permit.waited_s, priority=request.priority.value)
-            with self._breaker.admit() as admission:
+        async with contextlib.AsyncExitStack() as held:
+            permitted = limiter.permit(request.priority, timeout_s=timeout_s)
+            permit = await self._permit(held, request, permitted)
+            with self._breaker.admit() as admission, stage("upstream"):
                 request.permit = permit
                 try:
                     async with self._transport.send(request, url, permit) as raw:
@@ -226,6 +228,23 @@ class Retrier:
                     _report_slow(admission, permit)
                     raise
                 admission.succeed()
+
+    async def _permit(
+        self,
+        held: contextlib.AsyncExitStack,
+        request: Request,
+        permitted: contextlib.AbstractAsyncContextManager[Permit],
+    ) -> Permit:
+        """Wait for a permit, which is held as long as the stack is open."""
+        priority = request.priority.value
+        try:
+            with stage("limiter"):
+                permit = await held.enter_async_context(permitted)
+        except RateLimitedError:
+            self._metrics.count("refused", priority=priority)
+            raise
+        self._metrics.time("wait", permit.waited_s, priority=priority)
+        return permit
 
     def _report_status(self, admission: Admission, raw: aiohttp.ClientResponse) -> None:
         """Report a status before the body is read, so that other calls see it at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 import zlib
@@ -14,6 +15,8 @@ import aiohttp
 from yarl import URL
 
 from tv5core.errors import ClosedError, UnreachableError, UpstreamError
+from tv5core.observing import outgoing_headers
+from tv5core.upstream.fetching.metrics import CallMetrics
 from tv5core.upstream.fetching.request import Request
 from tv5core.upstream.fetching.target_guard import GuardedResolver, TargetGuard
 from tv5core.upstream.limiting.limiter import Permit
@@ -38,6 +41,8 @@ class Transport:
         Seconds to establish a connection, TLS included.
     read_timeout_s : float
         Seconds without a byte of the response.
+    metrics : CallMetrics
+        Times ``upstream.connect``.
     tls : ssl.SSLContext or None
         None verifies against the system's certificates.
     """
@@ -49,9 +54,11 @@ class Transport:
         *,
         connect_timeout_s: float,
         read_timeout_s: float,
+        metrics: CallMetrics,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._provider, self._guard, self._tls = provider, guard, tls
+        self._metrics = metrics
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -84,7 +91,7 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
-            trace_configs=[_send_hooks()],
+            trace_configs=[_send_hooks(self._metrics)],
             headers={
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"tv5core/{version('tv5core')}",
@@ -133,14 +140,16 @@ class Transport:
         return url.update_query(params) if params and self._gets_keys(url) else url
 
     def _headers(self, request: Request, url: URL) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **outgoing_headers()}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return headers | (self._provider.credentials.headers() if self._gets_keys(url) else {})
 
 
-def _send_hooks() -> aiohttp.TraceConfig:
+def _send_hooks(metrics: CallMetrics) -> aiohttp.TraceConfig:
     """Make every request wait for its permit, between the connection and the first byte.
+
+    A new connection is timed, name look-up and TLS included.
 
     That includes requests that aiohttp repeats by itself, when a kept-alive connection turns out
     to be closed.
@@ -151,6 +160,14 @@ def _send_hooks() -> aiohttp.TraceConfig:
         permit: Permit = context.trace_request_ctx
         await permit.wait_to_send()
 
+    async def connecting(_: Any, context: SimpleNamespace, __: Any) -> None:
+        context.connecting_at = asyncio.get_running_loop().time()
+
+    async def connected(_: Any, context: SimpleNamespace, __: Any) -> None:
+        metrics.time("connect", asyncio.get_running_loop().time() - context.connecting_at)
+
+    config.on_connection_create_start.append(connecting)
+    config.on_connection_create_end.append(connected)
     config.on_connection_create_end.append(wait_to_send)
     config.on_connection_reuseconn.append(wait_to_send)
     return config

@@ -8,11 +8,13 @@
 ``setting_sources``  settings from a file, the environment and the command line
 ``type_words``       types in words, for messages
 ``resources``        what a process holds open: catalogue, cache, providers
+``policies``         what is cached of providers, and for how long
 ``writing``          who stores titles, and how
 ``errors``           errors of requests, besides those of the library
 ``problems``         one table: error to status; errors as RFC 9457 problems
 ``app``              :func:`make_app`: routes and middlewares
 ``middlewares``      request ids, errors as problems, CORS
+``degradation``      full, cached, static, none: what is answered where sources fail
 ``api``              routes: typed requests and answers
 ``metrics``          what is measured, and what the live page shows of it
 ``pages``            the search page and the live page

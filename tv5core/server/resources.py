@@ -25,6 +25,7 @@ from tv5core.catalog.async_catalog import AsyncCatalog
 from tv5core.data import demo_titles
 from tv5core.errors import CredentialsError
 from tv5core.observing import SILENT, Observer
+from tv5core.server.policies import policies_of
 from tv5core.server.settings import Settings
 from tv5core.server.writing import CatalogWriter, Writer
 from tv5core.upstream import JustWatch, Tmdb
@@ -125,6 +126,7 @@ async def open_resources(
             l1_bytes=settings.l1_bytes,
             l2_bytes=settings.l2_bytes,
             redis_url=settings.redis_url,
+            policies=policies_of(settings),
             observer=observer,
         )
         await stack.enter_async_context(cached)

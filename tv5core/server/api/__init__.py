@@ -2,14 +2,17 @@
 
 ==============  ====================================================================
 ``queries``     types of parameters
+``bodies``      types of bodies
 ``answers``     types of answers
 ``parameters``  parameters and bodies to those types, with errors that name them
 ``calls``       :class:`Call` and :class:`Reply`: what handlers take and return
 ``replies``     replies to responses
 ``routing``     :class:`Route`: one row of the table; routes on an application
 ``health``      ``/healthz`` and ``/readyz``
-``searching``   ``/v1/search``
-``titles``      ``/v1/titles/{id}``
+``searching``   searches and suggestions
+``titles``      a title, and where to watch it
+``lists``       lists, similar titles, recommendations
+``upstream``    what the providers' limits have left
 ``routes``      the table of all routes
 ==============  ====================================================================
 """

@@ -10,10 +10,27 @@ from typing import Any
 
 import msgspec
 
-from tv5core.results import FacetValue, Interpretation, Total
+from tv5core.recommend import Reasons
+from tv5core.results import FacetValue, Interpretation, Suggestion, Total
 from tv5core.types import Kind, Offer, Title
 
-__all__ = ["Card", "Health", "Offers", "SearchAnswer", "SearchHit", "TitleAnswer", "card"]
+__all__ = [
+    "AvailabilityAnswer",
+    "Card",
+    "Health",
+    "HitsAnswer",
+    "Invalidated",
+    "ListAnswer",
+    "Offers",
+    "Recommended",
+    "RecommendedAnswer",
+    "SearchAnswer",
+    "SearchHit",
+    "Statistics",
+    "SuggestAnswer",
+    "TitleAnswer",
+    "card",
+]
 
 
 class Tiered(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +109,71 @@ class TitleAnswer(Tiered, frozen=True, kw_only=True):
     title: Title
     availability: Offers
     sources: dict[str, str] = {}
+
+
+class SuggestAnswer(Tiered, frozen=True, kw_only=True):
+    """Titles to suggest for what was typed so far."""
+
+    query: str
+    suggestions: tuple[Suggestion, ...]
+
+
+class ListAnswer(Tiered, frozen=True, kw_only=True):
+    """Titles in an order."""
+
+    titles: tuple[Card, ...]
+
+
+class HitsAnswer(Tiered, frozen=True, kw_only=True):
+    """Titles with scores."""
+
+    hits: tuple[SearchHit, ...]
+
+
+class AvailabilityAnswer(Tiered, frozen=True, kw_only=True):
+    """Where one title can be watched."""
+
+    id: str
+    availability: Offers
+
+
+class Recommended(msgspec.Struct, frozen=True):
+    """One title recommended; ``reasons`` where it was asked to explain."""
+
+    id: str
+    score: float
+    title: Card
+    reasons: Reasons | None = None
+
+
+class RecommendedAnswer(Tiered, frozen=True, kw_only=True):
+    """Titles recommended, best first."""
+
+    recommendations: tuple[Recommended, ...]
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """The cache, and what the providers' limits have left."""
+
+    cache: dict[str, Any]
+    upstream: dict[str, Headroom]
+
+
+class Headroom(msgspec.Struct, frozen=True):
+    """What the limit of a provider has left."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+    queued: int
+    in_flight: int
+
+
+class Invalidated(msgspec.Struct, frozen=True):
+    """What was declared old."""
+
+    ids: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from tv5core.server.degradation.found import Tier
 from tv5core.server.resources import Resources
 
-__all__ = ["Call", "Reply", "Tier"]
-
-Tier = Literal["full", "cached", "static"]
-"""Where an answer comes from: all sources, what was cached, or what ships with tv5core."""
+__all__ = ["Call", "Reply"]
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")

@@ -7,9 +7,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-__all__ = ["NoQuery", "SearchQuery", "TitleQuery"]
+__all__ = [
+    "AvailabilityQuery",
+    "BrowseQuery",
+    "NoQuery",
+    "ProfileQuery",
+    "SearchQuery",
+    "SimilarQuery",
+    "SuggestQuery",
+    "TitleQuery",
+    "TrendingQuery",
+]
 
 _Text = Annotated[str, Meta(max_length=1_000)]
+_Name = Annotated[str, Meta(max_length=100)]
 K = Annotated[int, Meta(ge=1, le=100, description="How many answers.")]
 Where = Annotated[
     str,
@@ -56,6 +67,67 @@ class SearchQuery(msgspec.Struct, frozen=True):
     understand: Annotated[bool, Meta(description="Read words as filters.")] = True
     explain: Annotated[bool, Meta(description="Say what scores are sums of.")] = False
     highlight: Annotated[bool, Meta(description="Give matched words in context.")] = False
+
+
+class SuggestQuery(msgspec.Struct, frozen=True):
+    """Parameters of suggestions."""
+
+    q: Annotated[
+        str, Meta(max_length=200, description="What was typed so far.", examples=["incep"])
+    ]
+    k: Annotated[int, Meta(ge=1, le=50, description="How many suggestions.")] = 8
+
+
+class BrowseQuery(msgspec.Struct, frozen=True):
+    """Parameters of a list."""
+
+    genre: Annotated[_Name, Meta(description="Only this genre.", examples=["Drama"])] = ""
+    sort: Annotated[
+        Literal["popularity", "rating", "votes", "date", "title"], Meta(description="An order.")
+    ] = "popularity"
+    where: Where = ""
+    k: K = 20
+    offset: Annotated[int, Meta(ge=0, le=10_000, description="Titles to skip.")] = 0
+
+
+class TrendingQuery(msgspec.Struct, frozen=True):
+    """Parameters of what is popular now."""
+
+    genre: Annotated[_Name, Meta(description="Only this genre.", examples=["Drama"])] = ""
+    where: Where = ""
+    k: K = 20
+    half_life_days: Annotated[
+        float, Meta(ge=0.1, le=36_500, description="Days in which popularity halves.")
+    ] = 90.0
+
+
+class SimilarQuery(msgspec.Struct, frozen=True):
+    """Parameters of similar titles."""
+
+    k: K = 10
+
+
+class AvailabilityQuery(msgspec.Struct, frozen=True):
+    """Parameters of where to watch."""
+
+    region: Annotated[Region | None, Meta(description="Else that of the settings.")] = None
+
+
+class ProfileQuery(msgspec.Struct, frozen=True):
+    """Parameters of recommendations by a profile."""
+
+    profile: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z0-9_-]{1,64}$",
+            description="A profile that ships or is stored.",
+            examples=["action_fan"],
+        ),
+    ]
+    k: K = 20
+    where: Where = ""
+    diversity: Annotated[float, Meta(ge=0, le=1, description="How varied.")] = 0.3
+    explain: Annotated[bool, Meta(description="Say why.")] = False
 
 
 class TitleQuery(msgspec.Struct, frozen=True):

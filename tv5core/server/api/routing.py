@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -39,8 +39,6 @@ class Route:
     query, body : type
         Structs of what it takes; no body for None.
     access : {"public", "operator", "admin", "hook"}
-    path_parameters : mapping of str to str
-        What each stands for.
     content_type : str
         Of its answers.
     """
@@ -53,7 +51,6 @@ class Route:
     query: type[msgspec.Struct] = NoQuery
     body: Any = None
     access: Access = "public"
-    path_parameters: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
 
 

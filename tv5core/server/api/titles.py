@@ -1,20 +1,49 @@
-"""``/v1/titles/{id}``."""
+"""``/v1/titles/{id}`` and ``/v1/titles/{id}/availability``."""
 
 from __future__ import annotations
 
-from tv5core.server.api.answers import Offers, TitleAnswer
+from tv5core.server.api.answers import AvailabilityAnswer, Offers, TitleAnswer
 from tv5core.server.api.calls import Call, Reply
-from tv5core.server.api.queries import TitleQuery
+from tv5core.server.api.queries import AvailabilityQuery, TitleQuery
+from tv5core.server.api.upstream import headroom_header
+from tv5core.server.degradation.offers import availability
+from tv5core.server.degradation.titles import gather_title, title_of
+from tv5core.upstream import Availability
 
-__all__ = ["title"]
+__all__ = ["title", "where_to_watch"]
 
 
 async def title(call: Call[TitleQuery, None]) -> Reply:
     """Show a title."""
-    found = await call.resources.cached.get(call.path["id"])
     region = call.query.region or call.resources.settings.region
-    offers = tuple(offer for offer in found.offers if offer.region in ("", region))
+    gathered = await gather_title(call.resources, call.path["id"], region)
+    found = gathered.title
     answer = TitleAnswer(
-        title=found, availability=Offers(region, offers, ("catalog",)), sources={"catalog": "ok"}
+        title=found.value,
+        availability=_offers(region, gathered.offers),
+        sources=gathered.sources,
+        stale=found.stale,
+        fallback=found.fallback,
     )
-    return Reply(answer, kind="title", ids=[found.id])
+    headers = headroom_header(call.resources)
+    return Reply(answer, found.tier, found.age_s, "title", [found.value.id], headers=headers)
+
+
+async def where_to_watch(call: Call[AvailabilityQuery, None]) -> Reply:
+    """Say where a title can be watched."""
+    region = call.query.region or call.resources.settings.region
+    asked = await title_of(call.resources, call.path["id"])
+    found = await availability(call.resources, asked.value, region)
+    answer = AvailabilityAnswer(
+        id=asked.value.id,
+        availability=_offers(region, found.value),
+        stale=found.stale,
+        fallback=found.fallback,
+    )
+    headers = headroom_header(call.resources)
+    return Reply(answer, found.tier, found.age_s, "availability", [asked.value.id], headers=headers)
+
+
+def _offers(region: str, found: Availability) -> Offers:
+    attribution = found.attribution if "catalog" not in found.sources else ""
+    return Offers(region, found.offers, found.sources, found.missing, attribution)

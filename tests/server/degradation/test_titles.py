@@ -1,0 +1,139 @@
+"""A title of all sources together, and what is answered where some fail."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.server.conftest import Gateway, running
+from tests.upstream.standin.server import Faults, Standin
+from tests.upstream.standin.works import FIRST_GENERATED
+from tv5core.errors import CatalogError
+
+MATRIX = "tmdb:movie:603"
+NEW = f"tmdb:movie:{FIRST_GENERATED + 1}"
+
+
+async def test_a_title_is_of_all_sources(gateway: Gateway) -> None:
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+    assert response.status == 200
+    assert response.headers["X-Tv5-Tier"] == "full"
+    assert "Warning" not in response.headers
+    assert body["title"]["id"] == MATRIX
+    assert body["title"]["votes"] > 0, "the shipped titles have none: it is the provider's"
+    assert body["sources"] == {"catalog": "fresh", "tmdb": "fresh", "availability": "fresh"}
+    assert body["availability"]["sources"] == ["tmdb"]
+    assert 'tmdb";r=' in response.headers["X-Upstream-RateLimit"]
+
+
+async def test_an_unknown_title_is_fetched_stored_and_found(gateway: Gateway) -> None:
+    assert gateway.provider is not None
+    response, body = await gateway.get(f"/v1/titles/{NEW}")
+    assert response.status == 200
+    assert body["sources"]["catalog"] == "stored"
+    name = body["title"]["title"]
+    _, found = await gateway.get("/v1/search", params={"q": name, "k": "5"})
+    assert found["hits"][0]["id"] == NEW
+    asked = len(gateway.provider.arrivals)
+    _, again = await gateway.get(f"/v1/titles/{NEW}")
+    assert again["sources"]["catalog"] == "fresh"
+    assert len(gateway.provider.arrivals) == asked, "from the cache"
+
+
+async def test_a_title_that_nobody_has_is_asked_for_once(gateway: Gateway) -> None:
+    assert gateway.provider is not None
+    for _ in range(3):
+        response, body = await gateway.get("/v1/titles/tmdb:movie:999999999")
+        assert response.status == 404
+        assert body["type"].endswith("unknown-id")
+    assert sum("999999999" in path for path in gateway.provider.paths.elements()) == 1
+    response, _ = await gateway.get("/v1/titles/none:1")
+    assert response.status == 404
+
+
+async def test_a_slow_provider_costs_300_ms_and_the_catalogue_answers(gateway: Gateway) -> None:
+    assert gateway.provider is not None
+    gateway.provider.latency_s = 1.5
+    started = time.perf_counter()
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+    took_s = time.perf_counter() - started
+    assert 0.29 <= took_s < 0.6
+    assert response.headers["X-Tv5-Tier"] == "cached"
+    assert response.headers["Warning"].startswith("110 ")
+    assert (body["_stale"], body["_fallback"]) == (True, False)
+    assert body["sources"]["tmdb"] == "no answer in time"
+    await asyncio.sleep(1.6)  # its answer came meanwhile, and was kept
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+    assert response.headers["X-Tv5-Tier"] == "full"
+
+
+async def test_the_static_set_answers_where_nobody_else_does(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gateway.provider is not None
+    gateway.provider.dead = True
+
+    def fails(_: str) -> None:
+        raise CatalogError("expected a catalogue, got /some/folder")
+
+    monkeypatch.setattr(gateway.resources.catalog, "get_versioned", fails)
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+    assert response.headers["X-Tv5-Tier"] == "static"
+    assert (body["_stale"], body["_fallback"]) == (False, True)
+    assert body["title"]["title"] == "The Matrix"
+    response, body = await gateway.get(f"/v1/titles/{NEW}")
+    assert response.status == 503
+    assert int(response.headers["Retry-After"]) >= 1
+    assert "folder" not in str(body)
+
+
+@pytest.mark.parametrize("fault", ["status_500", "invalid_json", "wrong_types", "reset"])
+async def test_a_failing_provider_never_fails_a_known_title(
+    folder: Path, provider: Standin, fault: str
+) -> None:
+    provider.faults = Faults(shares={fault: 1.0})
+    async with running(folder, provider=provider) as gateway:
+        response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+        assert response.status == 200
+        assert body["title"]["title"] == "The Matrix"
+        assert response.headers["X-Tv5-Tier"] == "cached"
+
+
+async def test_a_reader_serves_what_it_cannot_store(folder: Path, provider: Standin) -> None:
+    async with running(folder, provider=provider, read_only=True) as gateway:
+        response, body = await gateway.get(f"/v1/titles/{NEW}")
+        assert response.status == 200
+        assert body["sources"]["catalog"] == "unknown"
+        assert NEW not in gateway.resources.catalog
+
+
+async def test_offers_are_those_of_one_country(gateway: Gateway) -> None:
+    _, body = await gateway.get(f"/v1/titles/{MATRIX}/availability?region=DE")
+    assert body["availability"]["region"] == "DE"
+    assert {offer["region"] for offer in body["availability"]["offers"]} == {"DE"}
+    assert body["availability"]["attribution"]
+
+
+async def test_offers_of_the_catalogue_stand_in(gateway: Gateway) -> None:
+    assert gateway.provider is not None
+    await gateway.get(f"/v1/titles/{NEW}")
+    gateway.provider.dead = True
+    response, body = await gateway.get(f"/v1/titles/{NEW}/availability?region=GB")
+    assert response.headers["X-Tv5-Tier"] == "cached"
+    assert body["_stale"] is True
+    assert body["availability"]["offers"]
+    response, _ = await gateway.get(f"/v1/titles/{MATRIX}/availability?region=GB")
+    assert response.status == 503, "nobody knows: that is not nowhere"
+
+
+async def test_without_providers_the_catalogue_is_all_there_is(alone: Gateway) -> None:
+    response, body = await alone.get("/v1/titles/imdb:tt0133093")
+    assert response.headers["X-Tv5-Tier"] == "full"
+    assert body["title"]["id"] == MATRIX
+    assert body["sources"] == {"catalog": "fresh", "availability": "fresh"}
+    title = msgspec.convert(body["title"], dict)
+    assert "votes" not in title

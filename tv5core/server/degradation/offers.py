@@ -1,0 +1,83 @@
+"""Where a title can be watched: fresh from the providers, cached, or as the catalogue has it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from tv5core.cache.answer import Answer, Loaded
+from tv5core.errors import UnavailableError, UpstreamError
+from tv5core.server.degradation.found import Found, found_of
+from tv5core.server.resources import Resources
+from tv5core.types import Title
+from tv5core.upstream import Availability, find_availability
+
+__all__ = ["availability", "tag_of"]
+
+_TTL_S = 3 * 3600.0
+_EMPTY_TTL_S = 3600.0  # nowhere to watch: asked again soon
+
+
+class NoSourceError(UpstreamError):
+    """No source of offers answered."""
+
+
+def tag_of(id: str) -> str:
+    """Return the tag by which the offers of a title are invalidated, in all countries."""
+    return f"offers:{id}"
+
+
+async def availability(resources: Resources, title: Title, region: str) -> Found[Availability]:
+    """Say where a title can be watched.
+
+    Raises
+    ------
+    UnavailableError
+        No source answered in time, nothing is cached, and the catalogue has no offers there.
+    """
+    if resources.tmdb is None and resources.justwatch is None:
+        return Found(_stored(title, region))
+    stored = _stored(title, region)
+    try:
+        async with asyncio.timeout(resources.settings.offers_deadline_s):
+            return found_of(await _asked(resources, title, region))
+    except (TimeoutError, UnavailableError) as error:
+        if stored.offers:
+            return Found(stored, "cached", _age_s(stored))
+        retry_after_s = getattr(error, "retry_after_s", 1.0)
+        raise UnavailableError(
+            f"expected offers of {title.id} in {region}, got {type(error).__name__}",
+            retry_after_s=retry_after_s,
+        ) from error
+
+
+def _asked(resources: Resources, title: Title, region: str) -> Awaitable[Answer[Availability]]:
+    load: Callable[[str], Awaitable[Any]] = partial(_load, resources, title, region)
+    key = f"{resources.cached.answers.namespace}:{title.id}:{region}"
+    return resources.cached.cache.answer("availability", key, load, tags=(tag_of(title.id),))
+
+
+async def _load(resources: Resources, title: Title, region: str, _: str) -> Loaded:
+    found = await find_availability(
+        title,
+        tmdb=resources.tmdb,
+        justwatch=resources.justwatch,
+        regions=(region,),
+        deadline_s=resources.settings.unknown_deadline_s,
+    )
+    if not found.sources:
+        raise NoSourceError(f"expected offers of {title.id}, got {found.missing}")
+    return Loaded(found, ttl_s=_TTL_S if found.offers else _EMPTY_TTL_S)
+
+
+def _stored(title: Title, region: str) -> Availability:
+    offers = tuple(offer for offer in title.offers if offer.region in ("", region))
+    return Availability(offers, ("catalog",), {})
+
+
+def _age_s(stored: Availability) -> float | None:
+    checked = [offer.checked_at for offer in stored.offers if offer.checked_at]
+    return max(0.0, time.time() - min(checked)) if checked else None

@@ -13,7 +13,10 @@
 ``errors``           errors of requests, besides those of the library
 ``problems``         one table: error to status; errors as RFC 9457 problems
 ``app``              :func:`make_app`: routes and middlewares
-``middlewares``      request ids, errors as problems, CORS
+``middlewares``      request ids, errors as problems
+``client_limits``    how often a client may ask
+``protection``       bounded concurrency and time, tokens, CORS, compression
+``jobs``             jobs with progress, one at a time
 ``degradation``      full, cached, static, none: what is answered where sources fail
 ``api``              routes: typed requests and answers
 ``metrics``          what is measured, and what the live page shows of it

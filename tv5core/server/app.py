@@ -13,14 +13,25 @@ from typing import Any
 from aiohttp import web
 
 from tv5core.server.api.routes import ROUTES
-from tv5core.server.api.routing import add_routes
+from tv5core.server.api.routing import add_routes, route_of
+from tv5core.server.client_limits.buckets import MemoryBuckets
+from tv5core.server.client_limits.clients import Clients
+from tv5core.server.client_limits.gcra import RedisBuckets
+from tv5core.server.client_limits.limiting import client_limits, tell_limits
+from tv5core.server.client_limits.quota import Bucket
 from tv5core.server.metrics.figures import Figures, StoreFigures
 from tv5core.server.middlewares import errors_as_problems, request_ids
 from tv5core.server.pages import add_pages
+from tv5core.server.protection.admission import Admission, admitting
+from tv5core.server.protection.compression import compressing
+from tv5core.server.protection.cors import cors
 from tv5core.server.resources import RESOURCES, Resources
 from tv5core.server.settings import Settings
 
-__all__ = ["make_app", "server_options"]
+__all__ = ["ADMISSION", "make_app", "server_options"]
+
+ADMISSION = web.AppKey("admission", Admission)
+"""Where an application keeps how many requests it answers and how many wait."""
 
 
 def make_app(settings: Settings, resources: Resources) -> web.Application:
@@ -32,16 +43,44 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     resources : Resources
         Open; the caller closes them after the application.
     """
+    buckets = _buckets(settings)
+    admission = Admission(settings.max_concurrency, settings.max_queue, settings.queue_timeout_s)
     app = web.Application(
-        middlewares=[*_observing(), request_ids, errors_as_problems],
+        middlewares=[
+            *_observing(),
+            request_ids,
+            cors(settings.cors_origins),
+            compressing(),
+            tell_limits,
+            errors_as_problems,
+            client_limits(Clients(settings), buckets, _is_limited),
+            admitting(admission, settings.request_timeout_s, _is_admitted),
+        ],
         client_max_size=settings.max_body_bytes,
     )
-    app[RESOURCES] = resources
+    app[RESOURCES], app[ADMISSION] = resources, admission
+    app.on_cleanup.append(lambda _: buckets.close())
     add_routes(app, ROUTES)
     _add_metrics(app)
     if settings.live_page:
         _add_pages(app, settings, resources)
     return app
+
+
+def _buckets(settings: Settings) -> Bucket:
+    return MemoryBuckets() if settings.redis_url is None else RedisBuckets(settings.redis_url)
+
+
+def _is_limited(request: web.Request) -> bool:
+    """Whether a request counts for its client: also one with a wrong token."""
+    route = route_of(request)
+    return route is not None and route.access != "operator"
+
+
+def _is_admitted(request: web.Request) -> bool:
+    """Whether a request needs a place: health and administrators have theirs under any load."""
+    route = route_of(request)
+    return route is not None and route.access == "public"
 
 
 def server_options(settings: Settings) -> dict[str, Any]:

@@ -90,7 +90,17 @@ class _LaterError(RequestError):
 
 
 class ClientLimitError(_LaterError):
-    """A client asks more often than it may."""
+    """A client asks more often than it may.
+
+    Attributes
+    ----------
+    policy : str
+        Of which quota.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float, policy: str) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.policy = policy
 
 
 class OverloadedError(_LaterError):

@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from tv5core.errors import Tv5Error
 from tv5core.server.problems import http_problem, problem_of, problem_response
@@ -34,6 +34,7 @@ async def request_ids(request: web.Request, handler: Handler) -> web.StreamRespo
     answer = await handler(request)
     if not answer.prepared:
         answer.headers[_HEADER] = request[REQUEST_ID]
+        answer.headers[hdrs.SERVER] = "tv5core"  # versions help none but attackers
     return answer
 
 

@@ -112,6 +112,8 @@ def problem_response(error: BaseException, request_id: str = "") -> web.Response
     if problem.status < 500:
         body["detail"] = str(error)
         body |= {name: getattr(error, name) for name in _EXTENSIONS if hasattr(error, name)}
+    if isinstance(error, ours.ClientLimitError):
+        body["violated-policies"] = [getattr(error, "policy", "")]
     headers = {}
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None or problem.status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -25,6 +25,7 @@ from tv5core.catalog.async_catalog import AsyncCatalog
 from tv5core.data import demo_titles
 from tv5core.errors import CredentialsError
 from tv5core.observing import SILENT, Observer
+from tv5core.server.jobs import JobBoard
 from tv5core.server.policies import policies_of
 from tv5core.server.settings import Settings
 from tv5core.server.writing import CatalogWriter, Writer
@@ -49,6 +50,7 @@ class Resources:
         None where there is no key, or providers are not asked.
     observer : Observer
         Told of every outcome in the cache and of the providers.
+    jobs : JobBoard
     ready : bool
         Whether new requests are welcome; false before the first, and while it drains.
     """
@@ -61,6 +63,7 @@ class Resources:
     tmdb: Tmdb | None = None
     justwatch: JustWatch | None = None
     observer: Observer = field(default=SILENT)
+    jobs: JobBoard = field(default_factory=lambda: JobBoard(None))
     ready: bool = True
 
 
@@ -133,6 +136,9 @@ async def open_resources(
         resources = Resources(settings, opened, asynchronous, cached, writer, observer=observer)
         if writer is None and not settings.read_only:
             resources.writer = CatalogWriter(cached)
+        if settings.cache_path is not None:
+            resources.jobs = JobBoard(Path(f"{settings.cache_path}-jobs"))
+        stack.push_async_callback(resources.jobs.close)
         await _open_providers(resources, stack, tmdb, justwatch)
         yield resources
 

@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Requests a second and at once of one address; rate 0 for no limit.
     key_rate, key_burst : float and int
         The same of one key.
+    sitemap : str or None
+        A sitemap, or a file of ids, that ``{"source": "sitemap"}`` loads; None for all titles.
     trusted_proxies : tuple of str
         Networks whose ``X-Forwarded-For`` is believed.
     max_body_bytes, max_target_bytes, max_header_bytes : int
@@ -114,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     client_burst: _Count = 100
     key_rate: _Rate = 200.0
     key_burst: _Count = 400
+    sitemap: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     max_body_bytes: _Bytes = 64 << 10
     max_target_bytes: _Bytes = 8_190

@@ -37,7 +37,12 @@ def response(
 
 
 def _headers(reply: Reply, policies: Mapping[str, Policy]) -> dict[str, str]:
-    headers = {TIER_HEADER: reply.tier, "Cache-Control": _cache_control(reply, policies)}
+    headers = {
+        TIER_HEADER: reply.tier,
+        "Cache-Control": _cache_control(reply, policies),
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
     if reply.age_s is not None:
         headers["Age"] = str(max(0, int(reply.age_s)))
     if reply.tier == "cached":

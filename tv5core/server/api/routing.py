@@ -14,9 +14,10 @@ from tv5core.server.api.parameters import decode_body, read_query
 from tv5core.server.api.queries import NoQuery
 from tv5core.server.api.replies import response
 from tv5core.server.errors import BodyTooLargeError, MediaTypeError
+from tv5core.server.protection.access import SIGNATURE_HEADER, check_signature, check_token
 from tv5core.server.resources import RESOURCES
 
-__all__ = ["ROUTE", "Access", "Handler", "Route", "add_routes"]
+__all__ = ["Access", "Handler", "Route", "add_routes", "route_of"]
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
 Access = Literal["public", "operator", "admin", "hook"]
@@ -41,6 +42,8 @@ class Route:
     access : {"public", "operator", "admin", "hook"}
     content_type : str
         Of its answers.
+    status : int
+        Of its answers.
     """
 
     method: str
@@ -52,43 +55,60 @@ class Route:
     body: Any = None
     access: Access = "public"
     content_type: str = "application/json"
+    status: int = 200
 
 
-ROUTE = web.AppKey("routes", dict[int, Route])
-"""Routes by the identity of aiohttp's handler."""
+_Handled = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_ROUTES = web.AppKey("routes", dict[_Handled, Route])
 
 
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
-    """Serve routes."""
+    """Serve routes; those that answer GET answer HEAD, too."""
+    known = app.setdefault(_ROUTES, {})
     for route in routes:
-        path = route.path.replace("{id}", "{id:[^/]+}")
-        app.router.add_route(route.method, path, _handler(route), name=_name(route))
+        handler = _handler(route)
+        known[handler] = route
+        resource = app.router.add_resource(route.path.replace("{id}", "{id:[^/]{1,300}}"))
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            resource.add_route(method, handler)
 
 
-def _name(route: Route) -> str:
-    parts = [part for part in route.path.split("/") if part]
-    return f"{route.method}-" + "-".join(part.strip("{}").replace(".", "_") for part in parts)
+def route_of(request: web.Request) -> Route | None:
+    """Return the route of a request; None for what is no route of the table."""
+    handler: Any = request.match_info.handler
+    return request.app[_ROUTES].get(handler)
 
 
-def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handler(route: Route) -> _Handled:
     async def handle(request: web.Request) -> web.StreamResponse:
         resources = request.app[RESOURCES]
+        if route.access == "admin":
+            token = request.headers.get(hdrs.AUTHORIZATION)
+            check_token(resources.settings.admin_token, token)
+        body = await _body(route, request)
         query = read_query(route.query, request.query)
-        body = None if route.body is None else await _body(route, request)
-        call = Call(resources, query, body, request.match_info, request)
-        reply = await route.handler(call)
-        asked = request.headers.get(hdrs.IF_NONE_MATCH) if request.method == "GET" else None
+        reply = await route.handler(Call(resources, query, body, request.match_info, request))
+        asked = request.headers.get(hdrs.IF_NONE_MATCH) if route.method == "GET" else None
         return response(reply, resources.cached.cache.policies, asked)
 
     return handle
 
 
 async def _body(route: Route, request: web.Request) -> Any:
+    if route.body is None:
+        return None
+    raw = await _raw(request)
+    if route.access == "hook":
+        secret = request.app[RESOURCES].settings.hook_secret
+        check_signature(secret, request.headers.get(SIGNATURE_HEADER), raw)
     if request.content_type != "application/json":
         raise MediaTypeError(f"expected application/json, got {request.content_type[:80]}")
+    return decode_body(route.body, raw)
+
+
+async def _raw(request: web.Request) -> bytes:
     try:
-        raw = await request.read()
+        return await request.read()
     except web.HTTPRequestEntityTooLarge:
         most = request.app[RESOURCES].settings.max_body_bytes
-        raise BodyTooLargeError(f"expected a body of at most {most:,} bytes, got more") from None
-    return decode_body(route.body, raw)
+    raise BodyTooLargeError(f"expected a body of at most {most:,} bytes, got more")

@@ -41,7 +41,7 @@ from tv5core.server.resources import Resources
 from tv5core.types import Title
 from tv5core.upstream import Availability
 
-__all__ = ["Gathered", "gather_title", "title_of"]
+__all__ = ["Gathered", "gather_title", "provider_id", "title_of"]
 
 _MEDIA = {"movie": "movie", "show": "tv"}
 _PREFIXES = ("tmdb:movie:", "tmdb:tv:", "imdb:tt")
@@ -123,7 +123,7 @@ async def _stored(resources: Resources, id: str, sources: dict[str, str]) -> Fou
 async def _title(
     resources: Resources, id: str, stored: Found[Title] | None, sources: dict[str, str]
 ) -> Found[Title]:
-    asked = _provider_id(id, None if stored is None else stored.value)
+    asked = provider_id(id, None if stored is None else stored.value)
     if resources.tmdb is None or asked is None:
         return _without_provider(id, stored, sources)
     settings = resources.settings
@@ -144,7 +144,7 @@ async def _title(
     return Found(_united(stored.value, live.value), live.tier, live.age_s)
 
 
-def _provider_id(id: str, stored: Title | None) -> str | None:
+def provider_id(id: str, stored: Title | None) -> str | None:
     """Return the id by which TMDB knows a title; None where it cannot be asked."""
     if stored is not None:
         known = stored.external_ids.get("tmdb", "")

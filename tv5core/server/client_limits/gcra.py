@@ -1,0 +1,79 @@
+"""Buckets in Redis, which all processes and machines share: GCRA in one script.
+
+GCRA is the algorithm of ATM's traffic control (ITU-T I.371). Redis' own clock counts. While Redis
+does not answer, each process limits alone: a limit that fails should neither open nor close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from tv5core.server.client_limits.buckets import MemoryBuckets
+from tv5core.server.client_limits.quota import Quota, Verdict
+
+__all__ = ["RedisBuckets"]
+
+_SCRIPT = """
+local t = redis.call('TIME')
+local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
+local token, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local after = full + token
+local early = after - now - burst * token
+if early > 1e-6 then
+  return {0, '0', tostring(full - now), tostring(early)}
+end
+redis.call('SET', KEYS[1], string.format('%.6f', after), 'PX', math.ceil((after - now) * 1000) + 1)
+local left = math.floor((burst * token - (after - now)) / token + 1e-4)
+return {1, tostring(left), tostring(after - now), '0'}
+"""
+"""KEYS: a client's bucket. ARGV: seconds a token, and tokens of a full bucket.
+Returns whether one was taken, how many are left, seconds until full, seconds to wait."""
+
+_TIMEOUT_S = 0.05
+_COOLDOWN_S = 1.0
+_PREFIX = "tv5:client:"
+
+log = logging.getLogger("tv5core.server")
+
+
+class RedisBuckets:
+    """Buckets that processes share.
+
+    Parameters
+    ----------
+    url : str
+        Of the Redis.
+    """
+
+    def __init__(self, url: str) -> None:
+        from redis.asyncio import Redis
+        from redis.exceptions import RedisError
+
+        self._errors: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+        self._redis: Any = Redis.from_url(
+            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
+        self._script = self._redis.register_script(_SCRIPT)
+        self._alone, self._retry_at = MemoryBuckets(), 0.0
+
+    async def take(self, client: str, quota: Quota) -> Verdict:
+        """Take a token of a client's bucket, where there is one."""
+        if time.monotonic() >= self._retry_at:
+            try:
+                async with asyncio.timeout(_TIMEOUT_S):
+                    raw = await self._script(
+                        keys=[_PREFIX + client], args=[1.0 / quota.rate, quota.burst]
+                    )
+                return Verdict(raw[0] == 1, int(raw[1]), float(raw[2]), float(raw[3]))
+            except self._errors as error:
+                self._retry_at = time.monotonic() + _COOLDOWN_S
+                log.warning("clients are limited per process: %s", type(error).__name__)
+        return await self._alone.take(client, quota)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()

@@ -1,0 +1,13 @@
+"""What keeps the gateway answering, and closed routes closed.
+
+==============  =====================================================================
+``admission``   how many requests are answered at once, how many wait; time limits
+``access``      tokens and signatures
+``cors``        which pages of other origins may read answers
+``compression`` gzip and zstd
+==============  =====================================================================
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

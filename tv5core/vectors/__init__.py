@@ -10,7 +10,8 @@ Read in this order:
   deletions of its own; ``keyed_rows``: what a filter knows of one; ``parallel``: batches over
   threads.
 - ``sealed_segment`` (exact scan, scan of codes or walk, chosen by ``planner``) and ``live_segment``
-  (rows added since, scanned), with ``live_rows`` behind it; ``segment_set``: who changes them.
+  (rows added since: scanned, or walked), with ``live_rows`` and ``live_graph`` (usearch) behind it;
+  ``segment_set``: who changes them.
 - ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``graph`` (both in mapped files).
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
   ``linking``; ``folder``: an index's files and manifest; ``folder_writer``: who may change them.

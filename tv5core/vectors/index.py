@@ -38,8 +38,8 @@ class VectorIndex(IndexReader):
     number of threads may search at once, also while another adds, removes or seals; changes wait
     for each other.
 
-    Rows added since the last sealing form the live segment, which is scanned; :meth:`seal` builds
-    a new graph over all rows.
+    Rows added since the last sealing form the live segment, which is scanned, or walked where
+    there are many; :meth:`seal` builds a new graph over all rows.
     """
 
     def __init__(
@@ -367,10 +367,15 @@ class VectorIndex(IndexReader):
 
         A sealing under way raises ClosedError; the next writer is let in once it has ended.
         """
-        with self._lock:
-            self._closed = True
-            self._segments = SegmentSet(self._dim, self._rescoring)
-        self._release()
+        try:
+            with self._lock:
+                self._closed = True
+                linking = self._segments.stop_linking()
+                self._segments = SegmentSet(self._dim, self._rescoring)
+            if linking is not None:
+                linking.wait()
+        finally:
+            self._release()
 
     def _release(self) -> None:
         """Let the next writer in, unless a sealing still writes to the folder: it does so then."""

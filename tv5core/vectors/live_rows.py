@@ -15,6 +15,7 @@ import numpy.typing as npt
 from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.vectors.keyed_rows import SegmentId
+from tv5core.vectors.live_graph import LiveGraph
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.stored_rows import StoredRows, frame_of
@@ -36,8 +37,11 @@ class LiveRows:
     arrays, so a view never changes.
     """
 
-    def __init__(self, quantizer: Quantizer, rescoring: Rescoring) -> None:
+    def __init__(
+        self, quantizer: Quantizer, rescoring: Rescoring, *, walkable: bool = False
+    ) -> None:
         self._quantizer, self._rescoring = quantizer, rescoring
+        self.graph = LiveGraph(quantizer.bits) if walkable else None
         self._frame = frame_of(quantizer, rescoring)
         self._id = SegmentId()
         self._count = 0
@@ -51,6 +55,7 @@ class LiveRows:
     def of(cls, segment: LiveSegment, rescoring: Rescoring) -> LiveRows:
         """Continue from a published state: its arrays are copied once they are appended to."""
         rows = cls(segment.quantizer, rescoring)
+        rows.graph = segment.graph
         scales = [] if segment.rows.scales is None else [segment.rows.scales]
         rows._arrays = [segment.keys, segment.codes, segment.rows.values, *scales]
         rows._id, rows._count, rows._alive = segment.id, len(segment), segment.alive
@@ -93,9 +98,20 @@ class LiveRows:
         n = self._count
         keys, codes = self._arrays[0][:n], self._arrays[1][:n]
         alive_count = len(self._row_of)
+        stored, quantizer = self._stored(n), self._quantizer
         return LiveSegment(
-            self._id, keys, codes, self._stored(n), self._quantizer, self._alive, alive_count
+            self._id, keys, codes, stored, quantizer, self._alive, alive_count, self.graph
         )
+
+    def link(self) -> None:
+        """Have the rows linked behind, once readers see them: they must not change any more."""
+        if self.graph is not None:
+            self.graph.cover(self._arrays[1][: self._count])
+
+    def stop_linking(self) -> None:
+        """Link no more rows."""
+        if self.graph is not None:
+            self.graph.stop()
 
     def compact(self) -> None:
         """Drop deleted rows once they outnumber the others.
@@ -109,6 +125,9 @@ class LiveRows:
         self._arrays = [array[rows] for array in self._arrays]
         self._row_of = dict(zip(self._row_of, range(alive), strict=True))
         self._id, self._count, self._alive = SegmentId(), alive, None
+        if self.graph is not None:  # its rows have other numbers now
+            self.graph.stop()
+            self.graph = LiveGraph(self._quantizer.bits)
 
     def _stored(self, count: int) -> StoredRows:
         values, *scales = (array[:count] for array in self._arrays[2:])

@@ -1,17 +1,20 @@
-"""LiveSegment: rows added since the last sealing, scanned instead of walked."""
+"""LiveSegment: rows added since the last sealing: scanned, or many of them walked by usearch."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tv5core import kernels
+from tv5core import bitmap, kernels
 from tv5core.bitmap import Bitmap
+from tv5core.kernels import NONE
 from tv5core.observing import stage
 from tv5core.vectors.keyed_rows import SegmentId
+from tv5core.vectors.live_graph import LiveGraph
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.planner import choose_plan, scan_margin
 from tv5core.vectors.quantizer import Quantizer
@@ -22,6 +25,7 @@ from tv5core.vectors.segment import (
     scan_codes,
     scan_rows,
 )
+from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["LiveSegment"]
@@ -29,9 +33,19 @@ __all__ = ["LiveSegment"]
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 _MIN_CANDIDATES = 100
 """The codes may have been centred before there was data to centre on: rescore more of them."""
+_HAMMING = 2.5
+"""Rows found by Hamming distance that hold as many answers as one found by estimates: 400 and 160
+of 50,000 titles hold 0.95 of the ten nearest, 1,100 and 400 for free text."""
+_SCAN_S = 13e-9
+"""Seconds to scan a code."""
+_WALK_S = 0.9e-6
+"""Seconds that a walk takes for each row it has to find, with its exact score."""
+_ENOUGH = 0.7
+"""Share of the rows wanted that must be left after a filter; a fair draw leaves more."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,8 @@ class LiveSegment:
     quantizer: Quantizer
     alive: Bitmap | None
     alive_count: int
+    graph: LiveGraph | None = None
+    """What links the first of the rows, perhaps with rows added since; None: all are scanned."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -56,8 +72,8 @@ class LiveSegment:
 
     @property
     def scratch_bytes(self) -> int:
-        """None: scans keep no scratch."""
-        return 0
+        """Bytes of the graph; scans keep no scratch."""
+        return 0 if self.graph is None else self.graph.memory_bytes
 
     def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
         """Return the arrays in memory, as ``live``."""
@@ -71,13 +87,73 @@ class LiveSegment:
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:
-        """Scan exactly, or by codes."""
+        """Scan exactly, by codes, or walk, whichever is cheapest."""
         which = allowed or Allowed.of(self)
         plan = choose_plan(len(self), which.row_count, k, options, walkable=False)
+        walked = self._walk(queries, k, options.settings, which) if plan == "scan" else None
+        if walked is not None:
+            return walked
         with stage(plan):
             if plan == "exact":
                 return scan_rows(self, queries, k, which)
-            if which.bitmap is not None:
-                return scan_bounded(self, queries, k, scan_margin(options.settings), which)
-            candidates = max(options.settings.candidates(k), _MIN_CANDIDATES)
-            return scan_codes(self, queries, k, candidates, which)
+            return self._scan(queries, k, options.settings, which)
+
+    def _scan(self, queries: F32, k: int, settings: SearchSettings, which: Allowed) -> SegmentHits:
+        if which.bitmap is not None:
+            return scan_bounded(self, queries, k, scan_margin(settings), which)
+        return scan_codes(self, queries, k, max(settings.candidates(k), _MIN_CANDIDATES), which)
+
+    def _walk(
+        self, queries: F32, k: int, settings: SearchSettings, which: Allowed
+    ) -> SegmentHits | None:
+        """Walk the graph and scan the rows that it lacks; None where a scan of all is cheaper.
+
+        A filter is applied to what the walk finds, which is right as long as enough is left: these
+        are the nearest of the allowed rows then. Where it is not, all allowed rows are scanned.
+        """
+        covered = 0 if self.graph is None else min(self.graph.covered, len(self)) & ~7
+        asked = walk_width(settings, k)
+        width = math.ceil(asked * len(self) / max(which.row_count, 1))
+        scan_s = _SCAN_S * which.row_count
+        walk_s = _WALK_S * width + _SCAN_S * (len(self) - covered)
+        if self.graph is None or not len(queries) or width > covered or walk_s >= scan_s:
+            return None
+        signs = kernels.rotate(queries, self.quantizer.center, self.quantizer.signs)
+        with stage("walk"):
+            found = self.graph.search(kernels.encode(signs)[0], width, scan_s * len(queries))
+        if found is None:
+            return None
+        found[~self._are_allowed(found, covered, which.bitmap)] = NONE
+        enough = (found != NONE).sum(axis=1) >= _ENOUGH * asked * covered / len(self)
+        candidates = np.concatenate([found, self._scanned_from(covered, queries, asked, which)], 1)
+        with stage("rescore"):
+            rows, scores = self.rows.rescore(queries, candidates, k)
+        short = np.flatnonzero(~enough | (rows[:, -1] == NONE))
+        if len(short):
+            some = np.ascontiguousarray(queries[short])
+            rows[short], scores[short] = self._scan(some, k, settings, which)
+        return rows, scores
+
+    def _are_allowed(self, found: U32, covered: int, allowed: Bitmap | None) -> npt.NDArray[Any]:
+        """Return which of the rows found are allowed and not scanned beside."""
+        inside = found < covered
+        if allowed is None:
+            return inside
+        return inside & bitmap.test(allowed, np.where(inside, found, 0).astype(np.int64))
+
+    def _scanned_from(self, start: int, queries: F32, count: int, which: Allowed) -> U32:
+        """Find the best rows from ``start``, a multiple of 8, on, by their codes."""
+        if start == len(self):
+            return np.empty((len(queries), 0), np.uint32)
+        allowed = None if which.bitmap is None else np.ascontiguousarray(which.bitmap[start // 8 :])
+        prepared = self.quantizer.prepare(queries)
+        count = min(count, len(self) - start)
+        found, _ = kernels.scan_codes(self.codes[start:], prepared, count, allowed)
+        found[found != NONE] += np.uint32(start)
+        return found
+
+
+def walk_width(settings: SearchSettings, k: int) -> int:
+    """Return how many rows a walk by Hamming distance has to find for what settings ask."""
+    looked_at = min(settings.expansion_search, settings.candidates(k))
+    return max(math.ceil(_HAMMING * looked_at), settings.effective_k(k))

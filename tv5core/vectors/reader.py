@@ -50,7 +50,7 @@ class IndexReader:
         self._metric, self._rescoring = metric, check_rescoring(rescoring)
         self._dim = check_dim(dim)
         self._settings = settings or metric.default_settings()
-        self._segments = SegmentSet(dim, self._rescoring, graph)
+        self._segments = SegmentSet(dim, self._rescoring, graph, walkable=self._metric.unit_length)
         self._closed = False
         self._renew_locks()
         _OPEN.add(self)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tv5core import bitmap
 from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.live_graph import LiveGraph
 from tv5core.vectors.live_rows import LiveRows
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
@@ -30,10 +31,25 @@ class SegmentSet:
     """Sealed rows, live rows, and the deletions of both.
 
     Vectors passed in are validated by the index's metric.
+
+    Parameters
+    ----------
+    dim : int
+    rescoring : {"int8", "float16", "float32"}
+    graph : SealedGraph, optional
+    walkable : bool
+        Whether many live rows get a graph: by Hamming distance, which is that of directions.
     """
 
-    def __init__(self, dim: int, rescoring: Rescoring, graph: SealedGraph | None = None) -> None:
-        self._dim, self._rescoring = dim, rescoring
+    def __init__(
+        self,
+        dim: int,
+        rescoring: Rescoring,
+        graph: SealedGraph | None = None,
+        *,
+        walkable: bool = False,
+    ) -> None:
+        self._dim, self._rescoring, self._walkable = dim, rescoring, walkable
         self._changed: set[int] | None = None
         self._sealed = None if graph is None else SealedSegment.of(graph)
         self._quantizer = None if graph is None else graph.quantizer
@@ -77,11 +93,12 @@ class SegmentSet:
         self._settle()
         self._changing = True
         if self._live is None:
-            self._live = LiveRows(self._rotation(vectors), self._rescoring)
+            self._live = LiveRows(self._rotation(vectors), self._rescoring, walkable=self._walkable)
         self._live.put(vectors, keys)
         self._delete_sealed(keys)
         self._publish()
         self._changing = False
+        self._live.link()
 
     def remove(self, keys: I64) -> None:
         """Let no later search find these keys."""
@@ -93,6 +110,16 @@ class SegmentSet:
         self._delete_sealed(keys)
         self._publish()
         self._changing = False
+        if self._live is not None:
+            self._live.link()  # anew where the deleted rows were dropped
+
+    def stop_linking(self) -> LiveGraph | None:
+        """Link no more live rows; return what a thread may still be linking."""
+        live = self._live
+        if live is None:
+            return None
+        live.stop_linking()
+        return live.graph
 
     def _rotation(self, vectors: F32) -> Quantizer:
         if self._quantizer is None:
@@ -137,7 +164,7 @@ class SegmentSet:
         changed = np.fromiter(self._changed or (), np.int64)
         live = self._live
         kept = [] if live is None else [key for key in changed.tolist() if key in live]
-        new = SegmentSet(self._dim, self._rescoring, graph)
+        new = SegmentSet(self._dim, self._rescoring, graph, walkable=self._walkable)
         # One noted whose change was cut short may be as it was: then the new graph has it.
         new.remove(np.asarray([*self.unknown(changed), *kept], np.int64))
         if kept and live is not None:
@@ -146,3 +173,5 @@ class SegmentSet:
         self.snapshot = new.snapshot
         self._sealed, self._live, self._quantizer = new._sealed, new._live, new._quantizer
         self._changing, self._changed = False, None
+        if live is not None:
+            live.stop_linking()

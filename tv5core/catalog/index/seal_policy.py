@@ -8,6 +8,8 @@ __all__ = ["MAX_LIVE_ROWS", "Changes", "SealPolicy"]
 
 MAX_LIVE_ROWS = 20_000
 """Live rows from which sealing is worth it: a scan of them takes well under 1 ms."""
+MAX_LIVE_SHARE = 0.1
+"""Of the sealed rows, as long as that is more: so many are walked, not scanned."""
 
 MAX_REMOVED_SHARE = 0.2
 """Share of the sealed rows that may have been removed before the graph is rebuilt.
@@ -42,7 +44,7 @@ class Changes(NamedTuple):
     @property
     def are_many(self) -> bool:
         """Whether they make sealing worth it."""
-        long = self.live > max(MAX_LIVE_ROWS, self.sealed // 4)
+        long = self.live > max(MAX_LIVE_ROWS, MAX_LIVE_SHARE * self.sealed)
         return long or self.removed > max(MIN_REMOVED_ROWS, MAX_REMOVED_SHARE * self.sealed)
 
 

@@ -34,6 +34,29 @@ cdef Py_ssize_t look_up(const int64_t *keys, Py_ssize_t n, const uint32_t *rows,
     return count
 
 
+cdef Py_ssize_t find_each(const int64_t *keys, const uint32_t *by_key, Py_ssize_t n,
+                          const int64_t *wanted, Py_ssize_t count, int64_t *out) noexcept nogil:
+    """Return the first place read in ``by_key`` whose row is out of range, or -1."""
+    cdef Py_ssize_t i, low, high, middle
+    for i in range(count):
+        out[i] = -1
+        low, high = 0, n
+        while low < high:
+            middle = (low + high) // 2
+            if by_key[middle] >= n:
+                return middle
+            if keys[by_key[middle]] < wanted[i]:
+                low = middle + 1
+            else:
+                high = middle
+        if low < n:
+            if by_key[low] >= n:
+                return low
+            if keys[by_key[low]] == wanted[i]:
+                out[i] = by_key[low]
+    return -1
+
+
 cdef class Backend(Scans):
     """The kernels of one instruction set.
 
@@ -117,6 +140,20 @@ cdef class Backend(Scans):
                 bad = look_up(all_keys, n, ids, count, <int64_t *>o.buffer.buf)
         if bad < count:
             check_range(ids[bad], 0, n - 1, "rows")
+        return out
+
+    def find_keys(self, keys, by_key, wanted):
+        cdef View k = view(keys, "keys", 1, c'l'), b = view(by_key, "by_key", 1, c'I')
+        cdef View w = view(wanted, "wanted", 1, c'l')
+        cdef Py_ssize_t n = k.size(0), count = w.size(0), bad
+        check_equal(b.size(0), n, "rows in by_key")
+        out = _EMPTY(count, _I64)
+        cdef View o = view(out, "out", 1, c'l', PyBUF_WRITABLE)
+        with nogil:
+            bad = find_each(<const int64_t *>k.buffer.buf, <const uint32_t *>b.buffer.buf, n,
+                            <const int64_t *>w.buffer.buf, count, <int64_t *>o.buffer.buf)
+        if bad >= 0:
+            check_range((<const uint32_t *>b.buffer.buf)[bad], 0, n - 1, "by_key")
         return out
 
     def rows_with_keys(self, keys, wanted):

@@ -36,6 +36,7 @@ def arguments():
         "squared_norms": (x,),
         "normalize": (x,),
         "gather": (np.arange(N), np.array([[0, NONE], [N - 1, 3]], np.uint32)),
+        "find_keys": (np.arange(N), np.arange(N, dtype=np.uint32), np.array([3, -1, 10**12])),
         "encode": (rng.standard_normal((N, BITS)).astype(np.float32),),
         "quantize_i8": (x,),
         "quantize_i16": (x,),
@@ -300,6 +301,13 @@ def test_rejects_rows_without_a_key(native):
     for keys, row in [(N, N), (0, 0), (N, NONE - 1)]:
         with pytest.raises(ValueError, match=r"expected rows from 0 to .* got"):
             native.gather(np.arange(keys), np.array([[row]], np.uint32))
+
+
+@pytest.mark.parametrize("row", [N, NONE])
+def test_rejects_rows_out_of_range_by_key(native, row):
+    by_key = np.full(N, row, np.uint32)
+    with pytest.raises(ValueError, match=r"expected by_key from 0 to .* got"):
+        native.find_keys(np.arange(N), by_key, np.array([3]))
 
 
 @pytest.mark.parametrize("error_margin", [-0.1, np.nan])

@@ -92,6 +92,18 @@ def test_gather(native, reference, same, n, k, count, seed):
     assert ((found == -1) == (rows == NONE)).all()
 
 
+@given(n=st.integers(0, 60), wanted=st.integers(0, 30), high=st.integers(61, 500), seed=SEEDS)
+@many
+def test_find_keys(native, reference, same, n, wanted, high, seed):
+    rng = np.random.default_rng(seed)
+    keys = rng.choice(high, n, replace=False).astype(np.int64)
+    by_key, some = np.argsort(keys).astype(np.uint32), rng.integers(-2, high + 2, wanted)
+    found = native.find_keys(keys, by_key, some)
+    same(found, reference.find_keys(keys, by_key, some))
+    here = {key: row for row, key in enumerate(keys.tolist())}
+    assert found.tolist() == [here.get(key, -1) for key in some.tolist()]
+
+
 @given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
 @many
 def test_quantize(native, reference, same, floats, dim, n, flavour, seed):

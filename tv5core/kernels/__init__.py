@@ -76,6 +76,7 @@ __all__ = [
     "decode_postings",
     "dot",
     "encode",
+    "find_keys",
     "gather",
     "graph",
     "hamming",
@@ -165,6 +166,7 @@ count_values = _active.count_values
 decode_postings = _active.decode_postings
 dot = _active.dot
 encode = _active.encode
+find_keys = _active.find_keys
 gather = _active.gather
 graph = _active.graph
 hamming = _active.hamming

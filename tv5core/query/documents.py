@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from tv5core import bitmap
+from tv5core import bitmap, kernels
 from tv5core.bitmap import Bitmap
 from tv5core.types import Title
 from tv5core.vectors import SegmentId
@@ -159,14 +159,12 @@ class DocumentSegment:
         -------
         int64[m]
         """
-        if not len(self):
-            return np.full(len(keys), -1, np.int64)
-        place = np.searchsorted(self.keys, keys, sorter=self.by_key)
-        found = self.by_key[np.minimum(place, len(self) - 1)].astype(np.int64)
-        here = self.keys[found] == keys
+        found = kernels.find_keys(self.keys, self.by_key, np.ascontiguousarray(keys, np.int64))
         if self.alive is not None:
-            here &= bitmap.test(self.alive, found)
-        return np.where(here, found, -1)
+            here = np.flatnonzero(found >= 0)
+            gone = here[~bitmap.test(self.alive, found[here])]
+            found[gone] = -1
+        return found
 
     def without(self, keys: I64) -> DocumentSegment:
         """Return the segment with the documents of some keys deleted; keys not here are ignored."""

@@ -242,6 +242,4 @@ class SealedGraph:
 
     def find(self, keys: I64) -> I64:
         """Return the row of each key, -1 where it is not here: int64[m] -> int64[m]."""
-        place = np.searchsorted(self.keys, keys, sorter=self.by_key)
-        rows = self.by_key[np.minimum(place, len(self) - 1)].astype(np.int64)
-        return np.where(self.keys[rows] == keys, rows, -1)
+        return kernels.find_keys(self.keys, self.by_key, np.ascontiguousarray(keys, np.int64))

@@ -30,6 +30,7 @@ from tv5core.kernels._numpy.links import linker
 from tv5core.kernels._numpy.postings import count_documents, decode_postings, score_postings
 from tv5core.kernels._numpy.rows import (
     dot,
+    find_keys,
     gather,
     normalize,
     quantize_i8,
@@ -55,6 +56,7 @@ __all__ = [
     "decode_postings",
     "dot",
     "encode",
+    "find_keys",
     "gather",
     "graph",
     "hamming",

@@ -11,6 +11,7 @@ from tv5core.kernels._types import F32, I32, I64, LANES, NONE, U8, U32, Rows
 
 __all__ = [
     "dot",
+    "find_keys",
     "gather",
     "normalize",
     "quantize_i8",
@@ -96,6 +97,28 @@ def gather(keys: I64, rows: U32) -> I64:
     found = np.full(rows.shape, -1, np.int64)
     found[present] = keys[rows[present]]
     return found
+
+
+def find_keys(keys: I64, by_key: U32, wanted: I64) -> I64:
+    """Return the row of each wanted key, -1 where it is not here.
+
+    Parameters
+    ----------
+    keys : int64[n]
+        Distinct.
+    by_key : uint32[n]
+        Rows in the order of their keys.
+    wanted : int64[m]
+
+    Returns
+    -------
+    int64[m]
+    """
+    if not len(keys):
+        return np.full(len(wanted), -1, np.int64)
+    place = np.searchsorted(keys, wanted, sorter=by_key)
+    rows = by_key[np.minimum(place, len(keys) - 1)].astype(np.int64)
+    return np.where(keys[rows] == wanted, rows, -1)
 
 
 def rows_with_keys(keys: I64, wanted: I64) -> U8:

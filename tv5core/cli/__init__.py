@@ -14,8 +14,8 @@
     ``fetch``, ``sync`` and their live display.
 ``cache``
     ``tv5 cache``.
-``demo``
-    ``tv5 demo``.
+``demo``, ``serve``
+    ``tv5 demo``; ``tv5 serve``.
 ``output``
     What every command shares: consoles, JSON, tables, progress, the catalogue option.
 

@@ -20,6 +20,7 @@ from tv5core.cli import (
     maintenance,
     recommending,
     search,
+    serve,
     upstream,
     verify,
 )
@@ -47,6 +48,7 @@ for command in (
     *backup.COMMANDS,
     *export.COMMANDS,
     *demo.COMMANDS,
+    *serve.COMMANDS,
 ):
     # "import" is a keyword, so that function has an underscore behind its name.
     app.command(command.__name__.rstrip("_"))(command)

@@ -21,6 +21,8 @@
 ``api``              routes: typed requests and answers
 ``metrics``          what is measured, and what the live page shows of it
 ``pages``            the search page and the live page
+``logs``             structured logs, one line a request
+``process``          supervisor, workers, the one that writes; :func:`~.process.serving.serve`
 ===================  ================================================================
 """
 

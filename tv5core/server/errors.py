@@ -13,7 +13,8 @@
         ├── ConflictError            something else is under way
         ├── ClientLimitError         a client asks more often than it may
         ├── OverloadedError          more requests than can be answered in time
-        └── RequestTimeoutError      no answer by the request's deadline
+        ├── RequestTimeoutError      no answer by the request's deadline
+        └── WriterUnavailableError   no process stored a change in time
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = [
     "RequestError",
     "RequestTimeoutError",
     "UnauthorizedError",
+    "WriterUnavailableError",
 ]
 
 
@@ -109,3 +111,7 @@ class OverloadedError(_LaterError):
 
 class RequestTimeoutError(_LaterError):
     """No answer by the request's deadline."""
+
+
+class WriterUnavailableError(_LaterError):
+    """No process stored a change by its deadline; it may be stored later, or not."""

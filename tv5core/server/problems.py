@@ -91,6 +91,7 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     ours.ClientLimitError: Problem(429, _QUOTA_EXCEEDED, "The client's quota is exceeded"),
     ours.OverloadedError: Problem(503, _REDUCED_CAPACITY, "The gateway is overloaded"),
     ours.RequestTimeoutError: Problem(503, "timed-out", "There was no answer in time"),
+    ours.WriterUnavailableError: Problem(503, "writer-unavailable", "Nothing is stored now"),
 }
 """Every error of the library and of requests, and how it is answered."""
 

@@ -82,7 +82,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         What a title waits for: its provider, the cache or the catalogue, and offers.
     unknown_deadline_s : float
         What a title waits for its provider where nobody else knows it.
+    writer_deadline_s : float
+        What a change waits for the process that writes, its restarts included.
+    drain_s : float
+        What the last requests of an ending process may take.
+    heartbeat_timeout_s : float
+        How long a process may give no sign of life before it is replaced.
     log_level : str
+    log_requests : bool
+        Log a line a request.
     statsd_address : str or None
         ``host:port`` of a StatsD.
     live_page : bool
@@ -131,7 +139,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stale_deadline_s: _Seconds = 0.1
     offers_deadline_s: _Seconds = 0.3
     unknown_deadline_s: _Seconds = 2.0
+    writer_deadline_s: _Seconds = 10.0
+    drain_s: _Seconds = 10.0
+    heartbeat_timeout_s: _Seconds = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_requests: bool = True
     statsd_address: str | None = None
     live_page: bool = True
     live_clients: Annotated[int, Meta(ge=0, le=10_000)] = 64

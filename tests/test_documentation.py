@@ -51,6 +51,7 @@ EXAMPLES = {
     ("docs/guide/recommendations.md", 0): ("", "Science Fiction"),
     ("docs/guide/recommendations.md", 1): ("", "LearnReport(users=1, titles=1"),
     ("docs/guide/recommendations.md", 2): ("", "19"),
+    ("docs/guide/tables.md", 0): ("", "movie: expected string, got int64"),
     ("docs/guide/import.md", 1): ("", " 1\n"),
     ("docs/guide/import.md", 0): ("", "budget"),
     ("docs/guide/tmdb.md", 0): (FETCH, "The Matrix"),

@@ -23,10 +23,12 @@ LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
 GROUND = {"errors", "types", "results", "observing", "arguments", "bitmap", "backoff", "files"}
-GROUND |= {"extra_fields", "names"}
+GROUND |= {"extra_fields", "names", "arrow", "notebook"}
 ALLOWED = {
     "types": set(),
-    "results": {"types"},
+    "results": {"types", "errors", "arrow", "notebook"},
+    "notebook": {"types"},
+    "arrow": {"types", "errors", "arguments"},
     "errors": set(),
     "observing": set(),
     "arguments": {"errors"},

@@ -71,6 +71,8 @@ CATALOG: dict[str, dict[str, object]] = {
     "delete_profile": {"name": "own"},
     "embed_pending": {},
     "embed_queries": {"texts": ["a film"]},
+    "add_table": {"table": {"id": ["t:9"], "title": ["A"], "kind": ["movie"]}},
+    "to_arrow": {},
     "export": {"dest": "new"},
     "export_lines": {"write": lambda _: None},
     "facets": {"fields": ["genre"]},

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any, Literal, overload
 
 import msgspec
 
+from tv5core.arrow import load_pyarrow
+from tv5core.errors import InvalidInputError
+from tv5core.notebook import hits_html
 from tv5core.types import Hit, Kind
 
 __all__ = ["FacetValue", "Interpretation", "Reading", "SearchResult", "Suggestion", "Total"]
+
+
+_SHOWN = 3
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -169,6 +176,47 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
     def __getitem__(self, place: int | slice) -> Hit | tuple[Hit, ...]:
         return self.hits[place]
 
+    def __repr__(self) -> str:
+        """Say how many there are, and name the first."""
+        shown = [f"{hit.title.title} ({hit.title.year or '?'})" for hit in self.hits[:_SHOWN]]
+        more = ", ..." if len(self.hits) > _SHOWN else ""
+        return f"<SearchResult: {self._summary()}: {', '.join(shown)}{more}>"
+
+    def _repr_html_(self) -> str:
+        return hits_html(self.hits, self._summary())
+
+    def _summary(self) -> str:
+        meant = f", did you mean {self.did_you_mean!r}" if self.did_you_mean else ""
+        return f"{len(self.hits)} of {self.total} hits in {self.took_ms:.1f} ms{meant}"
+
+    # -- as tables ------------------------------------------------------------------------
+
+    def to_arrow(self) -> Any:
+        """Return the hits as a ``pyarrow.Table``: score, relevance, and the fields of titles.
+
+        Raises
+        ------
+        InvalidInputError
+            pyarrow is missing.
+        """
+        load_pyarrow()
+        from tv5core.arrow.writing import hits_table
+
+        return hits_table(self.hits)
+
+    def to_pandas(self) -> Any:
+        """Return the hits as a ``pandas.DataFrame``; needs pandas beside pyarrow."""
+        _needed("pandas")
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """Return the hits as a ``polars.DataFrame``; needs polars beside pyarrow."""
+        return _needed("polars").from_arrow(self.to_arrow())
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Export the hits by the Arrow PyCapsule interface, for libraries that take tables."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Sequence) and not isinstance(other, str):
             return list(self.hits) == list(other)
@@ -178,3 +226,11 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
 
 
 Sequence.register(SearchResult)
+
+
+def _needed(library: str) -> Any:
+    """Import what the user asked for a table of."""
+    try:
+        return import_module(library)
+    except ImportError:
+        raise InvalidInputError(f"expected {library}, got none: pip install {library}") from None

@@ -16,6 +16,8 @@ Read in this order:
     The same for programs that await: worker threads, cancellation, deadlines.
 ``writer``
     Additions and deletions, a transaction each.
+``tables``
+    Titles from Arrow tables, and to them.
 ``sealing``
     Embed what is pending, build files, calibrate searches on them.
 ``versions``

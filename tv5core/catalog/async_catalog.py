@@ -177,6 +177,7 @@ class AsyncCatalog:
     version = _reading(Catalog.version)
     identity = _reading(Catalog.identity)
     info = _reading(Catalog.info)
+    to_arrow = _reading(Catalog.to_arrow)
 
     async def ids(self) -> AsyncIterator[str]:
         """Iterate over all ids, sorted; sees changes made meanwhile."""
@@ -188,6 +189,7 @@ class AsyncCatalog:
     # -- changing, and what takes long ----------------------------------------------------
 
     add = _changing(Catalog.add)
+    add_table = _changing(Catalog.add_table)
     delete = _changing(Catalog.delete)
     embed_pending = _changing(Catalog.embed_pending)
     refit = _changing(Catalog.refit)

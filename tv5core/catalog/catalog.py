@@ -33,10 +33,10 @@ from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
 from tv5core.catalog.maintenance.repair import check_and_repair
 from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
 from tv5core.catalog.maintenance.verification import KINDS, check
-from tv5core.catalog.recommendations import RecommendingCatalog
 from tv5core.catalog.sealing import seal
 from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
 from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
+from tv5core.catalog.tables import TableCatalog
 from tv5core.catalog.writer import AddResult, Checkpoint, Writer
 from tv5core.errors import DiskFullError
 from tv5core.extra_fields import check_declaration
@@ -50,7 +50,7 @@ from tv5core.vectors import SearchSettings, VectorIndex
 __all__ = ["AddResult", "Catalog", "OptimizeReport", "UpgradeReport", "VerifyReport"]
 
 
-class Catalog(RecommendingCatalog):
+class Catalog(TableCatalog):
     """A folder of titles; made by :meth:`open`.
 
     All methods may be called from any number of threads. Searches never wait for additions,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tv5core.arguments import as_list, as_texts, check_callable, check_flag, check_int, check_path
 from tv5core.catalog.copies.backup import BackupReport, backup
 from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
+from tv5core.catalog.copies.table_files import TABLES, export_table
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.maintenance.statistics import describe
 from tv5core.catalog.popularity import most_popular
@@ -281,16 +282,16 @@ class CatalogReader(SearchReader):
         ----------
         dest : path-like
             A new or an empty folder for ``titles.jsonl``, ``vectors.npy`` (float32), ``ids.txt``
-            and everything else that :meth:`restore` needs to make an equal catalogue; or a file
-            ending in ``.jsonl`` for the titles alone, which is replaced. Either appears whole or
-            not at all.
+            and everything else that :meth:`restore` needs to make an equal catalogue; or a file,
+            which is replaced: ``.jsonl`` or ``.csv`` for the titles, ``.parquet`` for titles and
+            vectors. Either appears whole or not at all.
         progress : callable, optional
             As for :meth:`backup`.
 
         Raises
         ------
         InvalidInputError
-            The folder is not empty.
+            The folder is not empty; pyarrow, which writes Parquet, is missing.
         CorruptFileError
             A title cannot be decoded.
         DiskFullError, DiskFailureError
@@ -300,6 +301,8 @@ class CatalogReader(SearchReader):
         path = check_path(dest)
         if path.suffix == ".jsonl":
             return export_titles(self._store, path, report)
+        if path.suffix in TABLES:
+            return export_table(self._store, path, report)
         return export_folder(self._store, path, report)
 
     def export_lines(

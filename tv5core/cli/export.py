@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,25 +27,38 @@ __all__ = ["COMMANDS"]
 _STDOUT = Path("-")
 
 
+class Format(StrEnum):
+    """Format of an exported file."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
 def export(
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             "-o",
-            metavar="DIR|FILE.jsonl|-",
-            help="A new folder for all of the catalogue; a .jsonl file, or - for standard output, "
-            "for the titles alone.",
+            metavar="DIR|FILE|-",
+            help="A new folder for all of the catalogue; a .jsonl, .csv or .parquet file, or - for "
+            "standard output, for the titles (Parquet holds their vectors, too).",
         ),
     ],
     catalog: CatalogOption = DEFAULT_CATALOG,
+    as_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Format of a file; by default its suffix says it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write titles as JSON Lines and vectors as .npy, as they are at one moment.
+    """Write titles and vectors as they are at one moment.
 
     A folder holds titles.jsonl, vectors.npy (float32), ids.txt (of their rows) and what else
     `tv5 restore` needs to make an equal catalogue of it.
     """
+    _check_format(output, as_format)
     if output == _STDOUT and as_json:
         raise InvalidInputError("expected --json without --output -, got both")
     with (
@@ -61,6 +75,14 @@ def export(
         print_status(
             f"exported {done.titles:,} titles and {done.vectors:,} vectors to {done.path}: "
             f"{size(done.bytes)}"
+        )
+
+
+def _check_format(output: Path, chosen: Format | None) -> None:
+    suffix = ".jsonl" if output == _STDOUT else output.suffix
+    if chosen is not None and suffix != f".{chosen}":
+        raise InvalidInputError(
+            f"expected a file ending in .{chosen} for --format {chosen}, got {output}"
         )
 
 

@@ -11,7 +11,8 @@ Read in this order:
     in ``formats``.
 ``base``
     What every importer shares: rows, rejects, options, ``Format``.
-``links``, ``jsonl``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``mapping``, ``wikipedia``
+``links``, ``jsonl``, ``own_table``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``mapping``,
+``wikipedia``
     The importers, one for each source of files.
 ``extra``
     Values of the catalogue's own fields.

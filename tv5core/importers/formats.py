@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from tv5core.importers import imdb, jsonl, justwatch, links, mapping, streaming, tmdb, wikipedia
+from tv5core.importers import (
+    imdb,
+    jsonl,
+    justwatch,
+    links,
+    mapping,
+    own_table,
+    streaming,
+    tmdb,
+    wikipedia,
+)
 
 __all__ = ["FORMATS"]
 
 _IN_ORDER = (
     links.FORMAT,
     jsonl.FORMAT,
+    own_table.FORMAT,
     tmdb.JSON_FORMAT,
     tmdb.CSV_FORMAT,
     imdb.FORMAT,

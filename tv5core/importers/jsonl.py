@@ -21,7 +21,7 @@ from tv5core.importers.opening import head_of
 from tv5core.sources.values import MAX_TEXT
 from tv5core.types import Title
 
-__all__ = ["FORMAT", "read_jsonl"]
+__all__ = ["FORMAT", "item_of", "read_jsonl"]
 
 _DECODER = msgspec.json.Decoder(Title)
 _MAX_ID = 256
@@ -34,7 +34,7 @@ def read_jsonl(source: Source, context: Context) -> Iterator[Item]:
     """Read titles; unknown fields are ignored, wrong types are rejects."""
     context.read_dates_of(lambda again: _dates(source, again))
     for found in _raw_titles(source, context):
-        yield found if isinstance(found, Reject) else _item(*found, context)
+        yield found if isinstance(found, Reject) else item_of(*found, context)
 
 
 def _raw_titles(source: Source, context: Context) -> Iterator[tuple[int, bytes] | Reject]:
@@ -58,7 +58,8 @@ def _dates(source: Source, context: Context) -> Iterator[object]:
                 yield value.get("release_date") if isinstance(value, dict) else None
 
 
-def _item(line: int, raw: bytes, context: Context) -> Item:
+def item_of(line: int, raw: bytes, context: Context) -> Item:
+    """Return the title of a JSON text, or why it is none."""
     try:
         title = _decoded(raw, context)
     except msgspec.ValidationError as error:

@@ -4,6 +4,8 @@
     Copies the files of a catalogue, and checks a copy.
 ``export``
     Writes JSON Lines, a matrix and a manifest that other programs can read.
+``table_files``
+    Writes Parquet and CSV, and tables in memory.
 ``restore``
     Makes an equal catalogue of an export.
 """

@@ -48,6 +48,9 @@ __all__ = [
     "export_folder",
     "export_lines",
     "export_titles",
+    "replaced_file",
+    "stored_titles",
+    "stored_vector",
 ]
 
 EXPORT = "export.json"
@@ -122,7 +125,7 @@ def export_lines(store: Store, write: Callable[[bytes], object], report: Progres
     done = 0
     with store.read() as txn:
         total = titles.count(txn)
-        for _, line, _ in _titles(txn):
+        for _, line, _ in stored_titles(txn):
             write(line)
             done += 1
             if not done % _STEP:
@@ -133,19 +136,26 @@ def export_lines(store: Store, write: Callable[[bytes], object], report: Progres
 
 def export_titles(store: Store, dest: Path, report: Progress) -> ExportReport:
     """Write every title to one file of JSON Lines, which appears whole or not at all."""
+    with replaced_file(dest) as path, _closing(path.open("wb")) as file:
+        count = export_lines(store, file.write, report)
+        file.flush()
+        os.fsync(file.fileno())
+        size = file.tell()
+    return ExportReport(str(dest), count, 0, 0, size)
+
+
+@contextmanager
+def replaced_file(dest: Path) -> Iterator[Path]:
+    """Yield a path to write, which replaces ``dest`` where nothing was raised."""
     partial, process = dest.with_name(dest.name + ".partial"), os.getpid()
     try:
-        with disk_errors(dest), _closing(partial.open("wb")) as file:
-            count = export_lines(store, file.write, report)
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
+        with disk_errors(dest):
+            yield partial
         replace_durably(partial, dest)
     except BaseException:
         if os.getpid() == process:
             partial.unlink(missing_ok=True)
         raise
-    return ExportReport(str(dest), count, 0, 0, size)
 
 
 @contextmanager
@@ -166,7 +176,8 @@ def _is_left_to_parent(file: BufferedWriter, process: int) -> bool:
     return True
 
 
-def _titles(txn: Txn) -> Iterator[tuple[int, bytes, Title]]:
+def stored_titles(txn: Txn) -> Iterator[tuple[int, bytes, Title]]:
+    """Yield row, line of JSON and title of each."""
     with txn.raw.cursor(txn.dbs.titles) as cursor:
         for key, value in cursor:
             row, data = int.from_bytes(key, "big"), bytes(value)
@@ -226,9 +237,9 @@ def _write_all(
         )
         vectors = stack.enter_context(_Matrix(folder / "vectors.npy", meta.dim, files))
         total, done, waiting = titles.count(txn), 0, 0
-        for row, line, title in _titles(txn):
+        for row, line, title in stored_titles(txn):
             lines.write(line)
-            vector = _vector(txn, meta, row)
+            vector = stored_vector(txn, meta, row)
             if vector is not None:
                 ids.write(title.id.encode() + b"\n")
                 vectors.write(vector)
@@ -242,7 +253,8 @@ def _write_all(
     return (done, vectors.count, waiting), files
 
 
-def _vector(txn: Txn, meta: Meta, row: int) -> bytes | None:
+def stored_vector(txn: Txn, meta: Meta, row: int) -> bytes | None:
+    """Return a row's vector as the bytes of its float32, or None."""
     stored = embeddings.bytes_of(txn, meta.space, row)
     if stored is None:
         return None

@@ -28,7 +28,7 @@ STATIC = {
     **dict.fromkeys(
         (
             "theme.js", "dom.js", "api.js", "state.js", "combobox.js", "posters.js", "results.js",
-            "facets.js", "why.js", "trouble.js", "title.js", "search.js",
+            "facets.js", "readings.js", "why.js", "trouble.js", "title.js", "search.js",
             "chart.js", "panels.js", "stream.js", "live.js",
         ),
         _JAVASCRIPT,

@@ -54,7 +54,7 @@ function path(points) {
 /** Draw percentiles of the last 15 minutes, on a logarithmic scale. */
 export function latencyChart(container, series, now) {
   const { width, height, rem } = box(container);
-  const pad = { left: rem * 3.4, right: rem * 2.9, top: rem * 0.6, bottom: rem * 1.7 };
+  const pad = { left: rem * 4.2, right: rem * 2.9, top: rem * 0.6, bottom: rem * 1.7 };
   const values = series.flatMap((point) => LINES.map(({ key }) => point[key])).filter((v) => v > 0);
   const [low, high] = bounds(values);
   const x = (time) => pad.left + (1 - (now - time) / SPAN_S) * (width - pad.left - pad.right);
@@ -99,7 +99,8 @@ function unit(tick) {
 }
 
 function times(root, x, now, height, rem) {
-  for (const minutes of [15, 10, 5]) {
+  const narrow = x(now) - x(now - SPAN_S) < 20 * rem;
+  for (const minutes of narrow ? [15] : [15, 10, 5]) {
     const anchor = minutes === 15 ? "start" : "middle";
     const attributes = { x: x(now - minutes * 60), y: height - rem * 0.35, "text-anchor": anchor };
     root.append(svg("text", attributes, `\u2212${minutes} min`));

@@ -5,6 +5,7 @@ import { milliseconds } from "./chart.js";
 
 const number = new Intl.NumberFormat("en");
 const LAYERS = { memory: "Memory", disk: "Disk", redis: "Redis", l1: "Memory", l2: "Disk", l3: "Redis" };
+const KINDS = { recommendations: "profiles", recommended: "profiles" };
 const TIERS = {
   full: "Full",
   cached: "Stored, stale",
@@ -18,6 +19,7 @@ export function percent(share) {
   if (share === null || share === undefined) return "\u2013";
   const value = share * 100;
   if (value > 99.9 && value < 100) return "99.9 %";
+  if (value > 0 && value < 0.1) return "<0.1 %";
   return value > 0 && value < 10 ? `${value.toFixed(1)} %` : `${Number(value.toFixed(1))} %`;
 }
 
@@ -115,7 +117,7 @@ export function showSearch({ search }) {
   numbers(at("search"), [
     ["p50", p50, unit50, judged(search.p50_ms, 50, 150, "slow", "too slow")],
     ["p95", p95, unit95, judged(search.p95_ms, 150, 300, "slow", "too slow")],
-    ["recall@10", percent(search.recall), samples ? `of ${number.format(samples)}` : "",
+    ["recall@10", percent(search.recall), samples ? `(${number.format(samples)})` : "",
       judged(low, 0.05, 0.1, "low", "too low")],
     ["searches", rate(search.qps), "/s", null],
   ]);
@@ -162,12 +164,12 @@ export function showProviders({ providers }) {
 
 export function showHits({ kinds, layers }) {
   const rows = (found, names) => found.map(({ name, ratio, requests }) => ({
-    name: names?.[name] ?? name.replaceAll("_", " "),
+    name: names[name] ?? name.replaceAll("_", " "),
     share: ratio,
     said: requests ? percent(ratio) : "\u2013",
-    level: requests >= 20 && ratio < 0.6 && !names ? "warn" : "",
+    level: requests >= 20 && ratio < 0.6 && names === KINDS ? "warn" : "",
   }));
-  bars(at("kinds"), rows(kinds), "No look-ups yet.");
+  bars(at("kinds"), rows(kinds, KINDS), "No look-ups yet.");
   bars(at("layers"), rows(layers, LAYERS), "No look-ups yet.");
 }
 
@@ -189,8 +191,9 @@ export function showStore({ store, pool, workers }) {
     ["on disk", bytes(store.disk_bytes)],
     ["cache", bytes(store.cache_bytes)],
     ["memory", bytes(store.memory_bytes)],
-    ["search threads", `${pool.busy}/${pool.threads} busy`],
-    ["in progress", `${number.format(pool.in_progress)}, ${number.format(pool.waiting)} waiting`],
+    ["threads busy", `${pool.busy}/${pool.threads}`],
+    ["in progress", number.format(pool.in_progress)],
+    ["waiting", number.format(pool.waiting)],
     ["workers", number.format(workers)],
   ];
   update(at("store"), rows, ([name]) => name, ([name]) => [
@@ -209,6 +212,11 @@ export function showEvents(events) {
       row.none ? null : el("span", { class: "severity" }, SEVERITIES[row.severity] ?? row.severity),
       el("span", {}, row.text)),
   ], () => {});
+  // What does not fit is left out whole, rather than cut through a line.
+  for (const node of list.children) node.hidden = false;
+  if (getComputedStyle(list).overflowY !== "hidden") return;
+  const cut = [...list.children].filter((one) => one.offsetTop + one.offsetHeight > list.clientHeight + 1);
+  for (const node of cut) node.hidden = true;
 }
 
 /** Return the time of day. */

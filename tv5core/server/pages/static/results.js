@@ -5,6 +5,7 @@ import { poster } from "./posters.js";
 import { label, write } from "./state.js";
 
 const number = new Intl.NumberFormat("en");
+const compact = new Intl.NumberFormat("en", { notation: "compact" });
 
 /** Return what is known of a title in a line: year, kind, length, age rating, rating. */
 export function facts(title) {
@@ -16,8 +17,8 @@ export function facts(title) {
     title.certification,
   ];
   const known = parts.filter(Boolean).map((part) => el("span", {}, text(part)));
-  if (title.rating) known.push(el("span", {}, `${title.rating.toFixed(1)} of 10${votes(title.votes)}`));
-  return el("p", { class: "facts" }, known);
+  if (title.rating) known.push(el("span", {}, `${title.rating.toFixed(1)}/10${votes(title.votes)}`));
+  return el("p", { class: "facts" }, known.flatMap((one) => [one, " "]));
 }
 
 function length(minutes) {
@@ -27,7 +28,7 @@ function length(minutes) {
 }
 
 function votes(count) {
-  return count ? ` (${number.format(count)} ${count === 1 ? "vote" : "votes"})` : "";
+  return count ? ` (${compact.format(count)} ${count === 1 ? "vote" : "votes"})` : "";
 }
 
 /** Return a hit of a search. */

@@ -5,6 +5,7 @@ import { combobox } from "./combobox.js";
 import { announce, el, text } from "./dom.js";
 import { counted, showFacets } from "./facets.js";
 import { card, chips, count } from "./results.js";
+import { choose, readFacets, withRead } from "./readings.js";
 import { SORTS, chosen, quoted, read, toggled, unfiltered, where, write } from "./state.js";
 import { titleDialog } from "./title.js";
 import { trouble } from "./trouble.js";
@@ -121,7 +122,9 @@ function draw({ body, tier }, asked, home, trending) {
   reading(body.interpretation);
   corrected(body);
   filters();
-  showFacets(at("facets"), body.facets, state, toggle);
+  const known = readFacets(body.interpretation, body.facets);
+  const choice = (field, value) => go(choose(state, field, value, known));
+  showFacets(at("facets"), body.facets, withRead(state, known), choice);
   at("start").hidden = !home;
   empty(body);
   more.hidden = !next;
@@ -186,14 +189,14 @@ function button(said, act) {
 
 // -- filters ------------------------------------------------------------------------------
 
-function toggle(field, value) {
+function remove(field, value) {
   go({ ...toggled(state, field, value), title: "" });
 }
 
 function filters() {
   const pairs = chosen(state);
   const clear = button("Remove all filters", () => go(unfiltered(state)));
-  at("filters").replaceChildren(...chips(pairs, toggle), ...(pairs.length > 1 ? [clear] : []));
+  at("filters").replaceChildren(...chips(pairs, remove), ...(pairs.length > 1 ? [clear] : []));
   at("filter-count").textContent = pairs.length ? ` (${pairs.length})` : "";
 }
 

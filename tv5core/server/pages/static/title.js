@@ -144,7 +144,7 @@ function watch(availability, title, signal) {
   async function change(region) {
     try {
       const path = `/v1/titles/${encodeURIComponent(title.id)}/availability`;
-      draw((await get(path, { region }, signal)).body);
+      draw((await get(path, { region }, signal)).body.availability);
       box.querySelector("select")?.focus();
     } catch (error) {
       if (error.name !== "AbortError") box.append(trouble(error, () => change(region)));
@@ -166,7 +166,7 @@ function offers(availability, regions, change) {
           el("dt", {}, label("offer", kind)),
           ...found.map((offer) => el("dd", {}, offerOf(offer))),
         ]))
-      : el("p", {}, `No offers are known in ${label("region", availability.region)}.`),
+      : el("p", {}, "No offers are known here."),
     Object.keys(availability.missing ?? {}).length
       ? el("p", { class: "note" }, "Not every source answered; there may be more.")
       : null,

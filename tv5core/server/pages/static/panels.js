@@ -5,7 +5,7 @@ import { milliseconds } from "./chart.js";
 
 const number = new Intl.NumberFormat("en");
 const LAYERS = { memory: "Memory", disk: "Disk", redis: "Redis", l1: "Memory", l2: "Disk", l3: "Redis" };
-const KINDS = { recommendations: "profiles", recommended: "profiles" };
+const KINDS = { recommendations: "similar" };
 const TIERS = {
   full: "Full",
   cached: "Stored, stale",

@@ -139,6 +139,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def browser(chromium: Browser) -> Iterator[Browser]:
     """The browser on an empty page; what its console says at the end are errors."""
     chromium.driver.get("about:blank")
+    chromium.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     chromium.driver.get_log("browser")
     yield chromium
     logged = [entry["message"] for entry in chromium.driver.get_log("browser")]

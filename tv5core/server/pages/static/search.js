@@ -42,6 +42,7 @@ function go(changed, { replace = false } = {}) {
 
 addEventListener("popstate", () => {
   state = read(location.search);
+  input.value = state.q;
   show();
 });
 

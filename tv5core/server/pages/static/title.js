@@ -156,7 +156,7 @@ function watch(availability, title, signal) {
 
 function offers(availability, regions, change) {
   const groups = ["flatrate", "free", "ads", "rent", "buy"]
-    .map((kind) => [kind, availability.offers.filter((offer) => offer.kind === kind)])
+    .map((kind) => [kind, availability.offers.filter((offer) => (offer.kind ?? "flatrate") === kind)])
     .filter(([, found]) => found.length);
   return [
     el("h3", { id: "watch-name" }, "Where to watch"),

@@ -23,8 +23,6 @@ from tv5core.server.metrics.figures import (
     TierShare,
 )
 
-pytestmark = pytest.mark.xdist_group("chromium")
-
 
 @dataclass
 class Source:

@@ -9,8 +9,6 @@ from tests.server.pages.titles import MARKUP, POSTER
 
 DOWN, UP, ENTER, ESCAPE = "\ue015", "\ue013", "\ue007", "\ue00c"
 
-pytestmark = pytest.mark.xdist_group("chromium")
-
 
 def asked(site: Site, path: str) -> list[str]:
     """Return the addresses that were asked for below a path."""

@@ -21,6 +21,7 @@
     │   └── DiskFullError                no room to write; nothing was written
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
+    ├── EmbedderError                an embedder does not give the vectors it should
     ├── FittingError                 an embedder cannot be fitted on these texts
     ├── ImportFormatError                a file's format is unknown or unusable
     │   └── UnknownColumnsError          a table whose columns only its owner can name
@@ -58,6 +59,7 @@ __all__ = [
     "DiskFailureError",
     "DiskFullError",
     "DuplicateKeyError",
+    "EmbedderError",
     "EmbedderMismatchError",
     "FittingError",
     "ForbiddenTargetError",
@@ -178,6 +180,10 @@ class CorruptFileError(Tv5Error):
 
 class FormatVersionError(CorruptFileError):
     """A file was written by a newer version of tv5core."""
+
+
+class EmbedderError(Tv5Error):
+    """An embedder gives other vectors than it should, or its process ended."""
 
 
 class FittingError(Tv5Error):

@@ -10,7 +10,8 @@ import pytest
 from tv5core import errors
 from tv5core.files import SealedFile
 from tv5core.store import meta
-from tv5core.store.meta import Generation, Meta
+from tv5core.store.meta import Meta
+from tv5core.store.records import Generation
 
 FILE = SealedFile("graph.000002.tv5", 1000, 77)
 RECORD = Meta(

@@ -4,6 +4,8 @@ Read in this order:
 
 ``catalog``
     :class:`Catalog`: opens, changes and closes. ``open_catalogs`` closes it with its process.
+``maintained``
+    How one is checked, repaired and tidied.
 ``reader``
     ``CatalogReader``, its base: searches, look-ups, versions, copies.
 ``search_reader``

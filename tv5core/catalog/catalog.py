@@ -25,18 +25,18 @@ from typing import Self
 
 import numpy.typing as npt
 
-from tv5core.arguments import as_list, as_texts, check_callable, check_flag, check_path
+from tv5core.arguments import as_list, as_texts, check_flag, check_path
 from tv5core.catalog import calibration, open_catalogs
 from tv5core.catalog.copies.restore import restore
 from tv5core.catalog.index.manager import IndexManager
-from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
-from tv5core.catalog.maintenance.repair import check_and_repair
-from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
-from tv5core.catalog.maintenance.verification import KINDS, check
+from tv5core.catalog.maintained import MaintainedCatalog
+from tv5core.catalog.maintenance.optimization import OptimizeReport
+from tv5core.catalog.maintenance.upgrade import UpgradeReport
+from tv5core.catalog.maintenance.verification import KINDS
 from tv5core.catalog.sealing import seal
 from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
+from tv5core.catalog.spaces.second_space import SecondSpace, SecondSpec
 from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
-from tv5core.catalog.tables import TableCatalog
 from tv5core.catalog.writer import AddResult, Checkpoint, Writer
 from tv5core.errors import DiskFullError
 from tv5core.extra_fields import check_declaration
@@ -50,16 +50,21 @@ from tv5core.vectors import SearchSettings, VectorIndex
 __all__ = ["AddResult", "Catalog", "OptimizeReport", "UpgradeReport", "VerifyReport"]
 
 
-class Catalog(TableCatalog):
+class Catalog(MaintainedCatalog):
     """A folder of titles; made by :meth:`open`.
 
     All methods may be called from any number of threads. Searches never wait for additions,
     embedding or sealing; changes wait for each other.
     """
 
-    def __init__(self, store: Store, *, embedder: EmbedderSpec, auto_seal: bool) -> None:
+    def __init__(
+        self, store: Store, *, embedder: EmbedderSpec, second: SecondSpec, auto_seal: bool
+    ) -> None:
         manager = IndexManager(store, auto_seal=auto_seal)
-        super().__init__(store, manager, TextEmbedding(store, manager, embedder))
+        text = TextEmbedding(store, manager, embedder)
+        super().__init__(
+            store, manager, text, SecondSpace(store, manager, second, auto_seal=auto_seal)
+        )
         self._writer = Writer(store, manager, self._text)
         self._closing, self._released = threading.Lock(), False
         if store.writable:
@@ -76,6 +81,7 @@ class Catalog(TableCatalog):
         self._text.recover_model()
         self._text.fitting.resume()
         self._manager.seal_if_due()
+        self._second.embed_behind()
 
     @classmethod
     def open(
@@ -85,6 +91,7 @@ class Catalog(TableCatalog):
         create: bool = True,
         read_only: bool = False,
         embedder: EmbedderSpec = "lsa",
+        second_embedder: SecondSpec = None,
         metric: str = "cosine",
         rescoring: str = "int8",
         auto_seal: bool = True,
@@ -108,6 +115,13 @@ class Catalog(TableCatalog):
             What turns text into vectors. ``"lsa"`` is fitted on the catalogue's own text;
             a callable takes a list of texts and returns float32[n, dim]. None takes the
             catalogue as it is, without text search where a callable made its vectors.
+        second_embedder : str, callable, Embedder or None
+            What embeds all titles in a second space, which searches weigh beside the first:
+            ``"multilingual"``, ``"model2vec:FOLDER"``, ``"sentence-transformers:FOLDER"``, or any
+            other. The catalogue keeps it: later openings need not name one of these names again.
+            Titles there are embedded in the background; :meth:`embed_pending` and :meth:`seal`
+            wait for that. Where it cannot be had, the first space answers alone, and
+            :meth:`info` says why.
         metric : {"cosine", "ip"}
         rescoring : {"int8", "float16", "float32"}
             How the index stores rows for exact scores. Both are used on creation only.
@@ -139,7 +153,7 @@ class Catalog(TableCatalog):
         try:
             check_versions(store.folder, store.meta, KINDS)
             declare_extra_fields(store, declared)
-            return cls(store, embedder=embedder, auto_seal=auto_seal)
+            return cls(store, embedder=embedder, second=second_embedder, auto_seal=auto_seal)
         except BaseException:
             store.close()
             raise
@@ -204,20 +218,29 @@ class Catalog(TableCatalog):
         )
         if embed and vectors is None and listed:
             self._text.fitting.after_adding(len(listed), progress)
+        self._second.embed_behind()
         return result
 
     def delete(self, ids: str | Iterable[str]) -> int:
         """Remove titles by id, ignoring unknown ids; return how many were removed."""
         self._check_writable()
-        return self._writer.delete([ids] if isinstance(ids, str) else as_texts("ids", ids))
+        deleted = self._writer.delete([ids] if isinstance(ids, str) else as_texts("ids", ids))
+        self._second.embed_behind()
+        return deleted
+
+    def drop_second_space(self) -> int:
+        """Forget the second space, with its vectors and files; return how many vectors."""
+        self._check_writable()
+        return self._second.drop()
 
     def embed_pending(self, progress: Progress | None = None) -> int:
         """Embed the titles that were stored without; return how many there were.
 
-        The default embedder is fitted first where the catalogue has doubled since it was.
+        The default embedder is fitted first where the catalogue has doubled since it was. A second
+        space is brought up to date as well; what an earlier run embedded there stays.
         """
         self._check_writable(progress)
-        return self._text.embed_pending(progress)
+        return max(self._text.embed_pending(progress), self._second.embed_pending(progress))
 
     def refit(self, progress: Progress | None = None) -> None:
         """Fit the default embedder on all titles, and embed them all again.
@@ -260,47 +283,9 @@ class Catalog(TableCatalog):
             self._manager.seal_in_background()
             return True
         calibrate = partial(calibration.calibrate_on_own_text, self, self._store, self._searcher)
-        return seal(self._store, self._manager, self._text, calibrate, progress)
-
-    def upgrade(self, progress: Progress | None = None) -> UpgradeReport:
-        """Rewrite what an earlier format stored without checksums, and its index files.
-
-        A catalogue of an earlier format works as it is, and :meth:`seal` does the same. Whatever
-        interrupts it leaves the catalogue readable; the next upgrade continues from there.
-
-        Raises
-        ------
-        DiskFullError, DiskFailureError
-            What is served stays.
-        """
-        self._check_writable(progress)
-        return upgrade(self._store, self._manager, progress)
-
-    def optimize(self, progress: Progress | None = None) -> OptimizeReport:
-        """Drop removed rows from the index, old journal entries and unused files.
-
-        Searches and changes run meanwhile; it takes the memory and time of a sealing. Without
-        it this happens once a fifth of the sealed rows are removed, where ``auto_seal`` is on.
-
-        Parameters
-        ----------
-        progress : callable, optional
-            Called with (done, total, stage); an exception it raises ends the work and leaves the
-            catalogue as it was, but for what was tidied.
-
-        Returns
-        -------
-        OptimizeReport
-            ``data.mdb`` does not become smaller, but writes to its ``reusable_bytes`` before it
-            grows.
-
-        Raises
-        ------
-        DiskFullError, DiskFailureError
-            What is served stays.
-        """
-        self._check_writable(progress)
-        return optimize(self._store, self._manager, progress)
+        sealed = seal(self._store, self._manager, self._text, calibrate, progress)
+        embedded = self._second.embed_pending(progress) > 0
+        return self._second.seal(progress) or embedded or sealed
 
     def calibrate(
         self, queries: Sequence[str] | npt.ArrayLike, target_recall: float = 0.95, k: int = 10
@@ -320,46 +305,6 @@ class Catalog(TableCatalog):
         served = self._current()
         return calibration.calibrate(self._store, self._searcher, served, queries, target_recall, k)
 
-    def verify(
-        self,
-        progress: Progress | None = None,
-        *,
-        repair: bool = False,
-        quarantine: str | os.PathLike[str] | None = None,
-    ) -> VerifyReport:
-        """Check every file, title, vector and reference, and the graph against the vectors.
-
-        Searches and changes run meanwhile. Every byte of every file is read and every code
-        computed again, so it takes about as long as building the graph.
-
-        Parameters
-        ----------
-        progress : callable, optional
-            An exception it raises ends the check.
-        repair : bool
-            Rebuild what can be rebuilt from the titles and vectors, which are not touched where
-            they are sound; then check again.
-        quarantine : path-like, optional
-            When repairing, move titles that cannot be decoded to this file of JSON Lines.
-
-        Returns
-        -------
-        VerifyReport
-            ``repaired`` also lists what opening the catalogue recovered.
-
-        Raises
-        ------
-        ReadOnlyError
-            A repair through a read-only handle.
-        """
-        self._current()
-        check_callable("progress", progress)
-        if not check_flag("repair", repair):
-            return check(self._store, self._manager, progress, self._text).report()
-        self._check_writable()
-        aside = None if quarantine is None else check_path(quarantine)
-        return check_and_repair(self._store, self._manager, self._text, progress, aside)
-
     def clear_checkpoints(self, prefix: str) -> int:
         """Delete the checkpoints whose keys have a prefix; return how many there were."""
         self._check_writable()
@@ -376,6 +321,7 @@ class Catalog(TableCatalog):
                 return
             self._closed = True
             open_catalogs.forget(self)
+            self._second.close()
             self._manager.close()
             with self._store.lock:
                 self._store.close()
@@ -394,4 +340,5 @@ class Catalog(TableCatalog):
         self._closing = threading.Lock()
         self._foreign = self._store.writable
         self._manager.after_fork()
+        self._second.after_fork()
         super().after_fork()

@@ -20,6 +20,7 @@ from tv5core.catalog.maintenance.statistics import describe
 from tv5core.catalog.popularity import most_popular
 from tv5core.catalog.search_reader import SearchReader
 from tv5core.catalog.searcher import Searcher
+from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
 from tv5core.errors import CatalogError, ClosedError, UnknownIdError
@@ -46,14 +47,17 @@ class CatalogReader(SearchReader):
     store : Store
     manager : IndexManager
     text : TextEmbedding
+    second : SecondSpace
     """
 
     _derived: ClassVar[tuple[Derived, ...]] = DERIVED
     """What the store keeps of each title besides itself."""
 
-    def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
-        self._store, self._manager, self._text = store, manager, text
-        self._searcher = Searcher(store, text, manager.recovery)
+    def __init__(
+        self, store: Store, manager: IndexManager, text: TextEmbedding, second: SecondSpace
+    ) -> None:
+        self._store, self._manager, self._text, self._second = store, manager, text, second
+        self._searcher = Searcher(store, text, second, manager.recovery)
         self._versions = VersionReader(store)
         self._closed = self._foreign = False
         self._look_at = 0.0
@@ -220,16 +224,19 @@ class CatalogReader(SearchReader):
     def info(self) -> dict[str, Any]:
         """Describe the catalogue: counts, settings, files and what opening recovered."""
         served = self._current()
-        return describe(self._store, self._manager, served, self._text.readiness(served))
+        text = self._text.readiness(served)
+        found = describe(self._store, self._manager, served, text)
+        return found | {"second_space": self._second.describe()}
 
     def wait(self) -> None:
-        """Wait until no work is under way in the background: fitting and sealing.
+        """Wait until no work is under way in the background: fitting, sealing, embedding.
 
         Another change may start more. Results after it do not depend on the timing of that work, so
         tests and scripts that need the same answers each time call it first.
         """
         self._check_open()
         self._manager.wait()
+        self._second.wait()
 
     def backup(
         self,

@@ -19,6 +19,7 @@ from tv5core.catalog.recommending.lists import Listed, Lists
 from tv5core.catalog.recommending.recommender import Asked, Recommender
 from tv5core.catalog.recommending.stored_profiles import StoredProfiles
 from tv5core.catalog.recommending.tastes import TasteReader
+from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.columns import Expression
 from tv5core.errors import InvalidInputError
@@ -35,8 +36,10 @@ Like = str | npt.ArrayLike
 class RecommendingCatalog(CatalogReader):
     """A catalogue's recommendations and lists."""
 
-    def __init__(self, store: Store, manager: IndexManager, text: TextEmbedding) -> None:
-        super().__init__(store, manager, text)
+    def __init__(
+        self, store: Store, manager: IndexManager, text: TextEmbedding, second: SecondSpace
+    ) -> None:
+        super().__init__(store, manager, text, second)
         self._facts = FactsSource()
         self._learnt = LearntSource(store, manager.recovery)
         self._tastes, self._profiles = TasteReader(store, text), StoredProfiles(store)

@@ -18,6 +18,7 @@ from tv5core.bitmap import Bitmap
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.pages import page_of, reranked
+from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.title_reader import TitleReader
 from tv5core.columns.wording import to_text
@@ -25,12 +26,13 @@ from tv5core.errors import EmbedderMismatchError, InvalidInputError
 from tv5core.lexical import suggest
 from tv5core.observing import stage
 from tv5core.query.answering import Answer, answer
-from tv5core.query.execution import POOL, NearestSearch
 from tv5core.query.grammar import as_filter
 from tv5core.query.knowledge import Knowledge
 from tv5core.query.paging import MAX_KEPT, Cursor, Page, PageStore, digest
 from tv5core.query.planning import Context
 from tv5core.query.request import SearchRequest
+from tv5core.query.search import POOL
+from tv5core.query.second import NearestSearch, Scores, SecondMeaning, by_key
 from tv5core.query.view import View
 from tv5core.results import SearchResult, Suggestion, Total
 from tv5core.store import Store, embeddings
@@ -41,6 +43,7 @@ from tv5core.vectors import (
     Matches,
     SearchOptions,
     SearchSettings,
+    Snapshot,
     VectorIndex,
     check_vectors,
 )
@@ -60,12 +63,15 @@ class Searcher:
     ----------
     store : Store
     text : TextEmbedding
+    second : SecondSpace
     recovery : RecoveryLog
         Where damaged titles are noted.
     """
 
-    def __init__(self, store: Store, text: TextEmbedding, recovery: RecoveryLog) -> None:
-        self._store, self._text = store, text
+    def __init__(
+        self, store: Store, text: TextEmbedding, second: SecondSpace, recovery: RecoveryLog
+    ) -> None:
+        self._store, self._text, self._second = store, text, second
         self._titles = TitleReader(store, recovery)
         self._knowledge, self._pages = Knowledge(), PageStore()
 
@@ -259,6 +265,7 @@ class Searcher:
             partial(self._meaning, served, view, request),
             self._titles.rows,
             self._text.fits(served),
+            partial(self._second_meaning, served, view, request),
         )
 
     def _meaning(
@@ -283,6 +290,22 @@ class Searcher:
         settings = self._settings(index, text=isinstance(query, str))
         return partial(_neighbours, index, view, vector, settings, request.exact)
 
+    def _second_meaning(
+        self, served: ServedIndex, view: View, request: SearchRequest, text: str, for_first: str
+    ) -> SecondMeaning | None:
+        """Return what the second space says of a text; see ``Context.second``."""
+        index = self._second.index.current()
+        vector = None if index is None else self._second.query(text)
+        if index is None or vector is None:
+            return None
+        first = self._embedded(served, for_first, needed=False) if for_first else None
+        scores: Scores | None = None
+        if first is not None and first.any() and served.index is not None:
+            scores = partial(_scores, served.index, view.vectors, first)
+        snapshot, settings = index.snapshot, self._second.index.settings
+        nearest = partial(_neighbours, index, view, vector, settings, request.exact, other=snapshot)
+        return SecondMeaning(nearest, partial(_scores, index, snapshot, vector), scores)
+
     def _embedded(self, served: ServedIndex, text: str, *, needed: bool) -> F32 | None:
         """Embed a text; that nobody can is an error only where meaning is all that counts."""
         try:
@@ -303,13 +326,25 @@ def _neighbours(
     exact: bool,
     allowed: Sequence[Bitmap] | None,
     k: int,
+    other: Snapshot | None = None,
 ) -> tuple[I64, F32]:
-    """Find the k nearest of what is allowed; see ``NearestSearch``."""
-    chosen = None if allowed is None else view.vector_filter(allowed)
+    """Find the k nearest of what is allowed, in the first space or another."""
+    chosen = None if allowed is None else view.vector_filter(allowed, other)
     options = SearchOptions(_for_many(settings, k), exact, chosen)
-    found = index.search_with(vector, k, options, view.vectors)
+    found = index.search_with(vector, k, options, other or view.vectors)
     there = found.keys >= 0
     return found.keys[there], found.scores[there]
+
+
+def _scores(
+    index: VectorIndex, snapshot: Snapshot | None, vector: npt.NDArray[Any], keys: I64
+) -> F32:
+    """Return exact scores of some keys; see ``Scores``."""
+    if not len(keys):
+        return np.empty(0, np.float32)
+    options = SearchOptions(index.settings, exact=True, filter=Filter.of(keys))
+    found = index.search_with(vector, len(keys), options, snapshot)
+    return by_key(keys, found.keys, found.scores)
 
 
 def _for_many(settings: SearchSettings, k: int) -> SearchSettings:

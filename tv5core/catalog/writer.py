@@ -301,6 +301,10 @@ def _note(txn: Txn, meta: Meta, pairs: list[tuple[int, _Plan]], name: str) -> Me
     others = [row for row, plan in pairs if not plan.touches_vector and not plan.idle]
     if not vectors and not others:
         return meta
+    if meta.second is not None:  # which embeds what is named among the vectors again
+        retold = {row for row, plan in pairs if plan.old is not None and not _same_text(plan)}
+        vectors += [row for row in others if row in retold]
+        others = [row for row in others if row not in retold]
     journal.append(txn, meta.next_seq, vectors, others)
     stored = (plan.vector for _, plan in pairs if plan.touches_vector)
     widths = [len(vector) for vector in stored if vector is not None]

@@ -16,8 +16,12 @@ Read in this order:
     Fits a model. Only this imports SciPy and scikit-learn.
 ``blas_threads``
     Limits BLAS to one thread while a model is fitted.
-``transformer``
-    Sentence-transformers models from a folder.
+``transformer``, ``model2vec_model``
+    Sentence-transformers and Model2Vec models from a folder.
+``multilingual``, ``sentence_encoder``, ``worker``
+    A model of sixteen languages; it is loaded and checked; it embeds in other processes.
+``second``
+    What may be named as the embedder of a second space.
 """
 
 from __future__ import annotations
@@ -28,16 +32,24 @@ from tv5core.embedding.embedder import (
     Embedder,
     checked_embedding,
     resolve_embedder,
+    unit_rows,
 )
 from tv5core.embedding.lsa import LsaEmbedder
+from tv5core.embedding.model2vec_model import Model2VecEmbedder
+from tv5core.embedding.multilingual import MultilingualEmbedder
+from tv5core.embedding.second import resolve_second_embedder
 from tv5core.embedding.transformer import SentenceTransformerEmbedder
 
 __all__ = [
     "CallableEmbedder",
     "Embedder",
     "LsaEmbedder",
+    "Model2VecEmbedder",
+    "MultilingualEmbedder",
     "SentenceTransformerEmbedder",
     "checked_embedding",
     "document",
     "resolve_embedder",
+    "resolve_second_embedder",
+    "unit_rows",
 ]

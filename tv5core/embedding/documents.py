@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tv5core.analysis.words import count_terms, pairs, stems
 from tv5core.types import Title
 
-__all__ = ["PAIR_WEIGHT", "Pieces", "document", "pieces", "title_terms"]
+__all__ = ["PAIR_WEIGHT", "Pieces", "document", "essentials", "pieces", "title_terms"]
 
 Pieces = tuple[tuple[float, bool, tuple[str, ...]], ...]
 """Weight, whether the texts are people's names, and the texts."""
@@ -61,6 +61,21 @@ def _sentences(title: Title) -> Iterator[str]:
         yield f"By {', '.join(dict.fromkeys(title.directors + title.creators))}."
     if title.cast:
         yield f"With {', '.join(person.name for person in title.cast[:CAST])}."
+
+
+def essentials(title: Title) -> str:
+    """Describe a title by its name, overview, genres and keywords, for the second space.
+
+    People and years are found by words; in a model of sentences, they stand in the way.
+
+    Examples
+    --------
+    >>> essentials(Title(id="1", kind="movie", title="Jaws", genres=("Thriller",)))
+    'Jaws. Thriller'
+    """
+    name = f"{title.title}." if title.title else ""
+    parts = (name, title.overview, ", ".join(title.genres), ", ".join(title.keywords))
+    return " ".join(filter(None, parts))
 
 
 def pieces(title: Title) -> Pieces:

@@ -70,14 +70,21 @@ class CallableEmbedder:
         is a lambda or a method: ``<lambda>`` does not distinguish models.
     query_fn : callable, optional
         For queries, where the model wants another prefix for them than for documents.
+    text_of : callable, optional
+        From a title to the text that is embedded.
     """
 
     def __init__(
-        self, fn: EncodeFunction, name: str | None = None, *, query_fn: EncodeFunction | None = None
+        self,
+        fn: EncodeFunction,
+        name: str | None = None,
+        *,
+        query_fn: EncodeFunction | None = None,
+        text_of: Callable[[Title], str] = document,
     ) -> None:
         if not callable(fn) or not (query_fn is None or callable(query_fn)):
             raise InvalidInputError(f"expected a function from texts to vectors, got {fn!r}")
-        self._fn, self._query_fn = fn, query_fn or fn
+        self._fn, self._query_fn, self._text_of = fn, query_fn or fn, text_of
         self._fingerprint = f"callable:{name or _name(fn)}"
         self._dim: int | None = None
 
@@ -103,7 +110,7 @@ class CallableEmbedder:
         NonFiniteVectorError
             It has NaN or infinity.
         """
-        return self._embed(self._fn, [document(title) for title in titles])
+        return self._embed(self._fn, [self._text_of(title) for title in titles])
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Embed queries; as :meth:`embed_titles`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.embedding.documents import document
 from tv5core.embedding.embedder import CallableEmbedder
 from tv5core.errors import InvalidInputError
 from tv5core.types import Title
@@ -32,6 +33,8 @@ class SentenceTransformerEmbedder:
         a hub are refused: nothing is ever fetched.
     device : str, optional
         Such as ``cpu`` or ``cuda``; by default the library's choice.
+    text_of : callable, optional
+        From a title to the text that is embedded.
 
     Raises
     ------
@@ -41,14 +44,20 @@ class SentenceTransformerEmbedder:
         sentence-transformers is not installed.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | Any, *, device: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Any,
+        *,
+        device: str | None = None,
+        text_of: Callable[[Title], str] = document,
+    ) -> None:
         if isinstance(model, (str, os.PathLike)):
             model = _load(Path(model), device)
         if not hasattr(model, "encode") or not hasattr(model, "state_dict"):
             raise InvalidInputError(f"expected a folder or a SentenceTransformer, got {model!r}")
         self._model = model
         name = f"sentence-transformers:{_digest(model.state_dict())}"
-        self._inner = CallableEmbedder(self._encode, name)
+        self._inner = CallableEmbedder(self._encode, name, text_of=text_of)
 
     @property
     def fingerprint(self) -> str:

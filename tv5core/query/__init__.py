@@ -6,8 +6,10 @@
     From a request to a search: what of a text are words, and what are filters.
 ``answering``, ``execution``
     The matches of a search, in order and counted; which documents match.
-``evidence``, ``ranking``
-    What speaks for each candidate, and one score out of it.
+``search``
+    One that is ready to be made, and its words.
+``evidence``, ``ranking``, ``second``
+    What speaks for each candidate, and one score out of it; what a second space adds.
 ``parsing``
     A text's words, phrases, words to leave out, and clauses of filters.
 ``interpretation``, ``phrases``, ``vocabulary``

@@ -11,10 +11,11 @@ from tv5core.columns import count_facet, drop_field
 from tv5core.columns.wording import to_text
 from tv5core.lexical import WordQuery
 from tv5core.observing import stage
-from tv5core.query.execution import POOL, Matches, Search, by_relevance, matches_of
+from tv5core.query.execution import Matches, by_relevance, matches_of
 from tv5core.query.paging import Cursor, Ranking
 from tv5core.query.planning import Context, Plan, plan
 from tv5core.query.request import SearchRequest
+from tv5core.query.search import POOL, Search
 from tv5core.query.sorting import by_place, descending, values_of
 from tv5core.results import FacetValue, Interpretation, Total
 

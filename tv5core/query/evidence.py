@@ -42,7 +42,7 @@ class Neighbours:
         Place among the documents' segments.
     document : int64[n]
     cosine : float32[n]
-        Descending.
+        Descending; NaN for those near in the second space alone, which come last.
     complete : bool
         Whether nothing else is allowed.
     """
@@ -72,6 +72,8 @@ class Candidates:
         Words of the title.
     cosine : float32[n]
         NaN where the vector was not looked at.
+    second : float32[n]
+        In the second space; NaN as well.
     """
 
     segment: I32
@@ -82,6 +84,7 @@ class Candidates:
     title_match: U8
     title_length: F32
     cosine: F32
+    second: F32
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -97,6 +100,7 @@ class Candidates:
             self.title_match[chosen],
             self.title_length[chosen],
             self.cosine[chosen],
+            self.second[chosen],
         )
 
 
@@ -124,10 +128,8 @@ def gather(
     ]
     if len(parts) == 1:
         return parts[0]
-    names = ("segment", "document", "keys", "scores", "words", "title_match", "title_length")
-    return Candidates(
-        *(_joined([getattr(part, name) for part in parts], name) for name in (*names, "cosine"))
-    )
+    names = tuple(_EMPTY)
+    return Candidates(*(_joined([getattr(part, name) for part in parts], name) for name in names))
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
@@ -145,6 +147,7 @@ _EMPTY: dict[str, npt.NDArray[Any]] = {
     "title_match": np.empty(0, np.uint8),
     "title_length": np.empty(0, np.float32),
     "cosine": np.empty(0, np.float32),
+    "second": np.empty(0, np.float32),
 }
 
 
@@ -184,6 +187,7 @@ def _of_segment(
         matches,
         segment.words.lengths[0, documents].astype(np.float32),
         cosine,
+        np.full(len(documents), np.nan, np.float32),
     )
 
 

@@ -12,7 +12,6 @@ The *match set* of a search is what its total and its facets count, and what its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,36 +19,37 @@ import numpy.typing as npt
 
 from tv5core import bitmap
 from tv5core.bitmap import Bitmap
-from tv5core.lexical import Statistics, Typed, WordQuery, expand
 from tv5core.lexical.scoring import allowed_by
 from tv5core.lexical.suggestions import typed_phrase
 from tv5core.query.allowed import Allowed
-from tv5core.query.documents import DocumentSnapshot
-from tv5core.query.evidence import Candidates, Neighbours, WordShares, gather, word_shares
+from tv5core.query.evidence import Candidates, Neighbours, WordShares, gather
 from tv5core.query.paging import MAX_KEPT, Ranking
 from tv5core.query.ranking import (
     FEATURES,
     NAME_FEATURES,
-    WEIGHTS,
     Priors,
     features,
     name_features,
     relevance,
     scores,
+    weights_of,
+)
+from tv5core.query.search import Search, WordSide
+from tv5core.query.second import (
+    LEAST_SIMILAR,
+    NearestSearch,
+    SecondNeighbours,
+    joined,
+    looked_up,
+    meaning_of_both,
+    scored,
 )
 from tv5core.query.sorting import numbers
-from tv5core.query.spelling import respelled
 from tv5core.query.title_text import phrases
 from tv5core.query.view import View
 
 __all__ = [
-    "LEAST_CORRECTED",
-    "LEAST_KNOWN",
-    "POOL",
     "Matches",
-    "NearestSearch",
-    "Search",
-    "WordSide",
     "by_relevance",
     "matches_of",
     "weighed",
@@ -58,90 +58,10 @@ __all__ = [
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
-POOL = 200
-"""Neighbours in meaning that are looked at, where no more are asked for."""
 _HALF = 0.5
 _FEW_WORDS = 4
 _COMPARED = 64
 """Candidates whose names are compared with the query letter by letter."""
-LEAST_KNOWN, LEAST_CORRECTED = 0.25, 0.6
-"""A text of which a smaller share of the words is known, by weight, finds nothing but names; the
-second where no word is known as it was typed."""
-
-NearestSearch = Callable[[Sequence[Bitmap] | None, int], tuple[I64, F32]]
-"""Takes the documents that are allowed (None: all) and how many to find; returns keys, scores."""
-
-
-@dataclass(frozen=True, eq=False)
-class WordSide:
-    """A query's words, found in a catalogue.
-
-    Attributes
-    ----------
-    query : WordQuery
-    statistics : Statistics
-    shares : WordShares
-    """
-
-    query: WordQuery
-    statistics: Statistics
-    shares: WordShares
-
-    @classmethod
-    def of(
-        cls, typed: Typed, statistics: Statistics, documents: DocumentSnapshot | None = None
-    ) -> WordSide:
-        """Look the words of a text up.
-
-        Parameters
-        ----------
-        typed : Typed
-        statistics : Statistics
-        documents : DocumentSnapshot, optional
-            Whose names the text may be a misspelling of.
-        """
-        query = expand(typed, statistics)
-        name = None if documents is None else respelled(query, statistics, documents)
-        if name is not None:
-            query = replace(expand(typed._replace(text=name), statistics), did_you_mean=name)
-        return cls(query, statistics, word_shares(query, statistics))
-
-    @property
-    def years(self) -> dict[int, int]:
-        """Words that may be years, by their place."""
-        return {
-            place: int(word.surface)
-            for place, word in enumerate(self.query.words)
-            if len(word.surface) == 4 and word.surface.isdigit() and word.surface.isascii()
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """One search, ready to be made.
-
-    Attributes
-    ----------
-    view : View
-    words : WordSide or None
-        None where there are none.
-    nearest : NearestSearch or None
-        None where meaning does not count.
-    mode : str
-    k : int
-        Matches that are wanted at least.
-    pool : int
-    soft : tuple of (Bitmap, ...)
-        For each reading that is no filter, the documents it is true of, by segment.
-    """
-
-    view: View
-    words: WordSide | None
-    nearest: NearestSearch | None
-    mode: str
-    k: int
-    pool: int = POOL
-    soft: tuple[tuple[Bitmap, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,10 +134,14 @@ def matches_of(search: Search, allowed: Allowed) -> Matches:
                 for segment, some in zip(segments, allowed.full(segments), strict=True)
             ]
         )
-    if words is None and search.nearest is None:
+    if words is None and search.nearest is None and search.second is None:
         return Matches(_none(search), True, allowed)
-    near = _neighbours(search, allowed)
+    near, second = _neighbours(search, allowed), _second_neighbours(search, allowed)
+    if second is not None:
+        near = joined(near, _placed(search, second))
     found = _gathered(search, allowed, near)
+    if second is not None:
+        found = looked_up(found, second)
     chosen = _matching(search, found)
     if chosen is not None and _means_nothing(search, allowed, found):
         chosen = np.zeros(len(found), bool)
@@ -239,12 +163,19 @@ def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:
     No title has half of them, whatever the filters: meaning alone answers no gibberish.
     """
     words = search.words
-    if words is None or len(words.query.words) > _FEW_WORDS or _by_words(words, found).any():
+    if search.foreign or words is None:
+        return search.foreign and not _is_similar(found)
+    if len(words.query.words) > _FEW_WORDS or _by_words(words, found).any() or _is_similar(found):
         return False
     if not allowed.restricts:
         return True
     everything = Allowed((None,) * len(allowed.bitmaps), allowed.counts, restricts=False)
     return not _by_words(words, _gathered(search, everything, None)).any()
+
+
+def _is_similar(found: Candidates) -> bool:
+    """Tell whether the second space alone has an answer."""
+    return bool(np.nan_to_num(found.second, nan=0).max(initial=0) >= LEAST_SIMILAR)
 
 
 def _none(search: Search) -> Candidates:
@@ -254,14 +185,31 @@ def _none(search: Search) -> Candidates:
 def _neighbours(search: Search, allowed: Allowed) -> Neighbours | None:
     if search.nearest is None:
         return None
-    wanted = min(max(search.pool, search.k), max(allowed.count, 1))
-    segments = search.view.documents.segments
-    some = allowed.full(segments) if allowed.restricts else None
-    keys, cosines = search.nearest(some, wanted)
+    keys, cosines, complete = _nearest(search, search.nearest, allowed)
     segment, document = search.view.locate(keys)
     here = segment >= 0
-    complete = int(np.count_nonzero(here)) < wanted or wanted >= allowed.count
+    complete |= bool((~here).any())
     return Neighbours(segment[here], document[here], cosines[here], complete)
+
+
+def _second_neighbours(search: Search, allowed: Allowed) -> SecondNeighbours | None:
+    if search.second is None:
+        return None
+    return SecondNeighbours(*_nearest(search, search.second.nearest, allowed))
+
+
+def _nearest(search: Search, nearest: NearestSearch, allowed: Allowed) -> tuple[I64, F32, bool]:
+    """Return neighbours that are allowed, and whether there are no more."""
+    wanted = min(max(search.pool, search.k), max(allowed.count, 1))
+    some = allowed.full(search.view.documents.segments) if allowed.restricts else None
+    keys, cosines = nearest(some, wanted)
+    return keys, cosines, len(keys) < wanted or wanted >= allowed.count
+
+
+def _placed(search: Search, found: SecondNeighbours) -> Neighbours:
+    segment, document = search.view.locate(found.keys)
+    here = segment >= 0
+    return Neighbours(segment[here], document[here], found.cosine[here], found.complete)
 
 
 def _by_words(words: WordSide, found: Candidates) -> npt.NDArray[np.bool_]:
@@ -275,20 +223,24 @@ def _matching(search: Search, found: Candidates) -> npt.NDArray[np.bool_] | None
     """Return which candidates match; None for all."""
     if search.mode == "semantic" or search.words is None:
         return None
-    by_words = _by_words(search.words, found)
-    if search.nearest is None:
-        return by_words
-    near = np.isfinite(found.cosine)
-    if not near.any():
-        return by_words
-    cosine = np.where(near, found.cosine, -np.inf)
-    low, high = float(cosine[near].min()), float(cosine.max())
-    chosen = by_words | (cosine >= low + _HALF * (high - low))
-    missing = search.k - int(np.count_nonzero(chosen))
-    if missing > 0:
-        rest = np.flatnonzero(near & ~chosen)
-        chosen[rest[np.argsort(-cosine[rest], kind="stable")[:missing]]] = True
+    chosen = _by_words(search.words, found)
+    spaces = [one for one in (found.cosine, found.second) if np.isfinite(one).any()]
+    for cosine in spaces:
+        chosen = chosen | _stands_out(cosine)
+    for cosine in spaces:
+        missing = search.k - int(np.count_nonzero(chosen))
+        if missing > 0:
+            rest = np.flatnonzero(np.isfinite(cosine) & ~chosen)
+            chosen[rest[np.argsort(-cosine[rest], kind="stable")[:missing]]] = True
     return chosen
+
+
+def _stands_out(cosine: F32) -> npt.NDArray[np.bool_]:
+    """Return which neighbours are half as far above the last one as the first is."""
+    near = np.isfinite(cosine)
+    low, high = float(cosine[near].min()), float(cosine[near].max())
+    above: npt.NDArray[np.bool_] = np.where(near, cosine, -np.inf) >= low + _HALF * (high - low)
+    return above
 
 
 # -- order --------------------------------------------------------------------------------
@@ -300,24 +252,29 @@ def by_relevance(search: Search, found: Matches) -> Ranking:
         return _by_votes(search, found)
     some = found.candidates
     if search.words is None or search.mode == "semantic":
-        cosine = some.cosine
+        if search.second is not None:
+            some = scored(some, search.second)
+        cosine = some.cosine if search.second is None else meaning_of_both(some)
         near = np.clip(cosine, 0, 1)
         return Ranking.of(some.keys, cosine.astype(np.float64), cosine, near, {})
     some, table = weighed(search, search.words, some)
-    total = scores(table)
-    parts = {
-        name: row * np.float32(WEIGHTS[name]) for name, row in zip(FEATURES, table, strict=True)
-    }
-    worth = relevance(total, search.words.shares.known)
+    weights = weights_of(second=search.second is not None)
+    total = scores(table, weights)
+    parts = {name: row * weight for name, row, weight in zip(FEATURES, table, weights, strict=True)}
+    worth = relevance(total, search.words.shares.known, second=search.second is not None)
     return Ranking.of(some.keys, total.astype(np.float64), total, worth, parts)
 
 
 def weighed(search: Search, words: WordSide, some: Candidates) -> tuple[Candidates, F32]:
     """Return the candidates that may come first, and their features: float32[features, n]."""
     some = _best(some, words.shares)
-    table = features(some, words.shares, _priors(search, some), words.years)
+    known = np.isfinite(some.cosine)
+    last = some.cosine[known].min() if known.any() else np.float32(0)
+    if search.second is not None:
+        some = scored(some, search.second)
+    table = features(some, words.shares, _priors(search, some), words.years, last)
     if typed := typed_phrase(words.query.text).strip():
-        total = scores(table)
+        total = scores(table, weights_of(second=search.second is not None))
         first = (
             np.argpartition(-total, _COMPARED)[:_COMPARED]
             if len(some) > _COMPARED
@@ -344,7 +301,8 @@ def _best(some: Candidates, shares: WordShares) -> Candidates:
     if len(some) <= MAX_KEPT:
         return some
     rough = shares.of(np.bitwise_or.reduce(some.words, axis=0)) + some.title_match
-    rough = rough + np.nan_to_num(some.cosine, nan=0) + 0.01 * some.scores.sum(axis=0)
+    rough = rough + np.nan_to_num(some.cosine, nan=0) + np.nan_to_num(some.second, nan=0)
+    rough = rough + 0.01 * some.scores.sum(axis=0)
     return some.take(np.argpartition(-rough, MAX_KEPT)[:MAX_KEPT])
 
 

@@ -19,19 +19,13 @@ from tv5core.errors import InvalidFilterError
 from tv5core.lexical import TitleMatch, Typed
 from tv5core.query.allowed import Allowed, allowed
 from tv5core.query.conditions import filter_of, reading_of
-from tv5core.query.execution import (
-    LEAST_CORRECTED,
-    LEAST_KNOWN,
-    POOL,
-    NearestSearch,
-    Search,
-    WordSide,
-)
 from tv5core.query.grammar import as_filter, field_names
 from tv5core.query.interpretation import Found, Understood, understand
 from tv5core.query.knowledge import Knowledge, spelled_name
 from tv5core.query.parsing import ParsedQuery, parse
 from tv5core.query.request import SearchRequest
+from tv5core.query.search import LEAST_CORRECTED, LEAST_KNOWN, POOL, Search, WordSide
+from tv5core.query.second import NearestSearch, SecondMeaning
 from tv5core.query.view import View
 from tv5core.results import Interpretation
 
@@ -40,6 +34,11 @@ __all__ = ["Context", "Plan", "plan"]
 I64 = npt.NDArray[np.int64]
 
 MeaningSearch = Callable[[str | npt.NDArray[Any]], NearestSearch | None]
+SecondSearch = Callable[[str, str], SecondMeaning | None]
+
+
+def _without_second(_: str, __: str) -> None:
+    """Say that there is no second space."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +60,9 @@ class Context:
     reads_words_only : bool
         Whether the embedder knows no more words than the catalogue has, so that a text without any
         of these has no meaning.
+    second : callable
+        Takes a text, and the text for exact scores in the first space (none where empty); returns
+        what the second space says of it, None where there is none.
     """
 
     view: View
@@ -69,6 +71,7 @@ class Context:
     meaning: MeaningSearch
     keys_of: Callable[[Sequence[str]], I64]
     reads_words_only: bool = True
+    second: SecondSearch = _without_second
 
     def allowed(
         self, where: Expression, request: SearchRequest, rows: int | None = None
@@ -250,14 +253,22 @@ def _search(
     """Look the words up; None where nothing is known of the text."""
     documents = context.view.documents
     words = WordSide.of(typed, context.knowledge.statistics(documents), documents)
+    known = _is_known(context, words)
+    second = None
+    if request.mode != "keyword":
+        second = context.second(typed.text, words.query.text if known else "")
     if request.mode == "semantic":
-        known = any(words.query.known) or not context.reads_words_only
-        nearest = context.meaning(typed.text) if known else None
-        if nearest is None:
+        has_words = any(words.query.known) or not context.reads_words_only
+        nearest = context.meaning(typed.text) if has_words else None
+        if nearest is None and second is None:
             return None
-        return Search(context.view, words, nearest, "semantic", request.k, pool)
-    if not _is_known(context, words):
-        return None
+        return Search(context.view, words, nearest, "semantic", request.k, pool, (), second)
+    if not known:
+        if second is None:
+            return None
+        return Search(
+            context.view, words, None, request.mode, request.k, pool, (), second, foreign=True
+        )
     nearest = None
     if request.mode == "hybrid":
         nearest = context.meaning(words.query.text)
@@ -265,7 +276,7 @@ def _search(
         tuple(segment.columns.evaluate(filter_of([one])) for segment in documents.segments)
         for one in soft
     )
-    return Search(context.view, words, nearest, request.mode, request.k, pool, bitmaps)
+    return Search(context.view, words, nearest, request.mode, request.k, pool, bitmaps, second)
 
 
 def _is_known(context: Context, words: WordSide) -> bool:

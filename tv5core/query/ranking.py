@@ -26,14 +26,17 @@ from tv5core.query.evidence import Candidates, WordShares
 
 __all__ = [
     "CALIBRATION",
+    "CALIBRATION_WITH_SECOND",
     "FEATURES",
     "NAME_FEATURES",
     "WEIGHTS",
+    "WEIGHTS_WITH_SECOND",
     "Priors",
     "features",
     "name_features",
     "relevance",
     "scores",
+    "weights_of",
 ]
 
 F32 = npt.NDArray[np.float32]
@@ -41,7 +44,7 @@ F32 = npt.NDArray[np.float32]
 FEATURES = (
     "exact", "other_exact", "near", "main", "title_filled", "name_words", "all_words", "text",
     "text_of_description", "meaning", "meaning_of_description", "votes", "year", "readings",
-    "in_order", "spelling",
+    "in_order", "spelling", "second", "second_of_description", "second_of_unknown",
 )  # fmt: skip
 """Names of the features, in the order of the weights."""
 
@@ -62,13 +65,26 @@ WEIGHTS: dict[str, float] = {
     "readings": 1.5,
     "in_order": 2.73,
     "spelling": 2.88,
+    "second": 0.0,
+    "second_of_description": 0.0,
+    "second_of_unknown": 0.0,
 }
 """Fitted; see the module's description. The fit alone gives 0.1 for ``exact`` and 0 for
 ``other_exact`` and ``readings``, which other features say as well on real titles; these are kept
 where no figure of the tuning half depends on them, for catalogues without votes."""
 
+WEIGHTS_WITH_SECOND: dict[str, float] = {
+    **WEIGHTS,
+    "second": 8.0,
+    "second_of_description": 8.0,
+    "second_of_unknown": 8.0,
+}
+"""Fitted in the same way, on a catalogue with a second space."""
+
 CALIBRATION = (-14.032, 0.424, 6.169)
 """Offset, and weights of the score and of the share of words that are known."""
+
+CALIBRATION_WITH_SECOND = (-14.032, 0.424, 6.169)
 
 _FULL_VOTES = np.float32(1 / np.log1p(30_000))
 
@@ -92,7 +108,13 @@ class Priors:
     readings: F32
 
 
-def features(some: Candidates, shares: WordShares, priors: Priors, years: dict[int, int]) -> F32:
+def features(
+    some: Candidates,
+    shares: WordShares,
+    priors: Priors,
+    years: dict[int, int],
+    last: float | np.float32,
+) -> F32:
     """Return the features of candidates, names not compared yet: float32[len(FEATURES), n].
 
     Parameters
@@ -104,6 +126,8 @@ def features(some: Candidates, shares: WordShares, priors: Priors, years: dict[i
         Of the candidates.
     years : dict of int to int
         Words of the query that are years, by their place.
+    last : float
+        The cosine of the last neighbour that was looked at.
     """
     title, people, text = some.words
     in_year, year = _in_year(priors.year, years)
@@ -113,7 +137,9 @@ def features(some: Candidates, shares: WordShares, priors: Priors, years: dict[i
     filled[np.isin(matched, _NEAR)] = 1  # what is missing are articles
     name = np.maximum(title_words * filled, _MATCH_STRENGTH[matched])
     described = np.float32(1 - name.max(initial=0))
-    meaning = _meaning(some.cosine) * (1 - name)
+    meaning = np.where(np.isfinite(some.cosine), some.cosine - np.float32(last), 0) * (1 - name)
+    second = np.maximum(np.nan_to_num(some.second, nan=0) - _UNRELATED, 0) * (1 - name)
+    unknown = np.float32(max(0.0, 1 - shares.known))
     body = some.scores[2] / np.float32(shares.totals[2]) * (1 - name)
     votes = np.log1p(priors.votes) * _FULL_VOTES
     nothing = np.zeros(len(some), np.float32)
@@ -130,11 +156,16 @@ def features(some: Candidates, shares: WordShares, priors: Priors, years: dict[i
         year,
         priors.readings,
         *(nothing,) * (NAME_FEATURES.stop - NAME_FEATURES.start),
+        second,
+        second * described,
+        second * unknown,
     )
     return np.array(rows, np.float32)
 
 
-NAME_FEATURES = slice(len(FEATURES) - 2, len(FEATURES))
+_UNRELATED = np.float32(0.2)
+"""Cosine in the second space that titles have which have nothing to do with a query."""
+NAME_FEATURES = slice(FEATURES.index("in_order"), FEATURES.index("spelling") + 1)
 """Features that compare names letter by letter, which only the best candidates get."""
 
 
@@ -180,26 +211,32 @@ def _in_year(year: F32, years: dict[int, int]) -> tuple[npt.NDArray[np.uint64], 
     return masks, near.astype(np.float32)
 
 
-def _meaning(cosine: F32) -> F32:
-    """Return how much nearer candidates are than the last neighbour that was looked at."""
-    known = np.isfinite(cosine)
-    if not known.any():
-        return np.zeros(len(cosine), np.float32)
-    last = cosine[known].min()
-    return np.where(known, cosine - last, np.float32(0))
+_VECTORS = tuple(
+    np.array([weights[name] for name in FEATURES], np.float32)
+    for weights in (WEIGHTS, WEIGHTS_WITH_SECOND)
+)
 
 
-_VECTOR = np.array([WEIGHTS[name] for name in FEATURES], np.float32)
+def weights_of(*, second: bool) -> F32:
+    """Return the weight of each feature: float32[len(FEATURES)].
+
+    Parameters
+    ----------
+    second : bool
+        Whether the search has a second space.
+    """
+    return _VECTORS[second]
 
 
-def scores(found: F32) -> F32:
+def scores(found: F32, weights: F32) -> F32:
     """Return the weighted sums of features: float32[n]."""
-    total: F32 = _VECTOR @ found
+    total: F32 = weights @ found
     return total
 
 
-def relevance(score: F32, known: float) -> F32:
+def relevance(score: F32, known: float, *, second: bool = False) -> F32:
     """Return how likely candidates are answers, by their scores: float32[n], 0 to 1."""
-    offset, slope, of_known = (np.float32(number) for number in CALIBRATION)
+    numbers = CALIBRATION_WITH_SECOND if second else CALIBRATION
+    offset, slope, of_known = (np.float32(number) for number in numbers)
     worth: F32 = 1 / (1 + np.exp(-(offset + slope * score + of_known * np.float32(known))))
     return worth

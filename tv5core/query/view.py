@@ -100,20 +100,23 @@ class View:
         """
         return self.documents.locate(keys)
 
-    def vector_filter(self, bitmaps: Sequence[Bitmap]) -> Filter:
-        """Make a filter for a search of :attr:`vectors`.
+    def vector_filter(self, bitmaps: Sequence[Bitmap], vectors: Snapshot | None = None) -> Filter:
+        """Make a filter for a search of :attr:`vectors`, or of those of another space.
 
         Parameters
         ----------
         bitmaps : sequence of Bitmap
             One for each of ``documents.segments``: the documents that may be found. Deleted ones
             are left out in any case.
+        vectors : Snapshot, optional
+            Of the other space.
         """
         allowed = [
             bitmap.resized(some, len(segment)) & _alive(segment)
             for segment, some in zip(self.documents.segments, bitmaps, strict=True)
         ]
-        segments = () if self.vectors is None else self.vectors.segments
+        vectors = self.vectors if vectors is None else vectors
+        segments = () if vectors is None else vectors.segments
         return Filter.from_segment_bitmaps({s.id: self._allowed(s, allowed) for s in segments})
 
     def _allowed(self, vectors: Segment, allowed: Sequence[Bitmap]) -> Bitmap:

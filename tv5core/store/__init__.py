@@ -13,8 +13,9 @@ Modules, in reading order:
     Opening LMDB's file as a catalogue's; durable commits and the growing map.
 ``permissions``
     Readers that may not write.
-``meta``
-    The catalogue's record (:class:`~tv5core.store.meta.Meta`), and checkpoints.
+``meta``, ``records``
+    The catalogue's record (:class:`~tv5core.store.meta.Meta`), and checkpoints; what it says of
+    sealed files and of the second space.
 ``sections``
     Small values of other parts, each with its version and checksum.
 ``titles``, ``embeddings``, ``journal``
@@ -28,6 +29,8 @@ Modules, in reading order:
     Names of sealed files; folders that appear whole or not at all.
 ``store``
     :class:`Store`, which joins these for one folder.
+``second_space``
+    Another embedding of the titles: begun, filled, kept in step, dropped.
 ``extra_fields``
     Declares the catalogue's own fields in its record.
 ``copying``, ``compaction``

@@ -1,12 +1,13 @@
 """Vectors on disk: float32 as given, by space and row, with a checksum from format 5 on.
 
 A space is one version of the embedding. A new one is filled while the present one is
-served, and taken over in one transaction.
+served, and taken over in one transaction. The numbers of second spaces begin at ``SECOND``.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from tv5core.store.environment import Environment
 from tv5core.store.transaction import Txn
 
 __all__ = [
+    "SECOND",
     "Gathered",
     "bytes_of",
     "delete",
@@ -44,6 +46,9 @@ I64 = npt.NDArray[np.int64]
 _KEY = struct.Struct(">IQ")
 _STORED = np.dtype("<f4")  # made once: NumPy parses the name at each use
 _DROP_BATCH = 4096
+
+SECOND = 1 << 31
+"""The lowest number of a second space: first ones never get there."""
 
 key = _KEY.pack
 
@@ -216,7 +221,7 @@ def rows(txn: Txn, space: int) -> I64:
     return np.frombuffer(bytes(found), ">u8").astype(np.int64)
 
 
-def drop_spaces(environment: Environment, keep: int) -> int:
+def drop_spaces(environment: Environment, keep: Collection[int]) -> int:
     """Delete the vectors of every other space, in bounded transactions; return how many."""
     dropped = 0
     while some := environment.write(lambda txn: _drop_some(txn, keep)):
@@ -224,33 +229,39 @@ def drop_spaces(environment: Environment, keep: int) -> int:
     return dropped
 
 
-def has_other_spaces(txn: Txn, keep: int) -> bool:
+def has_other_spaces(txn: Txn, keep: Collection[int]) -> bool:
     """Return whether vectors of another space are left."""
     with txn.raw.cursor(txn.dbs.vectors) as cursor:
-        first = cursor.first() and _KEY.unpack(cursor.key())[0] != keep
-        return first or (cursor.last() and _KEY.unpack(cursor.key())[0] != keep)
+        more = cursor.first()
+        while more:
+            space = _KEY.unpack(cursor.key())[0]
+            if space not in keep:
+                return True
+            more = cursor.set_range(key(space + 1, 0)) if space + 1 < 1 << 32 else False
+    return False
 
 
-def misplaced(txn: Txn, space: int) -> list[tuple[bytes, int]]:
-    """Return the keys in other spaces whose vectors belong into this one, and their rows.
+def misplaced(txn: Txn, spaces: Collection[int]) -> list[tuple[bytes, int, int]]:
+    """Return the keys elsewhere whose vectors belong into some spaces, with space and row.
 
     A flipped bit of the key moves a vector there, but its checksum still covers the right one.
     """
-    found: list[tuple[bytes, int]] = []
+    found: list[tuple[bytes, int, int]] = []
     with txn.raw.cursor(txn.dbs.vectors) as cursor:
         for where, value in cursor:
             here = bytes(where)
             other, row = space_and_row(here)
-            moved = other != space and not is_intact(here, value)
-            if moved and is_intact(key(space, row), value):
-                found.append((here, row))
+            if other in spaces or is_intact(here, value):
+                continue
+            found += [(here, s, row) for s in spaces if is_intact(key(s, row), value)]
     return found
 
 
-def _drop_some(txn: Txn, keep: int) -> int:
-    dropped = 0
+def _drop_some(txn: Txn, keep: Collection[int]) -> int:
+    dropped, ends = 0, sorted(keep)
+    starts = [b"", *(key(space + 1, 0) for space in ends)]
     with txn.raw.cursor(txn.dbs.vectors) as cursor:
-        for start, end in ((b"", key(keep, 0)), (key(keep + 1, 0), None)):
+        for start, end in zip(starts, [*(key(space, 0) for space in ends), None], strict=True):
             more = cursor.set_range(start) if start else cursor.first()
             while more and dropped < _DROP_BATCH and (end is None or bytes(cursor.key()) < end):
                 # It says True also where nothing comes after, with an empty key then.

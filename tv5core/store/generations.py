@@ -13,7 +13,8 @@ import msgspec
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, replace_durably
 from tv5core.files.failpoints import failpoint
-from tv5core.store.meta import Generation, Meta
+from tv5core.store.meta import Meta
+from tv5core.store.records import Generation
 
 __all__ = [
     "check_sizes",
@@ -89,7 +90,7 @@ def check_sizes(folder: Path, records: tuple[SealedFile, ...]) -> None:
 def sealed_files(meta: Meta) -> tuple[SealedFile, ...]:
     """Return every file the catalogue needs."""
     single = tuple(file for file in (meta.model, meta.learnt) if file is not None)
-    return single + tuple(dict.fromkeys(file for g in meta.generations for file in g.files))
+    return single + tuple(dict.fromkeys(file for g in meta.all_generations for file in g.files))
 
 
 def file_names(meta: Meta) -> set[str]:
@@ -106,7 +107,7 @@ def with_documents(
 
 def with_newest(meta: Meta, newest: Generation) -> tuple[Generation, ...]:
     """Return the generations to keep when another is added."""
-    older = tuple(g for g in meta.generations if g.space == newest.space)
+    older = tuple(g for g in meta.all_generations if g.space == newest.space)
     return (newest, *older)[:KEPT]
 
 

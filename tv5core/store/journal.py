@@ -12,7 +12,7 @@ that one begins (``journal_from``). So a journal stays short however often the s
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "append",
     "begin",
     "count",
+    "entries_after",
     "entry",
     "first_seq",
     "fold",
@@ -116,6 +117,16 @@ def rows_after(txn: Txn, seq: int, meta: Meta, *, titles: bool = False) -> I64 |
             found.append(_rows(bytes(cursor.key()), bytes(cursor.value()), titles))
             more = cursor.next()
     return np.unique(np.concatenate(found))
+
+
+def entries_after(txn: Txn, seq: int) -> Iterator[tuple[int, I64, I64]]:
+    """Yield the number of each later entry, and its rows as :func:`entry` returns them."""
+    with txn.raw.cursor(txn.dbs.journal) as cursor:
+        more = cursor.set_range(_SEQ.pack(seq + 1))
+        while more:
+            key = bytes(cursor.key())
+            yield int(_SEQ.unpack(key)[0]), *entry(key, bytes(cursor.value()))
+            more = cursor.next()
 
 
 def _rows(key: bytes, value: bytes, titles: bool) -> I64:

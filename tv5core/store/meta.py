@@ -13,6 +13,7 @@ from tv5core.arguments import check_text, shown
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.files import SealedFile
 from tv5core.store.checked_values import body_of, with_checksum
+from tv5core.store.records import Generation, SecondSpace
 from tv5core.store.transaction import Txn
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "FORMAT",
     "RECORD",
     "UNCHECKED_CHECKPOINT",
-    "Generation",
     "Meta",
     "MetaCache",
     "check_checkpoint",
@@ -49,50 +49,6 @@ _CHECKED_FROM = 2  # the format from which the record ends in its checksum
 _CHECKSUM = struct.Struct(">I")
 _ROOM = 0xFFFFFFFF  # a number that msgpack gives four bytes, to be replaced by the checksum
 _CHECK_FIELD = b"\xa5check\xce"  # how msgpack begins the field
-
-
-class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A sealed index.
-
-    Attributes
-    ----------
-    number : int
-        Names the files it was the first to have; grows by one with every sealing.
-    seq : int
-        The last journal entry whose vectors it contains.
-    space : int
-        Which vectors it was built from.
-    count : int
-        Its rows.
-    graph, rows : SealedFile or None
-        Its files of vectors, by name, size and checksum; None where the catalogue had no vector,
-        or they were too few for a graph: they are read from LMDB.
-    words, columns : SealedFile or None
-        Its files of documents; None up to format 4.
-    documents_seq : int
-        The last journal entry whose titles these contain.
-    """
-
-    number: int
-    seq: int
-    space: int
-    count: int
-    graph: SealedFile | None = None
-    rows: SealedFile | None = None
-    words: SealedFile | None = None
-    columns: SealedFile | None = None
-    documents_seq: int = 0
-
-    @property
-    def files(self) -> tuple[SealedFile, ...]:
-        """All its files."""
-        some = (self.graph, self.rows, self.words, self.columns)
-        return tuple(file for file in some if file is not None)
-
-    @property
-    def journal_seq(self) -> int:
-        """The entry after which the journal must be kept."""
-        return self.seq if self.words is None else min(self.seq, self.documents_seq)
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,6 +96,9 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
         Versions of what is derived from the titles and kept; without the field, format 1's.
     extra_fields : dict of str to str
         Types of the catalogue's own fields by name.
+    second : SecondSpace or None
+    second_spaces : int
+        How many there ever were: each has a number of its own.
     check : int
         On disk, from format 2 on, the CRC-32 of the bytes before it: always the last field. In
         memory 0.
@@ -165,7 +124,19 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     learnt: SealedFile | None = None
     derived: dict[str, int] = msgspec.field(default_factory=lambda: {"ids": 1, "aliases": 1})
     extra_fields: dict[str, str] = {}
+    second: SecondSpace | None = None
+    second_spaces: int = 0
     check: int = 0
+
+    @property
+    def spaces(self) -> tuple[int, ...]:
+        """The spaces whose vectors are kept."""
+        return (self.space,) if self.second is None else (self.space, self.second.space)
+
+    @property
+    def all_generations(self) -> tuple[Generation, ...]:
+        """Those of both spaces."""
+        return self.generations + (() if self.second is None else self.second.generations)
 
     @property
     def last_seq(self) -> int:
@@ -239,7 +210,7 @@ def _check(data: bytes) -> None:
 
 def _check_sense(meta: Meta) -> None:
     """Refuse a record that no tv5core writes, before anything relies on it."""
-    files = [file for g in meta.generations for file in g.files]
+    files = [file for g in meta.all_generations for file in g.files]
     files += [file for file in (meta.model, meta.learnt) if file is not None]
     sound = (
         # A name is joined to the folder's, so it must be one that we give.
@@ -247,20 +218,32 @@ def _check_sense(meta: Meta) -> None:
         and 0 <= meta.dim <= _MOST
         and 0 <= meta.next_row <= _MOST
         and 1 <= meta.next_seq <= _MOST
-        and 0 <= meta.space < 1 << 32
+        and 0 <= meta.space < 1 << 31
+        and _second_makes_sense(meta)
+        and all(generation.space == meta.space for generation in meta.generations)
         and all(
-            generation.space == meta.space
-            and 0 < generation.number < meta.next_generation
+            0 < generation.number < meta.next_generation
             and 0 <= generation.seq < meta.next_seq
             and 0 <= generation.documents_seq < meta.next_seq
             and (generation.graph is None) == (generation.rows is None)
             and (generation.words is None) == (generation.columns is None)
             and generation.files
-            for generation in meta.generations
+            for generation in meta.all_generations
         )
     )
     if not sound:
         raise CorruptFileError(f"expected a catalogue's record, got one against itself: {meta}")
+
+
+def _second_makes_sense(meta: Meta) -> bool:
+    second = meta.second
+    return second is None or (
+        1 << 31 <= second.space < 1 << 32
+        and 0 <= second.dim <= _MOST
+        and -1 <= second.filled <= _MOST
+        and 0 <= second.seq < meta.next_seq
+        and all(one.space == second.space and one.words is None for one in second.generations)
+    )
 
 
 def write_meta(txn: Txn, meta: Meta) -> bytes:

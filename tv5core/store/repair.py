@@ -28,6 +28,7 @@ __all__ = [
     "quarantine",
     "quarantine_vectors",
     "remove_pending",
+    "remove_second_vectors",
     "remove_settings",
     "remove_vectors",
     "restart_journal",
@@ -87,22 +88,52 @@ def remove_vectors(store: Store, rows: list[int], *, pending: bool) -> None:
         store.write(partial(work, rows[start : start + _BLOCK]))
 
 
+def remove_second_vectors(store: Store) -> int:
+    """Remove unusable vectors of the second space; return how many.
+
+    Their titles are named in the journal, so that they are embedded again.
+    """
+    with store.read() as txn:
+        meta = store.refresh(txn)
+        second = meta.second
+        rows = [] if second is None else embeddings.rows(txn, second.space).tolist()
+    removed = 0
+    for start in range(0, len(rows), _BLOCK):
+        removed += store.write(partial(_remove_second, rows[start : start + _BLOCK]))
+    return removed
+
+
+def _remove_second(rows: list[int], txn: Txn, meta: Meta) -> tuple[Meta, int]:
+    second, gone = meta.second, []
+    if second is None:
+        return meta, 0
+    for row in rows:
+        data = embeddings.bytes_of(txn, second.space, row)
+        if data is not None and embeddings.problem(second.space, row, data, second.dim):
+            embeddings.delete(txn, second.space, row)
+            gone.append(row)
+    if not gone:
+        return meta, 0
+    journal.append(txn, meta.next_seq, (), gone)
+    return msgspec.structs.replace(meta, next_seq=meta.next_seq + 1), len(gone)
+
+
 def put_back_vectors(store: Store) -> int:
     """Put vectors back that a flipped bit moved to another space; return how many."""
     with store.read() as txn:
-        found = embeddings.misplaced(txn, store.refresh(txn).space)
+        found = embeddings.misplaced(txn, store.refresh(txn).spaces)
     if found:
         store.write(partial(_put_back, found))
     return len(found)
 
 
-def _put_back(found: list[tuple[bytes, int]], txn: Txn, meta: Meta) -> tuple[Meta, None]:
-    for where, row in found:
+def _put_back(found: list[tuple[bytes, int, int]], txn: Txn, meta: Meta) -> tuple[Meta, None]:
+    for where, space, row in found:
         value = bytes(txn.raw.get(where, db=txn.dbs.vectors) or b"")
         txn.raw.delete(where, db=txn.dbs.vectors)
-        key = embeddings.key(meta.space, row)
+        key = embeddings.key(space, row)
         txn.raw.put(key, value, overwrite=False, db=txn.dbs.vectors)
-    journal.append(txn, meta.next_seq, [row for _, row in found], ())
+    journal.append(txn, meta.next_seq, [row for _, _, row in found], ())
     return msgspec.structs.replace(meta, next_seq=meta.next_seq + 1), None
 
 
@@ -163,7 +194,11 @@ def restart_journal(store: Store) -> None:
 
     def work(txn: Txn, meta: Meta) -> tuple[Meta, None]:
         txn.raw.drop(txn.dbs.journal, delete=False)
-        return msgspec.structs.replace(meta, generations=(), journal_from=0), None
+        second = meta.second
+        if second is not None:  # nobody knows which of its vectors are of titles as they were
+            second = msgspec.structs.replace(second, generations=(), filled=0, seq=meta.last_seq)
+        changes = {"generations": (), "journal_from": 0, "second": second}
+        return msgspec.structs.replace(meta, **changes), None
 
     store.write(work)
 

@@ -20,6 +20,7 @@ REPAIRS = {
     "derived": "a repair restores it from the titles",
     "stray": "a repair removes it",
     "vector": "a repair removes the vector and embeds the title again",
+    "second": "a repair builds its index again, and embeds again what cannot be used",
     "unchecked": "`tv5 upgrade` adds it, and so does a repair",
     "setting": "a repair removes it, and what depends on it is done again",
     "orphan": "a repair removes it",

@@ -218,9 +218,8 @@ class Store:
         if journal.count(txn) < journal.FOLD_ENTRIES:
             return meta
         # Nothing is dropped that a generation, or the filling of a new space, still needs.
-        return journal.fold(
-            txn, meta, forget=not meta.generations and not self.maintenance.locked()
-        )
+        waits = meta.generations or meta.second is not None
+        return journal.fold(txn, meta, forget=not waits and not self.maintenance.locked())
 
     @property
     def meta(self) -> Meta:
@@ -299,8 +298,10 @@ class Store:
         """Remove files the record does not name, and journal nobody needs; return the names."""
         removed = generations.remove_orphans(self.folder, self.meta)
         failpoint("tidy: orphans removed")  # first, for that makes room
-        if self.meta.generations:
-            self._trim_journal(min(g.journal_seq for g in self.meta.generations))
+        meta = self.meta
+        if meta.generations:
+            needed = [one.journal_seq for one in meta.all_generations]
+            self._trim_journal(min(needed + ([] if meta.second is None else [meta.second.seq])))
         failpoint("tidy: journal trimmed")
         return removed
 

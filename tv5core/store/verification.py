@@ -23,6 +23,7 @@ from tv5core.store.checked_values import is_intact
 from tv5core.store.databases import known_flags
 from tv5core.store.environment import Environment
 from tv5core.store.meta import CHECKPOINT, RECORD, UNCHECKED_CHECKPOINT, Meta, read_meta
+from tv5core.store.records import SecondSpace
 from tv5core.store.report import Findings
 from tv5core.store.transaction import Derived, Entry, Txn
 from tv5core.types import Progress
@@ -72,9 +73,13 @@ def check_files(
 ) -> None:
     """Check every byte of every file the record names."""
     needed = generations.sealed_files(meta)
+    second = () if meta.second is None else meta.second.generations
+    parts: dict[SealedFile | None, str]
+    parts = {file: "second" for one in second for file in one.files}
+    parts |= {meta.model: "model", meta.learnt: "learnt"}
     for done, record in enumerate(needed, start=1):
         kind, version = kinds[record.name.split(".")[0]]
-        part = {meta.model: "model", meta.learnt: "learnt"}.get(record, "file")
+        part = parts.get(record, "file")
         findings.checked["files"] += 1
         try:
             _check_file(folder, record, kind, version)
@@ -233,7 +238,9 @@ class _Check:
             sound: list[bytes] = []
             for key, data in block:
                 space, row = embeddings.space_and_row(key)
-                if space != meta.space:
+                if meta.second is not None and space == meta.second.space:
+                    self._second_vector(row, data, meta.second)
+                elif space != meta.space:
                     self._other_space(key, space, row, data, meta)
                 elif self._vector(txn, row, data, meta):
                     rows.append(row)
@@ -242,6 +249,11 @@ class _Check:
             if rows:
                 matrix = np.frombuffer(b"".join(sound), "<f4").reshape(len(rows), meta.dim)
                 compare(np.asarray(rows, np.int64), matrix.astype(np.float32, copy=False))
+
+    def _second_vector(self, row: int, data: bytes, second: SecondSpace) -> None:
+        self._findings.checked["second vectors"] += 1
+        if wrong := embeddings.problem(second.space, row, data, second.dim):
+            self._findings.add("second", f"row {row} of the second space: {wrong}")
 
     def _other_space(self, key: bytes, space: int, row: int, data: bytes, meta: Meta) -> None:
         """Check that a vector was stored in the space it is in, which may be one being filled."""

@@ -21,7 +21,7 @@ from tv5core.query.document_index import DocumentIndex, TitleSource
 from tv5core.query.document_sealing import gathered, numbered
 from tv5core.query.documents import DocumentSegment
 from tv5core.store import Store, generations
-from tv5core.store.meta import Generation
+from tv5core.store.records import Generation
 from tv5core.types import Progress
 from tv5core.vectors import Segment
 

@@ -17,15 +17,15 @@ from tv5core.catalog.index.background import BackgroundWorker
 from tv5core.catalog.index.document_generation import open_documents
 from tv5core.catalog.index.generation_files import open_generation
 from tv5core.catalog.index.recovery_log import RecoveryLog
-from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
+from tv5core.catalog.index.served import ServedIndex, apply_rows, empty_index, served_of
 from tv5core.catalog.index.title_source import StoredTitles
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.lmdb_env.calls import UnfinishedCall
 from tv5core.query.document_index import DocumentIndex
 from tv5core.store import Store, embeddings, journal
-from tv5core.store.meta import Generation, Meta
+from tv5core.store.meta import Meta
+from tv5core.store.records import Generation
 from tv5core.store.transaction import Txn
-from tv5core.vectors import VectorIndex
 
 __all__ = ["IndexFollower"]
 
@@ -272,7 +272,7 @@ class IndexFollower:
                 some = rows[start : start + _BLOCK_ROWS]
                 found = embeddings.gather(txn, served.space, some, index.dim)
             gone = np.concatenate([found.absent, found.damaged])
-            _apply(index, found.rows, found.vectors, gone)
+            apply_rows(index, found.rows, found.vectors, gone)
             self.recovery.leave_out(found.damaged)
 
     def apply(self, rows: I64, vectors: F32, removed: I64, changed: I64) -> None:
@@ -296,7 +296,7 @@ class IndexFollower:
         _prepare(served, meta)
         served.documents.note(changed, meta.last_seq)
         if served.index is not None:
-            _apply(served.index, rows, vectors, removed)
+            apply_rows(served.index, rows, vectors, removed)
         served.publish(meta.last_seq)
         if served.documents.are_due:
             self.background.start("make documents", self._make_documents)
@@ -313,11 +313,3 @@ def _prepare(served: ServedIndex, meta: Meta) -> None:
     served.fingerprint = meta.embedder
     if served.index is None:
         served.index = empty_index(meta)
-
-
-def _apply(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:
-    gone = np.asarray([row for row in removed.tolist() if row in index], np.int64)
-    if len(gone):
-        index.remove(gone)
-    if len(rows):
-        index.add(vectors, rows)

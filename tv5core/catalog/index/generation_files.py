@@ -13,7 +13,8 @@ import numpy.typing as npt
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, SectionFile
 from tv5core.store import Store, embeddings, generations
-from tv5core.store.meta import Generation, Meta
+from tv5core.store.meta import Meta
+from tv5core.store.records import Generation
 from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION

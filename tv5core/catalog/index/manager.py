@@ -23,7 +23,7 @@ from tv5core.errors import CatalogError, Tv5Error
 from tv5core.files.failpoints import failpoint
 from tv5core.query.document_index import DocumentIndex
 from tv5core.store import Store, embeddings, generations, titles, upgrading
-from tv5core.store.meta import Generation
+from tv5core.store.records import Generation
 from tv5core.types import Progress
 from tv5core.vectors import Segment, VectorIndex
 

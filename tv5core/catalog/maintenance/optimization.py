@@ -66,7 +66,7 @@ def optimize(store: Store, manager: IndexManager, progress: Progress | None) -> 
     with store.maintain():
         dead = store.environment.check_readers()
         files = store.tidy()
-        old = embeddings.drop_spaces(store.environment, store.meta.space)
+        old = embeddings.drop_spaces(store.environment, store.meta.spaces)
     failpoint("optimize: tidied")
     report(1, 3, "tidying")
     manager.seal(progress)

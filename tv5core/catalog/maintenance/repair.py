@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.maintenance.verification import check
+from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.errors import FittingError
 from tv5core.files.failpoints import failpoint
@@ -28,23 +29,30 @@ def check_and_repair(
     store: Store,
     manager: IndexManager,
     text: TextEmbedding,
+    second: SecondSpace,
     progress: Progress | None,
     quarantine: Path | None,
 ) -> VerifyReport:
     """Check, repair what can be repaired, and check again; see ``Catalog.verify``."""
-    found = check(store, manager, progress, text)
-    work = _Repair(store, manager, text, manager.cancellable(progress))
+    found = check(store, manager, progress, text, second)
+    work = _Repair(store, manager, text, second, manager.cancellable(progress))
     if not found.parts and not manager.recovered:
         return found.report()
     work.run(found, quarantine)
-    return check(store, manager, progress, text).report([*manager.recovered, *work.done])
+    return check(store, manager, progress, text, second).report([*manager.recovered, *work.done])
 
 
 class _Repair:
     def __init__(
-        self, store: Store, manager: IndexManager, text: TextEmbedding, report: Progress
+        self,
+        store: Store,
+        manager: IndexManager,
+        text: TextEmbedding,
+        second: SecondSpace,
+        report: Progress,
     ) -> None:
         self._store, self._manager, self._text, self._report = store, manager, text, report
+        self._second = second
         self.done: list[str] = []
 
     def run(self, found: Findings, quarantine: Path | None) -> None:
@@ -70,6 +78,17 @@ class _Repair:
             self._manager.rebuild(self._report)
             failpoint("repair: index built")
             self.done.append("rebuilt the index from the stored vectors")
+        if parts & {"second", "journal"} or self._second.index.damaged:
+            self._repair_second()
+
+    def _repair_second(self) -> None:
+        """Build its index again; what of its vectors cannot be used is embedded again."""
+        removed = store_repair.remove_second_vectors(self._store)
+        if removed:
+            self.done.append(f"removed {_many(removed, 'vector')} of the second space")
+        self._second.embed_pending(self._report)
+        if self._second.seal(self._report, anew=True):
+            self.done.append("rebuilt the index of the second space from the stored vectors")
 
     def _values(self, parts: set[str], quarantine: Path | None) -> None:
         if "pending" in parts:
@@ -140,7 +159,7 @@ class _Repair:
 
     def _spaces(self) -> None:
         with self._store.maintain():
-            count = embeddings.drop_spaces(self._store.environment, self._store.meta.space)
+            count = embeddings.drop_spaces(self._store.environment, self._store.meta.spaces)
         self.done.append(f"removed {_many(count, 'vector')} of other embedding spaces")
 
 

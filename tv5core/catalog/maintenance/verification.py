@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.maintenance.document_check import check_documents
+from tv5core.catalog.maintenance.second_check import check_second
+from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding, TextReadiness
 from tv5core.embedding import lsa_model
 from tv5core.query.document_files import (
@@ -49,6 +51,7 @@ def check(
     manager: IndexManager,
     progress: Progress | None,
     text: TextEmbedding | None = None,
+    second: SecondSpace | None = None,
 ) -> Findings:
     """Check everything; others may search and change the catalogue meanwhile.
 
@@ -57,6 +60,8 @@ def check(
     store, manager, progress
     text : TextEmbedding, optional
         Says whether texts can be searched.
+    second : SecondSpace, optional
+        Says whether searches use it; its files are checked in any case.
     """
     findings = Findings()
     report = manager.cancellable(progress)
@@ -72,6 +77,7 @@ def check(
     rows.finish(findings)
     report(1, 1, "checking graph")
     check_documents(store, manager, findings, report)
+    check_second(store, manager, second, findings, report)
     if text is not None:
         _check_text(text.readiness(manager.current()), findings)
     return findings
@@ -108,9 +114,10 @@ def _check_spaces(store: Store, findings: Findings) -> None:
         return
     try:
         with store.read() as txn:
-            space = store.refresh(txn).space
-            if embeddings.has_other_spaces(txn, space):
-                findings.add("spaces", f"expected vectors of space {space} alone, got others too")
+            spaces = store.refresh(txn).spaces
+            if embeddings.has_other_spaces(txn, spaces):
+                names = " and ".join(map(str, spaces))
+                findings.add("spaces", f"expected vectors of space {names} alone, got others too")
     finally:
         store.maintenance.release()
 

@@ -11,4 +11,6 @@ Read in this order:
     What is known of a fit that is due or failed, kept over reopening.
 ``new_space``
     Embeds all titles into a new space beside the one that is served, then switches to it.
+``second_space``, ``second_index``
+    Another embedding that searches weigh beside the first: its embedder and titles; its graph.
 """

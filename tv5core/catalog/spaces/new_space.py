@@ -17,7 +17,8 @@ from tv5core.errors import Tv5Error
 from tv5core.files import SealedFile
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal, repair, titles
-from tv5core.store.meta import Generation, Meta, with_entry
+from tv5core.store.meta import Meta, with_entry
+from tv5core.store.records import Generation
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import VectorIndex
@@ -77,11 +78,11 @@ def drop_abandoned_spaces(store: Store) -> int:
         How many of them a flipped bit had moved there; these were put back.
     """
     with store.read() as txn:
-        found = embeddings.has_other_spaces(txn, store.meta.space)
+        found = embeddings.has_other_spaces(txn, store.meta.spaces)
     if not found:
         return 0
     put_back = repair.put_back_vectors(store)
-    embeddings.drop_spaces(store.environment, store.meta.space)
+    embeddings.drop_spaces(store.environment, store.meta.spaces)
     return put_back
 
 
@@ -113,7 +114,7 @@ class _NewSpace:
         }
         self._take_over(embedder, served, mark, changes)
         failpoint("refit: taken over")
-        embeddings.drop_spaces(self._store.environment, self._space)
+        embeddings.drop_spaces(self._store.environment, self._store.meta.spaces)
         failpoint("refit: old space dropped")
         self._store.tidy()
 
@@ -121,7 +122,7 @@ class _NewSpace:
         """Remove what a failed refit left; where that fails too, the next opening does it."""
         with suppress(Tv5Error, OSError):
             if self._store.meta.space != self._space:
-                embeddings.drop_spaces(self._store.environment, self._store.meta.space)
+                embeddings.drop_spaces(self._store.environment, self._store.meta.spaces)
                 self._store.tidy()
 
     # -- fitting and filling --------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""MaintainedCatalog: how a catalogue is checked, repaired, upgraded and tidied."""
+
+from __future__ import annotations
+
+import os
+
+from tv5core.arguments import check_callable, check_flag, check_path
+from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
+from tv5core.catalog.maintenance.repair import check_and_repair
+from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
+from tv5core.catalog.maintenance.verification import check
+from tv5core.catalog.tables import TableCatalog
+from tv5core.store import VerifyReport
+from tv5core.types import Progress
+
+__all__ = ["MaintainedCatalog"]
+
+
+class MaintainedCatalog(TableCatalog):
+    """What ``Catalog`` offers to those who look after one."""
+
+    def upgrade(self, progress: Progress | None = None) -> UpgradeReport:
+        """Rewrite what an earlier format stored without checksums, and its index files.
+
+        A catalogue of an earlier format works as it is, and :meth:`seal` does the same. Whatever
+        interrupts it leaves the catalogue readable; the next upgrade continues from there.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays.
+        """
+        self._check_writable(progress)
+        return upgrade(self._store, self._manager, progress)
+
+    def optimize(self, progress: Progress | None = None) -> OptimizeReport:
+        """Drop removed rows from the index, old journal entries and unused files.
+
+        Searches and changes run meanwhile; it takes the memory and time of a sealing. Without
+        it this happens once a fifth of the sealed rows are removed, where ``auto_seal`` is on.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with (done, total, stage); an exception it raises ends the work and leaves the
+            catalogue as it was, but for what was tidied.
+
+        Returns
+        -------
+        OptimizeReport
+            ``data.mdb`` does not become smaller, but writes to its ``reusable_bytes`` before it
+            grows.
+
+        Raises
+        ------
+        DiskFullError, DiskFailureError
+            What is served stays.
+        """
+        self._check_writable(progress)
+        return optimize(self._store, self._manager, progress)
+
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        repair: bool = False,
+        quarantine: str | os.PathLike[str] | None = None,
+    ) -> VerifyReport:
+        """Check every file, title, vector and reference, and the graph against the vectors.
+
+        Searches and changes run meanwhile. Every byte of every file is read and every code
+        computed again, so it takes about as long as building the graph.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            An exception it raises ends the check.
+        repair : bool
+            Rebuild what can be rebuilt from the titles and vectors, which are not touched where
+            they are sound; then check again.
+        quarantine : path-like, optional
+            When repairing, move titles that cannot be decoded to this file of JSON Lines.
+
+        Returns
+        -------
+        VerifyReport
+            ``repaired`` also lists what opening the catalogue recovered.
+
+        Raises
+        ------
+        ReadOnlyError
+            A repair through a read-only handle.
+        """
+        self._current()
+        check_callable("progress", progress)
+        if not check_flag("repair", repair):
+            return check(self._store, self._manager, progress, self._text, self._second).report()
+        self._check_writable()
+        aside = None if quarantine is None else check_path(quarantine)
+        return check_and_repair(
+            self._store, self._manager, self._text, self._second, progress, aside
+        )

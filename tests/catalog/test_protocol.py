@@ -104,7 +104,7 @@ def test_vectors_of_an_abandoned_space_are_removed(sealed: Path) -> None:
         env.write(lambda txn: embeddings.put(txn, 7, 3, vector(3)))
     with Catalog.open(sealed) as catalog:
         with catalog._store.read() as txn:
-            assert not embeddings.has_other_spaces(txn, 0)
+            assert not embeddings.has_other_spaces(txn, (0,))
         check(catalog, PRESENT)
 
 

@@ -112,11 +112,11 @@ def test_spaces_are_apart(env: Environment, monkeypatch: pytest.MonkeyPatch) -> 
         for row in range(5):
             vector = np.full(8, 10 * space + row, np.float32)
             env.write(lambda txn, s=space, r=row, v=vector: embeddings.put(txn, s, r, v))
-    assert embeddings.drop_spaces(env, 2) == 10
+    assert embeddings.drop_spaces(env, (2,)) == 10
     with env.read() as txn:
         assert embeddings.rows(txn, 1).tolist() == []
         assert embeddings.rows(txn, 2).tolist() == [0, 1, 2, 3, 4]
-        assert not embeddings.has_other_spaces(txn, 2)
+        assert not embeddings.has_other_spaces(txn, (2,))
         found = embeddings.gather(txn, 2, np.asarray([1, 9, 3]), 8)
         assert found.rows.tolist() == [1, 3]
         assert found.absent.tolist() == [9]

@@ -249,6 +249,7 @@ class Catalog(MaintainedCatalog):
         """
         self._check_writable(progress)
         self._text.refit(progress)
+        self._second.embed_behind()
 
     def seal(self, progress: Progress | None = None, *, wait: bool = True) -> bool:
         """Embed what is pending, build the graph over all vectors, and store all documents.

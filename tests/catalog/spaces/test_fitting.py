@@ -159,7 +159,7 @@ def test_closing_ends_a_fit_and_the_next_opening_has_what_was_served(
         assert [path.name for path in tmp_path.glob("lsa.*")] == ["lsa.000002.tv5"]
         assert len(catalog.search("garden", 30, mode="semantic")) == 20
         with catalog._store.read() as txn:
-            assert not embeddings.has_other_spaces(txn, 2)
+            assert not embeddings.has_other_spaces(txn, (2,))
 
 
 # -- where it fails -----------------------------------------------------------------------

@@ -98,7 +98,7 @@ def test_a_refit_that_fails_changes_nothing(tmp_path: Path) -> None:
         assert catalog.search("shark", 3, mode="semantic") == before
         assert [p.name for p in tmp_path.glob("lsa.*")] == ["lsa.000001.tv5"]
         with catalog._store.read() as txn:
-            assert not embeddings.has_other_spaces(txn, 1)
+            assert not embeddings.has_other_spaces(txn, (1,))
         assert catalog.verify().ok
         catalog.refit()
 
@@ -123,7 +123,7 @@ catalog.refit(progress)
         assert catalog.search("shark", 1, mode="semantic")[0].id == "jaws"
         assert catalog.verify().ok
         with catalog._store.read() as txn:
-            assert not embeddings.has_other_spaces(txn, 1)
+            assert not embeddings.has_other_spaces(txn, (1,))
     assert [p.name for p in tmp_path.glob("lsa.*")] == ["lsa.000001.tv5"]
 
 

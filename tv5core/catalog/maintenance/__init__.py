@@ -3,7 +3,8 @@
 ``statistics``
     Counts, settings, files and sizes.
 ``verification``
-    Checks files, store and index, and one against the other; ``document_check`` the documents.
+    Checks files, store and index, and one against the other; ``document_check`` the documents,
+    ``second_check`` the second space.
 ``repair``
     Rebuilds what a check found damaged.
 ``optimization``

@@ -189,7 +189,7 @@ class SecondIndex:
             index = open_generation(
                 self._store.folder, like, generation, verify=number not in self._verified
             )
-        except (CatalogError, OSError) as error:
+        except (Tv5Error, OSError) as error:
             if isinstance(error, CorruptFileError):
                 self._damaged.add(number)
             self._recovery.add(f"generation {number} of the second space cannot be used: {error}")

@@ -10,6 +10,8 @@
     ``import`` and ``export``: files in, files out.
 ``maintenance``, ``verify``, ``backup``
     ``info``, ``seal``, ``optimize``, ``upgrade``; ``verify``; ``backup`` and ``restore``.
+``embedding``
+    ``embed``: a second space.
 ``upstream``, ``sync_progress``
     ``fetch``, ``sync`` and their live display.
 ``cache``

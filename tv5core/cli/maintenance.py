@@ -48,6 +48,7 @@ def _described(facts: Mapping[str, Any]) -> dict[str, str]:
         "titles": _titles(facts),
         "text search": _text_search(facts),
         "vectors": _vectors(facts),
+        "second space": _second_space(facts["second_space"]),
         "index": _index(facts),
         "search": _settings(facts["settings"]),
         "search by text": _settings(facts["text_settings"]),
@@ -82,6 +83,17 @@ def _vectors(facts: Mapping[str, Any]) -> str:
         return "none"
     kinds = f"{facts['dim']:,} dimensions, {facts['metric']}, rescored from {facts['rescoring']}"
     return f"{facts['vectors']:,} of {kinds}"
+
+
+def _second_space(facts: Mapping[str, Any]) -> str:
+    if not facts:
+        return ""
+    parts = [f"{facts['vectors']:,} of {facts['dim']:,} dimensions, by {facts['embedder']}"]
+    if facts["changes_waiting"] and facts["complete"]:
+        parts.append("changes wait to be embedded (`tv5 embed`)")
+    if facts["reason"]:
+        parts.append(f"not used: {facts['reason']}")
+    return "; ".join(parts)
 
 
 def _index(facts: Mapping[str, Any]) -> str:

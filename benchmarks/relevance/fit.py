@@ -29,7 +29,7 @@ from benchmarks.relevance.titles import Titles, read_lines
 from tv5core import Catalog
 from tv5core.query.execution import matches_of, weighed
 from tv5core.query.planning import plan
-from tv5core.query.ranking import FEATURES, WEIGHTS
+from tv5core.query.ranking import FEATURES, weights_of
 from tv5core.query.request import SearchRequest
 
 F64 = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ class Example:
 def examples(catalog: Catalog, queries: Sequence[Query]) -> Iterator[Example]:
     """Make searches up to the point where evidence is weighed; people are found by words here."""
     searcher, served = catalog._searcher, catalog._current()  # noqa: SLF001 - what search uses
-    present = np.array([WEIGHTS[name] for name in FEATURES])
+    present = _present(catalog)
     for query in queries:
         if query.want.kind == "none":
             continue
@@ -87,6 +87,12 @@ def examples(catalog: Catalog, queries: Sequence[Query]) -> Iterator[Example]:
         )
 
 
+def _present(catalog: Catalog) -> F64:
+    """Return the weights that searches of a catalogue use now."""
+    second = catalog.info()["second_space"]
+    return weights_of(second=bool(second and second["ready"])).astype(float)
+
+
 def loss(weights: F64, some: Sequence[Example], shares: F64, prior: F64) -> tuple[float, F64]:
     """Return the weighted negative log likelihood and its gradient."""
     total, gradient = 0.0, np.zeros(len(weights))
@@ -103,14 +109,13 @@ def loss(weights: F64, some: Sequence[Example], shares: F64, prior: F64) -> tupl
     return total, gradient + 2 * _PENALTY * away
 
 
-def fit(some: Sequence[Example]) -> F64:
+def fit(some: Sequence[Example], start: F64) -> F64:
     """Fit the weights; none is negative, for no evidence speaks against a title."""
     useful = [example for example in some if example.gains.any()]
     sizes: defaultdict[str, int] = defaultdict(int)
     for example in useful:
         sizes[example.group] += 1
     shares = np.array([1 / sizes[example.group] for example in useful])
-    start = np.array([WEIGHTS[name] for name in FEATURES])
     found = minimize(
         loss,
         start,
@@ -185,14 +190,14 @@ def main() -> None:
     titles = Titles(read_lines(given.titles))
     queries = [*resolve("tuning", titles)[0], *generate("tuning", titles, given.per_group)]
     with Catalog.open(given.catalog, create=False, read_only=True) as catalog:
-        some = list(examples(catalog, queries))
-    weights = fit(some)
-    show("present weights", figures(np.array([WEIGHTS[n] for n in FEATURES]), some))
+        some, present = list(examples(catalog, queries)), _present(catalog)
+    weights = fit(some, present)
+    show("present weights", figures(present, some))
     show("fitted weights", figures(weights, some))
     folds = np.random.default_rng(0).integers(0, _FOLDS, len(some))
     tested: list[tuple[Example, F64]] = []
     for fold in range(_FOLDS):
-        own = fit([e for e, f in zip(some, folds, strict=True) if f != fold])
+        own = fit([e for e, f in zip(some, folds, strict=True) if f != fold], present)
         tested += [(e, own) for e, f in zip(some, folds, strict=True) if f == fold]
     show("cross-validated", _mixed(tested))
     for name, weight in zip(FEATURES, weights.round(2).tolist(), strict=True):

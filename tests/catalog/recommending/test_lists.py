@@ -52,6 +52,19 @@ def test_browse_where(films: Catalog) -> None:
     assert [title.id for title in films.browse(allow=["f3", "f4", "nobody"])] == ["f4", "f3"]
 
 
+def test_the_newest_come_first_where_no_popularity_is_known(own: Catalog) -> None:
+    dates = ["1920-02-27", "2019-05-30", "", "1994-10-14"]
+    own.add([Title(f"new:{day}", "movie", "A", release_date=day) for day in dates], embed=False)
+    unknown = F.id.any(*(f"new:{day}" for day in dates))
+    found = own.trending(where=unknown, k=4, today=date(2020, 1, 1))
+    assert [hit.title.release_date for hit in found] == [
+        "2019-05-30",
+        "1994-10-14",
+        "1920-02-27",
+        "",
+    ]
+
+
 def test_trending_halves_with_every_half_life(films: Catalog) -> None:
     today = date(2000, 3, 1)
     found = films.trending(k=COUNT, half_life_days=3_000.0, today=today)

@@ -84,7 +84,9 @@ class Lists:
         day, facts = _day_of(today), listed.titles.facts
         scores = trending_scores(facts, day, half_life)
         places = self._places(listed)
-        places = places[np.lexsort((places, -scores[places]))]
+        # Where nobody knows what is popular, what is newest comes first.
+        newest = -facts.day[places].astype(np.int64)
+        places = places[np.lexsort((places, newest, -scores[places]))]
         found = islice(self._read(facts.rows[places]), min(listed.k, len(places)))
         return [Hit(title.id, float(scores[places[number]]), title) for number, title in found]
 

@@ -19,6 +19,8 @@
 ``jobs``             jobs with progress, one at a time
 ``degradation``      full, cached, static, none: what is answered where sources fail
 ``api``              routes: typed requests and answers
+``observing``        the middleware that measures and traces every request
+``tracing``          spans of requests and stages; W3C context in and out
 ``metrics``          what is measured, and what the live page shows of it
 ``pages``            the search page and the live page
 ``logs``             structured logs, one line a request

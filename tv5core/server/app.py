@@ -6,8 +6,6 @@ traces stand first, so that they see every answer, those of other middlewares to
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -19,8 +17,10 @@ from tv5core.server.client_limits.clients import Clients
 from tv5core.server.client_limits.gcra import RedisBuckets
 from tv5core.server.client_limits.limiting import client_limits, tell_limits
 from tv5core.server.client_limits.quota import Bucket
-from tv5core.server.metrics.figures import Figures, StoreFigures
+from tv5core.server.metrics import Metrics
+from tv5core.server.metrics.running import running
 from tv5core.server.middlewares import errors_as_problems, request_ids
+from tv5core.server.observing import observing
 from tv5core.server.pages import add_pages
 from tv5core.server.protection.admission import Admission, admitting
 from tv5core.server.protection.compression import compressing
@@ -47,7 +47,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     admission = Admission(settings.max_concurrency, settings.max_queue, settings.queue_timeout_s)
     app = web.Application(
         middlewares=[
-            *_observing(),
+            observing(resources.metrics, resources.tracing),
             request_ids,
             cors(settings.cors_origins),
             compressing(),
@@ -61,7 +61,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[RESOURCES], app[ADMISSION] = resources, admission
     app.on_cleanup.append(lambda _: buckets.close())
     add_routes(app, ROUTES)
-    _add_metrics(app)
+    _add_metrics(app, resources.metrics)
     if settings.live_page:
         _add_pages(app, settings, resources)
     return app
@@ -97,30 +97,17 @@ def server_options(settings: Settings) -> dict[str, Any]:
 # -- where others join --------------------------------------------------------------------
 
 
-def _observing() -> list[Any]:
-    """Return the middlewares that observe requests: traces, then metrics."""
-    return []
-
-
-def _add_metrics(app: web.Application) -> None:
-    """Serve ``/metrics``."""
+def _add_metrics(app: web.Application, metrics: Metrics) -> None:
+    """Serve ``/metrics``, and keep what it shows current."""
+    app.router.add_get("/metrics", metrics.scraped)
+    app.cleanup_ctx.append(running(metrics))
 
 
 def _add_pages(app: web.Application, settings: Settings, resources: Resources) -> None:
     """Serve ``/`` and ``/live`` with their files."""
     add_pages(
         app,
-        _figures(resources),
+        resources.metrics.figures,
         image_origins=settings.image_origins,
         most_clients=settings.live_clients,
     )
-
-
-def _figures(resources: Resources) -> Callable[[float], Figures]:
-    started_at = time.time()
-
-    def read(now: float) -> Figures:
-        store = StoreFigures(titles=resources.catalog.count())
-        return Figures(time=now, started_at=started_at, store=store)
-
-    return read

@@ -24,10 +24,12 @@ from tv5core.catalog import Catalog
 from tv5core.catalog.async_catalog import AsyncCatalog
 from tv5core.data import demo_titles
 from tv5core.errors import CredentialsError
-from tv5core.observing import SILENT, Observer
+from tv5core.observing import Observer
 from tv5core.server.jobs import JobBoard
+from tv5core.server.metrics import Metrics
 from tv5core.server.policies import policies_of
 from tv5core.server.settings import Settings
+from tv5core.server.tracing import Tracing, open_tracing
 from tv5core.server.writing import CatalogWriter, Writer
 from tv5core.upstream import JustWatch, Tmdb
 
@@ -48,8 +50,8 @@ class Resources:
         None where nothing is stored.
     tmdb, justwatch : Tmdb and JustWatch, or None
         None where there is no key, or providers are not asked.
-    observer : Observer
-        Told of every outcome in the cache and of the providers.
+    metrics : Metrics
+    tracing : Tracing
     jobs : JobBoard
     ready : bool
         Whether new requests are welcome; false before the first, and while it drains.
@@ -59,12 +61,18 @@ class Resources:
     catalog: Catalog
     asynchronous: AsyncCatalog
     cached: CachedCatalog
+    metrics: Metrics
+    tracing: Tracing
     writer: Writer | None = None
     tmdb: Tmdb | None = None
     justwatch: JustWatch | None = None
-    observer: Observer = field(default=SILENT)
     jobs: JobBoard = field(default_factory=lambda: JobBoard(None))
     ready: bool = True
+
+    @property
+    def observer(self) -> Observer:
+        """Told of every outcome in the cache and of the providers."""
+        return self.metrics.observer
 
 
 RESOURCES = web.AppKey("resources", Resources)
@@ -97,7 +105,7 @@ async def open_resources(
     writer: Writer | None = None,
     tmdb: Tmdb | None = None,
     justwatch: JustWatch | None = None,
-    observer: Observer = SILENT,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Resources]:
     """Open everything in order, and close it in the reverse.
 
@@ -110,9 +118,13 @@ async def open_resources(
         Of another process; by default the catalogue itself, unless it is read-only.
     tmdb, justwatch : optional
         Clients to use instead of those of the environment; opened and closed here.
-    observer : Observer
+    metrics : Metrics, optional
+        Such as one whose observer the clients given have already.
     """
     async with AsyncExitStack() as stack:
+        metrics = metrics or Metrics(settings)
+        tracing = open_tracing(settings)
+        stack.push_async_callback(tracing.close)
         folder = None
         if catalog is None and settings.demo and not Path(settings.catalog).exists():
             made = tempfile.TemporaryDirectory(prefix="tv5-demo-", ignore_cleanup_errors=True)
@@ -130,10 +142,10 @@ async def open_resources(
             l2_bytes=settings.l2_bytes,
             redis_url=settings.redis_url,
             policies=policies_of(settings),
-            observer=observer,
+            observer=metrics.observer,
         )
         await stack.enter_async_context(cached)
-        resources = Resources(settings, opened, asynchronous, cached, writer, observer=observer)
+        resources = Resources(settings, opened, asynchronous, cached, metrics, tracing, writer)
         if writer is None and not settings.read_only:
             resources.writer = CatalogWriter(cached)
         if settings.cache_path is not None:

@@ -93,6 +93,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Log a line a request.
     statsd_address : str or None
         ``host:port`` of a StatsD.
+    otlp_endpoint : str or None
+        Where traces are sent by OTLP over HTTP, ``http://host:4318/v1/traces``; extra ``otlp``.
+    trace_share : float
+        Share of the requests that are traced, where the client does not decide.
     live_page : bool
         Serve ``/live`` and ``/``.
     live_clients : int
@@ -145,6 +149,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_requests: bool = True
     statsd_address: str | None = None
+    otlp_endpoint: str | None = None
+    trace_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     live_page: bool = True
     live_clients: Annotated[int, Meta(ge=0, le=10_000)] = 64
     image_origins: tuple[str, ...] = (

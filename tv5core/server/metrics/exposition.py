@@ -92,6 +92,9 @@ def summed(own: CollectorRegistry) -> CollectorRegistry:
 
 def expose(registry: CollectorRegistry, exemplars: Exemplars, accept: str) -> tuple[bytes, str]:
     """Return the text and its content type, in the format a scraper accepts."""
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept.replace('"', ""))
+    except (TypeError, ValueError):  # the version that is asked for is none
+        encode, content_type = choose_encoder("")
     joined: Any = _Joined(registry, exemplars)
     return encode(joined), content_type

@@ -78,7 +78,7 @@ class Gauges:
         elapsed_s, self._at = min(now - self._at, 60.0), now
         self._to.heartbeat.set(time.time())
         self._to.lag.set(lag_s)
-        self._set_cache()
+        self.set_cache()
         for fetcher in self._fetchers:
             self._set_provider(fetcher, elapsed_s)
         self._set_machine()
@@ -88,7 +88,8 @@ class Gauges:
 
     # -- the cache ------------------------------------------------------------------------
 
-    def _set_cache(self) -> None:
+    def set_cache(self) -> None:
+        """Set what the cache holds, and publish its hits."""
         stats, to = self._cached.stats(), self._to
         memory = stats["memory"]
         self._set_tier("memory", memory)

@@ -56,6 +56,7 @@ def _gauges(metrics: Metrics, resources: Resources) -> Gauges:
         threads=resources.settings.threads,
     )
     metrics.observer.on_attempt = gauges.attempted
+    metrics.on_read = gauges.set_cache
     gauges.begin()
     return gauges
 

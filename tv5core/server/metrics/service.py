@@ -50,6 +50,8 @@ class Metrics:
     observer : PrometheusObserver
         For cache and providers.
     events : EventLog
+    on_read : callable
+        Called before the metrics are read, to set what is set once a second otherwise.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Metrics:
             self._statsd = StatsdSender(settings.statsd_address)
         self._recall: RecallSampler | None = None
         self._in_progress = 0
+        self.on_read: Callable[[], None] = lambda: None
 
     # -- what is shown --------------------------------------------------------------------
 
@@ -92,6 +95,7 @@ class Metrics:
 
     async def scraped(self, request: web.Request) -> web.Response:
         """Answer ``/metrics``."""
+        self.on_read()
         accept = request.headers.get(hdrs.ACCEPT, "")
         text, content_type = await asyncio.to_thread(self.exposition, accept)
         return web.Response(body=text, headers={hdrs.CONTENT_TYPE: content_type})

@@ -20,6 +20,7 @@
 ``degradation``      full, cached, static, none: what is answered where sources fail
 ``api``              routes: typed requests and answers
 ``observing``        the middleware that measures and traces every request
+``measuring``        what keeps the figures of a process current
 ``tracing``          spans of requests and stages; W3C context in and out
 ``metrics``          what is measured, and what the live page shows of it
 ``pages``            the search page and the live page

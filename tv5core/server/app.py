@@ -17,8 +17,8 @@ from tv5core.server.client_limits.clients import Clients
 from tv5core.server.client_limits.gcra import RedisBuckets
 from tv5core.server.client_limits.limiting import client_limits, tell_limits
 from tv5core.server.client_limits.quota import Bucket
+from tv5core.server.measuring import running
 from tv5core.server.metrics import Metrics
-from tv5core.server.metrics.running import running
 from tv5core.server.middlewares import errors_as_problems, request_ids
 from tv5core.server.observing import observing
 from tv5core.server.pages import add_pages

@@ -129,7 +129,7 @@ function draw({ body, tier }, asked, home, trending) {
   at("start").hidden = !home;
   empty(body);
   more.hidden = !next;
-  sort.disabled = home && trending.length > 0;
+  sort.parentElement.hidden = home && trending.length > 0;
 }
 
 function age(body, tier) {

@@ -73,10 +73,14 @@ function page(answer, tier, state, signal, explain) {
         otherName(title),
         title.tagline ? el("p", { class: "tagline", dir: "auto" }, title.tagline) : null,
         facts(title),
-        genres(title, state),
         age(answer, tier),
+      ),
+      el(
+        "div",
+        {},
+        genres(title),
         el("p", { class: "overview", dir: "auto" }, title.overview || "No description."),
-        people(title, state),
+        people(title),
       ),
     ),
     watch(answer.availability, title, signal),
@@ -94,7 +98,7 @@ function otherName(title) {
   return el("p", { class: "quiet" }, "Original name: ", text(title.original_title));
 }
 
-function genres(title, state) {
+function genres(title) {
   if (!title.genres?.length) return null;
   return el(
     "ul",
@@ -114,7 +118,7 @@ function age(answer, tier) {
   return el("p", { class: "note" }, said);
 }
 
-function people(title, state) {
+function people(title) {
   const rows = [
     ["Directed by", title.directors],
     ["Created by", title.creators],

@@ -39,6 +39,7 @@ from tv5core.errors import ClosedError, NotACatalogError, Tv5Error
 from tv5core.files import failpoints
 from tv5core.recommend import Profile
 from tv5core.store import environment, journal
+from tv5core.vectors import growing, live_graph
 
 MOST = 160  # titles, about
 
@@ -46,6 +47,8 @@ _SMALL = (
     (writer, "CHUNK_TITLES", CHUNK),
     (seal_policy, "MAX_LIVE_ROWS", 90),
     (new_space, "MAX_LIVE_ROWS", 90),
+    (growing, "LEAST_ROWS", 60),
+    (live_graph, "FIRST_ROWS", 40),
     (new_space, "_BLOCK", 48),
     (text_embedding, "_BLOCK", 48),
     (journal, "_TRIM_BATCH", 8),

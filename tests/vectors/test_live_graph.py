@@ -270,6 +270,6 @@ def test_changes_and_filters_against_brute_force(
 
 
 def test_the_width_follows_the_settings() -> None:
-    assert live_segment.walk_width(SearchSettings(160, 16.0, error_margin=2.5), 10) == 400
-    assert live_segment.walk_width(SearchSettings(512, 8.0), 10) == 200
+    assert live_segment.walk_width(SearchSettings(160, 16.0, error_margin=2.5), 10) == 560
+    assert live_segment.walk_width(SearchSettings(512, 8.0), 10) == 280
     assert live_segment.walk_width(SearchSettings(16, 1.0), 100) == 100

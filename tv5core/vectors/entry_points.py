@@ -23,14 +23,23 @@ from tv5core.types import Progress
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.stored_rows import StoredRows
 
-__all__ = ["EntryPoints", "Source", "choose_entry_points", "probes_of", "probes_while_building"]
+__all__ = [
+    "ONE_IN",
+    "EntryPoints",
+    "Source",
+    "choose_entry_points",
+    "cut_lists",
+    "probes_of",
+    "probes_while_building",
+]
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
-_ONE_IN = 16  # one row in so many is an entry point
+ONE_IN = 16
+"""One row in so many is an entry point."""
 _LEAST = 256  # entry points, where there are as many rows
 _ROWS_A_LIST = 48
 _LONGEST = 4 * _ROWS_A_LIST  # rows of a list, at most; a longer one is split
@@ -126,7 +135,7 @@ def choose_entry_points(
     """
     n = len(source.rows)
     order = np.random.default_rng([seed, n]).permutation(n)
-    count = max(min(n, _LEAST), n // _ONE_IN)
+    count = max(min(n, _LEAST), n // ONE_IN)
     sample = order[:count]
     lists = max(1, count // _ROWS_A_LIST)
     centroids = _directions(source.centred(sample[:lists]))
@@ -138,7 +147,7 @@ def choose_entry_points(
     centroids = centroids[_order_by_similarity(kernels.encode(centroids)[0])]
     list_of = _assigned(source, sample, centroids, run)
     order[:count] = sample[np.argsort(list_of, kind="stable")]
-    which, offsets = _cut(np.bincount(list_of, minlength=lists))
+    which, offsets = cut_lists(np.bincount(list_of, minlength=lists))
     return EntryPoints(order, _codes(source, centroids[which]), offsets)
 
 
@@ -198,7 +207,7 @@ def _means(source: Source, sample: I64, list_of: I64, centroids: F32) -> F32:
     return moved
 
 
-def _cut(sizes: I64) -> tuple[I64, U32]:
+def cut_lists(sizes: I64) -> tuple[I64, U32]:
     """Drop empty lists and split long ones; return the centroid of each and where it begins.
 
     Equal rows all come into one list; a walk should not have to scan thousands of them.

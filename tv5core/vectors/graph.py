@@ -9,7 +9,8 @@ The ``graph`` file (kind ``GRPH``) has these sections:
 - ``keys`` int64[n] by row, and ``by_key`` uint32[n]: rows in ascending order of key;
 - ``center`` float32[dim] and ``signs`` int8[rounds, bits]: the rotation.
 
-Its metadata holds ``metric`` and ``pair``. Up to version 2 there were ``upper`` uint32[m,
+Its metadata holds ``metric``, ``pair`` and, where the graph has grown since it was built,
+``changed``: how many rows were added and dropped. Up to version 2 there were ``upper`` uint32[m,
 connectivity] and, in the metadata, ``level_sizes`` instead of lists, the upper levels of an HNSW
 graph; the rows of one level are now scanned as one list.
 
@@ -119,6 +120,8 @@ class SealedGraph:
         As the walker takes them.
     rows : StoredRows
     walker : kernels.Graph
+    changed : int or None
+        Rows added and dropped since the graph was built; None of files before format 4.
     checksums : tuple of int
         Of the two files, as their ``SealedFile``s have them.
     id : SegmentId
@@ -135,6 +138,7 @@ class SealedGraph:
     rows: StoredRows
     walker: kernels.Graph
     checksums: tuple[int, int]
+    changed: int | None = None
     id: SegmentId = field(default_factory=SegmentId)
 
     @cached_property
@@ -199,6 +203,7 @@ class SealedGraph:
                 codes, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
             ),
             (graph.checksum, rows.checksum),
+            int(graph.meta.get("changed", 0)) if "centroids" in graph else None,
         )
         sealed._check_shapes()
         if verify:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.arguments import as_array, check_callable, check_flag, check_path, check_type
 from tv5core.errors import CorruptFileError, InvalidInputError, ReadOnlyError, UnknownIdError
+from tv5core.files import SealedFile
 from tv5core.types import Progress
 from tv5core.vectors import folder
 from tv5core.vectors.encoding import Blocks, blocks_of
 from tv5core.vectors.folder import Manifest
 from tv5core.vectors.folder_writer import FolderWriter
 from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.growing import growth_of
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.reader import IndexReader
 from tv5core.vectors.sealing import BuildOptions, Sealing
@@ -130,7 +134,14 @@ class VectorIndex(IndexReader):
         index._options = BuildOptions(connectivity, expansion_add, threads, seed)
         try:
             if path is not None:
-                index._folder = FolderWriter.create(check_path(path), index._described())
+                manifest = Manifest(
+                    dim=index.dim,
+                    metric=index.metric,
+                    rescoring=index.rescoring,
+                    settings=index.settings,
+                    options=index._options,
+                )
+                index._folder = FolderWriter.create(check_path(path), manifest)
             blocks = blocks_of(given, named, index._validate)
             index._seal_blocks(blocks, len(given), progress)
         except BaseException:
@@ -290,7 +301,10 @@ class VectorIndex(IndexReader):
     # -- sealing --------------------------------------------------------------------------
 
     def seal(self, progress: Progress | None = None) -> None:
-        """Rebuild the graph over all present rows and drop removed ones.
+        """Seal all present rows and drop removed ones.
+
+        A large graph of which little has changed since it was built grows, which costs a copy
+        and what is new; else a new graph is built.
 
         Searches and changes run meanwhile; what changes after the start stays in the live segment.
         An index without a folder reseals from its stored rows, so int8 rows stay int8-exact.
@@ -321,44 +335,41 @@ class VectorIndex(IndexReader):
         with self._lock:
             snapshot = self._segments.begin_seal()
         try:
-            blocks = partial(alive_blocks, snapshot.segments)
-            self._seal_blocks(blocks, snapshot.alive_count, progress)
+            growth = growth_of(snapshot, self._options)
+            if growth is not None:
+                self._seal_by(partial(growth.write, progress=progress))
+            else:
+                blocks = partial(alive_blocks, snapshot.segments)
+                self._seal_blocks(blocks, snapshot.alive_count, progress)
         finally:
             self._segments.end_seal()
 
     def _seal_blocks(self, blocks: Blocks, count: int, progress: Progress | None) -> None:
-        if not count:
-            with self._lock:
-                self._check_writable()
-                if self._folder is not None:
-                    self._folder.publish(self._settings)
-                self._segments.replace_sealed(None)
+        if count:
+            sealing = Sealing(
+                blocks, count, self._dim, self._metric, self._rescoring, self._options, progress
+            )
+            self._seal_by(sealing.write)
             return
+        self._serve(None)
+
+    def _seal_by(self, write: Callable[[Path, Path], tuple[SealedFile, SealedFile]]) -> None:
+        """Publish and serve the files that a function writes."""
         if self._folder is not None:
             self._folder.check()
         with folder.temporary(None if self._folder is None else self._folder.path) as name:
             files = name / "graph", name / "rows"
-            sealing = Sealing(
-                blocks, count, self._dim, self._metric, self._rescoring, self._options, progress
-            )
-            written = sealing.write(*files)
+            written = write(*files)
             # These bytes were checksummed while they were written, a moment ago.
             sealed = SealedGraph.open(*files, verify=False)
-            with self._lock:
-                self._check_writable()
-                if self._folder is not None:
-                    self._folder.publish(self._settings, files, written)
-                self._segments.replace_sealed(sealed)
+            self._serve(sealed, files, written)
 
-    def _described(self) -> Manifest:
-        """Return the manifest of this index before its first sealing."""
-        return Manifest(
-            dim=self._dim,
-            metric=self._metric.name,
-            rescoring=self._rescoring,
-            settings=self._settings,
-            options=self._options,
-        )
+    def _serve(self, sealed: SealedGraph | None, *written: Any) -> None:
+        with self._lock:
+            self._check_writable()
+            if self._folder is not None:
+                self._folder.publish(self._settings, *written)
+            self._segments.replace_sealed(sealed)
 
     # -- closing --------------------------------------------------------------------------
 
@@ -367,13 +378,11 @@ class VectorIndex(IndexReader):
 
         A sealing under way raises ClosedError; the next writer is let in once it has ended.
         """
+        with self._lock:
+            self._closed, before = True, self._segments
+            self._segments = SegmentSet(self._dim, self._rescoring)
         try:
-            with self._lock:
-                self._closed = True
-                linking = self._segments.stop_linking()
-                self._segments = SegmentSet(self._dim, self._rescoring)
-            if linking is not None:
-                linking.wait()
+            before.stop_linking()
         finally:
             self._release()
 

@@ -24,7 +24,15 @@ from tv5core.types import Progress
 from tv5core.vectors.entry_points import EntryPoints, Source, probes_while_building
 from tv5core.vectors.stored_rows import StoredRows
 
-__all__ = ["Workers", "breadth_first", "connect", "grow", "room_for"]
+__all__ = [
+    "Workers",
+    "breadth_first",
+    "connect",
+    "grow",
+    "link_rows",
+    "reversed_links",
+    "room_for",
+]
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
@@ -93,7 +101,7 @@ class _Growing:
     def __post_init__(self) -> None:
         # Twice the room: most lists are then selected from once in many links, not at each.
         self.links = np.full((len(self.codes), 2 * self.room), NONE, np.uint32)
-        self.rows = _link_rows(self.source.rows, self.entries.order.astype(np.uint32))
+        self.rows = link_rows(self.source.rows, self.entries.order.astype(np.uint32))
         self.linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
         # Both see the links as they grow.
         self.walker = kernels.graph(
@@ -124,7 +132,8 @@ class _Growing:
         # One after the other: a walk must not see links that the same batch is choosing.
         self.run(find, range(start, stop, _CHUNK), lambda at: after(min(at + _CHUNK, stop) - at))
         self.run(choose, range(start, stop, _CHUNK))
-        targets, offsets, sources = _reversed(self.links[start:stop], start)
+        added = np.arange(start, stop, dtype=np.uint32)
+        targets, offsets, sources = reversed_links(self.links[start:stop], added)
 
         def join(at: int) -> None:
             self.linker.add_reverse_links(
@@ -208,7 +217,11 @@ def _batches(entries: int, n: int) -> Iterator[tuple[int, int]]:
             yield start, min(n, start + step)
 
 
-def _link_rows(rows: StoredRows, places: U32) -> LinkRows:
+def link_rows(rows: StoredRows, places: U32) -> LinkRows:
+    """Return int8 rows by which links are chosen, scaled to unit length.
+
+    ``places`` says where each row of the graph is among them.
+    """
     if rows.values.dtype != np.int8 or rows.scales is None:
         raise TypeError(f"expected int8 rows with scales, got {rows.values.dtype}")
     sums = np.empty(len(rows), np.float32)
@@ -222,13 +235,13 @@ def _link_rows(rows: StoredRows, places: U32) -> LinkRows:
     return LinkRows(np.asarray(rows.values, np.int8), scales, sums * (scales * scales), places)
 
 
-def _reversed(links: U32, start: int) -> tuple[U32, I64, U32]:
-    """Invert the links of rows from ``start`` on: targets, offsets into sources, sources."""
+def reversed_links(links: U32, rows: U32) -> tuple[U32, I64, U32]:
+    """Invert the links of some rows: targets, offsets into sources, sources."""
     there = links != NONE
     target = links[there]
     order = np.argsort(target, kind="stable")
     targets, first = np.unique(target[order], return_index=True)
-    sources = (np.nonzero(there)[0] + start).astype(np.uint32)[order]
+    sources = rows[np.nonzero(there)[0]][order]
     return targets, np.append(first, len(sources)).astype(np.int64), sources
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from tv5core import bitmap
 from tv5core.vectors.graph import SealedGraph
-from tv5core.vectors.live_graph import LiveGraph
 from tv5core.vectors.live_rows import LiveRows
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
@@ -113,13 +112,12 @@ class SegmentSet:
         if self._live is not None:
             self._live.link()  # anew where the deleted rows were dropped
 
-    def stop_linking(self) -> LiveGraph | None:
-        """Link no more live rows; return what a thread may still be linking."""
-        live = self._live
-        if live is None:
-            return None
-        live.stop_linking()
-        return live.graph
+    def stop_linking(self) -> None:
+        """Link no more live rows, and wait for the thread that does."""
+        if self._live is not None:
+            self._live.stop_linking()
+            if self._live.graph is not None:
+                self._live.graph.wait()
 
     def _rotation(self, vectors: F32) -> Quantizer:
         if self._quantizer is None:

@@ -18,9 +18,11 @@ from tv5core.store.records import Generation
 from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
+from tv5core.vectors.growing import Growth
 
 __all__ = [
     "build_generation",
+    "grow_generation",
     "open_generation",
 ]
 
@@ -118,20 +120,62 @@ def _build(
 ) -> tuple[VectorIndex, Generation]:
     """Write and open the files over rows of a (space, dim) as of a journal entry."""
     space, dim, seq = what
-    number = meta.next_generation
-    paths = generations.index_paths(store.folder, number)
-    temporary = generations.temporary(paths[0]), generations.temporary(paths[1])
-    try:
-        written = build_files(
+
+    def write(graph: Path, stored: Path) -> tuple[SealedFile, SealedFile]:
+        return build_files(
             lambda: _blocks(store, space, rows, dim),
             len(rows),
             dim,
-            *temporary,
+            graph,
+            stored,
             metric=meta.metric,
             rescoring=meta.rescoring,
             threads=threads,
             progress=progress,
         )
+
+    return _written(store, meta, (space, seq, len(rows)), write)
+
+
+def grow_generation(
+    store: Store, growth: Growth, space: int, seq: int, progress: Progress
+) -> tuple[VectorIndex, Generation]:
+    """Write the files of a new generation that takes in what changed, and open them.
+
+    Parameters
+    ----------
+    store : Store
+        With its ``maintenance`` lock held.
+    growth : Growth
+        Of what was served after a journal entry.
+    space : int
+    seq : int
+        That entry.
+    progress : callable
+        An exception it raises ends the work, and the files are removed.
+    """
+
+    def write(graph: Path, rows: Path) -> tuple[SealedFile, SealedFile]:
+        return growth.write(graph, rows, progress)
+
+    with store.read() as txn:
+        meta = store.refresh(txn)
+    return _written(store, meta, (space, seq, growth.count), write)
+
+
+def _written(
+    store: Store,
+    meta: Meta,
+    what: tuple[int, int, int],
+    write: Callable[[Path, Path], tuple[SealedFile, SealedFile]],
+) -> tuple[VectorIndex, Generation]:
+    """Publish and open the files that a function writes, of a (space, entry, number of rows)."""
+    space, seq, count = what
+    number = meta.next_generation
+    paths = generations.index_paths(store.folder, number)
+    temporary = generations.temporary(paths[0]), generations.temporary(paths[1])
+    try:
+        written = write(*temporary)
         files = [generations.publish(p, r) for p, r in zip(paths, written, strict=True)]
         # These bytes were checksummed while they were written, a moment ago.
         index = VectorIndex.open_files(*paths, settings=_search_settings(meta), verify=False)
@@ -140,7 +184,7 @@ def _build(
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
-    return index, Generation(number, seq, space, len(rows), files[0], files[1])
+    return index, Generation(number, seq, space, count, files[0], files[1])
 
 
 def _damaged_rows(store: Store, space: int, rows: I64, dim: int) -> I64:

@@ -16,7 +16,7 @@ import msgspec
 from tv5core.catalog.index.background import StoppedError
 from tv5core.catalog.index.document_generation import SealedTitles, seal_documents
 from tv5core.catalog.index.follower import IndexFollower
-from tv5core.catalog.index.generation_files import build_generation
+from tv5core.catalog.index.generation_files import build_generation, grow_generation
 from tv5core.catalog.index.seal_policy import Changes, SealPolicy
 from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
 from tv5core.errors import CatalogError, Tv5Error
@@ -26,6 +26,8 @@ from tv5core.store import Store, embeddings, generations, titles, upgrading
 from tv5core.store.records import Generation
 from tv5core.types import Progress
 from tv5core.vectors import Segment, VectorIndex
+from tv5core.vectors.growing import growth_of
+from tv5core.vectors.sealing import BuildOptions
 
 __all__ = ["IndexManager", "ServedIndex"]
 
@@ -89,7 +91,8 @@ class IndexManager(IndexFollower):
         """Seal vectors and documents, or the documents alone, beside the graph there is."""
         index, meta = self.served.index, self._store.meta
         if index is not None and len(index) and (vectors or self._graph() is None):
-            self._install(*self.build(meta.space, index.dim, progress=progress))
+            grown = self._grown(meta.space, progress)
+            self._install(*(grown or self.build(meta.space, index.dim, progress=progress)))
         elif self._has_titles():
             self._install(*self.build_documents(progress=progress))
         else:
@@ -180,23 +183,48 @@ class IndexManager(IndexFollower):
 
         Its documents are made of those given, or of those served.
         """
-        cores = os.cpu_count() or 1
         index, newest = build_generation(
             self._store,
             space,
             dim,
             applied=applied,
-            # In the background, a core is left to those who search.
-            threads=max(1, cores - 1) if self.background.is_current else 0,
+            threads=self._threads,
             progress=self.cancellable(progress),
             damaged=self.recovery.leave_out,
         )
+        return self._with_documents(index, newest, documents, progress)
+
+    @property
+    def _threads(self) -> int:
+        """Threads to build with: in the background, a core is left to those who search."""
+        return max(1, (os.cpu_count() or 1) - 1) if self.background.is_current else 0
+
+    def _grown(
+        self, space: int, progress: Progress | None
+    ) -> tuple[ServedIndex, Generation] | None:
+        """Write a generation that takes in what changed; None where it is to be built anew."""
+        applied, vectors = self.served.published_vectors
+        if vectors is None or self.served.space != space:
+            return None
+        growth = growth_of(vectors, BuildOptions(threads=self._threads))
+        if growth is None:
+            return None
+        made = grow_generation(self._store, growth, space, applied, self.cancellable(progress))
+        return self._with_documents(*made, None, progress)
+
+    def _with_documents(
+        self,
+        index: VectorIndex,
+        newest: Generation,
+        documents: DocumentIndex | None,
+        progress: Progress | None,
+    ) -> tuple[ServedIndex, Generation]:
         try:
             made = self._made(newest, index.snapshot.segments[0], documents, progress)
         except BaseException:
             generations.remove(self._store.folder, newest, self._store.meta)
             raise
-        return self._over(made, newest, space, index, newest.seq)
+        return self._over(made, newest, newest.space, index, newest.seq)
 
     def build_documents(
         self, documents: DocumentIndex | None = None, *, progress: Progress | None = None

@@ -63,6 +63,11 @@ class ServedIndex:
         self._published = applied, vectors, self.documents.noted
         self.applied = applied
 
+    @property
+    def published_vectors(self) -> tuple[int, Snapshot | None]:
+        """The vectors that searches see, and the last journal entry they contain."""
+        return self._published[:2]
+
     def view(self) -> View:
         """Return what a search sees: vectors and documents at one moment.
 

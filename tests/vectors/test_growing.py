@@ -1,0 +1,173 @@
+"""A sealed graph that grows answers as one that is built anew, and is as sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.vectors.conftest import F32, brute_force
+from tv5core.vectors import VectorIndex, growing, recall_at_k
+from tv5core.vectors.growing import growth_of
+from tv5core.vectors.sealed_segment import SealedSegment
+from tv5core.vectors.sealing import BuildOptions
+
+
+@pytest.fixture(autouse=True)
+def _small_ones_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "LEAST_ROWS", 100)
+    monkeypatch.setattr(growing, "MOST_CHANGED", 10.0)
+
+
+def sealed(index: VectorIndex) -> SealedSegment:
+    (segment,) = index.snapshot.segments
+    assert isinstance(segment, SealedSegment)
+    return segment
+
+
+def check(index: VectorIndex, vectors: F32, keys: np.ndarray, queries: F32) -> float:  # type: ignore[type-arg]
+    """Check what an index holds, and return its recall@10."""
+    audit = index.audit()
+    assert audit.compare(keys, vectors[keys]) == {}
+    assert not len(audit.unseen())
+    assert audit.structure() == []
+    segment = sealed(index)
+    lists = segment.graph.lists.astype(np.int64)
+    assert (np.diff(lists) > 0).all()
+    assert len(lists) == len(segment.graph.centroids) + 1
+    assert sorted(segment.keys.tolist()) == keys.tolist()
+    found = index.search(queries, 10, expansion_search=100, oversampling=10, min_k=10)
+    return recall_at_k(found.keys, keys[brute_force(vectors[keys], queries, 10)])
+
+
+@pytest.mark.parametrize("dim", [96, 128])
+def test_ten_steps_are_as_good_as_one_build(dim: int, tmp_path: Path) -> None:
+    """Of 96 dimensions rows are stored unrotated, of 128 rotated."""
+    from tests.vectors.conftest import clustered
+
+    vectors, queries = clustered(4_000, dim), clustered(100, dim, seed=1)
+    there = set(range(2_000))
+    with VectorIndex.build(vectors[:2_000], path=tmp_path) as index:
+        for step in range(10):
+            start = 2_000 + 200 * step
+            index.add(vectors[start : start + 200], np.arange(start, start + 200))
+            gone = np.arange(50 * step, 50 * step + 50)
+            index.remove(gone)
+            there |= set(range(start, start + 200))
+            there -= set(gone.tolist())
+            index.seal()
+            assert sealed(index).graph.changed == 250 * (step + 1)
+        keys = np.asarray(sorted(there))
+        grown = check(index, vectors, keys, queries)
+    with VectorIndex.open(tmp_path) as index:
+        assert check(index, vectors, keys, queries) == grown
+    with VectorIndex.build(vectors[keys], keys) as fresh:
+        assert fresh.audit().structure() == []
+        assert grown >= check(fresh, vectors, keys, queries) - 0.02
+
+
+def test_deleted_entry_points_and_replaced_rows(vectors: F32, queries: F32) -> None:
+    """Of some lists all rows are gone, and some keys have other vectors."""
+    with VectorIndex.build(vectors[:3_000]) as index:
+        graph = sealed(index).graph
+        gone = np.asarray(graph.keys[: int(graph.lists[-1]) - 1])
+        index.remove(gone)
+        changed = np.setdiff1d(np.arange(3_000), gone)[::7]
+        moved = vectors.copy()
+        moved[changed] = vectors[3_000 : 3_000 + len(changed)]
+        index.add(moved[changed], changed)
+        index.seal()
+        assert sealed(index).graph.changed == len(gone) + 2 * len(changed)
+        keys = np.setdiff1d(np.arange(3_000), gone)
+        assert check(index, moved, keys, queries) >= 0.95
+
+
+def test_a_new_cluster_is_found(vectors: F32) -> None:
+    """Rows unlike all that are there are linked among each other."""
+    far = np.random.default_rng(3).standard_normal((1, 96))
+    new = (far + np.random.default_rng(4).standard_normal((500, 96))).astype(np.float32)
+    both = np.concatenate([vectors[:3_000], new])
+    with VectorIndex.build(vectors[:3_000]) as index:
+        index.add(new, np.arange(3_000, 3_500))
+        index.seal()
+        assert check(index, both, np.arange(3_500), new[:50]) >= 0.83, "its codes know no more"
+        found = index.search(new[:50], 10, expansion_search=300, oversampling=30, min_k=10)
+        assert recall_at_k(found.keys, brute_force(both, new[:50], 10)) >= 0.97
+
+
+def test_only_deletions(vectors: F32, queries: F32) -> None:
+    with VectorIndex.build(vectors[:3_000]) as index:
+        index.remove(np.arange(0, 3_000, 5))
+        index.seal()
+        keys = np.setdiff1d(np.arange(3_000), np.arange(0, 3_000, 5))
+        assert check(index, vectors, keys, queries) >= 0.95
+
+
+def test_what_changes_meanwhile_survives(vectors: F32, queries: F32) -> None:
+    with VectorIndex.build(vectors[:1_500]) as index:
+        index.add(vectors[1_500:2_000], np.arange(1_500, 2_000))
+
+        def meddle(_done: int, _total: int, stage: str) -> None:
+            if stage == "writing":
+                index.add(queries[:2], [10, 9_000])
+                if 1_600 in index:
+                    index.remove([11, 1_600])
+
+        index.seal(meddle)
+        assert index.search(queries[:2], 1).keys.ravel().tolist() == [10, 9_000]
+        assert len(index) == 1_999
+        assert 11 not in index
+        assert 1_600 not in index
+
+
+def test_a_stopped_growth_changes_nothing(vectors: F32, tmp_path: Path) -> None:
+    with VectorIndex.build(vectors[:1_500], path=tmp_path) as index:
+        index.add(vectors[1_500:2_000], np.arange(1_500, 2_000))
+        listing = sorted(path.name for path in tmp_path.iterdir())
+        for stop_at in ("linking", "writing", "building graph"):
+
+            def stop(_done: int, _total: int, stage: str, at: str = stop_at) -> None:
+                if stage == at:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                index.seal(stop)
+            assert sorted(path.name for path in tmp_path.iterdir()) == listing
+        assert (index.live_count, len(index)) == (500, 2_000)
+        index.seal()
+        assert index.live_count == 0
+
+
+def test_the_result_does_not_depend_on_threads(vectors: F32) -> None:
+    links = []
+    for threads in (1, 3):
+        with VectorIndex.build(vectors[:2_000], threads=threads) as index:
+            index.add(vectors[2_000:2_500], np.arange(2_000, 2_500))
+            index.remove(np.arange(0, 100))
+            index.seal()
+            links.append(np.array(sealed(index).graph.links))
+    np.testing.assert_array_equal(*links)
+
+
+def test_what_is_built_anew(vectors: F32, monkeypatch: pytest.MonkeyPatch) -> None:
+    def grows(index: VectorIndex, options: BuildOptions | None = None) -> bool:
+        index.add(vectors[2_000:2_100], np.arange(2_000, 2_100))
+        return growth_of(index.snapshot, options or BuildOptions()) is not None
+
+    some = vectors[:2_000]
+    assert grows(VectorIndex.build(some))
+    assert not grows(VectorIndex.empty(96))
+    assert not grows(VectorIndex.build(some[:50]))
+    assert not grows(VectorIndex.build(some, metric="ip"))
+    assert not grows(VectorIndex.build(some, rescoring="float16"))
+    assert not grows(VectorIndex.build(some), BuildOptions(connectivity=8))
+    everything = VectorIndex.build(some)
+    everything.remove(np.arange(2_000))
+    assert growth_of(everything.snapshot, BuildOptions()) is None
+    monkeypatch.setattr(growing, "MOST_CHANGED", 0.25)
+    index = VectorIndex.build(some)
+    for start, left in ((2_000, 300), (2_300, 0), (2_600, 300)):
+        index.add(vectors[start : start + 300], np.arange(start, start + 300))
+        index.seal()
+        assert sealed(index).graph.changed == left

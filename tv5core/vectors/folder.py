@@ -67,6 +67,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     graph: SealedFile | None = None
     rows: SealedFile | None = None
 
+    @classmethod
+    def of(
+        cls, dim: int, metric: str, rescoring: str, settings: SearchSettings, options: BuildOptions
+    ) -> Manifest:
+        """Describe an index without rows."""
+        return cls(dim=dim, metric=metric, rescoring=rescoring, settings=settings, options=options)
+
 
 def paths(folder: Path, generation: int) -> tuple[Path, Path]:
     """Name the graph and rows files of a generation."""

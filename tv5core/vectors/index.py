@@ -31,9 +31,6 @@ from tv5core.vectors.validation import check_keys
 
 __all__ = ["VectorIndex"]
 
-F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
-
 
 class VectorIndex(IndexReader):
     """Vectors searched by a walk over one-bit codes, then rescored exactly.
@@ -134,14 +131,7 @@ class VectorIndex(IndexReader):
         index._options = BuildOptions(connectivity, expansion_add, threads, seed)
         try:
             if path is not None:
-                manifest = Manifest(
-                    dim=index.dim,
-                    metric=index.metric,
-                    rescoring=index.rescoring,
-                    settings=index.settings,
-                    options=index._options,
-                )
-                index._folder = FolderWriter.create(check_path(path), manifest)
+                index._folder = FolderWriter.create(check_path(path), index._described())
             blocks = blocks_of(given, named, index._validate)
             index._seal_blocks(blocks, len(given), progress)
         except BaseException:
@@ -303,8 +293,7 @@ class VectorIndex(IndexReader):
     def seal(self, progress: Progress | None = None) -> None:
         """Seal all present rows and drop removed ones.
 
-        A large graph of which little has changed since it was built grows, which costs a copy
-        and what is new; else a new graph is built.
+        A large graph of which little has changed since it was built grows; else it is built anew.
 
         Searches and changes run meanwhile; what changes after the start stays in the live segment.
         An index without a folder reseals from its stored rows, so int8 rows stay int8-exact.
@@ -371,6 +360,10 @@ class VectorIndex(IndexReader):
                 self._folder.publish(self._settings, *written)
             self._segments.replace_sealed(sealed)
 
+    def _described(self) -> Manifest:
+        """Return the manifest of this index before its first sealing."""
+        return Manifest.of(self.dim, self.metric, self.rescoring, self.settings, self._options)
+
     # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -387,7 +380,7 @@ class VectorIndex(IndexReader):
             self._release()
 
     def _release(self) -> None:
-        """Let the next writer in, unless a sealing still writes to the folder: it does so then."""
+        """Let the next writer in, or have a sealing that still writes to the folder do so."""
         if self._folder is not None and self._sealing.acquire(blocking=False):
             self._folder.release()
             self._sealing.release()

@@ -91,6 +91,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "max_field_size": settings.max_header_bytes,
         "keepalive_timeout": settings.idle_timeout_s,
         "handler_cancellation": True,
+        "auto_decompress": False,
+        "lingering_time": 2.0,
     }
 
 

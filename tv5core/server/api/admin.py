@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from tv5core.cache.warming.id_sources import ids_from
 from tv5core.cache.warming.warm import WarmReport
 from tv5core.errors import InvalidInputError
 from tv5core.server.api.answers import Invalidated, Statistics
@@ -48,15 +50,23 @@ def _check(body: WarmBody) -> None:
 
 
 async def _load(resources: Resources, body: WarmBody, progress: Progress) -> WarmReport:
-    options: dict[str, Any] = {"batch_size": body.batch_size or _BATCH, "progress": progress}
+    options: dict[str, Any] = {"batch_size": body.batch_size or _BATCH}
+    if body.preset is not None:
+        return await resources.cached.warm(preset="demo", progress=progress, **options)
+    # Which titles are wanted is read in a thread: a list of them takes longer than the loop may.
+    ids = await asyncio.to_thread(_ids, resources, body)
+
+    def told(done: int, _: int, stage: str) -> None:
+        progress(done, len(ids), stage)
+
+    return await resources.cached.warm(source=ids, progress=told, **options)
+
+
+def _ids(resources: Resources, body: WarmBody) -> list[str]:
     if body.strategy is not None:
-        options |= {"strategy": body.strategy, "limit": body.limit or 1_000}
-    elif body.preset is not None:
-        options["preset"] = "demo"
-    else:
-        sitemap = resources.settings.sitemap
-        options["source"] = resources.catalog.ids() if sitemap is None else sitemap
-    return await resources.cached.warm(**options)
+        return [title.id for title in resources.catalog.popular(body.limit or 1_000)]
+    sitemap = resources.settings.sitemap
+    return list(resources.catalog.ids() if sitemap is None else ids_from(sitemap))
 
 
 async def warm_progress(call: Call[object, None]) -> Reply:

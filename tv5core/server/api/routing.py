@@ -13,7 +13,7 @@ from tv5core.server.api.calls import Call, Reply
 from tv5core.server.api.parameters import decode_body, read_query
 from tv5core.server.api.queries import NoQuery
 from tv5core.server.api.replies import response
-from tv5core.server.errors import BodyTooLargeError, MediaTypeError
+from tv5core.server.errors import BodyTooLargeError, MalformedBodyError, MediaTypeError
 from tv5core.server.protection.access import SIGNATURE_HEADER, check_signature, check_token
 from tv5core.server.resources import RESOURCES
 
@@ -97,7 +97,7 @@ def _handler(route: Route) -> _Handled:
 async def _body(route: Route, request: web.Request) -> Any:
     if route.body is None:
         return None
-    raw = await _raw(request)
+    raw = await _raw(request, request.app[RESOURCES].settings.max_body_bytes)
     if route.access == "hook":
         secret = request.app[RESOURCES].settings.hook_secret
         check_signature(secret, request.headers.get(SIGNATURE_HEADER), raw)
@@ -106,9 +106,15 @@ async def _body(route: Route, request: web.Request) -> Any:
     return decode_body(route.body, raw)
 
 
-async def _raw(request: web.Request) -> bytes:
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        most = request.app[RESOURCES].settings.max_body_bytes
+async def _raw(request: web.Request, most: int) -> bytes:
+    """Read a body; one that announces too many bytes is not read at all, and none is unpacked."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise MediaTypeError("expected a body without Content-Encoding, got one with it")
+    if (request.content_length or 0) <= most:
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            pass
+        except web.RequestPayloadError:
+            raise MalformedBodyError("expected a whole body, got a part") from None
     raise BodyTooLargeError(f"expected a body of at most {most:,} bytes, got more")

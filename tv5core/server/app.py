@@ -25,6 +25,7 @@ from tv5core.server.pages import add_pages
 from tv5core.server.protection.admission import Admission, admitting
 from tv5core.server.protection.compression import compressing
 from tv5core.server.protection.cors import cors
+from tv5core.server.protection.parser_log import parser_log
 from tv5core.server.resources import RESOURCES, Resources
 from tv5core.server.settings import Settings
 
@@ -32,6 +33,9 @@ __all__ = ["ADMISSION", "make_app", "server_options"]
 
 ADMISSION = web.AppKey("admission", Admission)
 """Where an application keeps how many requests it answers and how many wait."""
+
+
+_LINE_BYTES = 64 << 10
 
 
 def make_app(settings: Settings, resources: Resources) -> web.Application:
@@ -87,7 +91,9 @@ def server_options(settings: Settings) -> dict[str, Any]:
     """Return what ``web.AppRunner`` takes: limits of what is read, and no log of requests."""
     return {
         "access_log": None,
-        "max_line_size": settings.max_target_bytes,
+        "logger": parser_log(),
+        # A longer target than is accepted is read as far as this, to be answered as a problem.
+        "max_line_size": max(_LINE_BYTES, settings.max_target_bytes + 16),
         "max_field_size": settings.max_header_bytes,
         "keepalive_timeout": settings.idle_timeout_s,
         "handler_cancellation": True,

@@ -7,6 +7,7 @@
         ├── ParameterError           a parameter, or a field of the body, is wrong
         ├── MalformedBodyError       a body that cannot be read
         ├── BodyTooLargeError        more bytes than are accepted
+        ├── TargetTooLongError       a path and query of more bytes than are accepted
         ├── MediaTypeError           a body of another type than is accepted
         ├── UnauthorizedError        no token, key or signature, or a wrong one
         ├── ClosedRouteError         a route that needs a secret which is not set
@@ -32,6 +33,7 @@ __all__ = [
     "ParameterError",
     "RequestError",
     "RequestTimeoutError",
+    "TargetTooLongError",
     "UnauthorizedError",
     "WriterUnavailableError",
 ]
@@ -60,6 +62,10 @@ class MalformedBodyError(RequestError):
 
 class BodyTooLargeError(RequestError):
     """A body of more bytes than are accepted."""
+
+
+class TargetTooLongError(RequestError):
+    """A path and query of more bytes than are accepted."""
 
 
 class MediaTypeError(RequestError):

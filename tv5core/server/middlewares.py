@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 
 from tv5core.errors import Tv5Error
+from tv5core.server.errors import TargetTooLongError
 from tv5core.server.problems import http_problem, problem_of, problem_response
+from tv5core.server.resources import RESOURCES
 
 __all__ = ["REQUEST_ID", "errors_as_problems", "request_ids"]
 
@@ -42,6 +44,7 @@ async def request_ids(request: web.Request, handler: Handler) -> web.StreamRespo
 async def errors_as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer errors as problems, and log those that are the gateway's own."""
     try:
+        _check_target(request)
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
@@ -52,6 +55,12 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
     except Exception as error:  # noqa: BLE001 - a client sees a problem, never a traceback
         _note(request, error)
         return problem_response(error, request[REQUEST_ID])
+
+
+def _check_target(request: web.Request) -> None:
+    most = request.app[RESOURCES].settings.max_target_bytes
+    if len(request.raw_path) > most:
+        raise TargetTooLongError(f"expected at most {most:,} bytes of path and query, got more")
 
 
 def _note(request: web.Request, error: Exception) -> None:

@@ -27,6 +27,7 @@ async def test_a_search_finds_titles(alone: Gateway) -> None:
         ("qq=1", "qq"),
         ("q=a&q=b", "q"),
         ("sort=relevance:asc", "sort"),
+        ("group=null", "group"),
     ],
 )
 async def test_a_wrong_parameter_is_named(alone: Gateway, query: str, parameter: str) -> None:

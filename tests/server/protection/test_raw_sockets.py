@@ -109,10 +109,11 @@ async def test_a_body_that_follows_is_not_a_request(guarded: Gateway) -> None:
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, id="path"),
+        pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414, id="path"),
         pytest.param(
             b"GET /v1/search?q=" + b"a" * 5_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, id="query"
         ),
+        pytest.param(b"GET /" + b"a" * 99_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, id="line"),
         pytest.param(GET + b"X-A: " + b"a" * 20_000 + b"\r\n\r\n", 400, id="header"),
         pytest.param(GET + b"X-A: a\r\n" * 5_000 + b"\r\n", 400, id="headers"),
         pytest.param(POST + b"Content-Length: 9999999999\r\n\r\n", 413, id="announced body"),
@@ -163,6 +164,15 @@ async def test_a_body_that_never_ends_is_given_up(folder: Path) -> None:
         assert time.perf_counter() - started < 3
         response, _ = await gateway.get("/v1/suggest?q=jaw")
         assert response.status == 200
+
+
+async def test_what_cannot_be_parsed_is_not_logged(
+    guarded: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        await send(guarded, b"GET /v1/search?q=private" + b"a" * 99_000 + b" HTTP/1.1\r\n\r\n")
+    assert "cannot be parsed: LineTooLong" in caplog.text
+    assert "private" not in caplog.text
 
 
 async def test_a_traceback_is_never_sent(guarded: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

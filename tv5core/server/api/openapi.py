@@ -35,10 +35,10 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "public": [{}, {"key": []}],
 }
 _STATUSES = {
-    "public": (400, 404, 429, 503),
-    "operator": (503,),
-    "admin": (400, 401, 403, 409, 413, 415),
-    "hook": (400, 401, 403, 413, 415),
+    "public": (400, 404, 414, 429, 503),
+    "operator": (400, 414, 503),
+    "admin": (400, 401, 403, 409, 413, 414, 415, 429),
+    "hook": (400, 401, 403, 413, 414, 415, 429),
 }
 _DESCRIPTION = (
     "Search of film and TV titles. Answers say how current they are: the header `X-Tv5-Tier`, "

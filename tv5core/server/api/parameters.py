@@ -46,9 +46,12 @@ class _Parameter:
         if self._is_list:
             given = [part for part in text.split(",") if part]
         try:
-            return msgspec.convert(given, self._annotation, strict=False)
+            value = msgspec.convert(given, self._annotation, strict=False)
         except msgspec.ValidationError:
-            raise ParameterError(self.name, self.expected, shown(text[:_SHOWN])) from None
+            value = None
+        if value is None:  # also of the text "null", which no parameter accepts
+            raise ParameterError(self.name, self.expected, shown(text[:_SHOWN]))
+        return value
 
 
 @lru_cache(maxsize=64)

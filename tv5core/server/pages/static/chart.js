@@ -61,15 +61,15 @@ export function latencyChart(container, series, now) {
   const scale = (value) => Math.log(Math.max(value, low) / low) / Math.log(high / low);
   const y = (value) => height - pad.bottom - scale(value) * (height - pad.top - pad.bottom);
   const root = frame(container, width, height, summary(series));
-  const ticks = TICKS.filter((tick) => tick >= low && tick <= high);
-  const every = Math.ceil((ticks.length * rem * 1.4) / (height - pad.top - pad.bottom));
-  ticks.forEach((tick, i) => {
-    if (i % every) return;
+  const all = TICKS.filter((tick) => tick >= low && tick <= high);
+  const fit = all.length * rem * 1.4 <= height - pad.top - pad.bottom;
+  const ticks = fit ? all : all.filter((tick) => Number.isInteger(Math.log10(tick)));
+  for (const tick of ticks) {
     root.append(
       svg("line", { class: "grid", x1: pad.left, x2: width - pad.right, y1: y(tick), y2: y(tick) }),
       svg("text", { x: pad.left - rem * 0.5, y: y(tick) + rem * 0.33, "text-anchor": "end" }, unit(tick)),
     );
-  });
+  }
   times(root, x, now, height, rem);
   if (low <= 300 && high >= 300) {
     root.append(svg("line", { class: "limit", x1: pad.left, x2: width - pad.right, y1: y(300), y2: y(300) }));

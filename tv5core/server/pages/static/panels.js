@@ -5,7 +5,7 @@ import { milliseconds } from "./chart.js";
 
 const number = new Intl.NumberFormat("en");
 const LAYERS = { memory: "Memory", disk: "Disk", redis: "Redis", l1: "Memory", l2: "Disk", l3: "Redis" };
-const KINDS = { recommendations: "similar" };
+const KINDS = { recommendations: "similar", suggestions: "suggest" };
 const TIERS = {
   full: "Full",
   cached: "Stored, stale",
@@ -112,7 +112,8 @@ export function showTraffic({ qps, error_share }) {
 export function showSearch({ search }) {
   const [p50, unit50] = milliseconds(search.p50_ms);
   const [p95, unit95] = milliseconds(search.p95_ms);
-  const low = search.recall === null ? null : 1 - search.recall;
+  const few = search.recall === null || search.recall_samples < 30; // too few to judge
+  const low = few ? null : 1 - search.recall;
   const samples = search.recall_samples;
   numbers(at("search"), [
     ["p50", p50, unit50, judged(search.p50_ms, 50, 150, "slow", "too slow")],

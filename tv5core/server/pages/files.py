@@ -46,7 +46,7 @@ class StaticFile:
     body : bytes
     content_type : str
     etag : str
-        Strong: of the bytes themselves.
+        Weak: the same for every way of compressing it.
     """
 
     body: bytes
@@ -78,4 +78,4 @@ def _load(name: str, content_type: str, image_origins: bytes = b"") -> StaticFil
     if content_type == _HTML:
         body = body.replace(b"{{image_origins}}", image_origins)
     etag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    return StaticFile(body, content_type, f'"{etag}"')
+    return StaticFile(body, content_type, f'W/"{etag}"')

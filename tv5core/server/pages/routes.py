@@ -77,9 +77,10 @@ def _page(found: Mapping[str, StaticFile], headers: Mapping[str, str]) -> Handle
 
 
 def _has(request: web.Request, etag: str) -> bool:
-    """Compare weakly, as RFC 9110 says for If-None-Match: a compressed file has a weak one."""
+    """Compare weakly, as RFC 9110 says for If-None-Match."""
     given = request.headers.get(hdrs.IF_NONE_MATCH, "")
-    return any(one.strip().removeprefix("W/") in (etag, "*") for one in given.split(","))
+    tags = {one.strip().removeprefix("W/") for one in given.split(",")}
+    return etag.removeprefix("W/") in tags or "*" in tags
 
 
 async def _state(request: web.Request) -> web.Response:
@@ -116,6 +117,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
 _STREAM = {
     hdrs.CONTENT_TYPE: "text/event-stream",
     hdrs.CACHE_CONTROL: "no-store",
+    hdrs.SERVER: "tv5core",
     "X-Accel-Buffering": "no",  # proxies pass each event on at once
     "X-Content-Type-Options": "nosniff",
 }

@@ -220,8 +220,9 @@ function empty(body) {
     el("p", {}, el("strong", {}, "No titles were found.")),
     ways.length
       ? el("ul", {}, ways.map((way) => el("li", {}, way)))
-      : el("p", {}, "No word of this is known here. Check the spelling, or describe the plot:"),
-    ...(ways.length ? [] : [examples()]),
+      : el("p", {}, "No word of this is known here. Check the spelling, or describe the plot."),
+    el("p", {}, "These find something in most catalogues:"),
+    examples(),
   );
 }
 

@@ -9,6 +9,9 @@ Live rows are searched with settings calibrated to 0.95 on a sealed index of as 
 scan, by a walk of usearch's graph, and as the planner chooses. One thread; p50 and p99 are of
 single calls, each query at its best of three, and "batch" is a call for all. Rows where the choice
 is slower than the other way, or misses the recall of the scan by more than 0.03, are marked "!".
+
+An index is then sealed in steps of 2 %, and compared with one that is built of all rows: how long a
+step takes, and recall and speed at one width. It is marked "!" where it is worse by more than 1 %.
 """
 
 from __future__ import annotations
@@ -20,7 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data.options import add_source_arguments, prepare_from
-from benchmarks.measure.growth import AddRow, LiveRow, measure_adding, measure_live
+from benchmarks.measure.growth import (
+    AddRow,
+    LiveRow,
+    SealRow,
+    measure_adding,
+    measure_live,
+    measure_sealing,
+)
 from benchmarks.peers.base import F32
 from benchmarks.progress import say
 from tv5core.vectors import VectorIndex
@@ -29,12 +39,14 @@ __all__ = ["add_arguments", "main"]
 
 _K = 10
 _ADDED = 3_000
+_STEP, _WIDTH = 0.02, 256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_source_arguments(parser)
     parser.add_argument("--sizes", default="10000,20000,50000", help="live rows")
+    parser.add_argument("--steps", type=int, default=10, help="sealings, each of 2 %% more rows")
     parser.add_argument("--asked", type=int, default=200, help="queries of each kind")
     parser.add_argument("--target", type=float, default=0.95, help="recall calibrated to")
     parser.add_argument("--json", type=Path, help="also write the rows here")
@@ -55,10 +67,12 @@ def main(options: argparse.Namespace) -> int:
         live += _live_rows(np.array(dataset.vectors[:size]), asked, options.target)
         some = np.array(dataset.vectors[: size + _ADDED])
         added += [measure_adding(some, size, linked=linked) for linked in (False, True)]
-    print(_table(live), _adding(added), sep="\n\n")
+    sealed = _sealings(np.array(dataset.vectors), asked, options.steps)
+    print(_table(live), _adding(added), _sealing(sealed), sep="\n\n")
     if options.json:
-        found = {name: [row._asdict() for row in rows] for name, rows in _named(live, added)}
-        options.json.write_text(json.dumps(found, indent=1))
+        found = {"live": live, "adding": added, "sealing": sealed}
+        dicts = {name: [row._asdict() for row in rows] for name, rows in found.items()}
+        options.json.write_text(json.dumps(dicts, indent=1))
     return 0
 
 
@@ -69,8 +83,12 @@ def _sizes(given: str, most: int) -> list[int]:
     return sizes
 
 
-def _named(live: list[LiveRow], added: list[AddRow]) -> list[tuple[str, list[LiveRow | AddRow]]]:
-    return [("live", [*live]), ("adding", [*added])]
+def _sealings(vectors: F32, queries: dict[str, F32], steps: int) -> list[SealRow]:
+    if not steps:
+        return []
+    say(f"{steps} sealings up to {len(vectors):,} rows")
+    start = round(len(vectors) / (1 + _STEP * steps))
+    return measure_sealing(vectors, start, steps, queries, _K, _WIDTH)
 
 
 def _live_rows(vectors: F32, queries: dict[str, F32], target: float) -> list[LiveRow]:
@@ -117,4 +135,19 @@ def _adding(rows: list[AddRow]) -> str:
         f"| {row.worst_us:,.0f} | {row.linked_us:,.0f} | {row.bytes_a_row:,.0f} |"
         for row in rows
     ]
+    return "\n".join([*head, *lines])
+
+
+def _sealing(rows: list[SealRow]) -> str:
+    head = (
+        "| | rows | way | s to seal | queries | recall@10 | batch us a query |",
+        "|---|--:|---|--:|---|--:|--:|",
+    )
+    fresh = {row.queries: row for row in rows if row.way != "grown"}
+    lines = []
+    for row in rows:
+        other = fresh[row.queries]
+        worse = row.recall < other.recall - 0.01 or row.batch_us > 1.01 * other.batch_us
+        figures = f"{row.seal_s:.1f} | {row.queries} | {row.recall:.3f} | {row.batch_us:,.0f}"
+        lines.append(f"| {'!' * worse} | {row.rows:,} | {row.way} | {figures} |")
     return "\n".join([*head, *lines])

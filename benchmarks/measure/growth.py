@@ -13,7 +13,7 @@ from tv5core import kernels
 from tv5core.vectors import SearchSettings, VectorIndex, live_segment, recall_at_k
 from tv5core.vectors.live_segment import LiveSegment
 
-__all__ = ["AddRow", "LiveRow", "measure_adding", "measure_live"]
+__all__ = ["AddRow", "LiveRow", "SealRow", "measure_adding", "measure_live", "measure_sealing"]
 
 _NEVER_S, _ALWAYS_S = 0.0, 1.0  # what a scan is made to seem to cost
 _ROUNDS = 3
@@ -42,6 +42,50 @@ class AddRow(NamedTuple):
     worst_us: float
     linked_us: float
     bytes_a_row: float
+
+
+class SealRow(NamedTuple):
+    """An index after some steps of adding and sealing, or built at once."""
+
+    rows: int
+    way: str
+    seal_s: float
+    queries: str
+    recall: float
+    batch_us: float
+
+
+def measure_sealing(
+    vectors: F32, start: int, steps: int, queries: dict[str, F32], k: int, width: int
+) -> list[SealRow]:
+    """Grow an index in steps from ``start`` rows on, then build one of all rows."""
+    times = []
+    with VectorIndex.build(vectors[:start]) as index:
+        for some in np.array_split(np.arange(start, len(vectors)), steps):
+            index.add(vectors[some], some)
+            times.append(_timed(index.seal))
+        found = _sealed(index, vectors, "grown", float(np.median(times)), queries, k, width)
+    began = time.perf_counter()
+    with VectorIndex.build(vectors) as index:
+        took = time.perf_counter() - began
+        return found + _sealed(index, vectors, "built anew", took, queries, k, width)
+
+
+def _sealed(
+    index: VectorIndex,
+    vectors: F32,
+    way: str,
+    seal_s: float,
+    queries: dict[str, F32],
+    k: int,
+    width: int,
+) -> list[SealRow]:
+    settings, rows = SearchSettings(width, width / k, error_margin=3.0, min_k=k), []
+    for kind, asked in queries.items():
+        truth = kernels.scan_rows(vectors, None, asked, k)[0].astype(np.int64)
+        recall, _, _, batch_us = _searched(index, asked, truth, settings, k, None)
+        rows.append(SealRow(len(index), way, seal_s, kind, recall, batch_us))
+    return rows
 
 
 def measure_live(

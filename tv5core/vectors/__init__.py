@@ -14,8 +14,8 @@ Read in this order:
   ``segment_set``: who changes them.
 - ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``graph`` (both in mapped files).
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
-  ``linking``; ``growing`` (from sealed files and live rows to files); ``folder``: an index's files
-  and manifest; ``folder_writer``: who may change them.
+  ``linking`` (or ``usearch_graph``); ``growing`` (from sealed files and live rows to files);
+  ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
 - ``recall`` (calibration), ``audit`` (is the index that of its vectors?), ``memory``,
   ``validation``.
 """

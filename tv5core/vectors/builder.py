@@ -10,16 +10,20 @@ import numpy.typing as npt
 from tv5core.kernels import NONE
 from tv5core.types import Progress
 from tv5core.vectors.entry_points import Source, choose_entry_points
-from tv5core.vectors.linking import Workers, breadth_first, grow, room_for
+from tv5core.vectors.linking import Workers, breadth_first, connect, grow, room_for
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.usearch_graph import usearch_links
 
-__all__ = ["BuiltGraph", "build_graph"]
+__all__ = ["GRAPHS", "NATIVE", "BuiltGraph", "build_graph"]
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 
 _CHUNK = 65_536
+NATIVE, USEARCH = "native", "usearch"
+GRAPHS = (NATIVE, USEARCH)
+"""Who grows a graph."""
 _BY_DIRECTION = np.array([0, 1], np.float32).view(np.uint8)
 """Factors with which estimates depend on the direction from the centre only: of unit vectors,
 ``f_rescale`` is ``1 / sum_i |x'_i|``, nearly the same for all that are rotated."""
@@ -56,6 +60,7 @@ def build_graph(
     expansion_add: int,
     threads: int = 0,
     seed: int = 0,
+    graph: str = NATIVE,
     progress: Progress | None = None,
 ) -> BuiltGraph:
     """Build a graph over codes, its links chosen by the rows' distances.
@@ -76,21 +81,22 @@ def build_graph(
         0 for all cores; the result does not depend on it.
     seed : int
         Of the draw of entries and the order rows are added in.
+    graph : {"native", "usearch"}
+        Who grows the links.
     progress : callable, optional
         An exception it raises stops the build.
     """
+    room = room_for(connectivity)
     with Workers(threads) as run:
         entries = choose_entry_points(source, run, seed, progress)
-        ready = _ordered(codes, entries.order, source.quantizer, by_direction)
-        links = grow(
-            ready,
-            source,
-            entries,
-            room=room_for(connectivity),
-            width=expansion_add,
-            run=run,
-            progress=progress,
-        )
+        if graph == USEARCH:
+            links = usearch_links(source, entries.order, room, expansion_add, threads, progress)
+            connect(links, entries.count)
+        else:
+            ready = _ordered(codes, entries.order, source.quantizer, by_direction)
+            links = grow(
+                ready, source, entries, room=room, width=expansion_add, run=run, progress=progress
+            )
     order = breadth_first(links, np.arange(entries.count))
     left = np.ones(len(links), bool)
     left[order] = False

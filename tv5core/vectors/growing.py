@@ -26,6 +26,7 @@ from tv5core import kernels
 from tv5core.files import SealedFile, SectionFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
+from tv5core.vectors.builder import NATIVE
 from tv5core.vectors.entry_points import (
     ONE_IN,
     Source,
@@ -99,6 +100,7 @@ class Growth:
         )
         return (
             len(graph) >= LEAST_ROWS
+            and self.options.graph == NATIVE
             and self.sealed.alive_count > 0
             and graph.metric.unit_length
             and values.dtype == np.int8

@@ -87,6 +87,7 @@ class VectorIndex(IndexReader):
         threads: int = 0,
         progress: Progress | None = None,
         seed: int = 0,
+        graph: str = "native",
     ) -> VectorIndex:
         """Build a sealed index over vectors.
 
@@ -100,12 +101,10 @@ class VectorIndex(IndexReader):
             Folder to keep the index in: new, empty, or an index to replace. The index is its only
             writer until :meth:`close`. Without one the files live in the system's temporary folder,
             already unlinked, for as long as the index does.
-        metric, rescoring
-            As in :meth:`empty`.
-        connectivity, expansion_add : int
-            As in :class:`BuildOptions`.
+        metric, rescoring, connectivity, expansion_add, graph
+            As in :meth:`empty` and :class:`BuildOptions`.
         threads : int
-            0 for all cores; the index does not depend on it.
+            0 for all cores; only a graph of usearch depends on it.
         progress : callable, optional
             Called with (done, total, stage); an exception it raises stops the build.
         seed : int
@@ -128,7 +127,7 @@ class VectorIndex(IndexReader):
         check_callable("progress", progress)
         named = check_keys(np.arange(len(given)) if keys is None else keys, len(given))
         index = cls(given.shape[1], Metric.named(metric), rescoring)
-        index._options = BuildOptions(connectivity, expansion_add, threads, seed)
+        index._options = BuildOptions(connectivity, expansion_add, threads, seed, graph)
         try:
             if path is not None:
                 index._folder = FolderWriter.create(check_path(path), index._described())
@@ -380,7 +379,7 @@ class VectorIndex(IndexReader):
             self._release()
 
     def _release(self) -> None:
-        """Let the next writer in, or have a sealing that still writes to the folder do so."""
+        """Let the next writer in, or have a sealing that still writes do so."""
         if self._folder is not None and self._sealing.acquire(blocking=False):
             self._folder.release()
             self._sealing.release()

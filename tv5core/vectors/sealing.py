@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.arguments import check_callable, check_int
+from tv5core.errors import InvalidInputError
 from tv5core.files import SealedFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels.code_layout import CodeLayout
 from tv5core.types import Progress
-from tv5core.vectors.builder import BuiltGraph, build_graph
+from tv5core.vectors.builder import GRAPHS, NATIVE, BuiltGraph, build_graph
 from tv5core.vectors.encoding import Blocks, EncodedRows, encode_rows, mean_vector
 from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
@@ -56,12 +57,16 @@ class BuildOptions(msgspec.Struct, frozen=True):
         0 for all cores.
     seed : int
         Of the rotation.
+    graph : {"native", "usearch"}
+        Who grows the links: tv5core's own walk, or usearch's HNSW over int8 rows, of which the base
+        level is kept and walked like any other; for comparisons. It depends on the threads.
     """
 
     connectivity: int = 16
     expansion_add: int = 64
     threads: int = 0
     seed: int = 0
+    graph: str = NATIVE
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -71,6 +76,8 @@ class BuildOptions(msgspec.Struct, frozen=True):
             ("seed", self.seed, 0, 2**63),
         ):
             msgspec.structs.force_setattr(self, name, check_int(name, value, low, high))
+        if self.graph not in GRAPHS:
+            raise InvalidInputError(f"expected graph {' or '.join(GRAPHS)}, got {self.graph!r}")
 
 
 def build_files(
@@ -178,6 +185,7 @@ class Sealing:
             expansion_add=self.options.expansion_add,
             threads=self.options.threads,
             seed=self.options.seed,
+            graph=self.options.graph,
             progress=self.progress,
         )
 

@@ -7,6 +7,7 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``run``: build, search and weigh peers; ``report``: tables and plots of runs.
 - ``data``, ``peers``: prepare vectors; list the libraries.
 - ``filters``: filters and deletions that have to do with the query.
+- ``growth``: live rows, and sealing them.
 - ``profile``: one search stage by stage; ``compare``: two pytest-benchmark files.
 - ``relevance``: searches over real titles, by judged queries.
 - ``recommend``: recommendations on held-out ratings.

@@ -6,5 +6,6 @@
 - ``curves``: recall against speed: survey all settings, time the best.
 - ``paired``: a peer and tv5core in turns, both at the target recall: what ratios come from.
 - ``correlated``: filters and deletions that have to do with the query.
+- ``growth``: live rows walked and scanned; adding and sealing them.
 - ``filtered``, ``opening``: searches among some rows; opening an index, warm and cold.
 """

@@ -21,6 +21,7 @@ above it:
 ``cache``      The memory tier against other caches, and traffic through a cached catalogue.
 ``recommend``  Recommendations for users of MovieLens, judged by what they liked next.
 ``upstream``   Rate limits, fetching and synchronisation against a stand-in.
+``load``       A gateway under users, and while something is broken.
 ``relevance``  Judged queries over real titles: tv5core's searches against full-text engines.
 ``commands``   One module a command: its arguments, and what it prints.
 ``suites``     pytest-benchmark suites, compared by ``python -m benchmarks compare``.

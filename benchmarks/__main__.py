@@ -30,6 +30,10 @@ COMMANDS = {
     "titles": "draw made-up titles, and compare them with real ones",
     "recommend": "recommendations for users of MovieLens, beside item-kNN, factorisation and EASE",
     "upstream": "what the limiter and the fetcher promise, against a stand-in",
+    "standin": "a stand-in for TMDB, for demonstrations and load",
+    "load": "a real gateway under users: service levels and criteria, judged",
+    "chaos": "a real gateway while something is broken: what clients see, and for how long",
+    "knee": "requests a second of one worker at p99 < 50 ms, beside a bare handler",
     "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",
 }
 """Each is a module of :mod:`benchmarks.commands`, named with underscores."""

@@ -16,8 +16,8 @@
     ``fetch``, ``sync`` and their live display.
 ``cache``
     ``tv5 cache``.
-``demo``, ``serve``
-    ``tv5 demo``; ``tv5 serve``.
+``demo``, ``serve``, ``gateway``
+    ``tv5 demo``; ``tv5 serve``; ``tv5 warm`` and ``tv5 check``.
 ``output``
     What every command shares: consoles, JSON, tables, progress, the catalogue option.
 

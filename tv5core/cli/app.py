@@ -17,6 +17,7 @@ from tv5core.cli import (
     demo,
     embedding,
     export,
+    gateway,
     importing,
     maintenance,
     recommending,
@@ -51,6 +52,7 @@ for command in (
     *export.COMMANDS,
     *demo.COMMANDS,
     *serve.COMMANDS,
+    *gateway.COMMANDS,
 ):
     # "import" is a keyword, so that function has an underscore behind its name.
     app.command(command.__name__.rstrip("_"))(command)

@@ -26,6 +26,7 @@
 ``pages``            the search page and the live page
 ``logs``             structured logs, one line a request
 ``process``          supervisor, workers, the one that writes; :func:`~.process.serving.serve`
+``readiness``        before a demonstration: warm by a plan, and a checklist
 ===================  ================================================================
 """
 

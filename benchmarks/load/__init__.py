@@ -1,0 +1,11 @@
+"""A real gateway under load: users of locust, a stand-in for TMDB, a Redis, and what is required.
+
+- ``standin``: TMDB for any id, with latency, faults and its contract, in a process of its own.
+- ``services``: the gateway, the stand-in and Redis as processes, and their memory over time.
+- ``scenarios``: what users ask: browse, storm, recommend, mixed.
+- ``locustfile``: the same as users of locust, which writes down every answer.
+- ``judging``: percentiles, service levels, and criteria that pass or fail.
+- ``running``: one scenario from start to verdict.
+- ``chaos``: what clients see while something is broken, and how long until nothing is.
+- ``k6/scenarios.ts``: the four scenarios as a script for k6.
+"""

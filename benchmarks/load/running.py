@@ -1,0 +1,173 @@
+"""One scenario, from a gateway's start to a verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.load.judging import Row, Verdict, hit_ratios, judge, levels
+from benchmarks.load.scenarios import SCENARIOS
+from benchmarks.load.services import Gateway, Standin, gateway, get_json, redis, standin
+from benchmarks.progress import say
+
+__all__ = ["CONTRACT", "PACES", "Bench", "bench", "ids_of", "run_scenario", "users"]
+
+CONTRACT = 50
+PACES = {"10/min": 6.0, "30/min": 2.0, "none": 0.0}
+"""Seconds between the requests of one user."""
+_PAGE = 100
+_SETTLE_S = 2.0
+
+
+@dataclass
+class Bench:
+    """What scenarios run against."""
+
+    gateway: Gateway
+    tmdb: Standin
+    ids: list[str]
+    redis_url: str | None
+    redis_process: subprocess.Popen[str] | None
+
+
+@contextlib.contextmanager
+def bench(
+    catalog: Path | None,
+    *settings: str,
+    workers: int = 1,
+    with_redis: bool = True,
+    titles: int = 2_000,
+) -> Iterator[Bench]:
+    """Run the gateway with all it needs, warmed with its most popular titles."""
+    with contextlib.ExitStack() as stack:
+        tmdb = stack.enter_context(standin(contract=CONTRACT))
+        url = process = None
+        if with_redis:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tv5-redis-")))
+            url, process = stack.enter_context(redis(folder))
+        given = (*settings, *(() if url is None else (f"redis_url={url}",)))
+        served = stack.enter_context(gateway(catalog, *given, workers=workers, tmdb=tmdb.url))
+        _warm(served)
+        yield Bench(served, tmdb, ids_of(served.url, titles), url, process)
+
+
+def _warm(served: Gateway) -> None:
+    address = f"{served.url}/api/admin/cache/warm"
+    get_json(address, token=True, body={"strategy": "popular", "limit": 1_000})
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        job = get_json(address, token=True)
+        if job.get("state") not in ("queued", "running"):
+            say(f"warm: {job.get('state')}")
+            return
+        time.sleep(0.2)
+
+
+def ids_of(url: str, count: int) -> list[str]:
+    """Return the ids of the most popular titles."""
+    found: list[str] = []
+    while len(found) < count:
+        asked = urllib.parse.urlencode({"k": min(_PAGE, count - len(found)), "offset": len(found)})
+        page = get_json(f"{url}/v1/browse?{asked}")["titles"]
+        found += [title["id"] for title in page]
+        if len(page) < _PAGE:
+            break
+    return found
+
+
+def users(
+    url: str,
+    scenario: str,
+    ids: list[str],
+    count: int,
+    seconds: float,
+    pace_s: float,
+    *,
+    uniform: bool,
+) -> list[Row]:
+    """Have users of locust ask for some time; return what they saw."""
+    with tempfile.TemporaryDirectory(prefix="tv5-locust-") as made:
+        out, config = Path(made) / "rows.json", Path(made) / "load.json"
+        given = {"scenario": scenario, "pace_s": pace_s, "ids": ids, "uniform": uniform,
+                 "out": str(out)}  # fmt: skip
+        config.write_text(json.dumps(given))
+        command = [
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            str(Path(__file__).parent / "locustfile.py"),
+        ]
+        command += ["--headless", "--host", url, "-u", str(count), "-r", str(count)]
+        command += ["-t", f"{seconds:.0f}s", "--only-summary", "--loglevel", "ERROR"]
+        path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        variables = {**os.environ, "TV5_LOAD": str(config), "PYTHONPATH": path}
+        ran = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=seconds + 120,
+            check=False,
+        )  # fmt: skip
+        if not out.exists():
+            raise SystemExit(f"expected rows of locust, got {ran.stderr[-2000:]}")
+        return [tuple(row) for row in json.loads(out.read_text())]
+
+
+def run_scenario(
+    on: Bench,
+    name: str,
+    *,
+    count: int | None,
+    seconds: float,
+    pace: str,
+    uniform: bool,
+    workers: int,
+) -> dict[str, Any]:
+    """Run one scenario; return its figures and verdicts."""
+    scenario = SCENARIOS[name]
+    before = on.gateway.stats()["cache"]["kinds"]
+    since = len(on.gateway.rss_bytes)
+    cpu = psutil.cpu_times()
+    rows = users(
+        on.gateway.url, name, on.ids, count or scenario.users, seconds, PACES[pace], uniform=uniform
+    )
+    busy = _busy(cpu)
+    time.sleep(_SETTLE_S)
+    after = on.gateway.stats()["cache"]["kinds"]
+    ratios = hit_ratios(before, after) if workers == 1 else None
+    verdicts = judge(scenario, rows, ratios, on.tmdb.seen(), CONTRACT, on.gateway.rss_bytes[since:])
+    return {
+        "scenario": name, "users": count or scenario.users, "pace": pace,
+        "draw": "uniform" if uniform else "zipf 1.0", "requests": len(rows),
+        "requests_s": round(len(rows) / seconds, 1), "machine_busy": busy,
+        "tiers": _tiers(rows), "levels": levels(rows), "verdicts": verdicts,
+    }  # fmt: skip
+
+
+def _busy(then: Any) -> float:
+    """Return the share of all cores that was in use since then, by anybody."""
+    now = psutil.cpu_times()
+    total = sum(now) - sum(then)
+    return round(1 - (now.idle - then.idle) / total, 2) if total else 0.0
+
+
+def _tiers(rows: list[Row]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row[4] or "none"] = found.get(row[4] or "none", 0) + 1
+    return found
+
+
+def failed(verdicts: list[Verdict]) -> bool:
+    """Return whether any criterion is not met."""
+    return any(verdict.passed is False for verdict in verdicts)

@@ -1,0 +1,108 @@
+"""A client of a gateway, at a pace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import msgspec
+
+from tv5core.errors import UnreachableError
+
+__all__ = ["Answered", "Asking", "title_path"]
+
+_TIMEOUT_S = 30.0
+
+
+class Answered(NamedTuple):
+    """An answer.
+
+    Attributes
+    ----------
+    status : int
+    body : Any
+        Decoded; None where it is no JSON.
+    ms : float
+        Milliseconds until it was whole.
+    tier : str
+        What gave it, empty where it does not say.
+    """
+
+    status: int
+    body: Any
+    ms: float
+    tier: str
+
+
+def title_path(id: str) -> str:
+    """Return the path of a title."""
+    return f"/v1/titles/{quote(id, safe='')}"
+
+
+class Asking:
+    """Asks a gateway; used as ``async with``.
+
+    Parameters
+    ----------
+    url : str
+        Such as ``http://127.0.0.1:8080``.
+    token : str or None
+        For administrators' routes.
+    rate : float
+        Requests a second, at most; they are spaced evenly.
+    """
+
+    def __init__(self, url: str, token: str | None = None, rate: float = 1_000.0) -> None:
+        self._url, self._token, self._gap_s = url.rstrip("/"), token, 1 / rate
+        self._next_s = 0.0
+        self.sent = 0
+
+    async def get(self, path: str, /, **query: object) -> Answered:
+        """Get a path.
+
+        Raises
+        ------
+        UnreachableError
+            No gateway answers there.
+        """
+        asked = f"{path}?{urlencode(query)}" if query else path
+        admin = path.startswith("/api/admin") and self._token is not None
+        headers = {"Authorization": f"Bearer {self._token}"} if admin else {}
+        await self._pause()
+        begun = time.perf_counter()
+        try:
+            async with self._session.get(self._url + asked, headers=headers) as answer:
+                raw = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnreachableError(
+                f"expected a gateway at {self._url}, got {type(error).__name__}"
+            ) from error
+        took_ms = (time.perf_counter() - begun) * 1e3
+        is_json = "json" in answer.content_type
+        body = msgspec.json.decode(raw) if is_json and raw else raw.decode(errors="replace")
+        return Answered(answer.status, body, took_ms, answer.headers.get("X-Tv5-Tier", ""))
+
+    async def _pause(self) -> None:
+        now = time.monotonic()
+        due = max(now, self._next_s)
+        self._next_s = due + self._gap_s
+        self.sent += 1
+        if due > now:
+            await asyncio.sleep(due - now)
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        self._session = aiohttp.ClientSession(timeout=timeout)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._session.close()

@@ -5,11 +5,11 @@
     python -m benchmarks load --scenario browse|storm|recommend|mixed --users 50 --minutes 5
     python -m benchmarks load --scenario mixed --catalog FOLDER --pace none --minutes 1
 
-Starts ``tv5 serve`` over a copy of the catalogue (by default the demo), a stand-in for TMDB
-with its contract of 50 requests a second and 50 ms of latency, and a Redis; warms the 1,000 most popular
-titles; then users of locust draw titles by Zipf's law, or all alike with --uniform. Without
---pace: 10 requests a user and minute, 30, and no thinking time. Users share the machine with the
-gateway: the share of all cores that was in use is printed. Needs the checkout.
+Starts ``tv5 serve`` over a copy of the catalogue (by default the demo), a stand-in for TMDB with
+its contract of 50 requests a second and 50 ms of latency, and a Redis; warms the 1,000 most
+popular titles; then users of locust draw titles by Zipf's law, or all alike with --uniform.
+Without --pace: 10 requests a user and minute, 30, and no thinking time. Users share the machine
+with the gateway: the share of all cores that was in use is printed. Needs the checkout.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -21,14 +22,16 @@ from benchmarks.load.judging import Row, Verdict, hit_ratios, judge, levels
 from benchmarks.load.scenarios import SCENARIOS
 from benchmarks.load.services import Gateway, Standin, gateway, get_json, redis, standin
 from benchmarks.progress import say
+from tv5core.server.readiness.asking import Asking, title_path
 
-__all__ = ["CONTRACT", "PACES", "Bench", "bench", "ids_of", "run_scenario", "users"]
+__all__ = ["CONTRACT", "PACES", "Bench", "bench", "failed", "ids_of", "run_scenario", "users"]
 
 CONTRACT = 50
 PACES = {"10/min": 6.0, "30/min": 2.0, "none": 0.0}
 """Seconds between the requests of one user."""
 _PAGE = 100
 _SETTLE_S = 2.0
+_WARM_RATE = 35.0
 
 
 @dataclass
@@ -49,6 +52,7 @@ def bench(
     workers: int = 1,
     with_redis: bool = True,
     titles: int = 2_000,
+    details: int = 1_000,
 ) -> Iterator[Bench]:
     """Run the gateway with all it needs, warmed with its most popular titles."""
     with contextlib.ExitStack() as stack:
@@ -60,7 +64,9 @@ def bench(
         given = (*settings, *(() if url is None else (f"redis_url={url}",)))
         served = stack.enter_context(gateway(catalog, *given, workers=workers, tmdb=tmdb.url))
         _warm(served)
-        yield Bench(served, tmdb, ids_of(served.url, titles), url, process)
+        ids = ids_of(served.url, titles)
+        asyncio.run(_warm_details(served.url, ids[:details]))
+        yield Bench(served, tmdb, ids, url, process)
 
 
 def _warm(served: Gateway) -> None:
@@ -73,6 +79,12 @@ def _warm(served: Gateway) -> None:
             say(f"warm: {job.get('state')}")
             return
         time.sleep(0.2)
+
+
+async def _warm_details(url: str, ids: list[str]) -> None:
+    """Have the provider asked about the most popular titles, below its limit."""
+    async with Asking(url, rate=_WARM_RATE) as asking:
+        await asyncio.gather(*(asking.get(title_path(name)) for name in ids))
 
 
 def ids_of(url: str, count: int) -> list[str]:
@@ -136,6 +148,7 @@ def run_scenario(
     """Run one scenario; return its figures and verdicts."""
     scenario = SCENARIOS[name]
     before = on.gateway.stats()["cache"]["kinds"]
+    on.tmdb.control(forget=True)
     since = len(on.gateway.rss_bytes)
     cpu = psutil.cpu_times()
     rows = users(

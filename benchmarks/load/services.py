@@ -117,6 +117,7 @@ class Gateway:
 
     process: subprocess.Popen[str]
     url: str = ""
+    catalog: Path = Path()
     lines: list[str] = field(default_factory=list)
     rss_bytes: list[int] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
@@ -171,7 +172,10 @@ def gateway(
     with tempfile.TemporaryDirectory(prefix="tv5-load-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         command = [sys.executable, "-c", "from tv5core.cli import main; main()", "serve"]
-        command += ["--demo"] if catalog is None else [str(_copied(catalog, folder))]
+        served = folder / "catalog"
+        if catalog is not None:
+            shutil.copytree(catalog, served)  # titles that only TMDB knows are stored in it
+        command += [str(served), *(["--demo"] if catalog is None else [])]
         command += ["--port", "0", "--workers", str(workers), "--cache", str(folder / "cache")]
         given = ("log_requests=false", "client_rate=0", "key_rate=0", *settings)
         command += [part for text in given for part in ("--set", text)]
@@ -179,18 +183,13 @@ def gateway(
         if tmdb is not None:
             variables |= {"TV5_TMDB_URL": tmdb, "TMDB_BEARER_TOKEN": "key-of-the-benchmark"}
         with _running(command, stderr=subprocess.PIPE, env=variables) as process:
-            running = Gateway(process)
+            running = Gateway(process, catalog=served)
             reading = threading.Thread(target=running.read, daemon=True)
             reading.start()
             _wait(running)
             threading.Thread(target=running.sample, daemon=True).start()
             yield running
         reading.join(10)
-
-
-def _copied(catalog: Path, folder: Path) -> Path:
-    """Copy the catalogue: titles that only TMDB knows are stored in it."""
-    return Path(shutil.copytree(catalog, folder / "catalog"))
 
 
 def _wait(running: Gateway) -> None:

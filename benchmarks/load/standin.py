@@ -1,7 +1,8 @@
 """A stand-in for TMDB that knows every id, in a process of its own, controlled over HTTP.
 
 ``GET /seen`` on its second port returns what it counted; ``POST /control`` changes what it does:
-``{"latency_s": 2, "faults": {"status_500": 1.0}, "dead": false, "contract": 0}``.
+``{"latency_s": 2, "faults": {"status_500": 1.0}, "dead": false, "contract": 0, "forget": true}``,
+where the last begins to count anew.
 """
 
 from __future__ import annotations
@@ -77,3 +78,6 @@ def _apply(server: Standin, wanted: dict[str, Any]) -> None:
     for name in ("latency_s", "dead", "contract"):
         if name in wanted:
             setattr(server, name, wanted[name])
+    if wanted.get("forget"):
+        server.arrivals.clear()
+        server.statuses.clear()

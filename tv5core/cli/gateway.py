@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "check", "warm"]
 
 UrlOption = Annotated[str, typer.Option(envvar="TV5_URL", help="Address of the gateway.")]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option(envvar="TV5_ADMIN_TOKEN_FILE", help="File with the administrator's token."),
-]
 _URL = "http://127.0.0.1:8080"
 
 
@@ -106,9 +101,9 @@ def _print(report: PhaseReport) -> None:
         print_status(f"  failed: {error}")
 
 
-def check(url: UrlOption = _URL, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+def check(url: UrlOption = _URL, as_json: AsJson = False) -> None:
     """Run the checklist against a running gateway; exit code 1 where anything fails."""
-    found = asyncio.run(_check(url, _token(token_file)))
+    found = asyncio.run(_check(url))
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -121,24 +116,12 @@ def check(url: UrlOption = _URL, token_file: TokenFile = None, as_json: AsJson =
     raise typer.Exit(1 if any(each.result != "pass" for each in found) else 0)
 
 
-def _token(path: Path | None) -> str | None:
-    import os
-
-    if path is None:
-        return os.environ.get("TV5_ADMIN_TOKEN")
-    try:
-        return path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = type(error).__name__
-    raise InvalidInputError(f"expected a readable file with a token, got {why}")
-
-
-async def _check(url: str, token: str | None) -> list[Check]:
+async def _check(url: str) -> list[Check]:
     from tv5core.server.readiness.asking import Asking
     from tv5core.server.readiness.checks import check_gateway
     from tv5core.server.readiness.failover import try_failover
 
-    async with Asking(url, token) as asking:
+    async with Asking(url) as asking:
         found = await check_gateway(asking)
     return [*found, await try_failover()]
 

@@ -50,14 +50,12 @@ class Asking:
     ----------
     url : str
         Such as ``http://127.0.0.1:8080``.
-    token : str or None
-        For administrators' routes.
     rate : float
         Requests a second, at most; they are spaced evenly.
     """
 
-    def __init__(self, url: str, token: str | None = None, rate: float = 1_000.0) -> None:
-        self._url, self._token, self._gap_s = url.rstrip("/"), token, 1 / rate
+    def __init__(self, url: str, rate: float = 1_000.0) -> None:
+        self._url, self._gap_s = url.rstrip("/"), 1 / rate
         self._next_s = 0.0
         self.sent = 0
 
@@ -70,12 +68,10 @@ class Asking:
             No gateway answers there.
         """
         asked = f"{path}?{urlencode(query)}" if query else path
-        admin = path.startswith("/api/admin") and self._token is not None
-        headers = {"Authorization": f"Bearer {self._token}"} if admin else {}
         await self._pause()
         begun = time.perf_counter()
         try:
-            async with self._session.get(self._url + asked, headers=headers) as answer:
+            async with self._session.get(self._url + asked) as answer:
                 raw = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(

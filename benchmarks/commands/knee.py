@@ -1,0 +1,129 @@
+"""Requests a second of one worker, by wrk, beside a bare aiohttp handler: our price as a ratio.
+
+::
+
+    python -m benchmarks knee --seconds 5
+    python -m benchmarks knee --catalog FOLDER --connections 1,4,16,64
+
+The worker is alone on one core (taskset), wrk on another. For each number of connections: requests
+a second, p50 and p99, and the share of its core that wrk took. The knee is the most at p99 < 50 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load.running import ids_of
+from benchmarks.load.services import free_port, gateway
+from benchmarks.progress import say
+
+__all__ = ["add_arguments", "main"]
+
+_P99_MS = 50.0
+_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--catalog", type=Path, help="by default the demo's")
+    parser.add_argument("--connections", default="1,8,32,128")
+    parser.add_argument("--seconds", type=int, default=5, help="of each number of connections")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Measure and print."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("expected wrk on the PATH, got none")
+    counts = [int(text) for text in options.connections.split(",")]
+    found: dict[str, list[dict[str, Any]]] = {}
+    with _bare() as url:
+        found["bare handler"] = [_wrk(url, count, options.seconds) for count in counts]
+    with gateway(options.catalog, "providers=false", "max_concurrency=512") as served:
+        os.sched_setaffinity(served.pid("worker 1"), {0})
+        for name, path in _paths(served.url).items():
+            say(name)
+            found[name] = [_wrk(served.url + path, count, options.seconds) for count in counts]
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        _print(found)
+    return 0
+
+
+def _paths(url: str) -> dict[str, str]:
+    first = ids_of(url, 1)[0].replace(":", "%3A")
+    return {
+        "health": "/healthz",
+        "list, cached": "/v1/browse?genre=Drama",
+        "search, cached": "/v1/search?q=heist",
+        "title, cached": f"/v1/titles/{first}",
+        "recommendations, cached": "/v1/recommendations?profile=action_fan",
+    }
+
+
+@contextlib.contextmanager
+def _bare() -> Iterator[str]:
+    port = free_port()
+    command = ["taskset", "-c", "0", sys.executable, "-m", "benchmarks.load.bare", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.kill()
+
+
+def _wrk(url: str, connections: int, seconds: int) -> dict[str, Any]:
+    other = str(min(1, (os.cpu_count() or 1) - 1))
+    command = ["taskset", "-c", other, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    before = os.times()
+    ran = subprocess.run([*command, "--latency", url], capture_output=True, text=True, check=True)
+    after = os.times()
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    lost = re.search(r"Non-2xx or 3xx responses: (\d+)", ran.stdout)
+    return {
+        "connections": connections,
+        "requests_s": float(re.findall(r"Requests/sec:\s+([\d.]+)", ran.stdout)[0]),
+        "p50_ms": _percentile(ran.stdout, 50), "p99_ms": _percentile(ran.stdout, 99),
+        "wrk_share": round(used / (after.elapsed - before.elapsed), 2),
+        "not_2xx": int(lost[1]) if lost else 0,
+    }  # fmt: skip
+
+
+def _percentile(said: str, share: int) -> float:
+    number, unit = re.findall(rf"{share}%\s+([\d.]+)(us|ms|s|m)", said)[0]
+    return round(float(number) * _UNITS[unit], 2)
+
+
+def _print(found: dict[str, list[dict[str, Any]]]) -> None:
+    bare = _knee(found["bare handler"])
+    print(f"{'':<26}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'wrk':>6}")
+    for name, runs in found.items():
+        for run in runs:
+            print(
+                f"{name:<26}{run['connections']:>12}{run['requests_s']:>12,.0f}{run['p50_ms']:>9}"
+                f"{run['p99_ms']:>9}{run['wrk_share']:>6.0%}"
+                + (f"  {run['not_2xx']} not 2xx" if run["not_2xx"] else "")
+            )
+    print("\nthe most requests a second at p99 < 50 ms, and the bare handler's over it:")
+    for name, runs in found.items():
+        knee = _knee(runs)
+        print(f"  {name:<26}{knee:>10,.0f}  {bare / knee if knee else float('inf'):>6.1f} times")
+
+
+def _knee(runs: list[dict[str, Any]]) -> float:
+    kept = [run["requests_s"] for run in runs if run["p99_ms"] < _P99_MS]
+    return float(max(kept, default=0.0))

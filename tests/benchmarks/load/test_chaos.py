@@ -1,0 +1,42 @@
+"""Chaos in short form: what may never happen, against a real gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load.chaos import MALFORMED, answers_to, run_event
+from benchmarks.load.running import Bench
+from benchmarks.load.services import gateway, standin
+from tests.server.conftest import sealed  # noqa: F401 - a fixture
+from tv5core.data import demo_titles
+
+
+@pytest.fixture(scope="module")
+def on(sealed: Path) -> Iterator[Bench]:  # noqa: F811
+    ids = [title.id for title in demo_titles()]
+    with standin() as tmdb, gateway(sealed, tmdb=tmdb.url) as served:
+        yield Bench(served, tmdb, ids, None, None)
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_request_is_refused_and_hides_no_second_one(on: Bench, name: str) -> None:
+    found = answers_to(on.gateway.url, MALFORMED[name])
+    assert len(found) <= 1, found
+    assert all(400 <= status < 500 for status in found), found
+
+
+def test_a_killed_writer_loses_nothing_that_was_acknowledged(on: Bench) -> None:
+    report = asyncio.run(run_event(on, "writer-killed", 3.0)).report()
+    assert report["acknowledged"] > 0
+    assert report["lost"] == 0
+    assert set(report["statuses"]) <= {200, 503}
+
+
+def test_a_provider_that_is_down_leaves_the_cache_and_the_catalogue(on: Bench) -> None:
+    report = asyncio.run(run_event(on, "tmdb-down", 2.0)).report()
+    assert report["statuses"][200] > 0
+    assert 0 not in report["statuses"]

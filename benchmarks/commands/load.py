@@ -7,7 +7,8 @@
 
 Starts ``tv5 serve`` over a copy of the catalogue (by default the demo), a stand-in for TMDB with
 its contract of 50 requests a second and 50 ms of latency, and a Redis; warms the 1,000 most
-popular titles; then users of locust draw titles by Zipf's law, or all alike with --uniform.
+popular titles; then users of locust draw titles by Zipf's law, or all alike with --uniform. Others
+of the same kind ask for --warm-up seconds before.
 Without --pace: 10 requests a user and minute, 30, and no thinking time. Users share the machine
 with the gateway: the share of all cores that was in use is printed. Needs the checkout.
 """
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", type=Path, help="by default the demo's")
     parser.add_argument("--titles", type=int, default=2_000, help="titles that users draw from")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--warm-up", type=float, default=20.0, help="seconds before each run")
     parser.add_argument("--no-redis", action="store_true")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -53,7 +55,7 @@ def main(options: argparse.Namespace) -> int:
             for pace in options.pace or PACES:
                 run = run_scenario(
                     on, name, count=options.users, seconds=options.minutes * 60, pace=pace,
-                    uniform=options.uniform, workers=options.workers,
+                    uniform=options.uniform, workers=options.workers, warm_up_s=options.warm_up,
                 )  # fmt: skip
                 found.append(run)
                 if not options.json:
@@ -66,7 +68,11 @@ def main(options: argparse.Namespace) -> int:
 def _print(run: dict[str, Any]) -> None:
     print(
         f"\n{run['scenario']}: {run['users']} users, pace {run['pace']}, {run['draw']}: "
-        f"{run['requests']} requests, {run['requests_s']}/s, machine {run['machine_busy']:.0%} busy"
+        f"{run['requests']} requests, {run['requests_s']}/s"
+    )
+    print(
+        f"  all cores {run['machine_busy']:.0%} busy, {run['gateway_cpu_share']:.1%} with the "
+        f"gateway: {run['gateway_cpu_ms']} ms of processor a request"
     )
     print(f"  tiers {run['tiers']}")
     print(f"  {'p50/p95/p99 in ms':<24}{'requests':>9}{'target':>16}{'measured':>22}")

@@ -1,7 +1,7 @@
 """Users of locust: draw requests of a scenario, and write down every answer.
 
 Configured by the variable TV5_LOAD, a file of JSON: ``scenario``, ``pace_s`` (0 for no thinking
-time), ``ids``, ``uniform``, ``out``.
+time), ``ids``, ``uniform``, ``seed``, ``out``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Visitor(FastHttpUser):
 
     def on_start(self) -> None:
         """Give the user a mind of its own."""
-        seed = next(_NUMBERS)
+        seed = next(_NUMBERS) + _GIVEN["seed"]
         self.population = Population(_GIVEN["ids"], seed, is_uniform=_GIVEN["uniform"])
 
     @task

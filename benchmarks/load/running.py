@@ -100,20 +100,21 @@ def ids_of(url: str, count: int) -> list[str]:
 
 
 def users(
-    url: str,
+    on: Bench,
     scenario: str,
-    ids: list[str],
+    *,
     count: int,
     seconds: float,
     pace_s: float,
-    *,
     uniform: bool,
+    seed: int = 0,
 ) -> list[Row]:
     """Have users of locust ask for some time; return what they saw."""
+    url, ids = on.gateway.url, on.ids
     with tempfile.TemporaryDirectory(prefix="tv5-locust-") as made:
         out, config = Path(made) / "rows.json", Path(made) / "load.json"
         given = {"scenario": scenario, "pace_s": pace_s, "ids": ids, "uniform": uniform,
-                 "out": str(out)}  # fmt: skip
+                 "seed": seed, "out": str(out)}  # fmt: skip
         config.write_text(json.dumps(given))
         command = [
             sys.executable,
@@ -144,26 +145,32 @@ def run_scenario(
     pace: str,
     uniform: bool,
     workers: int,
+    warm_up_s: float = 0.0,
 ) -> dict[str, Any]:
     """Run one scenario; return its figures and verdicts."""
     scenario = SCENARIOS[name]
+    many = count or scenario.users
+    if warm_up_s:
+        users(on, name, count=many, seconds=warm_up_s, pace_s=0.2, uniform=uniform, seed=10_000)
+        time.sleep(_SETTLE_S)
     before = on.gateway.stats()["cache"]["kinds"]
     on.tmdb.control(forget=True)
     since = len(on.gateway.rss_bytes)
-    cpu = psutil.cpu_times()
-    rows = users(
-        on.gateway.url, name, on.ids, count or scenario.users, seconds, PACES[pace], uniform=uniform
-    )
-    busy = _busy(cpu)
+    cpu, used_s = psutil.cpu_times(), on.gateway.cpu_s()
+    rows = users(on, name, count=many, seconds=seconds, pace_s=PACES[pace], uniform=uniform)
+    busy, used_s = _busy(cpu), on.gateway.cpu_s() - used_s
     time.sleep(_SETTLE_S)
     after = on.gateway.stats()["cache"]["kinds"]
     ratios = hit_ratios(before, after) if workers == 1 else None
-    verdicts = judge(scenario, rows, ratios, on.tmdb.seen(), CONTRACT, on.gateway.rss_bytes[since:])
+    provider, rss = on.tmdb.seen(), on.gateway.rss_bytes[since:]
     return {
-        "scenario": name, "users": count or scenario.users, "pace": pace,
+        "scenario": name, "users": many, "pace": pace,
         "draw": "uniform" if uniform else "zipf 1.0", "requests": len(rows),
         "requests_s": round(len(rows) / seconds, 1), "machine_busy": busy,
-        "tiers": _tiers(rows), "levels": levels(rows), "verdicts": verdicts,
+        "gateway_cpu_share": round(used_s / seconds / (os.cpu_count() or 1), 3),
+        "gateway_cpu_ms": round(used_s * 1e3 / max(1, len(rows)), 2),
+        "tiers": _tiers(rows), "levels": levels(rows),
+        "verdicts": judge(scenario, rows, ratios, provider, CONTRACT, rss),
     }  # fmt: skip
 
 

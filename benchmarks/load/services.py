@@ -57,6 +57,8 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[st
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @dataclass
@@ -131,6 +133,15 @@ class Gateway:
         """Return the pid of the newest process with a name, such as ``worker 1``."""
         return int(self.events(f"{name} started")[-1]["child"])
 
+    def cpu_s(self) -> float:
+        """Return the processor time of its workers and its writer so far."""
+        total = 0.0
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):
+                used = child.cpu_times()
+                total += used.user + used.system
+        return total
+
     def stats(self) -> dict[str, Any]:
         """Return the statistics of the cache of one worker."""
         found: dict[str, Any] = get_json(f"{self.url}/api/admin/cache/stats", token=True)
@@ -190,6 +201,8 @@ def gateway(
             threading.Thread(target=running.sample, daemon=True).start()
             yield running
         reading.join(10)
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 def _wait(running: Gateway) -> None:

@@ -7,5 +7,6 @@
 - ``judging``: percentiles, service levels, and criteria that pass or fail.
 - ``running``: one scenario from start to verdict.
 - ``chaos``: what clients see while something is broken, and how long until nothing is.
+- ``bare``: a bare handler, to compare with.
 - ``k6/scenarios.ts``: the four scenarios as a script for k6.
 """

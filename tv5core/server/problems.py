@@ -63,6 +63,7 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     errors.CorruptFileError: Problem(500, "damaged", "The catalogue is damaged"),
     errors.FormatVersionError: Problem(500, "newer-format", "The catalogue has a newer format"),
     errors.FittingError: Problem(500, "fitting", "The catalogue has no embedder"),
+    errors.EmbedderError: Problem(500, "embedder", "An embedder failed"),
     errors.ImportFormatError: Problem(422, "import-format", "A file cannot be read"),
     errors.UnknownColumnsError: Problem(422, "import-format", "A file cannot be read"),
     errors.TimedOutError: Problem(503, "timed-out", "The catalogue did not answer in time"),

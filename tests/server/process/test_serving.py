@@ -89,6 +89,20 @@ async def test_what_was_added_is_found_by_every_worker_at_once(gateway: Served) 
         assert await found(gateway.url, "Quixotrope") == {False}
 
 
+async def test_every_worker_tells_the_figures_of_all(gateway: Served) -> None:
+    async def figures() -> tuple[int, float]:
+        url = f"{gateway.url}/live/state"
+        # A connection of its own: any worker may answer.
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            state = await answer.json()
+        return state["workers"], state["started_at"]
+
+    async with asyncio.timeout(20):
+        while {workers for workers, _ in [await figures() for _ in range(8)]} != {2}:
+            await asyncio.sleep(0.3)
+    assert len({started for _, started in [await figures() for _ in range(8)]}) == 1
+
+
 async def test_a_killed_writer_loses_nothing_and_is_replaced(gateway: Served) -> None:
     killed = gateway.pid("writer")
     acknowledged: list[str] = []

@@ -109,6 +109,10 @@ def _share_metrics(folder: Path) -> None:
     metrics = folder / "metrics"
     metrics.mkdir()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+    if "prometheus_client" in sys.modules:  # then it chose where to keep them as it was imported
+        from prometheus_client import values
+
+        values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 
 
 @dataclass

@@ -33,6 +33,7 @@ COMMANDS = {
     "standin": "a stand-in for TMDB, for demonstrations and load",
     "load": "a real gateway under users: service levels and criteria, judged",
     "chaos": "a real gateway while something is broken: what clients see, and for how long",
+    "cold-start": "from nothing to the first answer of a gateway that only reads",
     "knee": "requests a second of one worker at p99 < 50 ms, beside a bare handler",
     "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",
 }

@@ -14,6 +14,6 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``search``: speed of search by text.
 - ``titles``: made-up whole titles, and how like real ones they are.
 - ``load``, ``chaos``, ``knee``: a gateway under users, broken, and beside a bare handler.
-- ``standin``: TMDB, played.
+- ``cold_start``: to a gateway's first answer; ``standin``: TMDB, played.
 - ``churn``, ``cache_memory``, ``cache_mix``, ``upstream``, ``upstream_sync``: one subject each.
 """

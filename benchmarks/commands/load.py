@@ -4,6 +4,7 @@
 
     python -m benchmarks load --scenario browse|storm|recommend|mixed --users 50 --minutes 5
     python -m benchmarks load --scenario mixed --catalog FOLDER --pace none --minutes 1
+    python -m benchmarks load --scenario mixed --pace 30/min --minutes 30     # a soak
 
 Starts ``tv5 serve`` over a copy of the catalogue (by default the demo), a stand-in for TMDB with
 its contract of 50 requests a second and 50 ms of latency, and a Redis; warms the 1,000 most

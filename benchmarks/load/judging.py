@@ -84,6 +84,7 @@ def judge(
     provider: dict[str, Any],
     contract: int,
     rss_bytes: Sequence[int],
+    descriptors: Sequence[int] = (),
 ) -> list[Verdict]:
     """Return all criteria of a scenario."""
     answered = [row[2] for row in rows if row[3]]
@@ -96,7 +97,8 @@ def judge(
         *_judge_hits(scenario.hit_ratio, ratios),
         Verdict("429 of the provider", "0", str(refused), refused == 0),
         Verdict("most in a sliding second", f"<= {contract}", str(busiest), busiest <= contract),
-        _judge_memory(rss_bytes),
+        _judge_flat("memory flat", rss_bytes, 2**20, "MiB"),
+        _judge_flat("descriptors flat", descriptors, 1, "open"),
     ]
 
 
@@ -117,12 +119,12 @@ def _judge_ratio(kind: str, least: float, ratio: float | None) -> Verdict:
     return Verdict(f"hit ratio, {kind}", f"> {least:.2f}", measured, passed)
 
 
-def _judge_memory(rss_bytes: Sequence[int]) -> Verdict:
+def _judge_flat(name: str, values: Sequence[int], unit: int, shown_as: str) -> Verdict:
     """Compare the last fifth with the fifth in the middle: caches fill at the beginning."""
-    part = len(rss_bytes) // 5
+    part = len(values) // 5
     if part < 3:
-        return Verdict("memory flat", f"< x{_GROWTH}", "too short to judge", None)
-    middle, last = rss_bytes[2 * part : 3 * part], rss_bytes[-part:]
-    grown = (sum(last) / len(last)) / (sum(middle) / len(middle))
-    shown = f"x{grown:.3f}, {max(last) / 2**20:.0f} MiB"
-    return Verdict("memory flat", f"< x{_GROWTH}", shown, grown < _GROWTH)
+        return Verdict(name, f"< x{_GROWTH}", "too short to judge", None)
+    middle, last = values[2 * part : 3 * part], values[-part:]
+    grown = (sum(last) / len(last)) / max(1.0, sum(middle) / len(middle))
+    shown = f"x{grown:.3f}, {max(last) / unit:.0f} {shown_as}"
+    return Verdict(name, f"< x{_GROWTH}", shown, grown < _GROWTH)

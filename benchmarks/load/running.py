@@ -163,6 +163,7 @@ def run_scenario(
     after = on.gateway.stats()["cache"]["kinds"]
     ratios = hit_ratios(before, after) if workers == 1 else None
     provider, rss = on.tmdb.seen(), on.gateway.rss_bytes[since:]
+    files = on.gateway.descriptors[since:]
     return {
         "scenario": name, "users": many, "pace": pace,
         "draw": "uniform" if uniform else "zipf 1.0", "requests": len(rows),
@@ -170,7 +171,7 @@ def run_scenario(
         "gateway_cpu_share": round(used_s / seconds / (os.cpu_count() or 1), 3),
         "gateway_cpu_ms": round(used_s * 1e3 / max(1, len(rows)), 2),
         "tiers": _tiers(rows), "levels": levels(rows),
-        "verdicts": judge(scenario, rows, ratios, provider, CONTRACT, rss),
+        "verdicts": judge(scenario, rows, ratios, provider, CONTRACT, rss, files),
     }  # fmt: skip
 
 

@@ -22,6 +22,8 @@ __all__ = ["COMMANDS", "check", "warm"]
 
 UrlOption = Annotated[str, typer.Option(envvar="TV5_URL", help="Address of the gateway.")]
 _URL = "http://127.0.0.1:8080"
+_CHECK_RATE = 20.0
+"""Requests a second, below what a client is allowed by default."""
 
 
 def warm(
@@ -121,7 +123,7 @@ async def _check(url: str) -> list[Check]:
     from tv5core.server.readiness.checks import check_gateway
     from tv5core.server.readiness.failover import try_failover
 
-    async with Asking(url) as asking:
+    async with Asking(url, rate=_CHECK_RATE) as asking:
         found = await check_gateway(asking)
     return [*found, await try_failover()]
 

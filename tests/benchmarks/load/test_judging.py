@@ -51,6 +51,11 @@ def test_each_criterion_can_fail(name: str, given: tuple[object, ...]) -> None:
     assert failed(*given) == {name}
 
 
+def test_descriptors_that_grow_fail() -> None:
+    growing = list(range(100, 200))
+    assert failed(rows(1.0), RATIOS, GOOD, 50, [1] * 99, growing) == {"descriptors flat"}
+
+
 def test_hits_are_look_ups_without_a_run_of_the_loader() -> None:
     before = {"title": {"memory": {"hit": 10, "miss": 10}, "loader": {"load": 10}}}
     after = {"title": {"memory": {"hit": 90, "miss": 30}, "loader": {"load": 15, "failed": 5}}}

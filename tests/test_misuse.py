@@ -57,7 +57,16 @@ STRATEGIES = {
 }
 NO_PARAMETERS = {
     *("after_fork", "clear", "close", "count", "identity", "ids", "info", "stats", "version"),
-    *("wait", "disk", "extra_fields", "forget_learnt", "learnt", "learnt_version", "profiles"),
+    *(
+        "wait",
+        "disk",
+        "drop_second_space",
+        "extra_fields",
+        "forget_learnt",
+        "learnt",
+        "learnt_version",
+        "profiles",
+    ),
 }
 CATALOG: dict[str, dict[str, object]] = {
     "add": {"titles": TITLES[:1], "vectors": VECTORS[:1]},

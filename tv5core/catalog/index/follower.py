@@ -17,7 +17,7 @@ from tv5core.catalog.index.background import BackgroundWorker
 from tv5core.catalog.index.document_generation import open_documents
 from tv5core.catalog.index.generation_files import open_generation
 from tv5core.catalog.index.recovery_log import RecoveryLog
-from tv5core.catalog.index.served import ServedIndex, apply_rows, empty_index, served_of
+from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
 from tv5core.catalog.index.title_source import StoredTitles
 from tv5core.errors import CatalogError, CorruptFileError, DiskFullError, Tv5Error
 from tv5core.lmdb_env.calls import UnfinishedCall
@@ -26,8 +26,9 @@ from tv5core.store import Store, embeddings, journal
 from tv5core.store.meta import Meta
 from tv5core.store.records import Generation
 from tv5core.store.transaction import Txn
+from tv5core.vectors import VectorIndex
 
-__all__ = ["IndexFollower"]
+__all__ = ["IndexFollower", "apply_rows"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -313,3 +314,20 @@ def _prepare(served: ServedIndex, meta: Meta) -> None:
     served.fingerprint = meta.embedder
     if served.index is None:
         served.index = empty_index(meta)
+
+
+def apply_rows(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:
+    """Put rows into an index, and take others out, of which some may not be there.
+
+    Parameters
+    ----------
+    index : VectorIndex
+    rows : int64[n]
+    vectors : float32[n, dim]
+    removed : int64[m]
+    """
+    gone = np.asarray([row for row in removed.tolist() if row in index], np.int64)
+    if len(gone):
+        index.remove(gone)
+    if len(rows):
+        index.add(vectors, rows)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from tv5core.embedding import Embedder
 from tv5core.files import SealedFile
 from tv5core.query.document_index import DocumentIndex, Report
@@ -15,10 +12,8 @@ from tv5core.query.view import View
 from tv5core.store.meta import Meta
 from tv5core.vectors import Snapshot, VectorIndex
 
-__all__ = ["ServedIndex", "apply_rows", "empty_index", "served_of"]
+__all__ = ["ServedIndex", "empty_index", "served_of"]
 
-F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
 
 _NOTHING = View(None, DocumentSnapshot(), 0)
 
@@ -116,20 +111,3 @@ def empty_index(meta: Meta) -> VectorIndex | None:
     if not meta.dim:
         return None
     return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
-
-
-def apply_rows(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:
-    """Put rows into an index, and take others out, of which some may not be there.
-
-    Parameters
-    ----------
-    index : VectorIndex
-    rows : int64[n]
-    vectors : float32[n, dim]
-    removed : int64[m]
-    """
-    gone = np.asarray([row for row in removed.tolist() if row in index], np.int64)
-    if len(gone):
-        index.remove(gone)
-    if len(rows):
-        index.add(vectors, rows)

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index.background import BackgroundWorker
+from tv5core.catalog.index.follower import apply_rows
 from tv5core.catalog.index.generation_files import build_generation, open_generation
 from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.catalog.index.seal_policy import Changes
-from tv5core.catalog.index.served import apply_rows
 from tv5core.errors import CatalogError, CorruptFileError, Tv5Error
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, generations, journal

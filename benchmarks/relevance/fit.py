@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +190,8 @@ def main() -> None:
     titles = Titles(read_lines(given.titles))
     queries = [*resolve("tuning", titles)[0], *generate("tuning", titles, given.per_group)]
     with Catalog.open(given.catalog, create=False, read_only=True) as catalog:
+        if catalog.info()["second_space"]:  # which alone knows what these mean
+            queries += [replace(q, group="foreign") for q in resolve("foreign-tuning", titles)[0]]
         some, present = list(examples(catalog, queries)), _present(catalog)
     weights = fit(some, present)
     show("present weights", figures(present, some))

@@ -76,7 +76,8 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
         found = matches_of(made.search, made.allowed)
     with stage("rank"):
         ranking = _ordered(context, made.search, found, request)
-    words = None if made.search.words is None else made.search.words.query
+    search = made.search
+    words = None if search.words is None or search.foreign else search.words.query
     return Answer(
         ranking,
         Total(found.count, "exact" if found.complete else "at_least"),

@@ -37,6 +37,7 @@ from tv5core.query.ranking import (
 from tv5core.query.search import Search, WordSide
 from tv5core.query.second import (
     LEAST_SIMILAR,
+    LEAST_WORDS,
     NearestSearch,
     SecondNeighbours,
     joined,
@@ -60,6 +61,7 @@ I64 = npt.NDArray[np.int64]
 
 _HALF = 0.5
 _FEW_WORDS = 4
+_UNFAMILIAR = 0.25
 _COMPARED = 64
 """Candidates whose names are compared with the query letter by letter."""
 
@@ -164,8 +166,10 @@ def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:
     """
     words = search.words
     if search.foreign or words is None:
-        return search.foreign and not _is_similar(found)
-    if len(words.query.words) > _FEW_WORDS or _by_words(words, found).any() or _is_similar(found):
+        return search.foreign and not _is_similar(search, found)
+    if len(words.query.words) > _FEW_WORDS or _by_words(words, found).any():
+        return False
+    if _is_similar(search, found):
         return False
     if not allowed.restricts:
         return True
@@ -173,9 +177,10 @@ def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:
     return not _by_words(words, _gathered(search, everything, None)).any()
 
 
-def _is_similar(found: Candidates) -> bool:
-    """Tell whether the second space alone has an answer."""
-    return bool(np.nan_to_num(found.second, nan=0).max(initial=0) >= LEAST_SIMILAR)
+def _is_similar(search: Search, found: Candidates) -> bool:
+    """Tell whether the second space alone answers a text, which one of few words never is."""
+    enough = search.words is not None and len(search.words.query.words) >= LEAST_WORDS
+    return enough and bool(np.nan_to_num(found.second, nan=0).max(initial=0) >= LEAST_SIMILAR)
 
 
 def _none(search: Search) -> Candidates:
@@ -227,6 +232,8 @@ def _matching(search: Search, found: Candidates) -> npt.NDArray[np.bool_] | None
     spaces = [one for one in (found.cosine, found.second) if np.isfinite(one).any()]
     for cosine in spaces:
         chosen = chosen | _stands_out(cosine)
+    if search.words.shares.unfamiliar >= _UNFAMILIAR:  # its words say little
+        chosen = chosen | np.isfinite(found.second)
     for cosine in spaces:
         missing = search.k - int(np.count_nonzero(chosen))
         if missing > 0:

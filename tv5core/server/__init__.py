@@ -22,6 +22,7 @@
 ``observing``        the middleware that measures and traces every request
 ``measuring``        what keeps the figures of a process current
 ``tracing``          spans of requests and stages; W3C context in and out
+``operations``       alerts, where they go, and a dashboard
 ``metrics``          what is measured, and what the live page shows of it
 ``pages``            the search page and the live page
 ``logs``             structured logs, one line a request

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -133,9 +134,9 @@ async def test_the_text_is_what_each_scraper_accepts(alone: Gateway) -> None:
 
 
 @asynccontextmanager
-async def with_provider(folder: Path, server: Standin) -> AsyncIterator[Gateway]:
+async def with_provider(folder: Path, server: Standin, **given: Any) -> AsyncIterator[Gateway]:
     """A gateway whose calls to a provider are observed, at a pace of its own."""
-    settings = make_settings(catalog=str(folder), port=0, client_rate=0.0)
+    settings = make_settings(catalog=str(folder), port=0, client_rate=0.0, **given)
     metrics = Metrics(settings)
     provider = tmdb_provider(
         credentials=Credentials.of(bearer=KEY),

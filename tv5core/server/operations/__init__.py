@@ -8,8 +8,9 @@ Grafana; with ``--demo``, alerts have the higher thresholds of a demonstration o
 ``rules``      the table as Prometheus' rules
 ``routing``    Alertmanager: critical to PagerDuty, warning to Slack
 ``panels``     the dashboard's rows, panels and queries
-``dashboard``   the panels as Grafana's JSON
+``dashboard``  the panels as Grafana's JSON
 ``files``      writes them all
+``__main__``   the command line
 =============  ==================================================================
 """
 

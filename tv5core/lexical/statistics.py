@@ -23,6 +23,7 @@ __all__ = ["NearTerm", "SegmentStatistics", "Statistics", "Weights"]
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
 
 _MAX_REMEMBERED = 20_000  # document frequencies of one segment
 
@@ -81,6 +82,7 @@ class SegmentStatistics:
         self.documents = len(segment) if alive is None else bitmap.count(alive)
         self.length_totals = self._length_totals()
         self._frequencies: dict[tuple[tuple[str, ...], tuple[int, ...]], int] = {}
+        self._near: tuple[tuple[str, int, bool], tuple[I64, U8]] | None = None
 
     def _length_totals(self) -> I64:
         totals = self.segment.length_totals
@@ -102,10 +104,18 @@ class SegmentStatistics:
 
     def near(self, word: str, edits: int) -> tuple[I64, npt.NDArray[np.uint8], I64]:
         """Return the alive terms within edits of a word: numbers, distances, frequencies."""
-        numbers, distances = self.segment.terms.within_edits(word, edits)
+        numbers, distances = self._within_edits(word, edits, prefix=False)
         frequencies = self._alive_postings(numbers)
         alive = frequencies > 0
         return numbers[alive], distances[alive], frequencies[alive]
+
+    def _within_edits(self, word: str, edits: int, *, prefix: bool) -> tuple[I64, U8]:
+        """Compare all terms with a word; one that is asked for again is the one before."""
+        known = self._near
+        if known is None or known[0] != (word, edits, prefix):
+            found = self.segment.terms.within_edits(word, edits, prefix=prefix)
+            known = self._near = (word, edits, prefix), found
+        return known[1]
 
     def _alive_postings(self, numbers: I64) -> I64:
         """Count the postings of some terms in alive documents."""
@@ -125,7 +135,7 @@ class SegmentStatistics:
         self, word: str, edits: int, most: int, prefix: bool
     ) -> list[tuple[int, int, int]]:
         """Return terms of titles near a word: number, distance, titles; the likeliest first."""
-        numbers, distances = self.segment.terms.within_edits(word, edits, prefix=prefix)
+        numbers, distances = self._within_edits(word, edits, prefix=prefix)
         postings = self.segment.postings
         first = postings.terms[numbers].astype(np.int64)  # of a term's lists, the title's is first
         titles = np.where(postings.fields[first] == TITLE, postings.counts[first], 0)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -88,8 +89,10 @@ class TitleKeys:
         if key is None:
             return np.zeros(0, np.uint32), np.zeros(0, np.uint8)
         wanted = np.uint64(key.near)
-        low, high = (int(np.searchsorted(self.keys, wanted, s)) for s in ("left", "right"))
+        low, high = (int(self.keys.searchsorted(wanted, s)) for s in ("left", "right"))
         levels = self.levels[low:high].copy()
+        if low == high:  # most texts are no title
+            return np.zeros(0, np.uint32), levels
         exact = (self.checks[low:high] == key.check) & (levels >= TitleMatch.OTHER_NEAR)
         levels[exact] += 2
         documents, which = np.unique(self.documents[low:high], return_inverse=True)
@@ -117,6 +120,7 @@ class TitleKeys:
         return found
 
 
+@lru_cache(maxsize=256)  # one search asks several times for the key of its text
 def key_of(text: str) -> Key | None:
     """Return the key of a title or a query; None where it has no word."""
     words = key_words(text)

@@ -29,6 +29,7 @@ U64 = npt.NDArray[np.uint64]
 U8 = npt.NDArray[np.uint8]
 
 _BYTE = 256
+_HAS_BIT = (np.arange(_BYTE) >> np.arange(8)[:, None] & 1).astype(np.float32)
 _STOP, _TEXT_GROUP = 0.01, 2
 _MANY_WORDS, _COMMON, _FAMILIAR = 4, 3e-4, 0.8
 """Words of a text from which its language shows; share of the overviews that use a word of theirs;
@@ -176,12 +177,13 @@ def _of_segment(
         known = at < len(documents)
         known[known] = documents[at[known]] == found[known]
         cosine[at[known]] = values[known]
-        new = int(np.count_nonzero(~known))
-        documents = np.concatenate([documents, found[~known]])
+        new = found[~known]
+        documents = np.concatenate([documents, new])
         cosine = np.concatenate([cosine, values[~known]])
-        scores = np.pad(scores, ((0, 0), (0, new)))
-        words = np.pad(words, ((0, 0), (0, new)))
-        matches = np.pad(matches, (0, new))
+        nothing = np.zeros((len(GROUPS), len(new)), np.uint8)
+        scores = np.concatenate([scores, nothing], axis=1, dtype=scores.dtype)
+        words = np.concatenate([words, nothing], axis=1, dtype=words.dtype)
+        matches = np.concatenate([matches, nothing[0]])
     return Candidates(
         np.full(len(documents), place, np.int32),
         documents,
@@ -232,8 +234,8 @@ class WordShares:
         for start in range(0, len(self.weights), 8):
             some = self.weights[start : start + 8]
             sums = np.zeros(_BYTE, np.float32)
-            for bit, weight in enumerate(some.tolist()):
-                sums[np.arange(_BYTE) >> bit & 1 == 1] += np.float32(weight)
+            for has, weight in zip(_HAS_BIT, some, strict=False):
+                sums += has * weight
             total += sums[(masks >> np.uint64(start)).astype(np.uint8)]
         return total
 

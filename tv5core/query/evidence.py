@@ -20,7 +20,7 @@ from tv5core.lexical import Evidence, Statistics, WordQuery, score
 from tv5core.lexical.fields import GROUPS
 from tv5core.query.documents import DocumentSegment
 
-__all__ = ["Candidates", "Neighbours", "WordShares", "gather", "word_shares"]
+__all__ = ["Candidates", "Neighbours", "WordShares", "evidence_of", "gather", "word_shares"]
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
@@ -109,14 +109,13 @@ class Candidates:
         )
 
 
-def gather(
+def evidence_of(
     segments: Sequence[DocumentSegment],
     allowed: Sequence[Bitmap | None],
     query: WordQuery | None,
     statistics: Statistics | None,
-    near: Neighbours | None,
-) -> Candidates:
-    """Collect candidates from words and from vectors.
+) -> list[Evidence]:
+    """Score the documents of each segment that the words of a query find.
 
     Parameters
     ----------
@@ -125,11 +124,30 @@ def gather(
         Documents of each that may answer.
     query, statistics : WordQuery, Statistics
         None where words do not count.
+    """
+    return [
+        score(segment.words, query, statistics, segment.alive, may)
+        if query is not None and statistics is not None and len(segment)
+        else _NO_EVIDENCE
+        for segment, may in zip(segments, allowed, strict=True)
+    ]
+
+
+def gather(
+    segments: Sequence[DocumentSegment], evidence: Sequence[Evidence], near: Neighbours | None
+) -> Candidates:
+    """Collect candidates from words and from vectors.
+
+    Parameters
+    ----------
+    segments : sequence of DocumentSegment
+    evidence : sequence of Evidence
+        Of each.
     near : Neighbours or None
     """
     parts = [
-        _of_segment(place, segment, may, query, statistics, near)
-        for place, (segment, may) in enumerate(zip(segments, allowed, strict=True))
+        _of_segment(place, segment, found, near)
+        for place, (segment, found) in enumerate(zip(segments, evidence, strict=True))
     ]
     if len(parts) == 1:
         return parts[0]
@@ -157,16 +175,8 @@ _EMPTY: dict[str, npt.NDArray[Any]] = {
 
 
 def _of_segment(
-    place: int,
-    segment: DocumentSegment,
-    allowed: Bitmap | None,
-    query: WordQuery | None,
-    statistics: Statistics | None,
-    near: Neighbours | None,
+    place: int, segment: DocumentSegment, evidence: Evidence, near: Neighbours | None
 ) -> Candidates:
-    evidence = _NO_EVIDENCE
-    if query is not None and statistics is not None and len(segment):
-        evidence = score(segment.words, query, statistics, segment.alive, allowed)
     documents, scores = evidence.documents.astype(np.int64), evidence.scores
     words, matches = evidence.words, evidence.title_match
     cosine = np.full(len(documents), np.nan, np.float32)

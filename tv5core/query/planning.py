@@ -276,7 +276,10 @@ def _search(
         tuple(segment.columns.evaluate(filter_of([one])) for segment in documents.segments)
         for one in soft
     )
-    return Search(context.view, words, nearest, request.mode, request.k, pool, bitmaps, second)
+    return Search(
+        context.view, words, nearest, request.mode, request.k, pool, bitmaps, second,
+        reads_words_only=context.reads_words_only,
+    )  # fmt: skip
 
 
 def _is_known(context: Context, words: WordSide) -> bool:

@@ -86,6 +86,8 @@ class Search:
         None where the catalogue has no second space, or it does not count.
     foreign : bool
         Whether too few of the words are known for anything but the second space to answer.
+    reads_words_only : bool
+        Whether ``nearest`` compares by no other words than the catalogue's own.
     """
 
     view: View
@@ -97,3 +99,4 @@ class Search:
     soft: tuple[tuple[Bitmap, ...], ...] = ()
     second: SecondMeaning | None = None
     foreign: bool = False
+    reads_words_only: bool = False

@@ -202,6 +202,23 @@ cdef class Backend(Scans):
                                     <float *>s.buffer.buf)
         return values, scale
 
+    def quantize_rows(self, x, bint finer=False):
+        cdef View v = view(x, "x", 2, c'f'), r
+        cdef Py_ssize_t n = v.size(0), dim = v.size(1)
+        cdef int8_t *finest = NULL
+        check_range(dim, 1, TV5_MAX_DIM, "dimensions")
+        values, scale, residuals = _EMPTY((n, dim), _I8), _EMPTY(n, _F32), None
+        cdef View o = view(values, "values", 2, c'b', PyBUF_WRITABLE)
+        cdef View s = view(scale, "scale", 1, c'f', PyBUF_WRITABLE)
+        if finer:
+            residuals = _EMPTY((n, dim), _I8)
+            r = view(residuals, "residuals", 2, c'b', PyBUF_WRITABLE)
+            finest = <int8_t *>r.buffer.buf
+        with nogil:
+            self.k.quantize_rows(<const float *>v.buffer.buf, n, dim, <int8_t *>o.buffer.buf,
+                                 finest, <float *>s.buffer.buf)
+        return values, residuals, scale
+
     def prepare(self, queries, center, signs):
         cdef View v = view(queries, "queries", 2, c'f')
         cdef Rotation r = Rotation(center, signs)

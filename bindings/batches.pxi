@@ -35,6 +35,7 @@ cdef class QueryBatch:
     cdef uint64_t *order
     cdef int8_t *values
     cdef float *rotated
+    cdef float *left_out  # of each score, where stored rows leave a centre out
 
     def __cinit__(self, Py_ssize_t count, size_t probes, Py_ssize_t bits, bint prepares):
         cdef size_t size = max(1, min(count, BATCH))
@@ -46,7 +47,8 @@ cdef class QueryBatch:
         if prepares:
             self.values = <int8_t *>malloc(size * bits)
             self.rotated = <float *>malloc(size * bits * sizeof(float))
-            if self.values is NULL or self.rotated is NULL:
+            self.left_out = <float *>malloc(size * sizeof(float))
+            if self.values is NULL or self.rotated is NULL or self.left_out is NULL:
                 raise MemoryError
 
     def __dealloc__(self):
@@ -55,6 +57,7 @@ cdef class QueryBatch:
         free(self.order)
         free(self.values)
         free(self.rotated)
+        free(self.left_out)
 
     cdef void prepare(self, const tv5_kernels *kernels, const tv5_rotation *rotation,
                       const float *rotated_center, const float *raw,
@@ -71,6 +74,21 @@ cdef class QueryBatch:
             else:
                 prepare_rotated(kernels, rotation, rotated_center, raw + i * rotation.dim,
                                 self.rotated + i * bits, self.values + i * bits, query)
+
+    cdef void leave_out(self, const tv5_kernels *kernels, const tv5_rotation *rotation,
+                        const float *row_center, bint plain, const float *raw,
+                        Py_ssize_t count) noexcept nogil:
+        """Take the part that stored rows leave out from estimates, and where queries are not
+        rotated for them, from the queries."""
+        cdef Py_ssize_t i, j, dim = rotation.dim
+        cdef float *out
+        for i in range(count):
+            kernels.dot_f32(raw + i * dim, 1, dim, row_center, self.left_out + i)
+            self.queries[i].base = self.queries[i].base - self.left_out[i]
+            if plain:
+                out = self.rotated + i * <Py_ssize_t>rotation.bits
+                for j in range(dim):
+                    out[j] = raw[i * dim + j] - row_center[j]
 
     cdef void sort(self, const tv5_kernels *kernels, const tv5_graph *graph,
                    Py_ssize_t count) noexcept nogil:

@@ -69,12 +69,12 @@ cdef class PreparedView:
 
 
 cdef class RowsView:
-    """Stored rows, with scales where they are int8."""
+    """Stored rows, with scales and perhaps residuals where they are int8."""
 
-    cdef View values, scales
+    cdef View values, scales, residuals
     cdef tv5_rows rows
 
-    def __init__(self, values, scales):
+    def __init__(self, values, scales, residuals=None):
         self.values = view(values, "rows", 2, c'?')
         cdef char kind = self.values.format()
         if kind == c'b':
@@ -91,9 +91,20 @@ cdef class RowsView:
         self.rows.count, self.rows.dim = self.values.size(0), self.values.size(1)
         check_range(self.values.size(1), 1, TV5_MAX_DIM, "dimensions")
         if scales is not None:
-            self.scales = view(scales, "scales", 1, c'f')
+            shape = getattr(scales, "shape", ())
+            paired = len(shape) == 2 and shape[1] == 2
+            self.scales = view(scales, "scales", 2 if paired else 1, c'f')
             check_equal(self.values.size(0), self.scales.size(0), "length of scales")
             self.rows.scales = <const float *>self.scales.buffer.buf
+            self.rows.factors = 2 if paired else 1
+        self.rows.residuals = NULL
+        if residuals is not None:
+            if self.rows.kind != TV5_INT8:
+                raise ValueError("expected residuals of int8 rows only")
+            self.residuals = view(residuals, "residuals", 2, c'b')
+            check_equal(self.values.size(0), self.residuals.size(0), "rows of residuals")
+            check_equal(self.values.size(1), self.residuals.size(1), "dimensions of residuals")
+            self.rows.residuals = <const int8_t *>self.residuals.buffer.buf
 
 
 cdef class Rotation:

@@ -104,8 +104,10 @@ cdef class NativeGraph:
                                             <float *>o.buffer.buf + i * m)
         return out
 
-    def searcher(self, center, signs, rows, scales, rotated_center=None):
-        return NativeSearcher(self, center, signs, rows, scales, rotated_center)
+    def searcher(self, center, signs, rows, scales, rotated_center=None, row_center=None,
+                 residuals=None):
+        return NativeSearcher(self, center, signs, rows, scales, rotated_center, row_center,
+                              residuals)
 
     cdef tv5_walk_options _options(self, Py_ssize_t pool, Py_ssize_t candidates, Py_ssize_t k,
                                    error_margin) except *:

@@ -31,6 +31,8 @@ cdef class NativeLinker:
         self.stored = RowsView(values, scales)
         if self.stored.rows.kind != TV5_INT8:
             raise TypeError(f"expected rows of int8, got {values.dtype}")
+        if self.stored.rows.factors != 1:
+            raise ValueError("expected scales to have 1 axes, got 2")
         self.squares = view(squares, "squares", 1, c'f')
         self.positions = view(positions, "positions", 1, c'I')
         self.links = view(links, "links", 2, c'I', PyBUF_WRITABLE)

@@ -1,5 +1,10 @@
 # Scans and rescoring: selecting the k best rows of each query.
 
+cdef enum:
+    BLOCK_BYTES = 524288  # of rows that are scored by one query after another, within a cache
+    LISTED = 4194304      # rows in the lists of all queries, at most; else one after another
+
+
 cdef class Scans:
     """What a backend selects rows with."""
 
@@ -26,30 +31,45 @@ cdef class Scans:
                                   v.buffer.shape[1], p.bits // 64, &query, bits, &to)
         return top.rows, top.scores
 
-    def scan_rows(self, rows, scales, queries, k, allow=None):
-        cdef RowsView v = RowsView(rows, scales)
+    def scan_rows(self, rows, scales, queries, k, allow=None, residuals=None):
+        cdef RowsView v = RowsView(rows, scales, residuals)
         cdef View q = view(queries, "queries", 2, c'f')
-        cdef TopK top = TopK(q.size(0), k)
-        cdef Py_ssize_t i
+        cdef Py_ssize_t n = q.size(0), block = v.rows.count
         cdef View a
         cdef const uint8_t *bits = NULL
-        cdef tv5_top_k to
         check_equal(v.rows.dim, q.size(1), "dimensions")
         check_range(v.rows.count, 0, MAX_ROWS, "rows")
+        check_range(k, 1, MAX_K, "k")
+        if n > 1 and n * k <= LISTED:
+            block = max(1, BLOCK_BYTES // (q.size(1) * v.values.buffer.itemsize))
+        cdef TopK top = TopK(n, k, n if block < <Py_ssize_t>v.rows.count else 1)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
             bits = bitmap_of(a, v.rows.count)
         with nogil:
-            for i in range(q.buffer.shape[0]):
-                to = top.of(i)
-                self.k.scan_rows(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, bits, &to)
+            self._scan_rows(&v.rows, <const float *>q.buffer.buf, n, block, bits, top)
         return top.rows, top.scores
 
+    cdef void _scan_rows(self, const tv5_rows *rows, const float *queries, Py_ssize_t n,
+                         Py_ssize_t block, const uint8_t *bits, TopK top) noexcept nogil:
+        """Score blocks of rows by all queries: a row is read from memory once."""
+        cdef Py_ssize_t i, start = 0, stop
+        cdef tv5_top_k to
+        while True:
+            stop = min(start + block, <Py_ssize_t>rows.count)
+            for i in range(n):
+                to = top.of(i)
+                top.sizes[i] = self.k.scan_rows(rows, start, stop, queries + i * rows.dim, bits,
+                                                &to, top.sizes[i])
+            start = stop
+            if start >= <Py_ssize_t>rows.count:
+                return
+
     def scan_bounded(self, codes, prepared, rows, scales, queries, k, float error_margin,
-                     allow=None):
+                     allow=None, residuals=None):
         cdef View c = view(codes, "codes", 2, c'B'), q = view(queries, "queries", 2, c'f')
         cdef PreparedView p = PreparedView(prepared)
-        cdef RowsView v = RowsView(rows, scales)
+        cdef RowsView v = RowsView(rows, scales, residuals)
         cdef TopK top = TopK(p.count, k)
         cdef Py_ssize_t i
         cdef View a
@@ -77,8 +97,8 @@ cdef class Scans:
                                     bits, &to)
         return top.rows, top.scores
 
-    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None):
-        cdef RowsView v = RowsView(rows, scales)
+    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None, residuals=None):
+        cdef RowsView v = RowsView(rows, scales, residuals)
         cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
         cdef TopK top = TopK(q.size(0), k)
         cdef Py_ssize_t i, m = c.size(1)

@@ -6,12 +6,19 @@ cdef class NativeSearcher:
     cdef NativeGraph graph
     cdef Rotation rotation
     cdef RowsView stored
-    cdef View rotated_center
+    cdef View rotated_center, row_center
     cdef const float *added  # the rotated centre, or NULL
+    cdef const float *zero   # what the stored rows leave out, or NULL
 
-    def __init__(self, NativeGraph graph, center, signs, rows, scales, rotated_center):
+    def __init__(self, NativeGraph graph, center, signs, rows, scales, rotated_center, row_center,
+                 residuals):
         cdef Rotation r = Rotation(center, signs)
-        self.graph, self.rotation, self.stored = graph, r, RowsView(rows, scales)
+        self.graph, self.rotation, self.stored = graph, r, RowsView(rows, scales, residuals)
+        self.zero = NULL
+        if row_center is not None:
+            self.row_center = view(row_center, "row_center", 1, c'f')
+            check_equal(r.rotation.dim, self.row_center.size(0), "length of row_center")
+            self.zero = <const float *>self.row_center.buffer.buf
         self.added = NULL
         if rotated_center is not None:
             self.rotated_center = view(rotated_center, "rotated_center", 1, c'f')
@@ -60,6 +67,8 @@ cdef class NativeSearcher:
             size = min(n - start, BATCH)
             raw = queries + start * rotation.dim
             batch.prepare(kernels, rotation, self.added, raw, size)
+            if self.zero is not NULL:
+                batch.leave_out(kernels, rotation, self.zero, self.added is NULL, raw, size)
             batch.sort(kernels, graph, size)
             for place in range(size):
                 self._search_one(batch, batch.at(place), raw, start, bounded, options, top, scratch)
@@ -77,7 +86,8 @@ cdef class NativeSearcher:
         cdef const float *exact = batch.rotated + i * <Py_ssize_t>rotation.bits
         cdef tv5_top_k to = top.of(start + i)
         cdef tv5_candidates found
-        if self.added is NULL:
+        cdef uint32_t place
+        if self.added is NULL and self.zero is NULL:
             exact = raw + i * <Py_ssize_t>rotation.dim
         kernels.walk(graph, query, options, &scratch.memory, scratch.candidates, scratch.estimates)
         found.rows, found.count, found.upper_bounds = scratch.candidates, options.candidates, NULL
@@ -86,3 +96,6 @@ cdef class NativeSearcher:
                                  options.candidates, scratch.estimates)
             found.upper_bounds = scratch.estimates
         kernels.rescore(&self.stored.rows, exact, &found, &to)
+        if self.zero is not NULL:
+            for place in range(to.k):
+                to.scores[place] = to.scores[place] + batch.left_out[i]

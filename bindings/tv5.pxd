@@ -14,6 +14,8 @@ cdef extern from "tv5/rows.h" nogil:
         const float *scales
         size_t count, dim
         tv5_kind kind
+        uint32_t factors
+        const int8_t *residuals
 
 cdef extern from "tv5/walk.h" nogil:
     enum:
@@ -166,6 +168,8 @@ cdef extern from "tv5/kernels.h" nogil:
         void (*encode)(const float *, size_t, size_t, uint8_t *, float *, float *) noexcept nogil
         void (*quantize_i8)(const float *, size_t, size_t, int8_t *, float *) noexcept nogil
         void (*quantize_i16)(const float *, size_t, size_t, int16_t *, float *) noexcept nogil
+        void (*quantize_rows)(const float *, size_t, size_t, int8_t *, int8_t *,
+                              float *) noexcept nogil
         void (*prepare)(const tv5_rotation *, const float *, size_t, int8_t *, float *, int32_t *,
                         float *) noexcept nogil
         void (*asymmetric)(const int8_t *, const uint8_t *, size_t, uint32_t,
@@ -175,8 +179,8 @@ cdef extern from "tv5/kernels.h" nogil:
         void (*dot_f32)(const float *, size_t, size_t, const float *, float *) noexcept nogil
         void (*scan_codes)(const uint8_t *, size_t, size_t, uint32_t, const tv5_query *,
                            const uint8_t *, const tv5_top_k *) noexcept nogil
-        void (*scan_rows)(const tv5_rows *, const float *, const uint8_t *,
-                          const tv5_top_k *) noexcept nogil
+        uint32_t (*scan_rows)(const tv5_rows *, size_t, size_t, const float *, const uint8_t *,
+                              const tv5_top_k *, uint32_t) noexcept nogil
         void (*scan_bounded)(const tv5_codes *, const tv5_rows *, const tv5_query *, const float *,
                              float, const uint8_t *, const tv5_top_k *) noexcept nogil
         void (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,

@@ -94,7 +94,13 @@ def test_sections_against_themselves(sealed: Sealed, change: Any, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("which", "name", "dtype"),
-    [(0, "center", "<i4"), (0, "keys", "<f8"), (0, "by_key", "<i4"), (1, "scales", "<i4")],
+    [
+        (0, "center", "<i4"),
+        (0, "keys", "<f8"),
+        (0, "by_key", "<i4"),
+        (1, "factors", "<i4"),
+        (1, "values", "<i4"),
+    ],
 )
 def test_sections_of_other_types(
     sealed: Sealed, which: int, name: str, dtype: str, tmp_path: Path

@@ -180,3 +180,22 @@ def test_every_half(native, same):
     query = np.ones(32, np.float32)
     # A running sum starts at +0, so that -0 comes out as +0.
     same(native.dot(rows, query), halves.astype(np.float32) + np.float32(0))
+
+
+@given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, finer=st.booleans(), seed=SEEDS)
+@many
+def test_quantize_rows(native, reference, same, floats, dim, n, flavour, finer, seed):
+    x = floats(np.random.default_rng(seed), (n, dim), flavour)
+    with np.errstate(all="ignore"):
+        got, want = native.quantize_rows(x, finer), reference.quantize_rows(x, finer)
+    assert (got[1] is None) == (want[1] is None) == (not finer)
+    same(*(tuple(some for some in each if some is not None) for each in (got, want)))
+
+
+def test_quantize_rows_keeps_16_bits(reference):
+    x = np.random.default_rng(1).standard_normal((50, 100)).astype(np.float32)
+    values, residuals, scale = reference.quantize_rows(x, True)
+    peak = np.abs(x).max(axis=1, keepdims=True)
+    coarse, full = values * scale[:, None], (values + residuals / 254) * scale[:, None]
+    assert (np.abs(coarse - x) <= peak / 253).all()
+    assert (np.abs(full - x) <= peak / 64_000).all()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.draws import bitmap_of, codes_of, queries_of, rows_of
-from tv5core.kernels import NONE
+from tv5core.kernels import NONE, Prepared
 from tv5core.vectors.quantizer import Quantizer
 
 FLAVOURS = st.sampled_from(
@@ -140,6 +141,61 @@ def test_rescore(native, reference, same, floats, dim, n, queries, m, k, kind, f
         bounds = floats(rng, (queries, m), flavour)
         want = reference.rescore(rows, scales, some, candidates, k, bounds)
         same(native.rescore(rows, scales, some, candidates, k, bounds), want)
+
+
+@given(
+    dim=DIMS,
+    n=COUNTS,
+    queries=QUERIES,
+    m=st.integers(0, 60),
+    k=st.integers(1, 80),
+    density=DENSITIES,
+    added=st.booleans(),
+    finer=st.booleans(),
+    seed=SEEDS,
+)
+@many
+def test_rows_with_factors_and_residuals(
+    native, reference, same, dim, n, queries, m, k, density, added, finer, seed
+):
+    """Residuals decide between rows whose scores without them are near; all find the same."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((n, dim)).astype(np.float32)
+    vectors[: n // 2] = vectors[0] + 0.01 * vectors[: n // 2] if n else vectors[:0]
+    values, residuals, scales = reference.quantize_rows(vectors, finer)
+    some = rng.standard_normal((queries, dim)).astype(np.float32)
+    if added:
+        scales = np.stack([scales, rng.standard_normal(n).astype(np.float32)], axis=1)
+    allow = bitmap_of(rng, n, density)
+    want = reference.scan_rows(values, scales, some, k, allow, residuals)
+    same(native.scan_rows(values, scales, some, k, allow, residuals), want)
+    candidates = rng.integers(0, max(1, n), (queries, m)).astype(np.uint32)
+    candidates[rng.random((queries, m)) < (0.2 if n else 1.1)] = NONE
+    for bounds in (None, rng.standard_normal((queries, m)).astype(np.float32)):
+        given = values, scales, some, candidates, k, bounds, residuals
+        same(native.rescore(*given), reference.rescore(*given))
+    words = -(-dim // 64)
+    codes = np.zeros((n, 8 * words + 8), np.uint8)
+    codes[:, -8:] = rng.standard_normal((n, 2)).astype(np.float32).view(np.uint8).reshape(n, 8)
+    ready = Prepared(
+        np.ones((queries, 64 * words), np.int8),
+        np.ones(queries, np.float32),
+        np.zeros(queries, np.int32),
+        np.zeros(queries, np.float32),
+    )
+    given = codes, ready, values, scales, some, k, 2.0, allow, residuals
+    same(native.scan_bounded(*given), reference.scan_bounded(*given))
+
+
+@pytest.mark.parametrize("queries", [1, 2, 50])
+def test_many_queries_read_rows_in_blocks(native, reference, same, queries):
+    """Blocks are half a megabyte: 700 rows here."""
+    rng = np.random.default_rng(5)
+    rows = rng.standard_normal((3_000, 768)).astype(np.float16)
+    some = rng.standard_normal((queries, 768)).astype(np.float32)
+    allow = bitmap_of(rng, 3_000, 0.5)
+    for asked in ((rows, None, some, 7), (rows, None, some, 7, allow), (rows[:0], None, some, 7)):
+        same(native.scan_rows(*asked), reference.scan_rows(*asked))
 
 
 def test_large_k(native, reference, same):

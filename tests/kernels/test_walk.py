@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.kernels.draws import filter_of, graph_of, queries_of
 from tv5core.kernels import NONE, Prepared
+from tv5core.vectors.quantizer import Quantizer
 
 FINITE = st.sampled_from(["normal", "zeros", "constant", "integers", "spike"])
 WORDS = st.one_of(st.integers(1, 6), st.sampled_from([12, 16, 33, 64]))
@@ -195,8 +196,51 @@ def test_fused_search_of_rotated_rows(
     rotated_center = native.rotate(center[None], np.zeros_like(center), signs)[0]
     stored, given = (center, signs, rows, scales, rotated_center), (probes, pool, candidates, k)
     graph = native.graph(*parts)
+    same(
+        graph.searcher(*stored, center).search(*given, error_margin=1.0),
+        reference.graph(*parts).searcher(*stored, center).search(*given, error_margin=1.0),
+    )
     found = graph.searcher(*stored).search(*given)
     some, _, _ = graph.walk(native.prepare(probes, center, signs), pool, candidates)
     rotated = native.rotate(probes, center, signs) + rotated_center
     same(found, native.rescore(rows, scales, rotated, some, k))
     same(found, reference.graph(*parts).searcher(*stored).search(*given))
+
+
+@given(
+    words=st.sampled_from([1, 2, 12]),
+    padded=st.booleans(),
+    finer=st.booleans(),
+    same_center=st.booleans(),
+    margin=st.sampled_from([None, 0.5, 3.0]),
+    seed=SEEDS,
+)
+@settings(deadline=None, max_examples=40, derandomize=True)
+def test_fused_search_of_centred_rows(
+    native, reference, same, floats, words, padded, finer, same_center, margin, seed
+):
+    """What rows leave out is in every score, and bounds are compared without it."""
+    rng = np.random.default_rng(seed)
+    dim, n = 64 * words - 7 * padded, 200
+    center = 3 * rng.standard_normal(dim).astype(np.float32)
+    left_out = center if same_center else center + rng.standard_normal(dim).astype(np.float32)
+    signs = (2 * rng.integers(0, 2, (4, 64 * words)) - 1).astype(np.float32)
+    vectors = center + rng.standard_normal((n, dim)).astype(np.float32)
+    quantizer = Quantizer(center, signs)
+    parts = graph_of(rng, floats, n, words, 6, 2, "normal")
+    parts = (quantizer.encode(vectors), parts[1], quantizer.encode(vectors[:2]), *parts[3:])
+    parts = (*parts[:3], np.array([0, 5, 9], np.uint32), 2, parts[5])
+    shift = None if padded else native.rotate((center - left_out)[None], 0 * center, signs)[0]
+    framed = vectors - left_out if padded else native.rotate(vectors, left_out, signs)
+    values, residuals, scales = native.quantize_rows(framed, finer)
+    added = (vectors - left_out) @ left_out
+    factors = np.stack([scales, added], axis=1).astype(np.float32)
+    stored = (center, signs, values, factors, shift, left_out, residuals)
+    queries = center + rng.standard_normal((3, dim)).astype(np.float32)
+    given = (queries, n, n, 5, None, margin)
+    got = native.graph(*parts).searcher(*stored).search(*given)
+    same(got, reference.graph(*parts).searcher(*stored).search(*given))
+    there = got[0] != NONE
+    true = np.take_along_axis(queries @ vectors.T, np.where(there, got[0], 0).astype(int), 1)
+    room = (0.02 if finer else 2.0) * np.sqrt(dim) / 10
+    np.testing.assert_allclose(got[1][there], true[there], atol=room, rtol=1e-5)

@@ -93,7 +93,7 @@ def test_manifest_is_checked(vectors: F32, tmp_path: Path) -> None:
         (text.replace('"dim": 96', '"dim": 97'), errors.CorruptFileError),
         (text.replace('"dim": 96', '"dim": 5'), errors.CorruptFileError),
         (text.replace('"cosine"', '"l2"'), errors.CorruptFileError),
-        (text.replace('"int8"', '"int4"'), errors.CorruptFileError),
+        (text.replace('"auto"', '"int4"'), errors.CorruptFileError),
         (text.replace('"oversampling": ', '"oversampling": -'), errors.CorruptFileError),
     ):
         manifest.write_text(broken)

@@ -31,8 +31,7 @@ def grouped(n: int, dim: int = 64, groups: int = 40, seed: int = 5) -> F32:
 
 def built(vectors: F32, **options: Any) -> BuiltGraph:
     quantizer = Quantizer.create(vectors.mean(axis=0))
-    frame = quantizer if quantizer.bits == quantizer.dim else None
-    source = Source(quantizer, StoredRows.encode(vectors, "int8", frame))
+    source = Source(quantizer, StoredRows.encode(vectors, "int8", quantizer))
     options = {"connectivity": 8, "expansion_add": 32, **options}
     return build_graph(quantizer.encode(vectors), source, **options)
 
@@ -59,10 +58,15 @@ def test_rows_are_linked_to_the_nearest() -> None:
 
 
 def test_short_rows_are_linked_by_direction() -> None:
-    """By inner product the longest rows would be everyone's candidates: 0.78 here."""
-    directions = grouped(8_000, groups=300)
+    """By inner product the longest rows would be everyone's candidates.
+
+    Directions are those from the centre, as codes and stored rows have them.
+    """
     lengths = np.random.default_rng(3).uniform(0.3, 3, (8_000, 1)).astype(np.float32)
-    index = VectorIndex.build(directions * lengths, metric="ip")
+    vectors = grouped(8_000, groups=300) * lengths
+    directions = vectors - vectors.mean(axis=0)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    index = VectorIndex.build(vectors, metric="ip")
     (segment,) = index.snapshot.segments
     assert isinstance(segment, SealedSegment)
     sealed = segment.graph

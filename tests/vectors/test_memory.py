@@ -18,5 +18,6 @@ def test_memory_adds_up(index: VectorIndex, vectors: F32) -> None:
     n = len(vectors)
     assert parts["codes"]["total"] == n * (128 // 8 + 8)
     assert n * 24 * 4 <= parts["graph"]["total"] <= n * 24 * 4 * 1.1
-    assert parts["rescoring"]["total"] == n * (96 + 4)
+    residuals = 96 * (index.snapshot.segments[0].rows.kind == "int16")
+    assert parts["rescoring"]["total"] == n * (96 + 8 + residuals)
     assert all(part["resident"] <= part["total"] * 1.1 + 1e6 for part in parts.values())

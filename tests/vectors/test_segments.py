@@ -59,11 +59,12 @@ def test_several_sealed_segments_are_searched_as_one(vectors: F32, queries: F32)
     halves: list[Segment] = []
     for start in (0, 3_000):
         some = vectors[start : start + 3_000]
-        halves += VectorIndex.build(some, np.arange(start, start + 3_000)).snapshot.segments
+        keys = np.arange(start, start + 3_000)
+        halves += VectorIndex.build(some, keys, rescoring="int16").snapshot.segments
     options = SearchOptions(COSINE.default_settings(), exact=True)
     ready = COSINE.validate(queries, 96)
     found, _ = Snapshot(tuple(halves)).search(ready, 10, options)
-    want = VectorIndex.build(vectors).search(queries, 10, exact=True).keys
+    want = VectorIndex.build(vectors, rescoring="int16").search(queries, 10, exact=True).keys
     assert (found == want).mean() > 0.99
 
 

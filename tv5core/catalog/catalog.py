@@ -93,7 +93,7 @@ class Catalog(MaintainedCatalog):
         embedder: EmbedderSpec = "lsa",
         second_embedder: SecondSpec = None,
         metric: str = "cosine",
-        rescoring: str = "int8",
+        rescoring: str = "auto",
         auto_seal: bool = True,
         extra_fields: Mapping[str, ExtraType] | None = None,
     ) -> Catalog:
@@ -123,8 +123,9 @@ class Catalog(MaintainedCatalog):
             wait for that. Where it cannot be had, the first space answers alone, and
             :meth:`info` says why.
         metric : {"cosine", "ip"}
-        rescoring : {"int8", "float16", "float32"}
-            How the index stores rows for exact scores. Both are used on creation only.
+        rescoring : {"auto", "int8", "int16", "float16", "float32"}
+            How the index stores rows for exact scores; see :meth:`VectorIndex.empty`. Both are used
+            on creation only.
         auto_seal : bool
             Seal in the background when many titles were added since the last sealing, or a fifth
             of the sealed vectors were removed or replaced.

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING
 from tv5core.kernels import _numpy
 from tv5core.kernels._protocols import Graph, Linker, Searcher
 from tv5core.kernels._types import (
+    FINER,
     LANES,
     NONE,
     POSTING_BLOCK,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from tv5core.kernels._native import Backend
 
 __all__ = [
+    "FINER",
     "LANES",
     "NONE",
     "POSTING_BLOCK",
@@ -86,6 +88,7 @@ __all__ = [
     "prepare",
     "quantize_i8",
     "quantize_i16",
+    "quantize_rows",
     "rescore",
     "rotate",
     "rows_with_keys",
@@ -176,6 +179,7 @@ normalize = _active.normalize
 prepare = _active.prepare
 quantize_i8 = _active.quantize_i8
 quantize_i16 = _active.quantize_i16
+quantize_rows = _active.quantize_rows
 rescore = _active.rescore
 rotate = _active.rotate
 rows_with_keys = _active.rows_with_keys

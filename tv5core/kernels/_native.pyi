@@ -36,6 +36,9 @@ class Backend:
     def encode(self, rotated: F32) -> tuple[U8, F32, F32]: ...
     def quantize_i8(self, x: F32) -> tuple[npt.NDArray[np.int8], F32]: ...
     def quantize_i16(self, x: F32) -> tuple[npt.NDArray[np.int16], F32]: ...
+    def quantize_rows(
+        self, x: F32, finer: bool = False
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None, F32]: ...
     def prepare(self, queries: F32, center: F32, signs: F32) -> Prepared: ...
     def asymmetric(self, query: npt.NDArray[np.int8], sign_bits: U8) -> I32: ...
     @overload
@@ -55,9 +58,16 @@ class Backend:
         k: int,
         error_margin: float,
         allow: U8 | None = None,
+        residuals: npt.NDArray[np.int8] | None = None,
     ) -> tuple[U32, F32]: ...
     def scan_rows(
-        self, rows: Rows, scales: F32 | None, queries: F32, k: int, allow: U8 | None = None
+        self,
+        rows: Rows,
+        scales: F32 | None,
+        queries: F32,
+        k: int,
+        allow: U8 | None = None,
+        residuals: npt.NDArray[np.int8] | None = None,
     ) -> tuple[U32, F32]: ...
     def rescore(
         self,
@@ -67,6 +77,7 @@ class Backend:
         candidates: U32,
         k: int,
         upper_bounds: F32 | None = None,
+        residuals: npt.NDArray[np.int8] | None = None,
     ) -> tuple[U32, F32]: ...
     def decode_postings(
         self, blocks: PostingBlocks, starts: U32, counts: U32

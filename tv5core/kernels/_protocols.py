@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from tv5core.kernels._types import F32, I32, I64, U32, Prepared, RowFilter, Rows
 
 __all__ = ["Graph", "Linker", "Searcher"]
@@ -80,6 +83,8 @@ class Graph(Protocol):
         rows: Rows,
         scales: F32 | None,
         rotated_center: F32 | None = None,
+        row_center: F32 | None = None,
+        residuals: npt.NDArray[np.int8] | None = None,
     ) -> Searcher:
         """Join the graph with the rotation and the stored rows.
 
@@ -87,11 +92,15 @@ class Graph(Protocol):
         ----------
         center, signs
             As :func:`tv5core.kernels.prepare` takes them.
-        rows, scales
+        rows, scales, residuals
             As :func:`tv5core.kernels.rescore` takes them; one stored row per row of the graph.
         rotated_center : float32[D] or None
-            For stored rows that are rotated: the centre, rotated. Rescoring adds it to the centred
-            and rotated query of the walk. None: rescoring takes the query itself.
+            For stored rows that are rotated: the centre, less the one that they leave out, rotated.
+            Rescoring adds it to the centred and rotated query of the walk. None: rescoring takes
+            the query itself.
+        row_center : float32[d] or None
+            What stored rows leave out: its inner product with a query is added to all scores, and,
+            where rows are not rotated, it is subtracted from the query.
         """
 
 

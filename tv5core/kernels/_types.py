@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 __all__ = [
     "F32",
+    "FINER",
     "I32",
     "I64",
     "LANES",
@@ -32,6 +33,8 @@ LANES = 32
 """Running sums of a float product; element ``i`` is added to lane ``i % 32``."""
 NONE = 0xFFFFFFFF
 """No row: pads neighbour lists and results."""
+FINER = 254
+"""Steps of a residual in one step of a stored row's values."""
 POSTING_BLOCK = 128
 """Postings of a full block; the last block of a list may hold fewer."""
 

@@ -12,7 +12,8 @@ Read in this order:
 - ``sealed_segment`` (exact scan, scan of codes or walk, chosen by ``planner``) and ``live_segment``
   (rows added since: scanned, or walked), with ``live_rows`` and ``live_graph`` (usearch) behind it;
   ``segment_set``: who changes them.
-- ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``graph`` (both in mapped files).
+- ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``row_recall`` (what storing them
+  loses), ``graph`` (all in mapped files).
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
   ``linking`` (or ``usearch_graph``); ``growing`` (from sealed files and live rows to files);
   ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
@@ -30,6 +31,7 @@ from tv5core.vectors.metric import COSINE, INNER_PRODUCT, Metric
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.recall import recall_at_k
+from tv5core.vectors.row_recall import RowRecall
 from tv5core.vectors.sealing import build_files
 from tv5core.vectors.segment import Segment, Snapshot
 from tv5core.vectors.settings import SearchSettings
@@ -42,6 +44,7 @@ __all__ = [
     "Matches",
     "Metric",
     "Quantizer",
+    "RowRecall",
     "SearchOptions",
     "SearchSettings",
     "Segment",

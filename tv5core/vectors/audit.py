@@ -106,7 +106,7 @@ class IndexAudit:
         rows = part.rows[at]
         codes = _differing_codes(quantizer, ready, part.segment.codes[rows])
         have = part.segment.rows
-        want = StoredRows.encode(ready, self._rescoring, have.frame)
+        want = _encoded_like(have, ready, quantizer)
         stored = _differing_rows(have, rows, want)
         return {
             int(keys[i]): f"expected its {'code' if codes[i] else 'stored row'} to be that of its "
@@ -163,15 +163,29 @@ def _nearly_equal(quantizer: Quantizer, ready: F32, want: U8, have: U8) -> Mask:
     return close
 
 
+def _encoded_like(stored: StoredRows, ready: F32, quantizer: Quantizer) -> StoredRows:
+    """Encode vectors as some rows are stored, those of earlier formats included."""
+    frame = stored.frame
+    if stored.factors is None or (frame is not None and frame.centred):
+        return StoredRows.encode(ready, stored.kind, quantizer)
+    values, scales = kernels.quantize_i8(ready if frame is None else frame.into(ready))
+    return StoredRows(values, scales, frame)
+
+
 def _differing_rows(stored: StoredRows, rows: I64, want: StoredRows) -> Mask:
     with np.errstate(invalid="ignore", over="ignore"):
         have = stored.framed(rows)
         expected = want.framed(slice(None))
-        if want.scales is not None:  # one step of the quantization
-            room = 1.001 * want.scales[:, None]
-        else:
+        if want.scales is None:
             room = _CLOSE * np.abs(expected).max(axis=1, keepdims=True)
+        else:  # one step of the quantization
+            step = 1 if want.residuals is None else kernels.FINER
+            room = 1.001 / step * want.scales[:, None]
         within: Mask = (np.abs(have - expected) <= room).all(axis=1)
+        if stored.factors is not None and want.factors is not None and want.factors.ndim == 2:
+            added, least = want.factors[:, 1], np.abs(expected).max(axis=1)
+            apart = np.abs(stored.factors[rows][:, 1] - added)
+            within &= apart <= _CLOSE * np.maximum(np.abs(added), least)
     return ~within
 
 

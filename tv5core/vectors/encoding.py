@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +14,28 @@ import numpy.typing as npt
 from tv5core.errors import DuplicateKeyError, InvalidInputError
 from tv5core.types import Progress
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.stored_rows import StoredRows, frame_of
-from tv5core.vectors.validation import Rescoring
+from tv5core.vectors.row_recall import RowRecall, Sample
+from tv5core.vectors.stored_rows import StoredRows
+from tv5core.vectors.validation import Rescoring, Stored
 
-__all__ = ["Blocks", "EncodedRows", "blocks_of", "encode_rows", "mean_vector"]
+__all__ = ["Block", "Blocks", "EncodedRows", "Surveyed", "blocks_of", "encode_rows", "survey"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
-Blocks = Callable[[], Iterator[tuple[I64, F32]]]
-"""Called twice; gives the same (keys, vectors) blocks in the same order both times."""
+
+class Block(NamedTuple):
+    """Some vectors to seal."""
+
+    keys: I64
+    vectors: F32
+    stored: StoredRows | None = None
+    """The same as they are stored already; None where they are not."""
+
+
+Blocks = Callable[[], Iterator[Block]]
+"""Called twice; gives the same blocks in the same order both times."""
 _BLOCK_ROWS = 8_192
 
 
@@ -33,29 +44,52 @@ def blocks_of(
 ) -> Blocks:
     """Cut a matrix and its keys into blocks that are validated one by one."""
 
-    def blocks() -> Iterator[tuple[I64, F32]]:
+    def blocks() -> Iterator[Block]:
         for at in range(0, len(vectors), _BLOCK_ROWS):
-            yield keys[at : at + _BLOCK_ROWS], validate(vectors[at : at + _BLOCK_ROWS])
+            yield Block(keys[at : at + _BLOCK_ROWS], validate(vectors[at : at + _BLOCK_ROWS]))
 
     return blocks
 
 
-def mean_vector(blocks: Blocks, count: int, dim: int, report: Progress) -> F32:
-    """Return the mean of all vectors: float32[dim].
+@dataclass(frozen=True)
+class Surveyed:
+    """What is learnt of vectors before they are encoded.
+
+    Attributes
+    ----------
+    mean : float32[dim]
+    variance : float
+        Mean squared distance from it.
+    sample : Sample
+        Some of them, to measure what storing loses.
+    """
+
+    mean: F32
+    variance: float
+    sample: Sample
+
+
+def survey(blocks: Blocks, count: int, dim: int, report: Progress) -> Surveyed:
+    """Read all vectors once.
 
     Raises
     ------
     InvalidInputError
         There are not ``count`` vectors.
     """
-    total, done = np.zeros(dim, np.float64), 0
-    for _, vectors in blocks():
+    total, squares, done = np.zeros(dim, np.float64), 0.0, 0
+    sample = Sample.of(count, dim)
+    for _, vectors, _ in blocks():
         total += vectors.sum(axis=0, dtype=np.float64)
+        squares += float(np.vdot(vectors, vectors))
+        sample.take(done, vectors)
         done += len(vectors)
         report(done, count, "centring")
     if done != count:
         raise InvalidInputError(f"expected {count} vectors, got {done}")
-    return (total / count).astype(np.float32)
+    mean = total / count
+    variance = max(0.0, squares / count - float(mean @ mean))
+    return Surveyed(mean.astype(np.float32), variance, sample)
 
 
 @dataclass(frozen=True)
@@ -67,6 +101,8 @@ class EncodedRows:
     stored: StoredRows
     coarse: StoredRows
     """int8 rows, by which links are chosen: the stored ones where those are int8."""
+    recall: RowRecall
+    """What the stored rows keep of the order of the vectors given."""
 
 
 def encode_rows(
@@ -76,6 +112,7 @@ def encode_rows(
     rescoring: Rescoring,
     folder: Path,
     report: Progress,
+    sample: Sample,
 ) -> EncodedRows:
     """Encode all vectors; stored rows are mapped from files in ``folder``.
 
@@ -88,53 +125,78 @@ def encode_rows(
     """
     keys = np.empty(count, np.int64)
     codes = np.empty((count, quantizer.layout.size), np.uint8)
-    kinds: tuple[Rescoring, ...] = ("int8",) if rescoring == "int8" else (rescoring, "int8")
-    files = [_RowFile(folder / kind, count, quantizer, kind) for kind in kinds]
+    files = [_RowFile(folder / kind, count, quantizer, kind) for kind in _kinds(rescoring)]
     done = 0
     with ExitStack() as opened:
         for file in files:
             opened.enter_context(file)
-        for some, vectors in blocks():
+        for some, vectors, before in blocks():
             start, done = done, done + len(some)
             if done > count:
                 raise InvalidInputError(f"expected {count} vectors, got more on the second pass")
             for file in files:
-                file.append(vectors)
+                file.append(vectors, before)
             keys[start:done], codes[start:done] = some, quantizer.encode(vectors)
+            sample.compare(start, vectors - quantizer.center)
             report(done, count, "encoding")
     if done != count:
         raise InvalidInputError(f"expected {count} vectors, got {done} on the second pass")
     _check_unique(keys)
-    return EncodedRows(keys, codes, files[0].rows(), files[-1].rows())
+    stored = files[0].rows()
+    recall = sample.recall(stored)
+    if rescoring == "auto" and recall.is_enough_without_residuals:
+        stored, recall = stored.coarse, recall.without_residuals
+    coarse = stored if len(files) == 1 else files[1].rows()
+    return EncodedRows(keys, codes, stored, coarse.coarse, recall)
+
+
+def _kinds(rescoring: Rescoring) -> tuple[Stored, ...]:
+    """Return how rows are encoded: as they may be stored, and where that is not int8, as int8."""
+    if rescoring in ("float16", "float32"):
+        return rescoring, "int8"
+    return ("int16",) if rescoring == "auto" else (rescoring,)
 
 
 class _RowFile:
-    """Encoded rows in a temporary file; their scales, a few bytes each, in memory."""
+    """Encoded rows in temporary files, one an array; their factors, a few bytes each, in memory."""
 
-    def __init__(self, path: Path, count: int, quantizer: Quantizer, rescoring: Rescoring) -> None:
-        self._shape, self._rescoring = (count, quantizer.dim), rescoring
-        self._frame = frame_of(quantizer, rescoring)
+    def __init__(self, path: Path, count: int, quantizer: Quantizer, kind: Stored) -> None:
+        self._count, self._quantizer, self._kind = count, quantizer, kind
         # Written, not stored through a map: where the disk is full, a map kills the process.
-        self._file = path.open("wb")
-        self._scales: list[F32] = []
+        self._values = path.open("wb")
+        self._residuals = path.with_suffix(".residuals").open("wb")
+        self._factors: list[F32] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._values.close()
+        self._residuals.close()
 
-    def append(self, vectors: F32) -> None:
-        rows = StoredRows.encode(vectors, self._rescoring, self._frame)
-        self._file.write(np.ascontiguousarray(rows.values).reshape(-1).view(np.uint8).data)
-        if rows.scales is not None:
-            self._scales.append(rows.scales)
+    def append(self, vectors: F32, before: StoredRows | None) -> None:
+        rows = None if before is None else before.converted(self._kind, self._quantizer)
+        if rows is None:
+            rows = StoredRows.encode(vectors, self._kind, self._quantizer)
+        for file, array in ((self._values, rows.values), (self._residuals, rows.residuals)):
+            if array is not None:
+                file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        if rows.factors is not None:
+            self._factors.append(rows.factors)
 
     def rows(self) -> StoredRows:
-        """Map what was written; the file must be closed."""
-        values = np.memmap(self._file.name, self._rescoring, "r", shape=self._shape)
-        scales = np.concatenate(self._scales) if self._scales else None
-        return StoredRows(values, scales, self._frame)
+        """Map what was written; the files must be closed."""
+        empty = StoredRows.encode(
+            np.empty((0, self._quantizer.dim), np.float32), self._kind, self._quantizer
+        )
+        shape = self._count, self._quantizer.dim
+        arrays: list[npt.NDArray[Any]] = []
+        arrays.append(np.memmap(self._values.name, empty.values.dtype, "r", shape=shape))
+        if empty.factors is not None:
+            arrays.append(np.concatenate(self._factors))
+        if empty.residuals is not None:
+            arrays.append(np.memmap(self._residuals.name, np.int8, "r", shape=shape))
+        return empty.with_arrays(arrays)
 
 
 def _check_unique(keys: I64) -> None:

@@ -59,18 +59,20 @@ class Source:
     ----------
     quantizer : Quantizer
     rows : StoredRows
-        int8.
+        int8, without residuals.
+    by_direction : bool
+        Whether links are chosen by directions from the centre instead of distances.
     """
 
     quantizer: Quantizer
     rows: StoredRows
+    by_direction: bool = False
 
     def centred(self, places: I64) -> F32:
         """Return rows centred and rotated: float32[len(places), bits]."""
-        if self.rows.frame is not None:
-            framed = self.rows.framed(places)
-            framed -= self.quantizer.shift
-            return framed
+        frame = self.rows.frame
+        if frame is not None and frame.rotated and frame.centred:
+            return self.rows.framed(places)
         plain = np.ascontiguousarray(self.rows.decode(places))
         turned: F32 = kernels.rotate(plain, self.quantizer.center, self.quantizer.signs)
         return turned

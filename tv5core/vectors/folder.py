@@ -252,7 +252,7 @@ def _open_sealed(folder: Path, manifest: Manifest) -> SealedGraph | None:
         raise CatalogError(f"{folder}: expected files to read, got {error.strerror}") from error
     rows = sealed.rows.values
     want = (*(record.checksum for record in records), manifest.dim, manifest.rescoring)
-    got = (*sealed.checksums, rows.shape[1], rows.dtype.name)
+    got = (*sealed.checksums, rows.shape[1], sealed.rescoring)
     if (*want, manifest.metric) != (*got, sealed.metric.name):
         raise CorruptFileError(f"{folder}: expected files of {want}, got {got}")
     return sealed

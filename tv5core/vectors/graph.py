@@ -14,9 +14,13 @@ Its metadata holds ``metric``, ``pair`` and, where the graph has grown since it 
 connectivity] and, in the metadata, ``level_sizes`` instead of lists, the upper levels of an HNSW
 graph; the rows of one level are now scanned as one list.
 
-The ``rows`` file (kind ``ROWS``) has ``values`` and, for int8, ``scales``. Its metadata holds
-``pair`` and, from version 2 on, ``frame``: ``rotated`` where rows are rotated by ``signs`` (not
-centred), ``raw`` where they are not, as in all of version 1.
+The ``rows`` file (kind ``ROWS``) has ``values`` and, for int8, ``factors`` float32[n, 2], the scale
+of each row and what is added to its scores, and perhaps ``residuals`` int8[n, dim]. Its metadata
+holds ``pair``; ``frame``: ``rotated`` where rows are rotated by ``signs``, ``raw`` where they are
+not; ``centred``: whether they leave the graph's ``center`` out; ``rescoring``: what was asked for;
+and ``recall``: what they keep of the order of the vectors given (:class:`RowRecall`). Up to version
+2 there were ``scales`` float32[n] instead of factors, and rows were not centred; in version 1 they
+were not rotated either. :mod:`tv5core.vectors.stored_rows` says how scores are made of them.
 
 ``pair`` is a random number that ties the two files together.
 """
@@ -27,22 +31,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tv5core import kernels
-from tv5core.errors import CorruptFileError
+from tv5core.errors import CorruptFileError, InvalidInputError
 from tv5core.files import SectionFile
 from tv5core.vectors.entry_points import probes_of
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.stored_rows import StoredRows
+from tv5core.vectors.row_recall import RowRecall
+from tv5core.vectors.stored_rows import Frame, StoredRows
+from tv5core.vectors.validation import Rescoring, check_rescoring
 
 __all__ = ["GRAPH_KIND", "GRAPH_VERSION", "ROWS_KIND", "ROWS_VERSION", "SealedGraph"]
 
 GRAPH_KIND, ROWS_KIND = "GRPH", "ROWS"
-GRAPH_VERSION, ROWS_VERSION = 3, 2
+GRAPH_VERSION, ROWS_VERSION = 3, 3
 
 I64 = npt.NDArray[np.int64]
 
@@ -57,7 +64,12 @@ _GRAPH_SECTIONS = {
     "center": ("<f4", 1),
     "signs": ("|i1", 2),
 }
-_ROWS_SECTIONS = {"values": ("|i1 <f2 <f4", 2), "scales": ("<f4", 1)}
+_ROWS_SECTIONS = {
+    "values": ("|i1 <f2 <f4", 2),
+    "scales": ("<f4", 1),
+    "factors": ("<f4", 2),
+    "residuals": ("|i1", 2),
+}
 _BLOCK_ROWS = 65_536
 _SCANNED_LEVEL = 4_096  # rows, at most, of an old graph's level that walks scan
 
@@ -74,21 +86,29 @@ def _check_kinds(file: SectionFile, kinds: dict[str, tuple[str, int]]) -> None:
                 )
 
 
-def _frame(name: object, quantizer: Quantizer) -> Quantizer | None:
-    """Return the rotation of rows by its name in their file."""
-    if name not in ("raw", "rotated"):
-        raise CorruptFileError(f"expected rows that are raw or rotated, got {name!r}")
-    if name == "raw":
-        return None
-    if not len(quantizer.signs):
+def _frame(rows: SectionFile, quantizer: Quantizer) -> Frame | None:
+    """Return what was done to rows, by the names in their file."""
+    name, centred = rows.meta.get("frame", "raw"), rows.meta.get("centred", False)
+    if name not in ("raw", "rotated") or not isinstance(centred, bool):
+        raise CorruptFileError(
+            f"expected rows that are raw or rotated, centred or not, got {name!r}, {centred!r}"
+        )
+    if name == "rotated" and not len(quantizer.signs):
         raise CorruptFileError("expected signs of a rotation beside rotated rows, got none")
-    return quantizer
+    return Frame(quantizer, name == "rotated", centred) if centred or name == "rotated" else None
 
 
 def _stored_rows(rows: SectionFile, quantizer: Quantizer) -> StoredRows:
-    scales = rows.section("scales") if "scales" in rows else None
-    frame = _frame(rows.meta.get("frame", "raw"), quantizer)
-    return StoredRows(rows.section("values"), scales, frame)
+    frame = _frame(rows, quantizer)
+    name = "factors" if frame is not None and frame.centred else "scales"
+    factors = rows.section(name) if name in rows else None
+    residuals = rows.section("residuals") if "residuals" in rows else None
+    return StoredRows(rows.section("values"), factors, frame, residuals)
+
+
+def _rescoring(rows: SectionFile, stored: StoredRows) -> Rescoring:
+    """Return what was asked for when rows were stored."""
+    return check_rescoring(str(rows.meta.get("rescoring", stored.kind)))
 
 
 def _lists(
@@ -119,6 +139,10 @@ class SealedGraph:
     links, centroids, lists
         As the walker takes them.
     rows : StoredRows
+    rescoring : str
+        What was asked for when they were stored.
+    recall : RowRecall
+        What they keep of the order of the vectors given.
     walker : kernels.Graph
     changed : int or None
         Rows added and dropped since the graph was built; None of files before format 4.
@@ -136,6 +160,8 @@ class SealedGraph:
     centroids: npt.NDArray[np.uint8]
     lists: npt.NDArray[np.uint32]
     rows: StoredRows
+    rescoring: Rescoring
+    recall: RowRecall
     walker: kernels.Graph
     checksums: tuple[int, int]
     changed: int | None = None
@@ -144,9 +170,23 @@ class SealedGraph:
     @cached_property
     def searcher(self) -> kernels.Searcher:
         """The walker with the rotation and the stored rows."""
-        rotation, rows = self.quantizer, self.rows
+        return self._searcher_of(self.rows)
+
+    @cached_property
+    def coarse_searcher(self) -> kernels.Searcher:
+        """The same without the residuals of rows."""
+        return self.searcher if self.rows.residuals is None else self._searcher_of(self.rows.coarse)
+
+    def _searcher_of(self, rows: StoredRows) -> kernels.Searcher:
+        rotation, frame = self.quantizer, rows.frame
         return self.walker.searcher(
-            rotation.center, rotation.signs, rows.values, rows.scales, rows.shift
+            rotation.center,
+            rotation.signs,
+            rows.values,
+            rows.factors,
+            None if frame is None else frame.shift,
+            None if frame is None else frame.center,
+            rows.residuals,
         )
 
     @classmethod
@@ -173,7 +213,7 @@ class SealedGraph:
         )
         try:
             return cls._from_sections(*files, verify=verify)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, InvalidInputError) as error:
             raise CorruptFileError(f"{graph.name}: expected a sealed graph, got {error}") from error
 
     @classmethod
@@ -189,6 +229,7 @@ class SealedGraph:
         centroids, lists = _lists(graph, codes)
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
         quantizer = Quantizer(np.array(graph.section("center")), signs)
+        stored = _stored_rows(rows, quantizer)
         sealed = cls(
             quantizer,
             Metric.named(str(graph.meta["metric"])),
@@ -198,7 +239,9 @@ class SealedGraph:
             links,
             centroids,
             lists,
-            _stored_rows(rows, quantizer),
+            stored,
+            _rescoring(rows, stored),
+            msgspec.convert(rows.meta.get("recall", {}), RowRecall),
             kernels.graph(
                 codes, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
             ),
@@ -220,18 +263,33 @@ class SealedGraph:
             "by_key": self.by_key.shape,
             "values": self.rows.values.shape,
         }
-        values, scales = self.rows.values, self.rows.scales
-        if (values.dtype == np.int8) != (scales is not None):
-            raise CorruptFileError("expected scales beside int8 values, and only there")
-        if self.rows.frame is not None and (scales is None or dim != self.quantizer.bits):
-            raise CorruptFileError("expected rotated rows only of int8 and without padding")
-        if got != want or n == 0 or (scales is not None and scales.shape != (n,)):
+        self._check_rows()
+        if got != want or n == 0:
             raise CorruptFileError(f"expected sections of {want}, got {got}")
         layout, shape = self.quantizer.layout, self.codes.shape
         if shape[0] != n or not layout.size <= shape[1] <= layout.stride:
             raise CorruptFileError(f"expected {n} codes of {layout.size} bytes, got {shape}")
         if int(self.by_key.max()) >= n:
             raise CorruptFileError(f"expected rows below {n}, got {int(self.by_key.max())}")
+
+    def _check_rows(self) -> None:
+        rows, shape, n = self.rows, self.rows.values.shape, len(self.keys)
+        whole = rows.values.dtype == np.int8
+        if whole != (rows.factors is not None):
+            raise CorruptFileError("expected scales beside int8 values, and only there")
+        if (
+            rows.frame is not None
+            and rows.frame.rotated
+            and self.quantizer.dim != self.quantizer.bits
+        ):
+            raise CorruptFileError("expected rotated rows only without padding")
+        if not whole and (rows.frame is not None or rows.residuals is not None):
+            raise CorruptFileError("expected rotated or centred rows and residuals only of int8")
+        width = (2,) if rows.frame is not None and rows.frame.centred else ()
+        if rows.factors is not None and rows.factors.shape != (n, *width):
+            raise CorruptFileError(f"expected factors of {n} rows, got {rows.factors.shape}")
+        if rows.residuals is not None and rows.residuals.shape != shape:
+            raise CorruptFileError(f"expected residuals of {shape}, got {rows.residuals.shape}")
 
     def _check_keys(self) -> None:
         """Check that ``by_key`` sorts the keys, each of which is there once."""

@@ -42,7 +42,7 @@ from tv5core.vectors.graph import (
 from tv5core.vectors.linking import Workers, connect, link_rows, reversed_links, room_for
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.sealing import BuildOptions
+from tv5core.vectors.sealing import BuildOptions, row_sections, rows_meta
 from tv5core.vectors.segment import Snapshot, alive_rows
 from tv5core.vectors.stored_rows import StoredRows
 
@@ -93,11 +93,8 @@ class Growth:
         """Whether the result is as good as a graph built anew."""
         graph, live = self.sealed.graph, self.live
         values = graph.rows.values
-        alike = live is None or (
-            np.array_equal(live.quantizer.center, graph.quantizer.center)
-            and np.array_equal(live.quantizer.signs, graph.quantizer.signs)
-            and (live.rows.frame is None) == (graph.rows.frame is None)
-        )
+        centred = graph.rows.frame is not None and graph.rows.frame.centred
+        alike = centred and (live is None or self._new_rows is not None)
         return (
             len(graph) >= LEAST_ROWS
             and self.options.graph == NATIVE
@@ -121,6 +118,14 @@ class Growth:
     def _new(self) -> I64:
         """Rows of the live segment that join."""
         return np.empty(0, np.int64) if self.live is None else alive_rows(self.live)
+
+    @cached_property
+    def _new_rows(self) -> StoredRows | None:
+        """The live segment's rows as the sealed ones are stored; None where they cannot be."""
+        graph = self.sealed.graph
+        if self.live is None:
+            return graph.rows
+        return self.live.rows.converted(graph.rows.kind, graph.quantizer)
 
     @property
     def count(self) -> int:
@@ -156,7 +161,7 @@ class Growth:
         """The new rows, by number in the live segment."""
         graph = self.sealed.graph
         rows = graph.rows if self.live is None else self.live.rows
-        return Source(graph.quantizer, StoredRows(rows.values, rows.scales, graph.rows.frame))
+        return Source(graph.quantizer, rows.coarse)
 
     def _near(self, run: Workers, report: Progress) -> U32:
         """Find old rows near each new one, nearest first: uint32[new, width]."""
@@ -213,15 +218,14 @@ class Growth:
         return SectionStream(old.dtype, (len(order), *old.shape[1:]), blocks)
 
     def _write_rows(self, path: Path, pair: int, order: I64) -> SealedFile:
-        old = self.sealed.graph.rows
-        new = old if self.live is None else self.live.rows
-        if old.scales is None or new.scales is None:
-            raise TypeError("expected int8 rows with scales")
-        sections = {
-            "values": self._stream(old.values, new.values, order),
-            "scales": self._stream(old.scales, new.scales, order),
+        graph, new = self.sealed.graph, self._new_rows
+        if new is None:
+            raise TypeError("expected new rows that are stored as the sealed ones")
+        old, joining = row_sections(graph.rows), row_sections(new)
+        sections: dict[str, npt.NDArray[Any] | SectionStream] = {
+            name: self._stream(old[name], joining[name], order) for name in old
         }
-        meta = {"pair": pair, "frame": "raw" if old.frame is None else "rotated"}
+        meta = rows_meta(pair, graph.rows, graph.rescoring, graph.recall)
         return write_sections(path, ROWS_KIND, ROWS_VERSION, meta, sections)
 
     def keys(self, order: I64) -> I64:
@@ -270,7 +274,7 @@ class _Grown:
         stored = _mapped_rows(rows)
         return cls(
             growth, order, rank, growth.codes(order), links, centroids, offsets,
-            link_rows(stored, places), run,
+            link_rows(stored, places, by_direction=False), run,
         )  # fmt: skip
 
     def link(self, near: U32, report: Progress) -> None:
@@ -378,7 +382,7 @@ class _Grown:
 def _mapped_rows(path: Path) -> StoredRows:
     """Map rows that were written a moment ago."""
     file = SectionFile.open(path, ROWS_KIND, ROWS_VERSION, verify=False)
-    return StoredRows(file.section("values"), file.section("scales"))
+    return StoredRows(file.section("values"), file.section("factors"))
 
 
 def _no_progress(_done: int, _total: int, _stage: str) -> None:

@@ -59,7 +59,7 @@ class VectorIndex(IndexReader):
     # -- making and opening ---------------------------------------------------------------
 
     @classmethod
-    def empty(cls, dim: int, *, metric: str = "cosine", rescoring: str = "int8") -> VectorIndex:
+    def empty(cls, dim: int, *, metric: str = "cosine", rescoring: str = "auto") -> VectorIndex:
         """Start an index in memory, without rows.
 
         Parameters
@@ -68,8 +68,9 @@ class VectorIndex(IndexReader):
             8 to 4096.
         metric : {"cosine", "ip"}
             Cosine scales vectors and queries to unit length; ip is the inner product.
-        rescoring : {"int8", "float16", "float32"}
-            How rows are stored for exact scores.
+        rescoring : {"auto", "int8", "int16", "float16", "float32"}
+            How rows are stored for exact scores. ``auto`` measures at sealing whether int8 keeps
+            the order of neighbours (see :class:`RowRecall`), and stores int16 where it does not.
         """
         return cls(dim, Metric.named(metric), rescoring)
 
@@ -83,7 +84,7 @@ class VectorIndex(IndexReader):
         metric: str = "cosine",
         connectivity: int = 16,
         expansion_add: int = 64,
-        rescoring: str = "int8",
+        rescoring: str = "auto",
         threads: int = 0,
         progress: Progress | None = None,
         seed: int = 0,
@@ -194,9 +195,8 @@ class VectorIndex(IndexReader):
         check_type("settings", settings, (SearchSettings, type(None)))
         with folder.folder_errors(graph.parent):
             sealed = SealedGraph.open(graph, rows, verify=check_flag("verify", verify))
-        rescoring = sealed.rows.values.dtype.name
         try:
-            return cls(sealed.quantizer.dim, sealed.metric, rescoring, settings, sealed)
+            return cls(sealed.quantizer.dim, sealed.metric, sealed.rescoring, settings, sealed)
         except InvalidInputError as error:
             raise CorruptFileError(f"{graph.name}: {error}") from error
 
@@ -295,7 +295,7 @@ class VectorIndex(IndexReader):
         A large graph of which little has changed since it was built grows; else it is built anew.
 
         Searches and changes run meanwhile; what changes after the start stays in the live segment.
-        An index without a folder reseals from its stored rows, so int8 rows stay int8-exact.
+        Rows are sealed anew as they are stored, so int8 rows stay as they are.
         Where all rows are removed, the index is empty, also on disk.
 
         Parameters
@@ -334,9 +334,8 @@ class VectorIndex(IndexReader):
 
     def _seal_blocks(self, blocks: Blocks, count: int, progress: Progress | None) -> None:
         if count:
-            sealing = Sealing(
-                blocks, count, self._dim, self._metric, self._rescoring, self._options, progress
-            )
+            how = self._dim, self._metric, self._rescoring, self._options, progress
+            sealing = Sealing(blocks, count, *how, *self._segments.stored_before())
             self._seal_by(sealing.write)
             return
         self._serve(None)

@@ -101,7 +101,11 @@ class _Growing:
     def __post_init__(self) -> None:
         # Twice the room: most lists are then selected from once in many links, not at each.
         self.links = np.full((len(self.codes), 2 * self.room), NONE, np.uint32)
-        self.rows = link_rows(self.source.rows, self.entries.order.astype(np.uint32))
+        self.rows = link_rows(
+            self.source.rows,
+            self.entries.order.astype(np.uint32),
+            by_direction=self.source.by_direction,
+        )
         self.linker = kernels.linker(self.rows, self.links, self.room, 2 * self.room)
         # Both see the links as they grow.
         self.walker = kernels.graph(
@@ -217,20 +221,23 @@ def _batches(entries: int, n: int) -> Iterator[tuple[int, int]]:
             yield start, min(n, start + step)
 
 
-def link_rows(rows: StoredRows, places: U32) -> LinkRows:
-    """Return int8 rows by which links are chosen, scaled to unit length.
+def link_rows(rows: StoredRows, places: U32, *, by_direction: bool) -> LinkRows:
+    """Return int8 rows by which links are chosen, scaled to unit length for links by direction.
 
     ``places`` says where each row of the graph is among them.
     """
-    if rows.values.dtype != np.int8 or rows.scales is None:
+    scales = rows.scales
+    if rows.values.dtype != np.int8 or scales is None:
         raise TypeError(f"expected int8 rows with scales, got {rows.values.dtype}")
     sums = np.empty(len(rows), np.float32)
     for at in range(0, len(rows), _BLOCK):
         some = rows.values[at : at + _BLOCK].astype(np.int32)
         sums[at : at + _BLOCK] = (some * some).sum(axis=1)
-    # Scaled to unit length: links by direction. With inner product, where lengths differ, distances
-    # would leave the longest rows, which are the answers, with few links to them.
-    scales = np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
+    if by_direction:
+        # Scaled to unit length. With inner product, where lengths differ, distances would leave
+        # the longest rows, which are the answers, with few links to them.
+        scales = np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
+    scales = np.ascontiguousarray(scales)
     # As the kernels round products, so that the distance of equal rows is zero.
     return LinkRows(np.asarray(rows.values, np.int8), scales, sums * (scales * scales), places)
 

@@ -18,8 +18,8 @@ from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.live_graph import LiveGraph
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.stored_rows import StoredRows, frame_of
-from tv5core.vectors.validation import Rescoring
+from tv5core.vectors.stored_rows import StoredRows
+from tv5core.vectors.validation import Rescoring, Stored
 
 __all__ = ["LiveRows"]
 
@@ -40,14 +40,18 @@ class LiveRows:
     def __init__(
         self, quantizer: Quantizer, rescoring: Rescoring, *, walkable: bool = False
     ) -> None:
-        self._quantizer, self._rescoring = quantizer, rescoring
+        self._quantizer = quantizer
+        # What int8 loses is measured when rows are sealed; until then, nothing is lost.
+        self._kind: Stored = "int16" if rescoring == "auto" else rescoring
         self.graph = LiveGraph(quantizer.bits) if walkable else None
-        self._frame = frame_of(quantizer, rescoring)
         self._id = SegmentId()
         self._count = 0
-        self._arrays: list[npt.NDArray[Any]] = self._encode(
-            np.empty((0, quantizer.dim), np.float32), np.empty(0, np.int64)
-        )
+        self._none = self._stored_as(np.empty((0, quantizer.dim), np.float32))
+        self._arrays: list[npt.NDArray[Any]] = [
+            np.empty(0, np.int64),
+            np.empty((0, quantizer.layout.size), np.uint8),
+            *self._none.arrays(),
+        ]
         self._row_of: dict[int, int] = {}
         self._alive: Bitmap | None = None
 
@@ -56,8 +60,7 @@ class LiveRows:
         """Continue from a published state: its arrays are copied once they are appended to."""
         rows = cls(segment.quantizer, rescoring)
         rows.graph = segment.graph
-        scales = [] if segment.rows.scales is None else [segment.rows.scales]
-        rows._arrays = [segment.keys, segment.codes, segment.rows.values, *scales]
+        rows._arrays = [segment.keys, segment.codes, *segment.rows.arrays()]
         rows._id, rows._count, rows._alive = segment.id, len(segment), segment.alive
         alive = bitmap.rows(segment.alive, len(segment))
         rows._row_of = dict(zip(segment.keys[alive].tolist(), alive.tolist(), strict=True))
@@ -130,13 +133,13 @@ class LiveRows:
             self.graph = LiveGraph(self._quantizer.bits)
 
     def _stored(self, count: int) -> StoredRows:
-        values, *scales = (array[:count] for array in self._arrays[2:])
-        return StoredRows(values, scales[0] if scales else None, self._frame)
+        return self._none.with_arrays([array[:count] for array in self._arrays[2:]])
+
+    def _stored_as(self, vectors: F32) -> StoredRows:
+        return StoredRows.encode(vectors, self._kind, self._quantizer)
 
     def _encode(self, vectors: F32, keys: I64) -> list[npt.NDArray[Any]]:
-        rows = StoredRows.encode(vectors, self._rescoring, self._frame)
-        scales = [] if rows.scales is None else [rows.scales]
-        return [keys, self._quantizer.encode(vectors), rows.values, *scales]
+        return [keys, self._quantizer.encode(vectors), *self._stored_as(vectors).arrays()]
 
     def _append(self, vectors: F32, keys: I64) -> None:
         """Write rows past the last one; they count once ``_count`` says so."""

@@ -78,8 +78,7 @@ class LiveSegment:
 
     def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
         """Return the arrays in memory, as ``live``."""
-        scales = [] if self.rows.scales is None else [self.rows.scales]
-        return {"live": [self.keys, self.codes, self.rows.values, *scales]}
+        return {"live": [self.keys, self.codes, *self.rows.arrays()]}
 
     def rows_with_keys(self, keys: I64) -> Bitmap:
         """Compare the key of every row."""

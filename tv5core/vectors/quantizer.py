@@ -64,6 +64,11 @@ class Quantizer:
         """Where the parts of a code are."""
         return CodeLayout(self.bits)
 
+    def equals(self, other: Quantizer) -> bool:
+        """Tell whether another one turns vectors into the same codes."""
+        same = np.array_equal(self.center, other.center)
+        return same and np.array_equal(self.signs, other.signs)
+
     @cached_property
     def shift(self) -> F32:
         """float32[bits]: the rotated centre, which turns ``P(x - c)`` into ``P x``."""

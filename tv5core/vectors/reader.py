@@ -19,6 +19,7 @@ from tv5core.vectors.memory import memory_usage
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.recall import cheapest_settings, fewest_candidates, recall_at_k
+from tv5core.vectors.row_recall import RowRecall
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot, alive_rows
 from tv5core.vectors.segment_set import SegmentSet
@@ -76,6 +77,14 @@ class IndexReader:
     def rescoring(self) -> str:
         """Type of the stored rows."""
         return self._rescoring
+
+    @property
+    def row_recall(self) -> RowRecall:
+        """What sealed rows, as they are stored, keep of the order of the vectors given."""
+        for segment in self.snapshot.segments:
+            if isinstance(segment, SealedSegment):
+                return segment.graph.recall
+        return RowRecall()
 
     @property
     def settings(self) -> SearchSettings:

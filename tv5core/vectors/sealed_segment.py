@@ -74,12 +74,12 @@ class SealedSegment:
 
     def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
         """Return the mapped arrays: ``graph``, ``codes``, ``keys`` and ``rescoring``."""
-        graph, scales = self.graph, self.rows.scales
+        graph = self.graph
         return {
             "graph": [graph.links, graph.centroids, graph.lists],
             "codes": [self.codes],
             "keys": [graph.keys, graph.by_key],
-            "rescoring": [self.rows.values, *([] if scales is None else [scales])],
+            "rescoring": self.rows.arrays(),
         }
 
     def rows_with_keys(self, keys: I64) -> Bitmap:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,17 @@ from tv5core.files import SealedFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels.code_layout import CodeLayout
 from tv5core.types import Progress
 from tv5core.vectors.builder import GRAPHS, NATIVE, BuiltGraph, build_graph
-from tv5core.vectors.encoding import Blocks, EncodedRows, encode_rows, mean_vector
+from tv5core.vectors.encoding import Block, Blocks, EncodedRows, Surveyed, encode_rows, survey
 from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.row_recall import ENOUGH, RowRecall
 from tv5core.vectors.settings import MAX_ROWS
 from tv5core.vectors.stored_rows import StoredRows
 from tv5core.vectors.validation import Rescoring, check_rescoring
 
-__all__ = ["BuildOptions", "Sealing", "build_files"]
+__all__ = ["BuildOptions", "Sealing", "build_files", "row_sections", "rows_meta"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -41,6 +43,8 @@ U8 = npt.NDArray[np.uint8]
 Sections = dict[str, npt.NDArray[Any] | SectionStream]
 
 _BLOCK_ROWS = 8_192
+_DRIFT = 0.01
+"""How far the mean may have moved, squared, of the rows' variance, before rows are centred anew."""
 
 
 class BuildOptions(msgspec.Struct, frozen=True):
@@ -81,7 +85,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
 
 
 def build_files(
-    blocks: Blocks,
+    blocks: Callable[[], Iterator[tuple[I64, F32]]],
     count: int,
     dim: int,
     graph: Path,
@@ -90,7 +94,7 @@ def build_files(
     metric: str = "cosine",
     connectivity: int = 16,
     expansion_add: int = 64,
-    rescoring: str = "int8",
+    rescoring: str = "auto",
     threads: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
@@ -109,7 +113,7 @@ def build_files(
     metric : {"cosine", "ip"}
     connectivity, expansion_add, threads, seed : int
         See :class:`BuildOptions`.
-    rescoring : {"int8", "float16", "float32"}
+    rescoring : {"auto", "int8", "int16", "float16", "float32"}
     progress : callable, optional
         Called with (done, total, stage); an exception it raises stops the build.
 
@@ -122,9 +126,9 @@ def build_files(
     """
     chosen = Metric.named(metric)
 
-    def validated() -> Iterator[tuple[I64, F32]]:
+    def validated() -> Iterator[Block]:
         for keys, vectors in blocks():
-            yield keys, chosen.validate(vectors, dim)
+            yield Block(keys, chosen.validate(vectors, dim))
 
     options = BuildOptions(connectivity, expansion_add, threads, seed)
     kind = check_rescoring(rescoring)
@@ -138,12 +142,17 @@ class Sealing:
     Attributes
     ----------
     blocks : callable
-        As :func:`build_files` takes them, but validated by the metric.
+        Called twice; gives blocks that are validated by the metric.
     count, dim : int
     metric : Metric
-    rescoring : {"int8", "float16", "float32"}
+    rescoring : {"auto", "int8", "int16", "float16", "float32"}
     options : BuildOptions
     progress : callable, optional
+    center : float32[dim] or None
+        Centre of the rows that are stored already: it stays while they are near it, since rows
+        that are centred anew are rounded anew.
+    earlier : RowRecall
+        What rows that are stored already had lost.
     """
 
     blocks: Blocks
@@ -153,33 +162,51 @@ class Sealing:
     rescoring: Rescoring
     options: BuildOptions
     progress: Progress | None = None
+    center: F32 | None = None
+    earlier: RowRecall = field(default_factory=RowRecall)
 
     def write(self, graph: Path, rows: Path) -> tuple[SealedFile, SealedFile]:
         """Build the graph and write both files; see :func:`build_files`."""
         check_int("the number of vectors", self.count, 1, MAX_ROWS)
         check_callable("progress", self.progress)
         report = self.progress or _no_progress
-        center = mean_vector(self.blocks, self.count, self.dim, report)
-        quantizer = Quantizer.create(center, self.options.seed)
+        surveyed = survey(self.blocks, self.count, self.dim, report)
+        quantizer = Quantizer.create(self._center(surveyed), self.options.seed)
         with disk_errors(graph.parent), _scratch(graph.parent) as folder:
             encoded = encode_rows(
-                self.blocks, self.count, quantizer, self.rescoring, Path(folder), report
+                self.blocks,
+                self.count,
+                quantizer,
+                self.rescoring,
+                Path(folder),
+                report,
+                surveyed.sample,
             )
+            recall = encoded.recall.after(self.earlier)
+            _warn_of_loss(self.rescoring, recall)
             built = self._build(quantizer, encoded)
             report(0, self.count, "writing")
             # Files of two sealings must never be taken for a pair, also with equal seeds.
             pair = secrets.randbits(62)
             written = (
                 _write_graph(graph, pair, self.metric, quantizer, encoded, built),
-                _write_rows(rows, pair, encoded.stored, built.order),
+                _write_rows(rows, pair, encoded.stored, built.order, self.rescoring, recall),
             )
             report(self.count, self.count, "writing")
         return written
 
+    def _center(self, surveyed: Surveyed) -> F32:
+        """Return the centre to encode by."""
+        if self.center is None:
+            return surveyed.mean
+        moved = self.center - surveyed.mean
+        near = float(moved @ moved) <= _DRIFT * surveyed.variance
+        return self.center if near else surveyed.mean
+
     def _build(self, quantizer: Quantizer, encoded: EncodedRows) -> BuiltGraph:
         return build_graph(
             encoded.codes,
-            Source(quantizer, encoded.coarse),
+            Source(quantizer, encoded.coarse, self.metric.links_by_direction),
             by_direction=self.metric.links_by_direction,
             connectivity=self.options.connectivity,
             expansion_add=self.options.expansion_add,
@@ -222,12 +249,50 @@ def _write_graph(
     return write_sections(path, GRAPH_KIND, GRAPH_VERSION, meta, sections)
 
 
-def _write_rows(path: Path, pair: int, stored: StoredRows, order: I64) -> SealedFile:
-    sections: Sections = {"values": _permuted(stored.values, order)}
-    if stored.scales is not None:
-        sections["scales"] = _permuted(stored.scales, order)
-    meta = {"pair": pair, "frame": "raw" if stored.frame is None else "rotated"}
+def _write_rows(
+    path: Path,
+    pair: int,
+    stored: StoredRows,
+    order: I64,
+    rescoring: Rescoring,
+    recall: RowRecall,
+) -> SealedFile:
+    sections: Sections = {
+        name: _permuted(array, order) for name, array in row_sections(stored).items()
+    }
+    meta = rows_meta(pair, stored, rescoring, recall)
     return write_sections(path, ROWS_KIND, ROWS_VERSION, meta, sections)
+
+
+def row_sections(stored: StoredRows) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of centred or float rows by the names that files have for them."""
+    names = {"values": stored.values, "factors": stored.factors, "residuals": stored.residuals}
+    return {name: array for name, array in names.items() if array is not None}
+
+
+def rows_meta(
+    pair: int, stored: StoredRows, rescoring: Rescoring, recall: RowRecall
+) -> dict[str, Any]:
+    """Return the metadata of a rows file."""
+    frame = stored.frame
+    return {
+        "pair": pair,
+        "frame": "rotated" if frame is not None and frame.rotated else "raw",
+        "centred": frame is not None and frame.centred,
+        "rescoring": rescoring,
+        "recall": msgspec.to_builtins(recall),
+    }
+
+
+def _warn_of_loss(rescoring: Rescoring, recall: RowRecall) -> None:
+    if rescoring == "auto" or recall.stored is None or recall.stored >= ENOUGH:
+        return
+    warnings.warn(
+        f"rows stored as {rescoring} find {recall.stored:.3f} of the ten nearest vectors given, "
+        f"measured on {recall.queries} of them; expected {ENOUGH}: rescoring='int16' finds more",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _permuted(array: npt.NDArray[np.generic], order: I64) -> SectionStream:

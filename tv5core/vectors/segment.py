@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tv5core import bitmap, kernels
 from tv5core.observing import stage
+from tv5core.vectors.encoding import Block
 from tv5core.vectors.keyed_rows import Allowed, KeyedRows
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.parallel import split_queries
@@ -109,16 +110,9 @@ def scan_bounded(
     segment: Segment, queries: F32, k: int, error_margin: float, allowed: Allowed
 ) -> SegmentHits:
     """Estimate every allowed row by its code and rescore those that may be among the answers."""
-    rows, prepared = segment.rows, segment.quantizer.prepare(queries)
-    return kernels.scan_bounded(
-        segment.codes,
-        prepared,
-        rows.values,
-        rows.scales,
-        rows.turned(queries),
-        k,
-        error_margin,
-        allowed.bitmap,
+    prepared = segment.quantizer.prepare(queries)
+    return segment.rows.scan_bounded(
+        segment.codes, prepared, queries, k, error_margin, allowed.bitmap
     )
 
 
@@ -127,13 +121,14 @@ def alive_rows(segment: Segment) -> I64:
     return bitmap.rows(segment.alive, len(segment))
 
 
-def alive_blocks(segments: Sequence[Segment]) -> Iterator[tuple[I64, F32]]:
-    """Yield keys and vectors of all rows that are not deleted, as exactly as they are stored."""
+def alive_blocks(segments: Sequence[Segment]) -> Iterator[Block]:
+    """Yield all rows that are not deleted, as exactly as they are stored."""
     for segment in segments:
         alive = alive_rows(segment)
         for start in range(0, len(alive), _BLOCK_ROWS):
             some = alive[start : start + _BLOCK_ROWS]
-            yield np.asarray(segment.keys[some]), segment.rows.decode(some)
+            stored = segment.rows[some]
+            yield Block(np.asarray(segment.keys[some]), stored.decode(slice(None)), stored)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.live_rows import LiveRows
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.row_recall import RowRecall
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Segment, Snapshot
 from tv5core.vectors.validation import Rescoring
@@ -151,6 +152,13 @@ class SegmentSet:
         """Return the state to seal, and note what changes from here on."""
         self._changed = set()
         return self.snapshot
+
+    def stored_before(self) -> tuple[F32 | None, RowRecall]:
+        """Return the centre of the rows that are sealed, and what those have lost."""
+        if self._sealed is None:
+            return None, RowRecall()
+        frame = self._sealed.rows.frame
+        return None if frame is None else frame.center, self._sealed.graph.recall
 
     def end_seal(self) -> None:
         """Stop noting changes."""

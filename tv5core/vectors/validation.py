@@ -22,6 +22,7 @@ __all__ = [
     "MAX_DIM",
     "MIN_DIM",
     "Rescoring",
+    "Stored",
     "check_dim",
     "check_keys",
     "check_rescoring",
@@ -31,7 +32,10 @@ __all__ = [
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-Rescoring = Literal["int8", "float16", "float32"]
+Stored = Literal["int8", "int16", "float16", "float32"]
+"""How rows are stored for exact scores."""
+Rescoring = Literal["auto", "int8", "int16", "float16", "float32"]
+"""What is asked for: ``auto`` is int8 where that keeps the order of neighbours, else int16."""
 MIN_DIM, MAX_DIM = 8, 4096
 _FLOAT32 = np.dtype(np.float32)  # made once: NumPy looks the type up in each comparison
 _LEAST = 2.0**-149  # float32 has none between it and zero

@@ -64,6 +64,9 @@ typedef struct tv5_kernels {
     /* Round n rows to integers, with one scale per row. */
     void (*quantize_i8)(const float *x, size_t n, size_t dim, int8_t *out, float *scale);
     void (*quantize_i16)(const float *x, size_t n, size_t dim, int16_t *out, float *scale);
+    /* Round n rows to stored rows: values, residuals (or NULL) and scales. */
+    void (*quantize_rows)(const float *x, size_t n, size_t dim, int8_t *values, int8_t *residuals,
+                          float *scale);
     /* Prepare n queries for the estimator: centre, rotate, quantize. */
     void (*prepare)(const tv5_rotation *rotation, const float *queries, size_t n, int8_t *values,
                     float *scale, int32_t *total, float *base);
@@ -77,9 +80,11 @@ typedef struct tv5_kernels {
     /* Estimate all (allowed) of n rows from their codes, `stride` bytes apart; keep the k best. */
     void (*scan_codes)(const uint8_t *codes, size_t n, size_t stride, uint32_t words,
                        const tv5_query *query, const uint8_t *allow, const tv5_top_k *top);
-    /* Score all (allowed) rows exactly; keep the k best. */
-    void (*scan_rows)(const tv5_rows *rows, const float *query, const uint8_t *allow,
-                      const tv5_top_k *top);
+    /* Score the (allowed) rows start .. stop - 1 exactly; keep the k best in the list, which holds
+     * `size` of the rows before them; return how many it holds now. Results are written where
+     * `stop` is the number of rows. So a caller with many queries reads rows once for all. */
+    uint32_t (*scan_rows)(const tv5_rows *rows, size_t start, size_t stop, const float *query,
+                          const uint8_t *allow, const tv5_top_k *top, uint32_t size);
     /* Score all (allowed) rows exactly whose estimates plus `error_margin` standard deviations of
      * their errors reach the k-th best exact score so far; keep the k best. `exact` is the query
      * that the stored rows take. */

@@ -186,7 +186,7 @@ def alter_factor(sections: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def swap_rows(sections: dict[str, npt.NDArray[Any]]) -> None:
-    for name in ("values", "scales"):
+    for name in {"values", "factors", "residuals"} & set(sections):
         sections[name][[10, 11]] = sections[name][[11, 10]]
 
 

@@ -76,7 +76,7 @@ static void one_graph(const tv5_kernels *table, const tv5_kernels *reference, ui
                                 .candidates = 1 + below(40),
                                 .bridges = below(2) * below(graph.rows)};
     tv5_rows stored = {integers((size_t)graph.rows * 8, -127, 127), floats(graph.rows, NORMAL),
-                       graph.rows, 8, TV5_INT8};
+                       graph.rows, 8, TV5_INT8, 1, NULL};
     tv5_scratch mine = scratch_of(&graph, &options), other = scratch_of(&graph, &options);
     uint32_t *got = room(4 * options.candidates), *want = room(4 * options.candidates);
     float *scores = room(4 * options.candidates), *scores2 = room(4 * options.candidates);

@@ -68,7 +68,8 @@ static void build(const tv5_kernels *table)
                                .stride = STRIDE,
                                .probes = 2,
                                .mean_rescale = 0.5f};
-    shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32};
+    shared.rows = (tv5_rows){floats((size_t)ROWS * BITS, NORMAL), NULL, ROWS, BITS, TV5_FLOAT32, 1,
+                             NULL};
     shared.query = (tv5_query){integers(BITS, -127, 127), 0.01f, 7, 0.25f, NULL};
     shared.exact_query = floats(BITS, NORMAL);
     shared.allow = bitmap(ROWS, 70);
@@ -107,7 +108,7 @@ static void ask(reader *one, answer *out)
                        out->walked_scores);
     shared.table->scan_codes(shared.graph.codes, ROWS, STRIDE, WORDS, &shared.query,
                              shared.allow, &scanned);
-    shared.table->scan_rows(&shared.rows, shared.exact_query, NULL, &exact);
+    shared.table->scan_rows(&shared.rows, 0, ROWS, shared.exact_query, NULL, &exact, 0);
     shared.table->scan_bounded(&codes, &shared.rows, &shared.query, shared.exact_query, 2.0f,
                                shared.allow, &bounded);
 }

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.kernels._types import F32, I32, I64, LANES, NONE, U8, U32, Rows
+from tv5core.kernels._types import F32, FINER, I32, I64, LANES, NONE, U8, U32, Rows
 
 __all__ = [
     "dot",
@@ -16,6 +16,7 @@ __all__ = [
     "normalize",
     "quantize_i8",
     "quantize_i16",
+    "quantize_rows",
     "rotate",
     "rows_with_keys",
     "squared_norms",
@@ -158,6 +159,41 @@ def quantize_i16(x: F32) -> tuple[npt.NDArray[np.int16], F32]:
     limit = min(32767, (2**31 - 1) // (127 * x.shape[1]))
     values, scale = _quantize(x, limit)
     return values.astype(np.int16), scale
+
+
+def quantize_rows(
+    x: F32, finer: bool = False
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8] | None, F32]:
+    """Round rows to what is stored of them.
+
+    ``scale * values`` restores a row to 8 bits, ``scale * (values + residuals / FINER)`` to 16.
+
+    Parameters
+    ----------
+    x : float32[n, d]
+    finer : bool
+        Whether to return residuals.
+
+    Returns
+    -------
+    values : int8[n, d]
+    residuals : int8[n, d] or None
+    scale : float32[n]
+        0 for rows that count as zero, as :func:`quantize_i8` has them.
+    """
+    _, scale = _quantize(x, 127)
+    with np.errstate(divide="ignore", over="ignore"):
+        finest = np.where(scale > 0, np.float32(FINER) / scale, np.float32(0)).astype(np.float32)
+    lost = ~np.isfinite(finest)
+    finest[lost], scale[lost] = 0, 0
+    factor, there = (finest / np.float32(FINER))[:, None], (finest > 0)[:, None]
+    values = np.multiply(x, factor, where=there, out=np.zeros_like(x))
+    values = np.clip(np.rint(values), -127, 127)
+    if not finer:
+        return values.astype(np.int8), None, scale
+    left = np.subtract(x, scale[:, None] * values, where=there, out=np.zeros_like(x))
+    residuals = np.clip(np.rint(left * finest[:, None]), -127, 127)
+    return values.astype(np.int8), residuals.astype(np.int8), scale
 
 
 def dot(rows: Rows, query: npt.NDArray[np.int16] | F32) -> I32 | F32:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from tv5core.kernels._numpy.codes import error_margins, estimates
-from tv5core.kernels._numpy.rows import dot, quantize_i16
-from tv5core.kernels._types import F32, NONE, U8, U32, Prepared, Rows
+from tv5core.kernels._numpy.rows import dot, quantize_i16, squared_norms
+from tv5core.kernels._types import F32, FINER, NONE, U8, U32, Prepared, Rows
 
 __all__ = [
     "add_base",
@@ -22,6 +26,10 @@ __all__ = [
 
 _WAITING = 2_048  # rows that wait to be rescored, at most
 _BATCH = 64
+_ROUNDING_ERROR = np.float32(4) * np.float32(0.288675135)
+"""Four standard deviations of what is uniform within one step."""
+
+I8 = npt.NDArray[np.int8]
 
 
 def top_k(rows: U32, scores: F32, k: int) -> tuple[U32, F32]:
@@ -110,6 +118,7 @@ def scan_bounded(
     k: int,
     error_margin: float,
     allow: U8 | None = None,
+    residuals: I8 | None = None,
 ) -> tuple[U32, F32]:
     """Score exactly every (allowed) row that may be an answer by its code, and keep the k best.
 
@@ -122,7 +131,7 @@ def scan_bounded(
     ----------
     codes, prepared, k, allow
         As :func:`scan_codes` takes them.
-    rows, scales
+    rows, scales, residuals
         As :func:`rescore` takes them; one stored row for each code.
     queries : float32[queries, d]
         As the stored rows take them.
@@ -135,62 +144,139 @@ def scan_bounded(
         As :func:`scan_codes` returns them, but exact scores.
     """
     ids = _allowed(len(codes), allow)
-    margins = error_margins(prepared, error_margin)
+    stored, margins = _Stored(rows, scales, residuals), error_margins(prepared, error_margin)
     found = []
     for i, query in enumerate(queries):
         factors = np.ascontiguousarray(codes[ids, : prepared.values.shape[1] // 8 + 8])
         rescale = factors[:, -4:].copy().view(np.float32)[:, 0]
         bounds = estimates(codes[ids], prepared, i) + prepared.base[i] + margins[i] * rescale
-        part = None if scales is None else scales[ids]
-        scan = _BoundedScan(ids, bounds, _exact(rows[ids], part, query), k)
-        found.append(scan.run())
+        found.append(_BoundedScan(bounds, _Best(ids, stored.scored(ids, query), k)).run())
     return stack(found, k)
 
 
-class _BoundedScan:
-    """The order in which a native scan rescores rows: what it finds depends on it."""
+@dataclass(frozen=True)
+class _Stored:
+    """Stored rows, as :func:`rescore` takes them."""
 
-    def __init__(self, ids: U32, bounds: F32, exact: F32, k: int) -> None:
-        self._ids, self._bounds, self._exact, self._k = ids, bounds + np.float32(0), exact, k
-        self._scored: list[int] = []
+    rows: Rows
+    scales: F32 | None
+    residuals: I8 | None
+
+    def scored(self, ids: U32, query: F32) -> _Scores:
+        """Score rows without their residuals and, where there are any, with them."""
+        if self.scales is None:
+            plain = np.asarray(dot(self.rows[ids], query), np.float32)
+            return _Scores(plain, plain, None)
+        factors, (values, scale) = self.scales[ids], quantize_i16(query[None])
+        scales = factors if factors.ndim == 1 else factors[:, 0]
+        plain = dot(self.rows[ids], values[0]).astype(np.float32) * (scales * scale[0])
+        if factors.ndim == 2:
+            plain = plain + factors[:, 1]
+        if self.residuals is None:
+            return _Scores(plain, plain, None)
+        left = dot(self.residuals[ids], values[0]).astype(np.float32)
+        full = plain + left * (scales / np.float32(FINER) * scale[0])
+        return _Scores(plain, full, _ROUNDING_ERROR * np.sqrt(squared_norms(query[None])) * scales)
+
+
+class _Scores(NamedTuple):
+    """Scores of rows, in the order in which they are inserted."""
+
+    plain: F32
+    full: F32
+    errors: F32 | None
+    """Bounds of what residuals add; None where there are none."""
+
+
+class _Best:
+    """The k best rows so far, inserted in the order of a native scan: what it finds depends on it.
+
+    Residuals are read only where the score without them, and its error, reach the k-th best.
+    """
+
+    def __init__(self, ids: U32, scores: _Scores, k: int) -> None:
+        self._ids, self._scores, self._k = ids, scores, k
+        self._inserted: list[int] = []
+        self._changed = True
         self._least = np.float32(-np.inf)
+
+    @property
+    def ids(self) -> U32:
+        return self._ids
+
+    def least(self) -> np.float32 | None:
+        """Return the k-th best score; None where there are fewer."""
+        if len(self._inserted) < self._k:
+            return None
+        if self._changed:
+            self._changed, self._least = False, self.found()[1][-1]
+        return self._least
+
+    def insert(self, at: int) -> None:
+        """Insert the row at a place."""
+        plain, _, errors = self._scores
+        if errors is not None:
+            least = self.least()
+            if least is not None and plain[at] + errors[at] < least:
+                return
+        self._inserted.append(at)
+        self._changed = True
+
+    def insert_all(self) -> tuple[U32, F32]:
+        """Insert all rows, in their order."""
+        if self._scores.errors is None:
+            return top_k(self._ids, self._scores.full, self._k)
+        for at in range(len(self._ids)):
+            self.insert(at)
+        return self.found()
+
+    def found(self) -> tuple[U32, F32]:
+        """Return the best rows and their scores."""
+        return top_k(self._ids[self._inserted], self._scores.full[self._inserted], self._k)
+
+
+class _BoundedScan:
+    """The order in which a native scan rescores rows."""
+
+    def __init__(self, bounds: F32, best: _Best) -> None:
+        self._bounds, self._best = bounds + np.float32(0), best
 
     def run(self) -> tuple[U32, F32]:
         """Scan in batches; rescore whenever too many rows wait."""
         waiting: list[int] = []
-        for start in range(0, len(self._ids), _BATCH):
-            batch = range(start, min(start + _BATCH, len(self._ids)))
+        for start in range(0, len(self._bounds), _BATCH):
+            batch = range(start, min(start + _BATCH, len(self._bounds)))
             waiting += [at for at in batch if self._qualifies(at)]
             if len(waiting) > _WAITING - _BATCH:
                 self._rescore(waiting)
                 waiting = []
         self._rescore(waiting)
-        return self._best()
+        return self._best.found()
 
     def _qualifies(self, at: int) -> bool:
-        return len(self._scored) < self._k or bool(self._bounds[at] >= self._least)
+        least = self._best.least()
+        return least is None or bool(self._bounds[at] >= least)
 
     def _rescore(self, waiting: list[int]) -> None:
-        for at in sorted(waiting, key=lambda at: (-self._bounds[at], self._ids[at])):
+        for at in sorted(waiting, key=lambda at: (-self._bounds[at], self._best.ids[at])):
             if self._qualifies(at):
-                self._scored.append(at)
-                if len(self._scored) >= self._k:
-                    self._least = self._best()[1][-1]
-
-    def _best(self) -> tuple[U32, F32]:
-        return top_k(self._ids[self._scored], self._exact[self._scored], self._k)
+                self._best.insert(at)
 
 
 def scan_rows(
-    rows: Rows, scales: F32 | None, queries: F32, k: int, allow: U8 | None = None
+    rows: Rows,
+    scales: F32 | None,
+    queries: F32,
+    k: int,
+    allow: U8 | None = None,
+    residuals: I8 | None = None,
 ) -> tuple[U32, F32]:
     """Score every (allowed) stored row exactly and keep the k best of each query.
 
     Parameters are those of :func:`rescore` and :func:`scan_codes`, results those of the latter.
     """
-    ids = _allowed(len(rows), allow)
-    part = None if scales is None else scales[ids]
-    return stack([top_k(ids, _exact(rows[ids], part, q), k) for q in queries], k)
+    ids, stored = _allowed(len(rows), allow), _Stored(rows, scales, residuals)
+    return stack([_Best(ids, stored.scored(ids, q), k).insert_all() for q in queries], k)
 
 
 def rescore(
@@ -200,14 +286,15 @@ def rescore(
     candidates: U32,
     k: int,
     upper_bounds: F32 | None = None,
+    residuals: I8 | None = None,
 ) -> tuple[U32, F32]:
     """Score each query's candidates exactly and keep the k best.
 
     Parameters
     ----------
     rows : int8, float16 or float32 [n, d]
-    scales : float32[n] or None
-        One scale per row, for int8.
+    scales : float32[n] or float32[n, 2] or None
+        One scale per row, for int8; with it, what is added to the row's scores.
     queries : float32[queries, d]
     candidates : uint32[queries, m]
         NONE is skipped.
@@ -215,6 +302,9 @@ def rescore(
     upper_bounds : float32[queries, m] or None
         Upper bound of each candidate's score; a candidate below the k-th best exact score so far is
         skipped.
+    residuals : int8[n, d] or None
+        What :func:`quantize_rows` leaves of rows. Those of a row are read where the score without
+        them is within four standard deviations of its rounding error of the k-th best so far.
 
     Returns
     -------
@@ -222,32 +312,17 @@ def rescore(
     scores : float32[queries, k]
         As :func:`scan_codes` returns them.
     """
-    found = []
+    stored, found = _Stored(rows, scales, residuals), []
     for i, (query, some) in enumerate(zip(queries, candidates, strict=True)):
         ids = some[some != NONE]
-        part = None if scales is None else scales[ids]
-        exact = _exact(rows[ids], part, query)
-        if upper_bounds is not None:
-            scored = _scored(ids, exact, upper_bounds[i][some != NONE], k)
-            ids, exact = ids[scored], exact[scored]
-        found.append(top_k(ids, exact, k))
+        best = _Best(ids, stored.scored(ids, query), k)
+        if upper_bounds is None:
+            found.append(best.insert_all())
+            continue
+        bounds = upper_bounds[i][some != NONE]
+        for at in range(len(ids)):
+            least = best.least()
+            if least is None or bounds[at] >= least:
+                best.insert(at)
+        found.append(best.found())
     return stack(found, k)
-
-
-def _exact(rows: Rows, scales: F32 | None, query: F32) -> F32:
-    """Return the inner products of rows, as they are stored, with a query."""
-    if scales is None:
-        return np.asarray(dot(rows, query), np.float32)
-    values, scale = quantize_i16(query[None])
-    scores: F32 = dot(rows, values[0]).astype(np.float32) * (scales * scale[0])
-    return scores
-
-
-def _scored(ids: U32, exact: F32, upper_bounds: F32, k: int) -> list[int]:
-    """Return the places of candidates that could still be among the k best at their turn."""
-    places: list[int] = []
-    for at in range(len(ids)):
-        full = len(places) >= k
-        if not full or upper_bounds[at] >= top_k(ids[places], exact[places], k)[1][-1]:
-            places.append(at)
-    return places

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tv5core.kernels._numpy.best_first import (
     LEFT_OUT_MARGIN,
@@ -19,13 +20,15 @@ from tv5core.kernels._numpy.codes import (
     estimates_by_signs,
     prepare,
 )
-from tv5core.kernels._numpy.rows import rotate
+from tv5core.kernels._numpy.rows import rotate, sum_in_lanes
 from tv5core.kernels._numpy.selection import add_base, rescore, stack, top_k
 from tv5core.kernels._rescale import mean_rescale
 from tv5core.kernels._types import F32, I32, NONE, U8, U32, Prepared, RowFilter, Rows
 from tv5core.kernels.code_layout import CodeLayout
 
 __all__ = ["NumpyGraph", "NumpySearcher", "graph"]
+
+I8 = npt.NDArray[np.int8]
 
 
 class NumpyGraph:
@@ -107,9 +110,13 @@ class NumpyGraph:
         rows: Rows,
         scales: F32 | None,
         rotated_center: F32 | None = None,
+        row_center: F32 | None = None,
+        residuals: I8 | None = None,
     ) -> NumpySearcher:
         """Join the graph with rotation and stored rows; see :class:`tv5core.kernels.Graph`."""
-        return NumpySearcher(self, center, signs, rows, scales, rotated_center)
+        return NumpySearcher(
+            self, center, signs, rows, scales, rotated_center, row_center, residuals
+        )
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,8 @@ class NumpySearcher:
     rows: Rows
     scales: F32 | None
     rotated_center: F32 | None
+    row_center: F32 | None
+    residuals: I8 | None
 
     def search(
         self,
@@ -168,17 +177,26 @@ class NumpySearcher:
         error_margin: float | None = None,
     ) -> tuple[U32, F32]:
         """Prepare, walk and rescore; see :class:`tv5core.kernels.Searcher`."""
-        prepared = prepare(queries, self.center, self.signs)
+        prepared, left_out = prepare(queries, self.center, self.signs), None
+        if self.row_center is not None:
+            left_out = sum_in_lanes(queries * self.row_center)
+            prepared = prepared._replace(base=prepared.base - left_out)
         found, estimated, _ = self.graph.walk(
             prepared, expansion_search, candidates, row_filter, min(k, candidates), error_margin
         )
-        exact = queries
-        if self.rotated_center is not None:
-            exact = rotate(queries, self.center, self.signs) + self.rotated_center
         bounds = None
         if error_margin is not None:
             bounds = self.graph.upper_bounds(prepared, found, estimated, error_margin)
-        return rescore(self.rows, self.scales, exact, found, k, bounds)
+        exact = self._exact(queries)
+        rows, scores = rescore(self.rows, self.scales, exact, found, k, bounds, self.residuals)
+        return rows, scores if left_out is None else scores + left_out[:, None]
+
+    def _exact(self, queries: F32) -> F32:
+        """Return queries as the stored rows take them."""
+        if self.rotated_center is not None:
+            turned: F32 = rotate(queries, self.center, self.signs) + self.rotated_center
+            return turned
+        return queries if self.row_center is None else queries - self.row_center
 
 
 def graph(codes: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int) -> NumpyGraph:

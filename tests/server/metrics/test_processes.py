@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tv5core.server.process.serving import _forget_metrics
+
 WORK = """
 import json, os, sys, time
 from tv5core.server.metrics import Metrics
@@ -60,3 +64,15 @@ def test_they_add_up(tmp_path: Path) -> None:
     assert found["started_at"] == 1001.0
     assert found["titles"] == 100, "all look at one catalogue"
     assert sorted(found["events"]) == ["hello of 1", "hello of 2", "hello of 3"]
+
+
+def test_the_gauges_of_an_ended_process_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    kept = ("counter_11.db", "histogram_11.db", "gauge_livesum_111.db")
+    dropped = ("gauge_livesum_11.db", "gauge_livemin_11.db", "gauge_livemax_11.db")
+    for name in (*kept, *dropped):
+        (tmp_path / name).touch()
+    _forget_metrics(11)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

@@ -187,7 +187,7 @@ def _rows_like(
 
 def _rescore_stage(rows: StoredRows, asked: Asked, found: U32, keys: I64, *, counts: bool) -> Stage:
     best = rows.rescore(asked.queries, found, asked.k)[0]
-    size = rows.values.dtype.itemsize * rows.values.shape[1] + (0 if rows.scales is None else 4)
+    size = rows.values.dtype.itemsize * rows.values.shape[1] + (0 if rows.factors is None else 8)
     return Stage(
         f"rescore {rows.values.dtype.name}",
         best_seconds(lambda: rows.rescore(asked.queries, found, asked.k), len(asked.queries)),

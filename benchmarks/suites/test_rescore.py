@@ -35,7 +35,7 @@ def test_rescore(
     given = np.ascontiguousarray(some[:, :candidates])
     benchmark.group = f"rescore: {candidates} candidates, {rescoring}"
     benchmark.extra_info["queries"] = len(queries)
-    rows, scores = benchmark(path.rescore, stored.values, stored.scales, queries, given, K)
-    assert_same((rows, scores), twin.rescore(stored.values, stored.scales, queries, given, K))
+    rows, scores = benchmark(path.rescore, stored.values, stored.factors, queries, given, K)
+    assert_same((rows, scores), twin.rescore(stored.values, stored.factors, queries, given, K))
     true = np.einsum("qkd,qd->qk", vectors[rows], queries)
     np.testing.assert_allclose(scores, true, atol=TOLERANCE[rescoring])

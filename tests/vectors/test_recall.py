@@ -54,6 +54,7 @@ def test_calibration_out_of_reach_says_so(
     # A row that nothing links to cannot be found by walking: cut the graph in two.
     index = VectorIndex.build(vectors[:3000], connectivity=2, expansion_add=1)
     monkeypatch.setattr(recall, "_SCANNED", (1.0,))
+    monkeypatch.setattr(recall, "_MOST_OVERSAMPLED", 1.0)
     with pytest.warns(RuntimeWarning, match="no settings reach"):
         settings = index.calibrate(queries, 1.0)
     assert settings.recall is not None
@@ -95,3 +96,16 @@ def test_recall_is_of_keys(found: object, truth: object) -> None:
         recall_at_k(found, truth)  # type: ignore[arg-type]
     with pytest.raises(errors.InvalidInputError, match="expected"):
         recall_at_k(truth, found)  # type: ignore[arg-type]
+
+
+def test_calibration_scores_every_row_where_no_scan_of_codes_is_enough() -> None:
+    """By inner product, of lengths by a power law, codes of the longest rows err by more."""
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((5_000, 64)) / 8
+    rows *= rng.pareto(1.2, 5_000)[:, None] + 0.01
+    queries = rng.standard_normal((40, 64))
+    index = VectorIndex.build(rows, metric="ip", rescoring="int16")
+    settings = index.calibrate(queries, 1.0)
+    assert settings.candidates(10) >= 5_000
+    truth = np.argsort(-(queries @ rows.T), axis=1)[:, :10]
+    assert recall_at_k(index.search(queries).keys, truth) > 0.99

@@ -30,6 +30,8 @@ _MARGINS = (*(step / 10 for step in range(5, 61)), 7.0, 8.0, 10.0, 13.0, 17.0, 2
 """Steps of 0.1 are about 0.003 of recall; where lengths differ, margins up to all are needed."""
 _SCANNED = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 """Candidates an answer, tried where all codes are scanned."""
+_MOST_OVERSAMPLED = 10_000
+"""Candidates an answer that settings may ask for."""
 _RESCORE_COST = 5.0
 """Cost of rescoring a row, relative to a code read by a walk: a stored row is anywhere in memory
 and takes 0.2 us, a code is fetched ahead and takes 0.04."""
@@ -177,8 +179,20 @@ class _Trial:
             rows, _ = self._segment.scan(self._queries, self._k, settings)
             recall = self._recall_of(rows)
             if recall >= target:
-                break
-        return msgspec.structs.replace(settings, recall=recall)
+                return msgspec.structs.replace(settings, recall=recall)
+        return self._exact() or msgspec.structs.replace(settings, recall=recall)
+
+    def _exact(self) -> SearchSettings | None:
+        """Return settings that score every row, which no scan of codes that misses is better than.
+
+        None where there are more rows than settings can ask for.
+        """
+        oversampling = max(1.0, len(self._segment) / self._k)
+        if oversampling > _MOST_OVERSAMPLED:
+            return None
+        settings = SearchSettings(WIDEST_POOL, oversampling, min_k=self._k)
+        rows, _ = self._segment.search(self._queries, self._k, SearchOptions(settings))
+        return msgspec.structs.replace(settings, recall=self._recall_of(rows))
 
     def cost(self, pool: int, margin: float) -> float:
         """Count what a search reads, in codes read by a walk."""

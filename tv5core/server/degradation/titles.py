@@ -109,11 +109,27 @@ async def _stored(resources: Resources, id: str, sources: dict[str, str]) -> Fou
     except UnknownIdError:
         sources["catalog"] = "unknown"
     except (*FAILURES, TimeoutError) as error:
-        sources["catalog"] = _reason(error)
+        return _uncached(resources, id, sources, error)
     else:
         sources["catalog"] = answer.state
         found = found_of(answer)
         return Found(found.value.title, found.tier, found.age_s)
+    return None
+
+
+def _uncached(
+    resources: Resources, id: str, sources: dict[str, str], why: Exception
+) -> Found[Title] | None:
+    """Return a title past a cache that is slow or fails: reading one needs nobody else."""
+    try:
+        title = resources.catalog.get(id)
+    except UnknownIdError:
+        sources["catalog"] = "unknown"
+    except Tv5Error:
+        sources["catalog"] = _reason(why)
+    else:
+        sources["catalog"] = "fresh"
+        return Found(title, "full")
     return None
 
 

@@ -193,6 +193,7 @@ class AsyncCatalog:
     delete = _changing(Catalog.delete)
     embed_pending = _changing(Catalog.embed_pending)
     refit = _changing(Catalog.refit)
+    drop_second_space = _changing(Catalog.drop_second_space)
     seal = _changing(Catalog.seal)
     upgrade = _changing(Catalog.upgrade)
     optimize = _changing(Catalog.optimize)

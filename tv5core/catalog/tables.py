@@ -82,6 +82,7 @@ class TableCatalog(RecommendingCatalog):
             As for :meth:`add`.
         """
         self._check_writable(progress)
+        check_type("kind", kind, (str, type(None)))
         if kind not in (None, "movie", "show"):
             raise InvalidInputError(f"expected kind 'movie' or 'show', got {shown(kind)}")
         check_type("vectors", vectors, (str, type(None)))

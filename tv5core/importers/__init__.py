@@ -11,9 +11,10 @@ Read in this order:
     in ``formats``.
 ``base``
     What every importer shares: rows, rejects, options, ``Format``.
-``links``, ``jsonl``, ``own_table``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``mapping``,
-``wikipedia``
-    The importers, one for each source of files.
+``jsonl``, ``own_table``, ``mapping``
+    Our own titles as JSON Lines and as tables; any table, by a mapping.
+``links``, ``tmdb``, ``imdb``, ``justwatch``, ``streaming``, ``wikipedia``
+    The importers of others' files, one for each source.
 ``extra``
     Values of the catalogue's own fields.
 ``opening``

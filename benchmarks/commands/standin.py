@@ -25,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds of each answer")
     parser.add_argument("--contract", type=int, default=50, help="requests in any second")
+    parser.add_argument("--json", action="store_true", help="print the addresses as JSON")
 
 
 def main(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    asyncio.run(serve(options.port, options.control_port, options.latency, options.contract))
+    ports = options.port, options.control_port
+    asyncio.run(serve(*ports, options.latency, options.contract, as_json=options.json))
     return 0

@@ -45,6 +45,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_CHECKOUT = Path(__file__).parents[2]
+"""Where ``python -m benchmarks`` is found, wherever this process stands."""
+
+
 @contextlib.contextmanager
 def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(command, text=True, **options)
@@ -82,9 +86,9 @@ class Standin:
 @contextlib.contextmanager
 def standin(latency_s: float = 0.05, contract: int = 50) -> Iterator[Standin]:
     """Run the stand-in."""
-    command = [sys.executable, "-m", "benchmarks", "standin"]
+    command = [sys.executable, "-m", "benchmarks", "standin", "--json"]
     command += ["--latency", str(latency_s), "--contract", str(contract)]
-    with _running(command, stdout=subprocess.PIPE) as process:
+    with _running(command, stdout=subprocess.PIPE, cwd=_CHECKOUT) as process:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
         yield Standin(said["url"], said["control"], process)

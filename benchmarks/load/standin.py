@@ -38,8 +38,10 @@ class _EveryWork(dict[tuple[str, int], Work]):
         return dataclasses.replace(model, media=media, id=number, imdb=f"tt{number:07d}")
 
 
-async def serve(port: int, control_port: int, latency_s: float, contract: int) -> None:
-    """Serve until SIGTERM or SIGINT; print both addresses as a line of JSON."""
+async def serve(
+    port: int, control_port: int, latency_s: float, contract: int, *, as_json: bool
+) -> None:
+    """Serve until SIGTERM or SIGINT; print both addresses first."""
     content = TmdbContent(_MODELS)
     content.works = _EveryWork(content.works)
     server = Standin(contract=contract, latency_s=latency_s)
@@ -49,7 +51,9 @@ async def serve(port: int, control_port: int, latency_s: float, contract: int) -
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", control_port).start()
     control = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    print(json.dumps({"url": f"{server.url}/3", "control": control}), flush=True)
+    said = {"url": f"{server.url}/3", "control": control}
+    line = f"answering as TMDB at {said['url']}, control at {control}"
+    print(json.dumps(said) if as_json else line, flush=True)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -181,7 +181,8 @@ def _rows_like(
     # One more, so that what NONE is clipped to stays NONE.
     place = np.full(len(sealed) + 1, kernels.NONE, np.uint32)
     place[sealed.find(keys)] = np.arange(len(keys), dtype=np.uint32)
-    rows = StoredRows.encode(np.ascontiguousarray(vectors[keys]), name)  # type: ignore[arg-type]
+    some = np.ascontiguousarray(vectors[keys])
+    rows = StoredRows.encode(some, name, sealed.quantizer)  # type: ignore[arg-type]
     return rows, place[np.minimum(found, len(sealed))], keys
 
 

@@ -16,6 +16,7 @@ from tv5core.data import demo_titles
 from tv5core.errors import CorruptFileError, UnknownIdError
 from tv5core.store import sections
 from tv5core.store.meta import FORMAT
+from tv5core.types import Hit
 
 DIM = 16
 COUNT = 40
@@ -131,6 +132,11 @@ def test_verify_names_a_value_under_a_flipped_key(folder: Path) -> None:
             assert catalog.verify().ok
 
 
+def scores(hits: list[Hit]) -> dict[str, float]:
+    """Return scores by id: those of rows rounded anew differ in the last digits."""
+    return {hit.id: hit.score for hit in hits}
+
+
 def test_a_repair_embeds_again_what_has_text(tmp_path: Path) -> None:
     where = tmp_path / "own"
     with Catalog.open(where) as catalog:
@@ -142,7 +148,7 @@ def test_a_repair_embeds_again_what_has_text(tmp_path: Path) -> None:
         report = catalog.verify(repair=True)
         assert report.ok, report.problems
         got = catalog.similar(demo_titles()[4].id, 5)
-    assert [hit.id for hit in got] == [hit.id for hit in want]
+    assert scores(got) == pytest.approx(scores(want), abs=1e-3)
 
 
 def test_a_repair_quarantines_a_vector_that_was_given(folder: Path, tmp_path: Path) -> None:
@@ -366,7 +372,7 @@ def test_a_title_whose_vector_was_moved_to_another_row_is_embedded_again(tmp_pat
     with Catalog.open(where) as catalog:
         catalog.add(demo_titles()[:30])
         space = catalog._store.meta.space.to_bytes(4)
-        want = [hit.id for hit in catalog.similar(demo_titles()[4].id, 5)]
+        want = catalog.similar(demo_titles()[4].id, 5)
 
         def move(txn: Any) -> None:
             value = bytes(txn.raw.get(space + row(4), db=txn.dbs.vectors))
@@ -376,7 +382,8 @@ def test_a_title_whose_vector_was_moved_to_another_row_is_embedded_again(tmp_pat
         catalog._store.environment.write(move)
     with Catalog.open(where) as catalog:
         assert catalog.verify(repair=True).ok
-        assert [hit.id for hit in catalog.similar(demo_titles()[4].id, 5)] == want
+        got = catalog.similar(demo_titles()[4].id, 5)
+        assert scores(got) == pytest.approx(scores(want), abs=1e-3)
 
 
 def test_a_vector_stored_again_replaces_a_damaged_one(folder: Path) -> None:

@@ -71,6 +71,11 @@ class Browser:
         """Return the text that is shown."""
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
+    def attribute(self, selector: str, name: str) -> Any:
+        """Return an attribute in one step: a page may replace its elements between two."""
+        script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1])"
+        return self.run(script, selector, name)
+
     def texts(self, selector: str) -> list[str]:
         """Return the texts of all that match."""
         script = "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.trim())"

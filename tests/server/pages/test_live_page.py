@@ -70,11 +70,10 @@ def test_it_shows_every_figure(browser: Browser) -> None:
             assert said in shown, said
         assert "trending \u2013" in shown  # not 0 %: nobody asked
         assert len(browser.run("return [...document.querySelectorAll('#chart path')]")) > 3
-        label = browser.one("#chart svg").get_attribute("aria-label")
-        assert "p99 at most 300 ms" in label
-        meter = browser.one('#providers [role="meter"]')
-        assert meter.get_attribute("aria-valuenow") == "23"
-        assert "TMDB" in meter.get_attribute("aria-label")
+        assert "p99 at most 300 ms" in browser.attribute("#chart svg", "aria-label")
+        meter = '#providers [role="meter"]'
+        assert browser.attribute(meter, "aria-valuenow") == "23"
+        assert "TMDB" in browser.attribute(meter, "aria-label")
 
 
 def test_what_is_wrong_is_said_in_words(browser: Browser) -> None:

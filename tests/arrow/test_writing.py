@@ -49,8 +49,11 @@ def test_parquet_holds_vectors(full: Catalog, tmp_path: Path) -> None:
     assert parquet.read_table(tmp_path / "t.parquet").equals(full.to_arrow(vectors=True))
 
 
-def test_an_export_that_fails_leaves_the_file_before(full: Catalog, tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_an_export_that_fails_leaves_the_file_before(
+    full: Catalog, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"t{suffix}"
     path.write_bytes(b"before")
 
     def stop(*_: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tv5core.arguments import check_flag, check_type, shown
-from tv5core.arrow import load_pyarrow
+from tv5core.arrow import load_library
 from tv5core.catalog.copies.table_files import read_table
 from tv5core.catalog.recommendations import RecommendingCatalog
 from tv5core.catalog.writer import AddResult, Checkpoint
@@ -87,7 +87,7 @@ class TableCatalog(RecommendingCatalog):
             raise InvalidInputError(f"expected kind 'movie' or 'show', got {shown(kind)}")
         check_type("vectors", vectors, (str, type(None)))
         check_flag("embed", embed)
-        load_pyarrow()
+        load_library("pyarrow")
         from tv5core.arrow.columns import match_columns
         from tv5core.arrow.reading import batches_of, open_table
 

@@ -125,8 +125,8 @@ def export_lines(store: Store, write: Callable[[bytes], object], report: Progres
     done = 0
     with store.read() as txn:
         total = titles.count(txn)
-        for _, line, _ in stored_titles(txn):
-            write(line)
+        for _, title, body in stored_titles(txn):
+            write(_line(title, body))
             done += 1
             if not done % _STEP:
                 report(done, total, "exporting")
@@ -136,21 +136,21 @@ def export_lines(store: Store, write: Callable[[bytes], object], report: Progres
 
 def export_titles(store: Store, dest: Path, report: Progress) -> ExportReport:
     """Write every title to one file of JSON Lines, which appears whole or not at all."""
-    with replaced_file(dest) as path, _closing(path.open("wb")) as file:
+    with replaced_file(dest) as file:
         count = export_lines(store, file.write, report)
-        file.flush()
-        os.fsync(file.fileno())
         size = file.tell()
     return ExportReport(str(dest), count, 0, 0, size)
 
 
 @contextmanager
-def replaced_file(dest: Path) -> Iterator[Path]:
-    """Yield a path to write, which replaces ``dest`` where nothing was raised."""
+def replaced_file(dest: Path) -> Iterator[BufferedWriter]:
+    """Yield a file that replaces ``dest``, durably, where nothing is raised."""
     partial, process = dest.with_name(dest.name + ".partial"), os.getpid()
     try:
-        with disk_errors(dest):
-            yield partial
+        with disk_errors(dest), _opened(partial) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         replace_durably(partial, dest)
     except BaseException:
         if os.getpid() == process:
@@ -158,14 +158,22 @@ def replaced_file(dest: Path) -> Iterator[Path]:
         raise
 
 
-@contextmanager
-def _closing(file: BufferedWriter) -> Iterator[BufferedWriter]:
-    process = os.getpid()
-    try:
-        yield file
-    finally:
-        if not _is_left_to_parent(file, process):
-            file.close()
+def _opened(path: Path) -> BufferedWriter:
+    raw: Any = _ParentsFile(path)
+    return BufferedWriter(raw)
+
+
+class _ParentsFile(io.FileIO):
+    """A new file; what a child that was forked meanwhile writes to it is dropped."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self._process = os.getpid()
+
+    def write(self, data: Any) -> int:
+        if os.getpid() == self._process:
+            return super().write(data)
+        return memoryview(data).nbytes
 
 
 def _is_left_to_parent(file: BufferedWriter, process: int) -> bool:
@@ -176,8 +184,8 @@ def _is_left_to_parent(file: BufferedWriter, process: int) -> bool:
     return True
 
 
-def stored_titles(txn: Txn) -> Iterator[tuple[int, bytes, Title]]:
-    """Yield row, line of JSON and title of each."""
+def stored_titles(txn: Txn) -> Iterator[tuple[int, Title, bytes]]:
+    """Yield the row of each title, itself, and the bytes it is stored as."""
     with txn.raw.cursor(txn.dbs.titles) as cursor:
         for key, value in cursor:
             row, data = int.from_bytes(key, "big"), bytes(value)
@@ -187,7 +195,7 @@ def stored_titles(txn: Txn) -> Iterator[tuple[int, bytes, Title]]:
                 raise CorruptFileError(
                     f"row {row}: {error}; repair the catalogue with a quarantine first"
                 ) from error
-            yield row, _line(title, titles.body(data)), title
+            yield row, title, titles.body(data)
 
 
 def _line(title: Title, body: bytes) -> bytes:
@@ -237,8 +245,8 @@ def _write_all(
         )
         vectors = stack.enter_context(_Matrix(folder / "vectors.npy", meta.dim, files))
         total, done, waiting = titles.count(txn), 0, 0
-        for row, line, title in stored_titles(txn):
-            lines.write(line)
+        for row, title, body in stored_titles(txn):
+            lines.write(_line(title, body))
             vector = stored_vector(txn, meta, row)
             if vector is not None:
                 ids.write(title.id.encode() + b"\n")

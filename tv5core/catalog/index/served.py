@@ -14,7 +14,6 @@ from tv5core.vectors import Snapshot, VectorIndex
 
 __all__ = ["ServedIndex", "empty_index", "served_of"]
 
-
 _NOTHING = View(None, DocumentSnapshot(), 0)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from typing import Any, Literal, overload
 
 import msgspec
 
-from tv5core.arrow import load_pyarrow
-from tv5core.errors import InvalidInputError
+from tv5core.arrow import load_library
 from tv5core.notebook import hits_html
 from tv5core.types import Hit, Kind
 
@@ -199,19 +197,19 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
         InvalidInputError
             pyarrow is missing.
         """
-        load_pyarrow()
+        load_library("pyarrow")
         from tv5core.arrow.writing import hits_table
 
         return hits_table(self.hits)
 
     def to_pandas(self) -> Any:
         """Return the hits as a ``pandas.DataFrame``; needs pandas beside pyarrow."""
-        _needed("pandas")
+        load_library("pandas")
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> Any:
         """Return the hits as a ``polars.DataFrame``; needs polars beside pyarrow."""
-        return _needed("polars").from_arrow(self.to_arrow())
+        return load_library("polars").from_arrow(self.to_arrow())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Export the hits by the Arrow PyCapsule interface, for libraries that take tables."""
@@ -226,11 +224,3 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
 
 
 Sequence.register(SearchResult)
-
-
-def _needed(library: str) -> Any:
-    """Import what the user asked for a table of."""
-    try:
-        return import_module(library)
-    except ImportError:
-        raise InvalidInputError(f"expected {library}, got none: pip install {library}") from None

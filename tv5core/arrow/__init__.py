@@ -17,15 +17,18 @@ made one. It needs pyarrow: ``pip install tv5core[arrow]``; nothing else in tv5c
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from tv5core.errors import InvalidInputError
 
-__all__ = ["load_pyarrow"]
+__all__ = ["load_library"]
+
+_EXTRAS = {"pyarrow": "tv5core[arrow]"}
 
 
-def load_pyarrow() -> Any:
-    """Import pyarrow, or say how to install it.
+def load_library(name: str) -> Any:
+    """Import a library of tables, or say how to install it.
 
     Raises
     ------
@@ -33,9 +36,9 @@ def load_pyarrow() -> Any:
         It is not installed.
     """
     try:
-        import pyarrow as pa
+        return import_module(name)
     except ImportError:
+        install = _EXTRAS.get(name, name)
         raise InvalidInputError(
-            "expected pyarrow for Arrow tables, got none: pip install 'tv5core[arrow]'"
+            f"expected {name} for tables, got none: pip install '{install}'"
         ) from None
-    return pa

@@ -11,13 +11,13 @@ from tv5core.observing import listening
 from tv5core.server.metrics.service import Metrics
 from tv5core.server.tracing import RequestStages, Tracing, end_request
 
-__all__ = ["observing", "route_of"]
+__all__ = ["observing"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _CLIENT_LEFT = 499
 
 
-def route_of(request: web.Request) -> str:
+def _template_of(request: web.Request) -> str:
     """Return the template of a request's route, such as ``/v1/titles/{id}``."""
     resource = request.match_info.route.resource
     return "unmatched" if resource is None else resource.canonical
@@ -29,7 +29,7 @@ def observing(metrics: Metrics, tracing: Tracing) -> Callable[..., Awaitable[web
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-        route, started = route_of(request), perf_counter()
+        route, started = _template_of(request), perf_counter()
         status, answer = _CLIENT_LEFT, None
         metrics.began(route)
         with tracing.request(request, route) as span, listening(stages):

@@ -169,8 +169,11 @@ class JobBoard:
         if self._folder is None or self._job is None:
             return
         made = self._folder / "job.json.new"
-        made.write_bytes(msgspec.json.encode(self._job))
-        made.replace(self._folder / "job.json")
+        try:
+            made.write_bytes(msgspec.json.encode(self._job))
+            made.replace(self._folder / "job.json")
+        except OSError as error:  # a full disk costs others the sight of it, not the job
+            log.warning("the progress of a job is not stored: %s", type(error).__name__)
 
     def _read(self) -> Job | None:
         if self._folder is None:

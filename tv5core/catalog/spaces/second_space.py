@@ -163,7 +163,6 @@ class SecondSpace:
                 try:
                     block = second_space.next_block(txn, meta)
                 except LookupError:
-                    block = None
                     second_space.restart(self._store)
                     return 0
             if block is None or meta.second is None:

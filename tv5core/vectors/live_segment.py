@@ -43,7 +43,7 @@ titles, 128 calibrated to 0.95 by estimates; 320 by Hamming distance hold 0.938 
 448 hold 0.95."""
 _SCAN_S = 13e-9
 """Seconds to scan a code."""
-_WALK_S = 0.9e-6
+_WALK_S = 1.6e-6
 """Seconds that a walk takes for each row it has to find, with its exact score."""
 _ENOUGH = 0.7
 """Share of the rows wanted that must be left after a filter; a fair draw leaves more."""

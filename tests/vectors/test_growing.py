@@ -104,6 +104,26 @@ def test_only_deletions(vectors: F32, queries: F32) -> None:
         assert check(index, vectors, keys, queries) >= 0.95
 
 
+def test_links_of_deleted_rows_are_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two thirds are deleted, a narrow walk still finds what one of a new graph finds."""
+    draw = np.random.default_rng(5)
+    flat = draw.standard_normal((8_000, 24)) @ draw.standard_normal((24, 96))
+    rows = (flat + 0.1 * draw.standard_normal(flat.shape)).astype(np.float32)
+    queries = (rows[:200] + 0.3 * draw.standard_normal((200, 96))).astype(np.float32)
+    gone = draw.permutation(np.arange(200, 8_000))[:5_200]
+    keys = np.setdiff1d(np.arange(8_000), gone)
+    recall = {}
+    for most in (10.0, -1.0):  # grown, and built anew
+        monkeypatch.setattr(growing, "MOST_CHANGED", most)
+        with VectorIndex.build(rows) as index:
+            index.remove(gone)
+            index.seal()
+            assert sealed(index).graph.changed == (len(gone) if most > 0 else 0)
+            found = index.search(queries, 10, expansion_search=24, oversampling=2.4)
+            recall[most] = recall_at_k(found.keys, keys[brute_force(rows[keys], queries, 10)])
+    assert recall[10.0] > recall[-1.0] - 0.02
+
+
 def test_what_changes_meanwhile_survives(vectors: F32, queries: F32) -> None:
     with VectorIndex.build(vectors[:1_500]) as index:
         index.add(vectors[1_500:2_000], np.arange(1_500, 2_000))

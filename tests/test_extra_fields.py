@@ -24,6 +24,7 @@ RIGHT: dict[str, list[Any]] = {
     "float": [0.5, 3, -1e300],
     "bool": [True, False],
     "date": ["2001-02-03", "0001-01-01"],
+    "text": ["", "any\ntext"],
 }
 WRONG: dict[str, list[Any]] = {
     "keyword": ["", "  ", 3, None, ("a",), "\ud800"],
@@ -32,6 +33,7 @@ WRONG: dict[str, list[Any]] = {
     "float": [float("nan"), float("inf"), "1", False, 2**80],
     "bool": [0, "true", None],
     "date": ["2001-02-30", "2001-2-3", "", 20010203, "20010203", "٢٠٠١-٠٢-٠٣"],
+    "text": [3, None, ("a",), "\ud800"],
 }
 
 
@@ -54,7 +56,7 @@ def test_only_what_is_declared_is_taken() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        None, ["a"], {"a": "text"}, {"a": None}, {"A": "int"}, {"": "int"}, {"a b": "int"},
+        None, ["a"], {"a": "string"}, {"a": None}, {"A": "int"}, {"": "int"}, {"a b": "int"},
         {"a" * 41: "int"}, {1: "int"}, {"é": "int"}, {"a": []},
         {f"a{n}": "int" for n in range(MAX_EXTRA_FIELDS + 1)},
     ],

@@ -1,7 +1,7 @@
 """A catalogue's own fields: their declaration, and whether a value is one of theirs.
 
 A field is declared once, with a type, and kept in the catalogue's record. What is stored in it can
-then be filtered and counted like any built-in field.
+then be filtered and counted like any built-in field; a ``text`` is only given back.
 
 ========== ======================= ===============================
 type       value in Title.extra    note
@@ -12,6 +12,7 @@ int        int                     below 2**62 either way
 float      float or int            finite
 bool       bool
 date       str                     ``2010-07-16``
+text       str                     any; stored, not filtered by
 ========== ======================= ===============================
 """
 
@@ -133,6 +134,14 @@ def _is_text(value: object) -> bool:
         return False
 
 
+def _is_any_text(value: object) -> bool:
+    try:
+        check_text("a text", value)
+    except InvalidInputError:
+        return False
+    return True
+
+
 def _are_texts(value: object) -> bool:
     return isinstance(value, tuple) and all(map(_is_text, value))
 
@@ -144,6 +153,7 @@ _CHECKS = {
     "float": _is_float,
     "bool": lambda value: isinstance(value, bool),
     "date": is_date,
+    "text": _is_any_text,
 }
 _EXPECTED = {
     "keyword": "text that is not empty",
@@ -152,4 +162,5 @@ _EXPECTED = {
     "float": "a finite number",
     "bool": "True or False",
     "date": "a date such as 2010-07-16",
+    "text": "text",
 }

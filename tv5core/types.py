@@ -28,8 +28,8 @@ __all__ = [
 
 Kind = Literal["movie", "show"]
 
-ExtraType = Literal["keyword", "keywords", "int", "float", "bool", "date"]
-"""Types of a catalogue's own fields; a date is text such as ``2010-07-16``."""
+ExtraType = Literal["keyword", "keywords", "int", "float", "bool", "date", "text"]
+"""Types of a catalogue's own fields; a date is text such as ``2010-07-16``, text is only stored."""
 
 ExtraValue = str | int | float | bool | tuple[str, ...]
 """A value of a catalogue's own field."""

@@ -65,6 +65,7 @@ EXTRA_ARROW_TYPES: Mapping[str, Any] = {
     "float": pa.float64(),
     "bool": pa.bool_(),
     "date": pa.string(),
+    "text": pa.string(),
 }
 """The Arrow type of each type of a catalogue's own fields."""
 

@@ -161,6 +161,7 @@ class AsyncCatalog:
     embed_queries = _reading(Catalog.embed_queries)
     get = _reading(Catalog.get)
     get_many = _reading(Catalog.get_many)
+    get_vectors = _reading(Catalog.get_vectors)
     get_versioned = _reading(Catalog.get_versioned)
     find = _reading(Catalog.find)
     popular = _reading(Catalog.popular)

@@ -37,7 +37,7 @@ from tv5core.catalog.sealing import seal
 from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
 from tv5core.catalog.spaces.second_space import SecondSpace, SecondSpec
 from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
-from tv5core.catalog.writer import AddResult, Checkpoint, Writer
+from tv5core.catalog.writer import AddResult, Checkpoint, Vectors, Writer
 from tv5core.errors import DiskFullError
 from tv5core.extra_fields import check_declaration
 from tv5core.store import Store, VerifyReport
@@ -164,7 +164,7 @@ class Catalog(MaintainedCatalog):
     def add(
         self,
         titles: Iterable[Title],
-        vectors: npt.ArrayLike | None = None,
+        vectors: Vectors | None = None,
         *,
         embed: bool = True,
         checkpoint: Checkpoint | None = None,
@@ -184,8 +184,9 @@ class Catalog(MaintainedCatalog):
         ----------
         titles : iterable of Title
             Each id once.
-        vectors : array_like [n, dim], optional
-            Ready vectors, one a title; else the catalogue's embedder makes them.
+        vectors : array_like [n, dim], or sequence of array_like [dim] and None, optional
+            Ready vectors, one a title; else the catalogue's embedder makes them. A title given
+            None has no vector afterwards: it is found by words and filters.
         embed : bool
             False leaves titles without vectors until :meth:`embed_pending` or :meth:`seal`;
             meanwhile they are found by id only (a title that had a vector keeps it).

@@ -24,7 +24,7 @@ from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
 from tv5core.errors import CatalogError, ClosedError, UnknownIdError
-from tv5core.store import Store, lookup, titles
+from tv5core.store import Store, embeddings, lookup, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.meta import checkpoint
 from tv5core.store.transaction import Derived, Txn
@@ -106,6 +106,17 @@ class CatalogReader(SearchReader):
         names = as_list("ids", ids)
         with self._store.read() as txn:
             return [lookup.by_id(txn, name) for name in names]
+
+    def get_vectors(self, ids: Iterable[str]) -> list[F32 | None]:
+        """Return vectors as they were given or made, float32[dim]; None where there is none."""
+        self._check_open()
+        names, dim, space = as_texts("ids", ids), self._store.meta.dim, self._current().space
+        with self._store.read() as txn:
+            rows = [lookup.row_of(txn, name) for name in names]
+            return [
+                None if row is None or not dim else embeddings.get(txn, space, row, dim)
+                for row in rows
+            ]
 
     def find(self, alias: str) -> tuple[str, ...]:
         """Return the ids of the titles that carry an alias, oldest first.

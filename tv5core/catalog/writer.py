@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -29,10 +30,11 @@ from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import check_vectors
 
-__all__ = ["AddResult", "Checkpoint", "Writer"]
+__all__ = ["AddResult", "Checkpoint", "Vectors", "Writer"]
 
 F32 = npt.NDArray[np.float32]
 Checkpoint = tuple[str, bytes]
+Vectors: TypeAlias = "npt.ArrayLike | Sequence[npt.ArrayLike | None]"
 
 CHUNK_TITLES = 1_000
 CHUNK_BYTES = 8 << 20
@@ -105,7 +107,7 @@ class Writer:
     def add(
         self,
         some: Sequence[Title],
-        vectors: npt.ArrayLike | None,
+        vectors: Vectors | None,
         *,
         embed: bool,
         checkpoint: Checkpoint | None,
@@ -116,13 +118,13 @@ class Writer:
         if checkpoint is not None:
             check_checkpoint(checkpoint)
         data = _checked_titles(some, self._store.meta.extra_fields)
-        matrix = None if vectors is None else self._checked_vectors(vectors, len(some))
-        if matrix is None and embed and some:
+        ready = None if vectors is None else self._checked_vectors(vectors, len(some))
+        if ready is None and embed and some:
             self._text.check_can_embed()
         total, result, stored = len(some), AddResult(), 0
         for start, stop in _chunks(data):
             plans = [_Plan(t, d) for t, d in zip(some[start:stop], data[start:stop], strict=True)]
-            given = None if matrix is None else matrix[start:stop]
+            given = None if ready is None else ready[start:stop]
             try:
                 last = checkpoint if stop == total else None
                 result += self._store_chunk(plans, given, embed, last)
@@ -136,13 +138,24 @@ class Writer:
             self._store_chunk([], None, False, checkpoint)
         return result
 
-    def _checked_vectors(self, vectors: npt.ArrayLike, count: int) -> F32:
+    def _checked_vectors(self, vectors: Vectors, count: int) -> Sequence[F32 | None]:
         self._text.fingerprint_of_given_vectors()
+        rows = vectors if isinstance(vectors, (list, tuple)) else None
+        if rows is None or all(row is not None for row in rows):
+            matrix = self._checked_matrix(vectors)  # type: ignore[arg-type]
+            if len(matrix) != count:
+                raise InvalidInputError(f"expected {count} vectors, one a title, got {len(matrix)}")
+            return list(matrix)
+        if len(rows) != count:
+            raise InvalidInputError(f"expected {count} vectors, one a title, got {len(rows)}")
+        there = [row for row in rows if row is not None]
+        checked = iter(self._checked_matrix(there) if there else ())
+        return [None if row is None else next(checked) for row in rows]
+
+    def _checked_matrix(self, vectors: npt.ArrayLike) -> F32:
         meta = self._store.meta
         matrix = check_vectors(vectors, meta.dim or None)
-        if len(matrix) != count:
-            raise InvalidInputError(f"expected {count} vectors, one a title, got {len(matrix)}")
-        if meta.rescoring == "float16" and meta.metric != "cosine" and count:
+        if meta.rescoring == "float16" and meta.metric != "cosine" and len(matrix):
             largest = float(np.abs(matrix).max())
             if largest > _FLOAT16_MAX:
                 raise InvalidInputError(
@@ -151,7 +164,11 @@ class Writer:
         return matrix
 
     def _store_chunk(
-        self, plans: list[_Plan], given: F32 | None, embed: bool, checkpoint: Checkpoint | None
+        self,
+        plans: list[_Plan],
+        given: Sequence[F32 | None] | None,
+        embed: bool,
+        checkpoint: Checkpoint | None,
     ) -> AddResult:
         with self._store.lock:
             self._manager.current()  # in step again, where an earlier change was interrupted
@@ -164,7 +181,7 @@ class Writer:
         same = sum(plan.same and (given is None or not plan.touches_vector) for plan in plans)
         return AddResult(added, len(plans) - added - same, same)
 
-    def _compare(self, plans: list[_Plan], given: F32 | None) -> None:
+    def _compare(self, plans: list[_Plan], given: Sequence[F32 | None] | None) -> None:
         """Look up what is stored of each title, and whether its given vector is new."""
         space = self._store.meta.space
         with self._store.read() as txn:
@@ -176,9 +193,7 @@ class Writer:
                     plan.was_pending = titles.is_pending(txn, stored.row)
                 if given is not None:
                     plan.vector = given[place]
-                    plan.touches_vector = stored is None or not embeddings.equals(
-                        txn, space, stored.row, given[place]
-                    )
+                    plan.touches_vector = _differs(txn, space, plan)
 
     def _plan_embedding(self, plans: list[_Plan], embed: bool) -> None:
         """Embed what has no vector of its present text, or leave it for later."""
@@ -265,6 +280,15 @@ class Writer:
             return with_entry(meta), gone
 
         return rows, self._store.write(work)
+
+
+def _differs(txn: Txn, space: int, plan: _Plan) -> bool:
+    """Return whether another vector is given than is stored, or none where there is one."""
+    if plan.was_pending:
+        return True
+    if plan.vector is not None:
+        return plan.old is None or not embeddings.equals(txn, space, plan.row, plan.vector)
+    return plan.row >= 0 and embeddings.bytes_of(txn, space, plan.row) is not None
 
 
 def _stored(txn: Txn, plan: _Plan) -> titles.StoredTitle | None:

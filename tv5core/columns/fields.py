@@ -112,9 +112,17 @@ def field_type(name: str, schema: Mapping[str, str] | None = None) -> str:
         if schema is None:
             return "extra"
         if own in schema:
-            return schema[own]
+            return _not_only_stored(name, schema[own])
     known = [*FIELDS, *(EXTRA + own for own in schema or ())]
     raise InvalidInputError(f"expected a field, got {shown(name)}{nearest(name, known)}")
+
+
+def _not_only_stored(name: str, kind: str) -> str:
+    if kind == "text":
+        raise InvalidInputError(
+            f"expected a field to filter or count by, got {name}, whose type text is only stored"
+        )
+    return kind
 
 
 def nearest(given: str, known: list[str]) -> str:

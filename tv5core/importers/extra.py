@@ -78,4 +78,5 @@ _READERS: Mapping[str, Callable[[str, Context], ExtraValue | None]] = {
     "float": lambda raw, _: number(raw),
     "bool": _bool,
     "date": _date,
+    "text": lambda raw, _: raw,
 }

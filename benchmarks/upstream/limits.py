@@ -53,6 +53,7 @@ async def _users(fetcher: Fetcher, per_s: float, seconds: float) -> list[float]:
         started = time.perf_counter()
         async with fetcher.limiter.permit(Priority.USER) as permit:
             await permit.wait_to_send()
+            permit.answered()
             waits.append(time.perf_counter() - started)
 
     async def whole(number: int) -> None:

@@ -38,7 +38,7 @@ HELPERS = {
     "limiting/limit_file.py",
     "limiting/limiter.py",
     "limiting/queues.py",
-    "limiting/sliding_window.py",
+    "limiting/in_flight.py",
     "limiting/token_source.py",
     "provider.py",
     "tmdb/arguments.py",

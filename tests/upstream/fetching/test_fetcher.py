@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.upstream.standin.server import Faults, Standin
+from tests.upstream.standin.server import Faults, Handler, Standin
 from tv5core.errors import (
     BreakerOpenError,
     ClosedError,
@@ -74,6 +75,44 @@ async def serving(
         given = {"backoff": Backoff(0.01, 0.05), "observer": tally, **fetching}
         async with Fetcher(provider, **given) as fetcher:
             yield Setting(standin, fetcher, tally)
+
+
+class LateStandin(Standin):
+    """Counts requests late: half of them at once, half after a while, as behind a busy proxy."""
+
+    def __init__(self, *, late_s: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.app.middlewares.insert(0, self._late)
+        self._late_s, self._random = late_s, random.Random(1)
+
+    @web.middleware
+    async def _late(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        await asyncio.sleep(self._random.choice([0.0, self._late_s]))
+        return await handler(request)
+
+
+@pytest.mark.parametrize(
+    ("contract", "rate", "burst"), [(50, 45.0, 5), (10, 8.0, 2)], ids=["tmdb", "justwatch"]
+)
+@pytest.mark.parametrize("per_machine", [True, False])
+async def test_requests_that_are_counted_late_keep_the_contract(
+    contract: int, rate: float, burst: int, *, per_machine: bool
+) -> None:
+    standin = LateStandin(contract=contract, late_s=0.4)
+    standin.app.router.add_get("/3/movie/{id}", movie)
+    async with standin:
+        provider = Provider(
+            name="late", base_url=standin.url + "/3", contract=contract, rate=rate, burst=burst,
+            allow_private=True, bulk_share=1.0, max_connections=50,
+        )  # fmt: skip
+        async with Fetcher(provider, per_machine=per_machine) as fetcher:
+            asked = (
+                fetcher.get(f"movie/{number}", priority=Priority.BULK, deadline_s=60)
+                for number in range(contract * 3)
+            )
+            await asyncio.gather(*asked)
+        assert standin.busiest_second() <= contract
+        assert standin.refused == 0
 
 
 async def movie(request: web.Request) -> web.Response:

@@ -20,13 +20,13 @@ from tests.upstream.standin.server import busiest
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
 from tv5core.upstream import Priority, Provider, ProviderLimiter
 from tv5core.upstream import limiter_for as _limiter_for
+from tv5core.upstream.limiting.in_flight import COUNTED_S, SECOND_S, TRANSIT_S
 from tv5core.upstream.limiting.priority import off_peak_delay_s
 from tv5core.upstream.limiting.queues import STARVATION_S
 
 BULK, USER = Priority.BULK, Priority.USER
 # A file shared with other processes knows no virtual time.
 limiter_for = partial(_limiter_for, per_machine=False)
-JITTER_S = 0.1
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -59,6 +59,7 @@ class Log:
             async with self.limiter.permit(priority, timeout_s=timeout_s) as permit:
                 await permit.wait_to_send()
                 self.sent.append((now(), priority, came))
+                permit.answered()
                 await asyncio.sleep(self.hold_s)
         except RateLimitedError as error:
             self.refused.append((priority, now() - came, error.retry_after_s))
@@ -95,31 +96,105 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
-@given(requests, st.integers(0, 10_000), st.sampled_from([(45, 5, 50), (8, 2, 10), (48, 1, 50)]))
+class StrictProvider:
+    """Counts each request at a random moment between its being sent and its answer."""
+
+    def __init__(self, limiter: ProviderLimiter, rng: random.Random, longest_s: float) -> None:
+        self.limiter, self.rng, self.longest_s = limiter, rng, longest_s
+        self.arrivals: list[float] = []
+
+    async def ask(self, priority: Priority) -> None:
+        with contextlib.suppress(RateLimitedError):
+            async with self.limiter.permit(priority) as permit:
+                await asyncio.sleep(self._some_s(0.1))  # the connection
+                for _ in range(1 + (self.rng.random() < 0.1)):  # some kept connections are broken
+                    await permit.wait_to_send()
+                    transit_s = self._some_s(min(self.longest_s, TRANSIT_S))
+                    self.arrivals.append(now() + transit_s)
+                await asyncio.sleep(transit_s)
+                await asyncio.sleep(self._some_s(0.3))
+                permit.answered()
+
+    def _some_s(self, longest_s: float) -> float:
+        """Often nothing, often the longest: those at the edge of a second break a limit."""
+        return self.rng.choice([0.0, longest_s, self.rng.uniform(0, longest_s)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    requests,
+    st.integers(0, 10_000),
+    st.sampled_from([(45, 5, 50), (8, 2, 10), (48, 1, 50)]),
+    st.sampled_from([0.0, 0.15, 0.9, TRANSIT_S]),
+)
 def test_never_more_than_the_contract_in_any_second_as_the_provider_counts(
-    plan: list[tuple[Priority, float, float, bool, int]], seed: int, limits: tuple[int, int, int]
+    plan: list[tuple[Priority, float, float, bool, int]],
+    seed: int,
+    limits: tuple[int, int, int],
+    longest_s: float,
 ) -> None:
-    """Wake-ups are late, the way to the provider takes now longer, now shorter."""
+    """Wake-ups are late, requests are counted late, given up, sent twice."""
     rng = random.Random(seed)
     rate, burst, contract = limits
-    jitter_s = 0.9 * (contract / rate - 1)
 
     async def main() -> list[float]:
-        log = Log(ProviderLimiter(rate, burst, contract, bulk_share=1.0), hold_s=0.05)
+        limiter = ProviderLimiter(rate, burst, contract, bulk_share=1.0)
+        provider = StrictProvider(limiter, rng, longest_s)
 
         async def one(priority: Priority, at: float, stop_at: float, stops: bool) -> None:
             await asyncio.sleep(at)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(stop_at if stops else None):
-                    await log.ask(priority)
+                    await provider.ask(priority)
 
         await asyncio.gather(*(one(*each[:4]) for each in plan for _ in range(each[4])))
-        return log.times()
+        return provider.arrivals
 
-    sent = run(main(), late=lambda: rng.expovariate(300))
-    assert busiest(sent, 1 + jitter_s) <= contract
-    assert busiest(at + rng.uniform(0, jitter_s) for at in sent) <= contract
+    arrivals = run(main(), late=lambda: rng.expovariate(300))
+    assert busiest(arrivals) <= contract
+
+
+@pytest.mark.parametrize(("answer_s", "expected"), [(0.05, 45), (0.1, 45), (0.3, 50 / 1.305)])
+def test_what_slow_answers_cost(answer_s: float, expected: float) -> None:
+    async def main() -> float:
+        limiter = ProviderLimiter(bulk_share=1.0)
+
+        async def one() -> None:
+            async with limiter.permit(BULK) as permit:
+                await permit.wait_to_send()
+                await asyncio.sleep(answer_s)
+                permit.answered()
+
+        started = now()
+        await asyncio.gather(*(one() for _ in range(1_000)))
+        return 1_000 / (now() - started)
+
+    assert run(main()) == pytest.approx(expected, rel=0.03)
+
+
+def test_a_request_that_waited_long_for_its_connection_waits_for_another_place() -> None:
+    async def main() -> None:
+        limiter = ProviderLimiter(rate=8, burst=2, contract=10)
+        async with limiter.permit(USER) as slow:
+            await asyncio.sleep(COUNTED_S)  # its place is free again
+            for _ in range(10):
+                await limiter.acquire(USER)
+            started = now()
+            await slow.wait_to_send()
+            assert now() - started == pytest.approx(SECOND_S - 1.0, abs=1e-4)
+
+    run(main())
+
+
+def test_what_is_not_sent_does_not_count() -> None:
+    async def main() -> None:
+        limiter, started = ProviderLimiter(rate=8, burst=2, contract=10), now()
+        for _ in range(40):
+            async with limiter.permit(USER):
+                pass
+        assert now() - started == pytest.approx(38 / 8, abs=0.1), "the pace alone holds them back"
+
+    run(main())
 
 
 @settings(max_examples=3, deadline=None)
@@ -548,6 +623,7 @@ def test_a_later_loop_continues_where_an_earlier_one_stopped() -> None:
             async with limiter.permit(USER) as permit:
                 await permit.wait_to_send()
                 times.append(now())
+                permit.answered()
 
     times: list[float] = []
     for _ in range(3):

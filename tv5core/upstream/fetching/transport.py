@@ -125,6 +125,7 @@ class Transport:
             allow_redirects=False,
             trace_request_ctx=permit,
         ) as raw:
+            permit.answered()
             try:
                 yield raw
             except BaseException:

@@ -9,8 +9,8 @@ allows. Read in this order:
   uses, and the :class:`~.limiter.Permit` it grants. :mod:`.snapshot`: a limiter's state.
 - :mod:`.scheduler`: :class:`~.scheduler.Scheduler`, which decides who goes next;
   :mod:`.queues` holds the requests that wait, :mod:`.bulk_share` bounds bulk work.
-- :mod:`.token_source`: where the scheduler gets its tokens: a leaky bucket in front of a
-  :mod:`.sliding_window`.
+- :mod:`.token_source`: where the scheduler gets its tokens: a leaky bucket in front of a window,
+  :mod:`.in_flight`, that holds a request until a second after its answer.
 - :mod:`.machine_tokens`: the source of all processes of a user on one machine, through a
   :mod:`.limit_file`.
 - :mod:`.provider_limiter`: the limiter over either source, and the registry that fetchers share.

@@ -19,8 +19,10 @@ import struct
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from tv5core.upstream.limiting.in_flight import COUNTED_S, SECOND_S
 
 __all__ = ["MAX_CAPACITY", "RUNTIME_VARIABLE", "LimitFile", "LimitState", "limit_path"]
 
@@ -28,15 +30,17 @@ RUNTIME_VARIABLE = "TV5_RUNTIME_DIR"
 """Environment variable that names the folder of the files, instead of a private one in memory."""
 
 # magic; wall clock at the start of the monotonic one; when the next token is due; end of the
-# pause; when the rate is raised; part of the rate in use; number of sends so far; capacity.
-_HEADER = struct.Struct("<8sqqqqdQQ")
-_MAGIC = b"tv5lim1\0"
+# pause; when the rate is raised; part of the rate in use. Then the places of requests, as many as
+# the contract: when each becomes free, negative while the request is under way.
+_HEADER = struct.Struct("<8sqqqqd")
+_MAGIC = b"tv5lim2\0"
 _TIME = struct.Struct("<q")
 _NS = 1_000_000_000
-MAX_CAPACITY = 10**6
-"""Largest contract that a file can hold the times for."""
+MAX_CAPACITY = 10_000
+"""Largest contract that a file holds the places for; all of them are read at each use."""
+_MAX_BYTES = _HEADER.size + MAX_CAPACITY * _TIME.size
 _SAME_BOOT_S = 5.0
-_UNKNOWN_PAUSE_S = 1.2  # what was sent before is unknown; longer than a provider's second
+_UNKNOWN_PAUSE_S = COUNTED_S  # what was sent before is unknown
 _UNUSED_S = 86_400.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it is private, and that is checked
 
@@ -45,7 +49,7 @@ _open_files: set[int] = set()
 
 @dataclass
 class LimitState:
-    """The state of a limit but for the times of its sends; times are monotonic seconds.
+    """The state of a limit; times are monotonic seconds.
 
     Attributes
     ----------
@@ -55,15 +59,25 @@ class LimitState:
         The end of the pause, and when the reduced rate is doubled.
     factor : float
         Part of the full rate in use.
-    sends : int
-        Number of requests sent so far.
+    places : list of int
+        When each place becomes free, in nanoseconds; negative while its request is under way.
     """
 
     due: float = 0.0
     paused_until: float = 0.0
     raise_at: float = 0.0
     factor: float = 1.0
-    sends: int = 0
+    places: list[int] = field(default_factory=list)
+
+    def place_delay_s(self, now: float, contract: int) -> float:
+        """Return the shortest time until one of ``contract`` places can be free, 0 for now."""
+        now_ns = int(now * _NS)
+        # A request under way is answered now at the earliest.
+        soonest = now_ns + int(SECOND_S * _NS)
+        held = (each for each in self.places if _is_held(each, now_ns))
+        taken = sorted(each if each > 0 else min(-each, soonest) for each in held)
+        missing = len(taken) + 1 - contract
+        return 0.0 if missing <= 0 else (taken[missing - 1] - now_ns) / _NS
 
 
 def limit_path(authority: str) -> Path:
@@ -72,7 +86,8 @@ def limit_path(authority: str) -> Path:
     The folder depends on the user alone and on no variable but :data:`RUNTIME_VARIABLE`, since
     services, cron jobs and terminals of one user differ in all others.
     """
-    digest = hashlib.blake2b(authority.encode(), digest_size=6).hexdigest()
+    # Another layout has another name, since processes of both versions may run.
+    digest = hashlib.blake2b(authority.encode(), digest_size=6, person=_MAGIC).hexdigest()
     return _folder() / f"{re.sub(r'[^a-z0-9.-]', '_', authority.lower())[:60]}-{digest}.limit"
 
 
@@ -90,12 +105,10 @@ class LimitFile:
     ----------
     path : Path
         See :func:`limit_path`.
-    capacity : int
-        Times of sends to keep: the contract.
     """
 
-    def __init__(self, path: Path, capacity: int) -> None:
-        self._path, self._capacity = path, capacity
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def prepare(self) -> None:
         """Make the folder, and remove files in it that were not used for a day.
@@ -110,7 +123,7 @@ class LimitFile:
         for path in self._path.parent.glob("*.limit"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _UNUSED_S:
-                    with LimitFile(path, 1).locked():
+                    with LimitFile(path).locked():
                         path.unlink()
 
     @contextlib.contextmanager
@@ -126,7 +139,7 @@ class LimitFile:
         """
         descriptor = self._open()
         try:
-            limit = LockedLimit(descriptor, self._capacity)
+            limit = LockedLimit(descriptor)
             yield limit
             limit.store()
         finally:
@@ -143,7 +156,7 @@ class LimitFile:
         """
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return _decode(os.pread(descriptor, _HEADER.size, 0))[0]
+            return _decode(os.pread(descriptor, _MAX_BYTES, 0))
         finally:
             os.close(descriptor)
 
@@ -190,58 +203,55 @@ class LockedLimit:
         Changes are stored with :meth:`store`.
     """
 
-    def __init__(self, descriptor: int, capacity: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.state, self._capacity = _decode(os.pread(descriptor, _HEADER.size, 0))
-        if self._capacity < capacity:
-            self._grow(capacity)
+        self.state = _decode(os.pread(descriptor, _MAX_BYTES, 0))
+        self._changed: set[int] = set()
 
-    def sent_at(self, back: int) -> float:
-        """Return when the latest request but ``back - 1`` was sent; 0 where there is none."""
-        if not 0 < back <= min(self.state.sends, self._capacity):
-            return 0.0
-        raw = os.pread(self._descriptor, _TIME.size, self._offset(self.state.sends - back))
-        return _TIME.unpack(raw)[0] / _NS if len(raw) == _TIME.size else time.monotonic()
+    def take_place(self, now: float) -> tuple[int, int]:
+        """Take a free place, or a new one; return its number and what tells it is still held."""
+        now_ns, places = int(now * _NS), self.state.places
+        free = (number for number, each in enumerate(places) if not _is_held(each, now_ns))
+        number = next(free, len(places))
+        held = -(now_ns + int(COUNTED_S * _NS))
+        places[number : number + 1] = [held]
+        self._changed.add(number)
+        return number, held
 
-    def add_send(self, now: float) -> None:
-        """Count a request as sent."""
-        # The time first: after a crash between the two writes, the next send overwrites it.
-        at = self._offset(self.state.sends)
-        os.pwrite(self._descriptor, _TIME.pack(int(now * _NS)), at)
-        self.state.sends += 1
+    def free_place(self, number: int, held: int, at: float) -> None:
+        """Free a place at a time, unless it was lost to another request."""
+        if self.state.places[number : number + 1] == [held]:
+            self.state.places[number] = int(at * _NS)
+            self._changed.add(number)
 
     def store(self) -> None:
-        """Write the state."""
+        """Write the state: the places first, since one that nobody holds is free in seconds."""
         state = self.state
-        times = (state.due, state.paused_until, state.raise_at)
-        header = _HEADER.pack(
-            _MAGIC, _boot_ns(), *(int(each * _NS) for each in times), state.factor, state.sends,
-            self._capacity,
-        )  # fmt: skip
+        for number in self._changed:
+            at = _HEADER.size + number * _TIME.size
+            os.pwrite(self._descriptor, _TIME.pack(state.places[number]), at)
+        times = (int(each * _NS) for each in (state.due, state.paused_until, state.raise_at))
+        header = _HEADER.pack(_MAGIC, _boot_ns(), *times, state.factor)
         os.pwrite(self._descriptor, header, 0)
 
-    def _offset(self, index: int) -> int:
-        return _HEADER.size + index % self._capacity * _TIME.size
 
-    def _grow(self, capacity: int) -> None:
-        kept = min(self.state.sends, self._capacity)
-        times = [self.sent_at(back) for back in range(kept, 0, -1)]
-        self._capacity, self.state.sends = capacity, 0
-        for each in times:
-            self.add_send(each)
-        self.store()
+def _is_held(place: int, now_ns: int) -> bool:
+    """Return whether a place is taken; a time beyond what is ever stored is of an earlier boot."""
+    return now_ns < abs(place) <= now_ns + int((COUNTED_S + 0.1) * _NS)
 
 
-def _decode(raw: bytes) -> tuple[LimitState, int]:
-    """Decode a header; of one that is damaged or of an earlier boot only a pause remains."""
+def _decode(raw: bytes) -> LimitState:
+    """Decode the file; of one that is damaged or of an earlier boot only a pause remains."""
     if not raw:
-        return LimitState(), 0
-    if len(raw) == _HEADER.size:
-        magic, boot, due, paused, raise_at, factor, sends, capacity = _HEADER.unpack(raw)
-        is_usable = magic == _MAGIC and 0 < factor <= 1 and 0 < capacity <= MAX_CAPACITY
+        return LimitState()
+    if len(raw) >= _HEADER.size:
+        magic, boot, due, paused, raise_at, factor = _HEADER.unpack_from(raw)
+        is_usable = magic == _MAGIC and 0 < factor <= 1
         if is_usable and abs(boot - _boot_ns()) < _SAME_BOOT_S * _NS:
-            return LimitState(due / _NS, paused / _NS, raise_at / _NS, factor, sends), capacity
-    return LimitState(paused_until=time.monotonic() + _UNKNOWN_PAUSE_S), 0
+            end = len(raw) - (len(raw) - _HEADER.size) % _TIME.size
+            places = [time for (time,) in _TIME.iter_unpack(raw[_HEADER.size : end])]
+            return LimitState(due / _NS, paused / _NS, raise_at / _NS, factor, places)
+    return LimitState(paused_until=time.monotonic() + _UNKNOWN_PAUSE_S)
 
 
 def _boot_ns() -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.limiting.snapshot import LimitSnapshot
+from tv5core.upstream.limiting.token_source import Token
 
-__all__ = ["Limiter", "Permit"]
+__all__ = ["Limiter", "Permit", "PermitSource"]
 
 
 class Permit:
@@ -18,12 +18,11 @@ class Permit:
 
     Parameters
     ----------
-    granted_at : float
-        Time of the grant, on the event loop's clock.
+    token : Token
+    tokens : PermitSource
+        Says when a request with the token may be sent.
     waited_s : float
         Seconds in the queue.
-    wait_to_send : callable
-        Takes ``granted_at``; waits until a request granted then may be sent.
 
     Attributes
     ----------
@@ -33,12 +32,10 @@ class Permit:
         When the request was last written to a connection, on the event loop's clock.
     """
 
-    __slots__ = ("_granted_at", "_wait_to_send", "sent_at", "waited_s")
+    __slots__ = ("_token", "_tokens", "sent_at", "waited_s")
 
-    def __init__(
-        self, granted_at: float, waited_s: float, wait_to_send: Callable[[float], Awaitable[None]]
-    ) -> None:
-        self._granted_at, self._wait_to_send = granted_at, wait_to_send
+    def __init__(self, token: Token, tokens: PermitSource, waited_s: float) -> None:
+        self._token, self._tokens = token, tokens
         self.waited_s = waited_s
         self.sent_at: float | None = None
 
@@ -48,8 +45,25 @@ class Permit:
         Call it again where a request is written again, as after a kept-alive connection broke:
         the provider counts that as another request.
         """
-        await self._wait_to_send(self._granted_at)
+        await self._tokens.wait_to_send(self._token)
         self.sent_at = asyncio.get_running_loop().time()
+
+    def answered(self) -> None:
+        """Note that the response has begun; until then the request counts as under way.
+
+        Without this call it does so for some seconds; see :mod:`.in_flight`.
+        """
+        self._tokens.answered(self._token)
+
+
+class PermitSource(Protocol):
+    """What a permit asks."""
+
+    async def wait_to_send(self, token: Token) -> None:
+        """Wait until a request with this token may be written to its connection, once."""
+
+    def answered(self, token: Token) -> None:
+        """Note that the provider has answered the request."""
 
 
 class Limiter(Protocol):

@@ -1,8 +1,9 @@
 """Tokens that processes of one user on one machine share, without a server: through a file.
 
-All processes take from one bucket, by the generic cell rate algorithm, and count their sends in
-one window; see :mod:`.limit_file`. Where the file cannot be used, as on a machine without a
-writable folder, a process uses its own tokens, and the limit holds for it alone.
+All processes take from one bucket, by the generic cell rate algorithm, and their requests hold
+places in one window; see :mod:`.limit_file` and :mod:`.in_flight`. Where the file cannot be used,
+as on a machine without a writable folder, a process uses its own tokens, and the limit holds for it
+alone.
 """
 
 from __future__ import annotations
@@ -12,23 +13,28 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tv5core.backoff import Backoff
+from tv5core.upstream.limiting.in_flight import SECOND_S
 from tv5core.upstream.limiting.limit_file import MAX_CAPACITY, LimitFile, LimitState, LockedLimit
 from tv5core.upstream.limiting.priority import Priority
-from tv5core.upstream.limiting.sliding_window import window_length_s
 from tv5core.upstream.limiting.token_source import (
     MIN_FACTOR,
     REDUCED_FOR_S,
     LocalTokenSource,
+    Token,
 )
 
 __all__ = ["MachineTokenSource"]
 
+_Taken = float | tuple[int, int]
+"""Seconds to wait, or a place."""
+_Result = TypeVar("_Result")
+
 _RETRY_S, _MAX_RETRY_S = 0.0005, 0.02
 _LOCK_BACKOFF = Backoff(_RETRY_S, _MAX_RETRY_S)
-_PAUSE_TRIES = 50
-_RESOLUTION_S = 1e-6
+_PAUSE_TRIES, _ANSWER_TRIES = 50, 4
 _MAX_AGE_S = 0.05  # of the state that predictions are made from
 
 
@@ -59,8 +65,7 @@ class MachineTokenSource:
     ) -> None:
         self._own = own
         self.burst, self._full_rate, self._contract = burst, rate, contract
-        self._window_s = window_length_s(contract, rate)
-        self._file = LimitFile(path, contract)
+        self._file = LimitFile(path)
         self._seen, self._seen_at = LimitState(), -math.inf
         self.is_alone = contract > MAX_CAPACITY
         try:
@@ -95,7 +100,8 @@ class MachineTokenSource:
     def _delay_s(self, state: LimitState) -> float:
         now = time.monotonic()
         tolerance_s = (self.burst - 1) / (self._full_rate * _factor(state, now))
-        return max(0.0, state.paused_until - now, state.due - tolerance_s - now)
+        place_s = state.place_delay_s(now, self._contract)
+        return max(0.0, state.paused_until - now, state.due - tolerance_s - now, place_s)
 
     async def refresh(self) -> None:
         """Read what other processes changed."""
@@ -103,20 +109,44 @@ class MachineTokenSource:
         if self.is_alone:
             await self._own.refresh()
 
-    async def take(self, priority: Priority) -> bool:
-        """Take a token; False where there is none now."""
-        delay_s = await self._change(self._take)
-        return await self._own.take(priority) if delay_s is None else delay_s <= 0
+    async def take(self, priority: Priority) -> Token | None:
+        """Take a token; None where there is none now."""
+        taken = await self._change(self._take)
+        if taken is None:
+            return await self._own.take(priority)
+        return None if isinstance(taken, float) else self._token(taken)
 
-    async def wait_to_send(self, granted_at: float) -> None:
-        """Wait until one more send, of all processes, keeps the window."""
-        while (delay_s := await self._change(self._send)) is not None:
-            if delay_s <= 0:
-                # In case the file becomes unusable.
-                self._own.sends.add(asyncio.get_running_loop().time())
-                return
-            await asyncio.sleep(delay_s)
-        await self._own.wait_to_send(granted_at)
+    async def wait_to_send(self, token: Token) -> None:
+        """Wait for another place where the token was used before, is too old, or all pause."""
+        while not self.is_alone and (self._own.is_too_old(token) or self._pause_s() > 0):
+            self.give_back(token)
+            taken = await self._change(self._take_place)
+            if isinstance(taken, float):
+                await asyncio.sleep(taken)
+            elif taken is not None:
+                fresh = self._token(taken)
+                token.place, token.shared, token.is_sent = fresh.place, fresh.shared, False
+        await self._own.wait_to_send(token)
+
+    def answered(self, token: Token) -> None:
+        """Note that the provider has answered the request."""
+        self._own.answered(token)
+        self._free(token, time.monotonic() + SECOND_S)
+
+    def give_back(self, token: Token) -> None:
+        """Free the place of a request that was not sent."""
+        self._own.give_back(token)
+        if not token.is_sent:
+            self._free(token, 0.0)
+
+    def _token(self, taken: tuple[int, int]) -> Token:
+        # It holds a place of this process as well, in case the file becomes unusable.
+        token = self._own.take_unchecked()
+        token.shared = taken
+        return token
+
+    def _pause_s(self) -> float:
+        return self._recent(0.0).paused_until - time.monotonic()
 
     def reduce_rate(self, pause_s: float) -> None:
         """Pause all processes, then halve the rate for a while, once for all of them."""
@@ -147,52 +177,60 @@ class MachineTokenSource:
     def _see(self, state: LimitState) -> None:
         self._seen, self._seen_at = state, time.monotonic()
 
-    async def _change(self, change: Callable[[LockedLimit], float]) -> float | None:
+    async def _change(self, change: Callable[[LockedLimit], _Taken]) -> _Taken | None:
         """Change the limit while it is locked; None where the file cannot be used."""
         pauses_s = _LOCK_BACKOFF.pauses()
         while not self.is_alone:
             try:
-                with self._file.locked() as limit:
-                    delay_s = change(limit)
-                self._see(limit.state)
+                return self._change_now(change)
             except BlockingIOError:
                 await asyncio.sleep(next(pauses_s))
             except OSError:
                 self.is_alone = True
-            else:
-                return delay_s
         return None
 
-    def _take(self, limit: LockedLimit) -> float:
-        state = limit.state
-        if (delay_s := self._delay_s(state)) <= 0:
-            now = time.monotonic()
-            interval_s = 1 / (self._full_rate * _factor(state, now))
-            state.due = max(state.due, now) + interval_s
-        return delay_s
+    def _change_now(self, change: Callable[[LockedLimit], _Result]) -> _Result:
+        with self._file.locked() as limit:
+            result = change(limit)
+        self._see(limit.state)
+        return result
 
-    def _send(self, limit: LockedLimit) -> float:
-        now = time.monotonic()
-        first = limit.sent_at(self._contract)
-        free_at = first + self._window_s + _RESOLUTION_S if first else 0.0
-        delay_s = max(limit.state.paused_until, free_at) - now
-        if delay_s <= 0:
-            limit.add_send(now)
-        return delay_s
-
-    def _pause(self, pause_s: float) -> None:
-        for _ in range(_PAUSE_TRIES):
+    def _change_soon(self, change: Callable[[LockedLimit], None], tries: int) -> None:
+        """Change the limit without giving way to other tasks, if the lock is free soon."""
+        for _ in range(0 if self.is_alone else tries):
             try:
-                with self._file.locked() as limit:
-                    _pause(limit.state, pause_s)
-                self._see(limit.state)
+                return self._change_now(change)
             except BlockingIOError:
                 time.sleep(_RETRY_S)  # the lock is held for microseconds
             except OSError:
                 self.is_alone = True
-                return
-            else:
-                return
+                return None
+        return None
+
+    def _take(self, limit: LockedLimit) -> _Taken:
+        state = limit.state
+        if (delay_s := self._delay_s(state)) > 0:
+            return delay_s
+        now = time.monotonic()
+        interval_s = 1 / (self._full_rate * _factor(state, now))
+        state.due = max(state.due, now) + interval_s
+        return limit.take_place(now)
+
+    def _take_place(self, limit: LockedLimit) -> _Taken:
+        now = time.monotonic()
+        place_s = limit.state.place_delay_s(now, self._contract)
+        if (delay_s := max(limit.state.paused_until - now, place_s)) > 0:
+            return delay_s
+        return limit.take_place(now)
+
+    def _free(self, token: Token, at: float) -> None:
+        """Free a place; one that is not freed so is free in some seconds by itself."""
+        shared, token.shared = token.shared, None
+        if shared is not None:
+            self._change_soon(lambda limit: limit.free_place(*shared, at), _ANSWER_TRIES)
+
+    def _pause(self, pause_s: float) -> None:
+        self._change_soon(lambda limit: _pause(limit.state, pause_s), _PAUSE_TRIES)
 
 
 def _factor(state: LimitState, now: float) -> float:

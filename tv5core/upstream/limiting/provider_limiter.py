@@ -25,9 +25,11 @@ __all__ = ["ProviderLimiter", "limiter_for"]
 class ProviderLimiter(Scheduler):
     """The limiter of a provider within one process, or within those that share a file.
 
-    The contract holds as the provider counts, in any second, as long as the time from a
-    request's first byte being written to its being counted varies by less than
-    ``0.9 * (contract / rate - 1)`` seconds: 100 ms at 45 of 50.
+    The contract holds as the provider counts, in any second, however long requests are on their
+    way. A request that is given up without an answer is counted within
+    :data:`~.in_flight.TRANSIT_S` of being sent. In exchange the rate falls where the provider is
+    slow: with answers after L seconds it is ``contract / (1.005 + L)`` at most, which is below 45
+    of 50 from 106 ms on and below 8 of 10 from 245 ms on.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from tv5core.upstream.limiting.priority import RULES, Priority
+from tv5core.upstream.limiting.token_source import Token
 
 __all__ = ["STARVATION_S", "Queues", "Waiter"]
 
@@ -19,8 +20,8 @@ class Waiter:
 
     Attributes
     ----------
-    future : asyncio.Future of float
-        Receives the time of the grant.
+    future : asyncio.Future of Token
+        Receives the token at the grant.
     connections : int
         Connections it needs, 0 or 1.
     queued_at : float
@@ -29,7 +30,7 @@ class Waiter:
 
     __slots__ = ("connections", "future", "queued_at")
 
-    def __init__(self, future: asyncio.Future[float], connections: int, queued_at: float) -> None:
+    def __init__(self, future: asyncio.Future[Token], connections: int, queued_at: float) -> None:
         self.future, self.connections, self.queued_at = future, connections, queued_at
 
 

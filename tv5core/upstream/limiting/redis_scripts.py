@@ -3,7 +3,8 @@
 A hash holds the state of a provider: ``tat`` is when the next token is due; ``bulk`` the same for
 bulk work; ``paused`` until when nothing goes; ``factor`` and ``raise`` by how much the rate is
 reduced and until when. A sorted set holds the processes in the pool by the time of their last
-request. Times are microseconds.
+request, another the places of requests by the time at which they become free; see
+:mod:`.in_flight`. Times are microseconds.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ __all__ = ["LEASE", "PAUSE"]
 _STATE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local state, members = KEYS[1], KEYS[2]
+local state, members, places = KEYS[1], KEYS[2], KEYS[3]
 local function field(name) return tonumber(redis.call('HGET', state, name) or '0') end
 local function keep()
     redis.call('PEXPIRE', state, 180000)
     redis.call('PEXPIRE', members, 180000)
+    redis.call('PEXPIRE', places, 180000)
 end
 local function factor()
     local part, raise = tonumber(redis.call('HGET', state, 'factor') or '1'), field('raise')
@@ -34,17 +36,39 @@ LEASE = (
     + """
 -- ARGV: process, number of processes, rate, number of tokens, whether they are for bulk work, the
 -- interval and tolerance of bulk work, how long a silent process stays in the pool, how far ahead
--- tokens are leased, how long a new pool waits.
+-- tokens are leased, how long a new pool waits; the contract, how long a request holds its place,
+-- the provider's second, how soon a full window is looked at again; the number of the first token;
+-- then what became of earlier ones: how many answers with number and age each, how many numbers
+-- that were not used, and how long each request of the own share may hold a place yet.
 local me, processes, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local requested, bulk = tonumber(ARGV[4]), ARGV[5] == '1'
 local bulk_interval, bulk_tolerance = tonumber(ARGV[6]), tonumber(ARGV[7])
 local silence, ahead, settle = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local contract, counted, second = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local again, first = tonumber(ARGV[14]), tonumber(ARGV[15])
+
+local at = 16
+local function rest()
+    at = at + 1
+    return ARGV[at - 1]
+end
+for _ = 1, tonumber(rest()) do
+    local place, age = me .. ':' .. rest(), tonumber(rest())
+    redis.call('ZADD', places, 'XX', string.format('%.0f', now - age + second), place)
+end
+for _ = 1, tonumber(rest()) do redis.call('ZREM', places, me .. ':' .. rest()) end
+while at <= #ARGV do
+    redis.call('ZADD', places, string.format('%.0f', now + rest()), me .. ':own:' .. at)
+end
+redis.call('ZREMRANGEBYSCORE', places, '-inf', now)
 
 redis.call('ZREMRANGEBYSCORE', members, '-inf', now - silence)
 local is_new = redis.call('ZADD', members, now, me) == 1
 local live = math.min(redis.call('ZCARD', members), processes)
 local part = factor()
 local interval = 1000000 * processes / (rate * part * live)
+local most = live == processes and contract or math.floor(contract / processes) * live
+local room = most - redis.call('ZCARD', places)
 local tat = field('tat')
 -- What was leased before a restart of Redis is unknown: wait until it has expired.
 if tat == 0 then tat = now + settle end
@@ -58,11 +82,17 @@ local hold = math.max(paused - now, bulk and due - bulk_tolerance - now or 0)
 if hold > 0 then
     wait = hold
 else
-    while #found < requested and tat - now <= ahead do
+    while #found < math.min(requested, room) and tat - now <= ahead do
+        local place = me .. ':' .. string.format('%.0f', first + #found)
+        redis.call('ZADD', places, string.format('%.0f', tat + counted), place)
         found[#found + 1] = math.floor(tat - now)
         tat = tat + interval
     end
-    if #found < requested then wait = tat - now - ahead end
+    if #found < requested then
+        wait = tat - now - ahead
+        local next = redis.call('ZRANGE', places, 0, 0, 'WITHSCORES')[2]
+        if #found >= room and next then wait = math.max(wait, math.min(next - now, again)) end
+    end
     if bulk then
         for _ = 1, #found do due = math.max(due, now) + bulk_interval / part end
         redis.call('HSET', state, 'bulk', string.format('%.0f', due))

@@ -10,6 +10,11 @@ Tokens are leased evenly spaced, a few at a time, each for a moment shortly ahea
 relative to Redis's reply, so clocks need not agree: a token is used no earlier than its offset
 after the reply arrived, and no later than ``TTL_S`` after its offset from the request. Whenever
 between the two the script ran, the use falls into the token's own ``TTL_S``.
+
+A leased token holds a place in Redis until a second after its answer, so that the contract holds as
+the provider counts; see :mod:`.in_flight`. Answers are reported with the next request. Only while
+processes leave the pool, and where Redis lost what it knew, is that bound weaker: then the contract
+holds for requests that are at most ``SETTLE_TRANSIT_S`` on their way.
 """
 
 from __future__ import annotations
@@ -27,12 +32,20 @@ from redis.exceptions import RedisError
 from tv5core.errors import InvalidInputError
 from tv5core.observing import SILENT, Observer
 from tv5core.upstream.limiting.bulk_share import BulkShare
+from tv5core.upstream.limiting.in_flight import COUNTED_S, SECOND_S, Place
 from tv5core.upstream.limiting.priority import Priority
 from tv5core.upstream.limiting.redis_scripts import LEASE, PAUSE
 from tv5core.upstream.limiting.token_leases import PoolState, TokenLeases
-from tv5core.upstream.limiting.token_source import LocalTokenSource
+from tv5core.upstream.limiting.token_source import LocalTokenSource, Token
 
-__all__ = ["MEMBER_TTL_S", "TRANSIT", "TTL_S", "RedisTokenSource", "process_share"]
+__all__ = [
+    "MEMBER_TTL_S",
+    "SETTLE_TRANSIT_S",
+    "TRANSIT",
+    "TTL_S",
+    "RedisTokenSource",
+    "process_share",
+]
 
 MEMBER_TTL_S = 0.75
 """Seconds without a request after which Redis removes a process from the pool."""
@@ -41,9 +54,13 @@ TTL_S = 0.03
 TRANSIT = 1.1
 """Requests that arrive within one second may have been sent within this many."""
 
+SETTLE_TRANSIT_S = 0.5
+"""Longest time on their way of requests that nobody knows of any more."""
+
 _AHEAD_S = 0.1
 _GRACE_S = 0.02
-_NEW_POOL_S = 0.2
+_SETTLE_S = _AHEAD_S + TTL_S + SECOND_S + SETTLE_TRANSIT_S
+_FULL_S = 0.05  # after which a full window is looked at again
 _HEARTBEAT_S = 0.2
 _TIMEOUT_S = 0.15
 _BATCH = 4
@@ -103,7 +120,7 @@ class RedisTokenSource:
         share = process_share(rate, contract, processes)
         self._own, self._own_rate = LocalTokenSource(share, 1, contract // processes), share
         self._key, self._observer = key, observer
-        self._settings = (processes, rate)
+        self._settings, self._contract = (processes, rate), contract
         self.set_bulk_share(bulk_share)
         self._redis = Redis.from_url(
             url,
@@ -117,7 +134,8 @@ class RedisTokenSource:
         self._leases, self._pool = TokenLeases(TTL_S), PoolState(rate / processes)
         self._lock = asyncio.Lock()
         self._alone_from = 0.0
-        self._is_alone = False
+        self._is_alone = self._is_joining = False
+        self._first, self._answers, self._unsent = 1, list[tuple[int, float]](), list[int]()
         self._heartbeat: asyncio.Task[None] | None = None
         self._pauses: set[asyncio.Task[None]] = set()
 
@@ -152,7 +170,8 @@ class RedisTokenSource:
         now = _time()
         if self._is_alone:
             bulk_s = self._own_bulk.delay_s(now) if priority is Priority.BULK else 0.0
-            return max(self._alone_from - now, self._own.delay_s(priority), bulk_s)
+            joining_s = _GRACE_S if self._is_joining else 0.0
+            return max(self._alone_from - now, self._own.delay_s(priority), bulk_s, joining_s)
         return self._pool.delay_s(priority, now)
 
     async def refresh(self) -> None:
@@ -162,41 +181,61 @@ class RedisTokenSource:
         if self._is_alone:
             await self._own.refresh()
 
-    async def take(self, priority: Priority) -> bool:
-        """Use a leased token, or request some; False where there are none."""
+    async def take(self, priority: Priority) -> Token | None:
+        """Use a leased token, or request some; None where there are none."""
         await self.refresh()
         async with self._lock:
             if not self._is_alone:
                 return await self._take_pooled(priority)
-        if self.delay_s(priority) > 0 or not await self._own.take(priority):
-            return False
-        if priority is Priority.BULK:
+        if self.delay_s(priority) > 0:
+            return None
+        token = await self._own.take(priority)
+        if token is not None and self._is_joining:  # Redis does not know of this one
+            self._own.give_back(token)
+            return None
+        if token is not None and priority is Priority.BULK:
             self._own_bulk.add(_time(), self._own.factor())
-        return True
+        return token
 
-    async def _take_pooled(self, priority: Priority) -> bool:
+    async def _take_pooled(self, priority: Priority) -> Token | None:
         is_bulk = priority is Priority.BULK and self._bulk.share < 1
         # Tokens for bulk work are requested one by one, because Redis counts its share.
         if is_bulk and not await self._request(1, is_bulk=True):
-            return False
+            return None
         if not self._leases.has_any(_time()):
             await self._request(_BATCH, is_bulk=False)
         while (lease := self._leases.pop(_time())) is not None:
             if (wait_s := lease.due - _time()) > 0:
                 await asyncio.sleep(wait_s)
             if _time() <= lease.until:
-                return True
-        return False
+                return Token(Place(_time()), (lease.number, 0))
+            self._unsent.append(lease.number)
+        return None
 
-    async def wait_to_send(self, granted_at: float) -> None:
-        """Take a new token for a request that waited long for its connection."""
-        while self._is_alone or _time() - granted_at > _GRACE_S:
-            if self._is_alone:
-                await self._own.wait_to_send(granted_at)
-                return
-            if await self.take(Priority.USER):
-                return
+    async def wait_to_send(self, token: Token) -> None:
+        """Take a new token for a request that waited long for its connection, or is sent again."""
+        while token.is_sent or _time() - token.place.taken_at > _GRACE_S:
+            self.give_back(token)
+            fresh = await self.take(Priority.USER)
+            if fresh is not None:
+                token.place, token.shared, token.is_sent = fresh.place, fresh.shared, False
+                break
             await asyncio.sleep(max(0.001, self.delay_s(Priority.USER)))
+        token.is_sent = True
+
+    def answered(self, token: Token) -> None:
+        """Note that the provider has answered; Redis learns it with the next request."""
+        self._own.answered(token)
+        shared, token.shared = token.shared, None
+        if shared is not None:
+            self._answers.append((shared[0], _time()))
+
+    def give_back(self, token: Token) -> None:
+        """Take back a token with which nothing was sent."""
+        self._own.give_back(token)
+        if not token.is_sent and token.shared is not None:
+            self._unsent.append(token.shared[0])
+            token.shared = None
 
     def reduce_rate(self, pause_s: float) -> None:
         """Pause all processes, then halve the rate for a while."""
@@ -228,17 +267,19 @@ class RedisTokenSource:
                 if self._is_alone and not await self._reply_to(self._redis.ping()):
                     continue
                 if _time() - self._pool.updated_at >= _HEARTBEAT_S:
+                    self._is_joining = self._is_alone
                     await self._request(0, is_bulk=False)
+                    self._is_joining = False
 
     async def _request(self, count: int, *, is_bulk: bool) -> bool:
         """Request tokens, and return whether any came; the lock is held."""
-        requested_at = _time()
+        requested_at, first = _time(), self._first
         script = self._lease_script(keys=self._keys(), args=self._lease_args(count, is_bulk))
         reply = await self._reply_to(script)
         if reply is None:
             self._leave_pool()
             return False
-        return self._apply(requested_at, reply, is_bulk=is_bulk)
+        return self._apply(requested_at, first, reply, is_bulk=is_bulk)
 
     async def _reply_to(self, command: Awaitable[Any]) -> Any:
         """Return Redis's reply, None where none comes in time."""
@@ -250,16 +291,32 @@ class RedisTokenSource:
             return None
 
     def _keys(self) -> list[str]:
-        return [f"{{{self._key}}}:limit", f"{{{self._key}}}:members"]
+        return [f"{{{self._key}}}:{name}" for name in ("limit", "members", "places")]
 
     def _lease_args(self, count: int, is_bulk: bool) -> list[Any]:
         spans_s = (self._bulk.interval_s, self._bulk.tolerance_s, MEMBER_TTL_S, _AHEAD_S)
+        counted_s = (COUNTED_S + TTL_S, SECOND_S, _FULL_S)
+        first, self._first = self._first, self._first + count
         return [
             *(self._member, *self._settings, count, int(is_bulk)),
-            *(int(span_s * _MICRO) for span_s in (*spans_s, _NEW_POOL_S)),
+            *(int(span_s * _MICRO) for span_s in (*spans_s, _SETTLE_S)),
+            *(self._contract, *(int(span_s * _MICRO) for span_s in counted_s), first),
+            *self._outcomes(),
         ]
 
-    def _apply(self, requested_at: float, reply: list[Any], *, is_bulk: bool) -> bool:
+    def _outcomes(self) -> list[int]:
+        """Return what became of leased tokens, and what this process sent of its own share.
+
+        What is lost with an answer of Redis is free again after ``COUNTED_S`` by itself.
+        """
+        now, answers = _time(), self._answers
+        unused = self._unsent + self._leases.pop_unused()
+        self._answers, self._unsent = [], []
+        ages = [value for number, at in answers for value in (number, int((now - at) * _MICRO))]
+        own = [int(held_s * _MICRO) for held_s in self._own.held_s()] if self._is_alone else []
+        return [len(answers), *ages, len(unused), *unused, *own]
+
+    def _apply(self, requested_at: float, first: int, reply: list[Any], *, is_bulk: bool) -> bool:
         now = _time()
         wait, rate, factor, paused, offsets = reply
         self._pool.update(
@@ -268,8 +325,8 @@ class RedisTokenSource:
         if self._is_alone:
             self._is_alone = False
             self._observer.count("upstream.limiter", 1, state="shared")
-        for offset in offsets:
-            self._leases.add(requested_at, now, int(offset) / _MICRO)
+        for number, offset in enumerate(offsets, first):
+            self._leases.add(number, requested_at, now, int(offset) / _MICRO)
         return bool(offsets)
 
     def _leave_pool(self) -> None:
@@ -278,7 +335,7 @@ class RedisTokenSource:
         Redis may have received a request that got no reply, so each one restarts the wait.
         """
         self._leases.clear()
-        self._alone_from = _time() + MEMBER_TTL_S + _AHEAD_S
+        self._alone_from = _time() + MEMBER_TTL_S + _SETTLE_S
         if not self._is_alone:
             self._is_alone = True
             self._observer.count("upstream.limiter", 1, state="alone")

@@ -20,7 +20,7 @@ from tv5core.upstream.limiting.limiter import Permit
 from tv5core.upstream.limiting.priority import RULES, Priority, off_peak_delay_s
 from tv5core.upstream.limiting.queues import Queues, Waiter
 from tv5core.upstream.limiting.snapshot import LimitSnapshot
-from tv5core.upstream.limiting.token_source import TokenSource
+from tv5core.upstream.limiting.token_source import Token, TokenSource
 
 __all__ = ["Scheduler"]
 
@@ -87,7 +87,8 @@ class Scheduler:
         ClosedError
             The limiter is closed.
         """
-        await self._acquire(priority, timeout_s, 0)
+        # Whoever sends by other means is trusted to have sent by now.
+        self._tokens.answered(await self._acquire(priority, timeout_s, 0))
 
     @contextlib.asynccontextmanager
     async def permit(
@@ -103,18 +104,19 @@ class Scheduler:
             The limiter is closed.
         """
         started = self._time()
-        granted_at = await self._acquire(priority, timeout_s, 1)
+        token = await self._acquire(priority, timeout_s, 1)
+        granted_at = self._time()
         try:
-            yield Permit(granted_at, self._time() - started, self._wait_to_send)
+            yield Permit(token, self, granted_at - started)
         finally:
+            self._tokens.give_back(token)
             self._in_flight -= 1
             self._mean_hold_s += _HOLD_WEIGHT * (self._time() - granted_at - self._mean_hold_s)
             self._changed.set()
 
     async def _acquire(
         self, priority: Priority, timeout_s: float | None, connections: int
-    ) -> float:
-        """Return the time of the grant."""
+    ) -> Token:
         if self._is_closed:
             raise _closed_error()
         max_wait_s = _max_wait_s(priority, timeout_s)
@@ -125,18 +127,18 @@ class Scheduler:
             return await self._take_now(connections)
         return await self._wait(priority, connections, max_wait_s)
 
-    async def _take_now(self, connections: int) -> float:
+    async def _take_now(self, connections: int) -> Token:
         self._in_flight += connections
-        granted = False
+        token = None
         try:
-            granted = await self._tokens.take(Priority.BACKGROUND)
+            token = await self._tokens.take(Priority.BACKGROUND)
         finally:
-            self._in_flight -= 0 if granted else connections
-        if not granted:
+            self._in_flight -= 0 if token else connections
+        if token is None:
             raise _refusal(Priority.BACKGROUND, 1 / self._tokens.rate(), 0.0)
-        return self._time()
+        return token
 
-    async def _wait(self, priority: Priority, connections: int, max_wait_s: float) -> float:
+    async def _wait(self, priority: Priority, connections: int, max_wait_s: float) -> Token:
         loop = asyncio.get_running_loop()
         waiter = Waiter(loop.create_future(), connections, self._time())
         self._queues.add(priority, waiter)
@@ -147,7 +149,7 @@ class Scheduler:
         try:
             return await waiter.future
         except asyncio.CancelledError:
-            self._return_connection(waiter)
+            self._return_grant(waiter)
             raise
         finally:
             if timer is not None:
@@ -162,16 +164,22 @@ class Scheduler:
             expected_s = self._predict_s(priority, waiter.connections)
             waiter.future.set_exception(_refusal(priority, max_wait_s + expected_s, max_wait_s))
 
-    def _return_connection(self, waiter: Waiter) -> None:
-        """Free the connection of a request that was granted in the moment of its cancellation."""
+    def _return_grant(self, waiter: Waiter) -> None:
+        """Take back what a request got that was granted in the moment of its cancellation."""
         if waiter.future.done() and not waiter.future.cancelled():
             self._in_flight -= waiter.connections
+            if waiter.future.exception() is None:
+                self._tokens.give_back(waiter.future.result())
 
-    async def _wait_to_send(self, granted_at: float) -> None:
+    async def wait_to_send(self, token: Token) -> None:
         """Wait until a granted request may be written; see :meth:`Permit.wait_to_send`."""
         while (left_s := self._paused_until - self._time()) > 0:
             await asyncio.sleep(left_s)
-        await self._tokens.wait_to_send(granted_at)
+        await self._tokens.wait_to_send(token)
+
+    def answered(self, token: Token) -> None:
+        """Note that the provider has answered; see :meth:`Permit.answered`."""
+        self._tokens.answered(token)
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -275,8 +283,13 @@ class Scheduler:
             priority, delay_s = self._next()
             if delay_s > 0:
                 await self._sleep(delay_s)
-            elif await self._tokens.take(priority):
-                self._grant(priority)
+            else:
+                await self._take_for(priority)
+
+    async def _take_for(self, priority: Priority) -> None:
+        token = await self._tokens.take(priority)
+        if token is not None and not self._grant(priority, token):
+            self._tokens.give_back(token)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep until something changes; never long, since the time of day may jump."""
@@ -297,18 +310,19 @@ class Scheduler:
                 soonest, soonest_s = priority, delay_s
         return soonest, soonest_s
 
-    def _grant(self, taken_for: Priority) -> None:
-        """Grant a token to the first request in order that may use it.
+    def _grant(self, taken_for: Priority, token: Token) -> bool:
+        """Grant a token to the first request in order that may use it; return whether one does.
 
         A token taken for bulk work may go to any class; others may not go to bulk work.
         """
         for priority in self._queues.in_order(self._time()):
             may = taken_for is Priority.BULK or priority is not Priority.BULK
             is_open = self._blocked_s(priority) <= 0 and self._has_connection(priority)
-            if may and is_open and self._serve(priority):
-                return
+            if may and is_open and self._serve(priority, token):
+                return True
+        return False
 
-    def _serve(self, priority: Priority) -> bool:
+    def _serve(self, priority: Priority, token: Token) -> bool:
         now = self._time()
         waiter = self._queues.pop(priority, now)
         if waiter is None:
@@ -316,7 +330,7 @@ class Scheduler:
         if priority is Priority.BULK:
             self._bulk.add(now, self._tokens.factor())
         self._in_flight += waiter.connections
-        waiter.future.set_result(now)
+        waiter.future.set_result(token)
         return True
 
     def _blocked_s(self, priority: Priority) -> float:

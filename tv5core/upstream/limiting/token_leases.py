@@ -15,6 +15,7 @@ __all__ = ["Lease", "PoolState", "TokenLeases"]
 class Lease:
     """A token that may be used from ``due`` to ``until``, in seconds of this process's clock."""
 
+    number: int
     due: float
     until: float
 
@@ -31,17 +32,20 @@ class TokenLeases:
     def __init__(self, ttl_s: float) -> None:
         self._ttl_s = ttl_s
         self._leases: deque[Lease] = deque()
+        self._unused: list[int] = []
 
-    def add(self, requested_at: float, received_at: float, offset_s: float) -> None:
+    def add(self, number: int, requested_at: float, received_at: float, offset_s: float) -> None:
         """Add a token that is due ``offset_s`` after Redis leased it, between the two times."""
-        lease = Lease(received_at + offset_s, requested_at + offset_s + self._ttl_s)
+        lease = Lease(number, received_at + offset_s, requested_at + offset_s + self._ttl_s)
         if lease.due <= lease.until:
             self._leases.append(lease)
+        else:
+            self._unused.append(number)
 
     def has_any(self, now: float) -> bool:
         """Return whether there is a token that is not expired."""
         while self._leases and self._leases[0].until < now:
-            self._leases.popleft()
+            self._unused.append(self._leases.popleft().number)
         return bool(self._leases)
 
     def pop(self, now: float) -> Lease | None:
@@ -50,7 +54,13 @@ class TokenLeases:
 
     def clear(self) -> None:
         """Discard all tokens."""
+        self._unused.extend(lease.number for lease in self._leases)
         self._leases.clear()
+
+    def pop_unused(self) -> list[int]:
+        """Return the numbers of tokens that expired or were discarded since the last call."""
+        unused, self._unused = self._unused, []
+        return unused
 
 
 class PoolState:

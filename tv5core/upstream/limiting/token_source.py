@@ -14,16 +14,43 @@ from typing import Protocol
 from aiolimiter import AsyncLimiter
 
 from tv5core.errors import InvalidInputError
+from tv5core.upstream.limiting.in_flight import SEND_WITHIN_S, InFlightWindow, Place
 from tv5core.upstream.limiting.priority import Priority
-from tv5core.upstream.limiting.sliding_window import SlidingWindow, window_length_s
 
-__all__ = ["MIN_FACTOR", "REDUCED_FOR_S", "AdaptiveRate", "LocalTokenSource", "TokenSource"]
+__all__ = [
+    "MIN_FACTOR",
+    "REDUCED_FOR_S",
+    "AdaptiveRate",
+    "LocalTokenSource",
+    "Token",
+    "TokenSource",
+]
 
 MIN_FACTOR = 0.25
 """Smallest part of the full rate that is used after many 429s."""
 REDUCED_FOR_S = 30.0
 """Seconds without a 429 after which the rate is doubled."""
 _BISECTIONS = 20
+
+
+class Token:
+    """The right to send one request, and what its source needs to know of it.
+
+    Attributes
+    ----------
+    place : Place
+        In the window of this process.
+    is_sent : bool
+        Whether the request may have been sent.
+    shared : tuple or None
+        What a source that several processes share keeps with it.
+    """
+
+    __slots__ = ("is_sent", "place", "shared")
+
+    def __init__(self, place: Place, shared: tuple[int, int] | None = None) -> None:
+        self.place, self.shared = place, shared
+        self.is_sent = False
 
 
 class TokenSource(Protocol):
@@ -46,11 +73,17 @@ class TokenSource(Protocol):
     async def refresh(self) -> None:
         """Apply a changed rate; called before each use of :meth:`available`."""
 
-    async def take(self, priority: Priority) -> bool:
-        """Take a token, with a short wait at most; False where none comes that soon."""
+    async def take(self, priority: Priority) -> Token | None:
+        """Take a token, with a short wait at most; None where none comes that soon."""
 
-    async def wait_to_send(self, granted_at: float) -> None:
-        """Wait until a request granted at ``granted_at`` may be written to its connection."""
+    async def wait_to_send(self, token: Token) -> None:
+        """Wait until a request with this token may be written to its connection, once."""
+
+    def answered(self, token: Token) -> None:
+        """Note that the provider has answered the request: by now it has counted it."""
+
+    def give_back(self, token: Token) -> None:
+        """Take back a token with which nothing was sent."""
 
     def reduce_rate(self, pause_s: float) -> None:
         """Lower the rate for a while, from the end of a pause on: the provider answered 429."""
@@ -89,11 +122,11 @@ class AdaptiveRate:
 
 
 class LocalTokenSource:
-    """Tokens of one process: aiolimiter's leaky bucket in front of a strict sliding window.
+    """Tokens of one process: aiolimiter's leaky bucket in front of a strict window.
 
-    The bucket sets the pace and grants at most ``rate + burst`` in a second. The window bounds
-    the sum of bursts; see :func:`window_length_s`. There are two windows, one over grants and one
-    over sends, because a granted request may still wait for its connection.
+    The bucket sets the pace and grants at most ``rate + burst`` in a second. The window keeps the
+    contract as the provider counts, whatever time requests take on their way; see
+    :mod:`.in_flight`.
 
     Parameters
     ----------
@@ -119,9 +152,7 @@ class LocalTokenSource:
         self.burst, self._full_rate = burst, rate
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._adaptive = AdaptiveRate()
-        length_s = window_length_s(contract, rate)
-        self._grants = SlidingWindow(contract, length_s)
-        self.sends = SlidingWindow(contract, length_s)
+        self._window = InFlightWindow(contract)
         self._bucket, self._bucket_rate = _bucket(burst, rate), rate
 
     def rate(self) -> float:
@@ -138,16 +169,17 @@ class LocalTokenSource:
 
     def delay_s(self, priority: Priority) -> float:  # noqa: ARG002 - one bucket for all classes
         """Return the seconds until :meth:`take` can succeed; 0 for now."""
-        return self._grants.delay_s(self._clock())
+        return self._window.delay_s(self._clock())
 
-    async def take(self, priority: Priority) -> bool:
+    async def take(self, priority: Priority) -> Token | None:
         """Take a token; waits for the bucket to leak, one interval at most."""
         await self.refresh()
         await self._bucket.acquire()
-        if self.delay_s(priority) > 0:
-            return False
-        self._grants.add(self._clock())
-        return True
+        return None if self.delay_s(priority) > 0 else self.take_unchecked()
+
+    def take_unchecked(self) -> Token:
+        """Take a token, whatever the bucket and the window say."""
+        return Token(self._window.take(self._clock()))
 
     async def refresh(self) -> None:
         """Replace the bucket where the rate changed; the new one starts without tokens."""
@@ -155,11 +187,31 @@ class LocalTokenSource:
             self._bucket, self._bucket_rate = _bucket(self.burst, rate), rate
             await self._bucket.acquire(self.burst)
 
-    async def wait_to_send(self, granted_at: float) -> None:  # noqa: ARG002 - any age will do
-        """Wait until one more send keeps the window."""
-        while (delay_s := self.sends.delay_s(self._clock())) > 0:
-            await asyncio.sleep(delay_s)
-        self.sends.add(self._clock())
+    def held_s(self) -> list[float]:
+        """Return for how long each request may count yet, in seconds."""
+        return self._window.held_s(self._clock())
+
+    async def wait_to_send(self, token: Token) -> None:
+        """Wait for another place where the token was used before, or is too old."""
+        if self.is_too_old(token):
+            self.give_back(token)
+            while (delay_s := self._window.delay_s(self._clock())) > 0:
+                await asyncio.sleep(delay_s)
+            token.place = self._window.take(self._clock())
+        token.is_sent = True
+
+    def is_too_old(self, token: Token) -> bool:
+        """Return whether a request needs another place before it is sent."""
+        return token.is_sent or self._clock() - token.place.taken_at > SEND_WITHIN_S
+
+    def answered(self, token: Token) -> None:
+        """Note that the provider has answered the request."""
+        self._window.answered(token.place, self._clock())
+
+    def give_back(self, token: Token) -> None:
+        """Free the place of a request that was not sent."""
+        if not token.is_sent:
+            self._window.give_back(token.place)
 
     def reduce_rate(self, pause_s: float) -> None:
         """Halve the rate for a while, from the end of a pause on."""
@@ -170,8 +222,7 @@ class LocalTokenSource:
 
     def adopt(self, other: LocalTokenSource) -> None:
         """Take over from an earlier source of this process: its counts and its rate."""
-        self.sends, self._grants = other.sends, other._grants
-        self._adaptive = other._adaptive
+        self._window, self._adaptive = other._window, other._adaptive
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

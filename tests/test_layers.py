@@ -23,7 +23,7 @@ LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
 GROUND = {"errors", "types", "results", "observing", "arguments", "bitmap", "backoff", "files"}
-GROUND |= {"extra_fields", "names", "arrow", "notebook"}
+GROUND |= {"extra_fields", "names", "arrow", "notebook", "truncated_svd", "cores"}
 ALLOWED = {
     "types": set(),
     "results": {"types", "errors", "arrow", "notebook"},
@@ -36,6 +36,8 @@ ALLOWED = {
     "backoff": {"errors"},
     "extra_fields": {"errors", "types", "arguments"},
     "names": set(),
+    "truncated_svd": set(),
+    "cores": set(),
     "kernels": {"errors", "types"},
     "files": {"errors", "observing"},
     "lmdb_env": GROUND,

@@ -20,6 +20,7 @@ from tv5core.embedding.documents import Pieces, pieces, title_terms
 from tv5core.embedding.lsa_model import TOPIC_WIDTH, LsaModel, saturate
 from tv5core.embedding.random_projection import SKETCH_WIDTH, sketch_table
 from tv5core.errors import FittingError
+from tv5core.truncated_svd import truncated_svd
 from tv5core.types import Progress, Title
 
 __all__ = ["even_sample", "fit_model"]
@@ -29,6 +30,7 @@ I64 = npt.NDArray[np.int64]
 
 _PIVOT = 1.4  # in root mean squares of the lengths; 1.2 to 1.5 are as good, 0 is far worse
 _OVERSAMPLES = 20
+_ITERATIONS = 2
 _NEGLIGIBLE = 1e-5
 _UNIT_TOLERANCE = 1e-2
 _REPORT_EVERY = 2
@@ -195,7 +197,15 @@ def _decompose(matrix: Any, rank: int, seed: int) -> tuple[F32, F32]:
     failures = []
     for precision, driver in _WAYS:
         try:
-            strengths, right = _truncated_svd(matrix.astype(precision), rank, seed, driver)
+            with one_blas_thread():
+                strengths, right = truncated_svd(
+                    matrix.astype(precision),
+                    rank,
+                    seed=seed,
+                    iterations=_ITERATIONS,
+                    oversamples=_OVERSAMPLES,
+                    driver=driver,
+                )
         except (np.linalg.LinAlgError, ValueError, ArithmeticError) as error:
             failures.append(f"{driver}: {error}")
             continue
@@ -206,22 +216,6 @@ def _decompose(matrix: Any, rank: int, seed: int) -> tuple[F32, F32]:
         "expected the singular value decomposition of "
         f"{matrix.shape[0]:,} titles by {matrix.shape[1]:,} terms, got {'; '.join(failures)}"
     )
-
-
-def _truncated_svd(matrix: Any, rank: int, seed: int, driver: str) -> tuple[F32, F32]:
-    # Imported here: it takes over a second, and only fitting needs it.
-    from sklearn.utils.extmath import randomized_svd
-
-    with one_blas_thread():
-        _, strengths, right = randomized_svd(
-            matrix,
-            rank,
-            n_oversamples=_OVERSAMPLES,
-            n_iter=2,
-            random_state=seed % (1 << 32),
-            svd_lapack_driver=driver,
-        )
-    return strengths, right
 
 
 def _is_sound(strengths: F32, right: F32) -> bool:

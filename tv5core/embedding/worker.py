@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.cores import usable_cores
 from tv5core.errors import EmbedderError
 
 __all__ = ["MAX_WORKERS", "Workers", "main", "serve"]
@@ -46,7 +47,7 @@ class Workers:
 
     def __init__(self, dim: int, count: int = 0) -> None:
         self._dim = dim
-        self._count = count or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+        self._count = count or min(usable_cores(), MAX_WORKERS)
         self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
         self._all: list[subprocess.Popen[bytes]] = []
         self._process = os.getpid()

@@ -97,7 +97,12 @@ def _is_over_quota(folder: Path) -> bool:
     """Try to reserve a little room: a quota shows in no figure of the disk's."""
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, _PROBE_BYTES)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, _PROBE_BYTES)
+            else:  # macOS
+                file.write(bytes(_PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             return error.errno in FULL_CODES
     return False

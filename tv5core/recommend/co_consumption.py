@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tv5core.errors import CorruptFileError
 from tv5core.files import SealedFile, SectionFile, write_sections
 from tv5core.recommend.interactions import Interactions
+from tv5core.truncated_svd import truncated_svd
 
 __all__ = ["KIND", "RANK", "REGULARIZATION", "VERSION", "CoConsumption"]
 
@@ -72,11 +73,9 @@ class CoConsumption:
             Fewer where there are fewer users or titles.
         regularization : float
         """
-        from sklearn.utils.extmath import randomized_svd  # slow to import
-
         matrix = interactions.matrix()
         width = min(rank, *matrix.shape)
-        _, lengths, directions = randomized_svd(matrix, width, n_iter=_ITERATIONS, random_state=0)
+        lengths, directions = truncated_svd(matrix, width, seed=0, iterations=_ITERATIONS)
         squared = lengths.astype(np.float64) ** 2
         trust = np.sqrt(squared / (squared + regularization))
         vectors = (directions * trust[:, None]).T

@@ -9,7 +9,6 @@ find neighbours that were not there yet.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import kernels
+from tv5core.cores import usable_cores
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
 from tv5core.vectors.entry_points import EntryPoints, Source, probes_while_building
@@ -56,7 +56,7 @@ class Workers:
     """Threads that share work; the first error stops it."""
 
     def __init__(self, threads: int) -> None:
-        count = threads or len(os.sched_getaffinity(0))
+        count = threads or usable_cores()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="tv5-link")
 
     def __enter__(self) -> Self:

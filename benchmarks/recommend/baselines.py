@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from tv5core.truncated_svd import truncated_svd
+
 __all__ = ["BASELINES", "Scorer"]
 
 F32 = npt.NDArray[np.float32]
@@ -48,9 +50,7 @@ def item_knn(matrix: csr_matrix, neighbours: int, shrinkage: float) -> Scorer:
 
 def factorisation(matrix: csr_matrix, rank: int) -> Scorer:
     """Project the profile on the leading singular vectors (PureSVD; Cremonesi, 2010)."""
-    from sklearn.decomposition import TruncatedSVD
-
-    components = TruncatedSVD(rank, n_iter=7, random_state=0).fit(matrix).components_
+    components = truncated_svd(matrix, rank, seed=0, iterations=7)[1]
     return lambda profiles: ((profiles @ components.T) @ components).astype(np.float32)
 
 

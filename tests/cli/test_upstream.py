@@ -22,7 +22,7 @@ from tests.upstream.standin.serve import add_justwatch, add_tmdb
 from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
-from tv5core.cli import main, upstream
+from tv5core.cli import main, syncing
 from tv5core.upstream.sync.full_sync import sync_tmdb
 from tv5core.upstream.tmdb.exports import latest_export_day
 
@@ -210,7 +210,7 @@ def test_an_outage_midway_seals_what_is_stored_and_exits_1(
     export.write_text("\n".join(map(json.dumps, lines)), "utf-8")
     monkeypatch.setattr(tmdb.server, "faults", Outage())
     # In this process, so that the outage may be given up soon.
-    monkeypatch.setattr(upstream, "sync_tmdb", partial(sync_tmdb, max_outage_s=0.5, concurrency=2))
+    monkeypatch.setattr(syncing, "sync_tmdb", partial(sync_tmdb, max_outage_s=0.5, concurrency=2))
     for name, value in tmdb.environment().items():
         monkeypatch.setenv(name, value)
     arguments = ["sync", "tmdb", "-c", folder, "--export", export, "--kind", "movie"]

@@ -12,8 +12,8 @@
     ``info``, ``seal``, ``optimize``, ``upgrade``; ``verify``; ``backup`` and ``restore``.
 ``embedding``
     ``embed``: a second space.
-``upstream``, ``sync_progress``
-    ``fetch``, ``sync`` and their live display.
+``upstream``, ``syncing``, ``sync_progress``
+    ``fetch`` and ``sync``: their options, what they do, and their live display.
 ``cache``
     ``tv5 cache``.
 ``demo``, ``serve``, ``gateway``

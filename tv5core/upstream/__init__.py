@@ -20,6 +20,14 @@ own docstring gives; it enters :mod:`.limiting` at :mod:`.limiting.scheduler`.
 
 from __future__ import annotations
 
+try:
+    import aiohttp  # noqa: F401
+    import aiolimiter  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"tv5core.upstream needs {error.name}: pip install 'tv5core[upstream]'", name=error.name
+    ) from error
+
 from tv5core.backoff import Backoff
 from tv5core.upstream.availability import Availability, find_availability
 from tv5core.upstream.fetching.circuit_breaker import CircuitBreaker

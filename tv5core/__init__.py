@@ -71,6 +71,7 @@ from tv5core.errors import (
     ZeroVectorError,
 )
 from tv5core.results import (
+    BrowseResult,
     FacetValue,
     Interpretation,
     Reading,
@@ -104,6 +105,7 @@ __all__ = [
     "AsyncCatalog",
     "BackupReport",
     "BreakerOpenError",
+    "BrowseResult",
     "CachedCatalog",
     "Catalog",
     "CatalogError",

@@ -9,9 +9,17 @@ import msgspec
 
 from tv5core.arrow import load_library
 from tv5core.notebook import hits_html
-from tv5core.types import Hit, Kind
+from tv5core.types import Hit, Kind, Title
 
-__all__ = ["FacetValue", "Interpretation", "Reading", "SearchResult", "Suggestion", "Total"]
+__all__ = [
+    "BrowseResult",
+    "FacetValue",
+    "Interpretation",
+    "Reading",
+    "SearchResult",
+    "Suggestion",
+    "Total",
+]
 
 
 _SHOWN = 3
@@ -223,4 +231,70 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
     __hash__ = None  # type: ignore[assignment]
 
 
+class BrowseResult(msgspec.Struct, frozen=True, eq=False):
+    """A page of a list: a sequence of titles in the order asked for, and what is known about all.
+
+    It is equal to any sequence of the same titles.
+
+    Attributes
+    ----------
+    titles : tuple of Title
+    total : Total
+        Titles of the list, on all pages together.
+    facets : dict of str to tuple of FacetValue
+        Of each field asked for, its values among all titles of the list.
+    cursor : str
+        Continues after the last title; empty where there is nothing more.
+    explanation : dict
+        The filter, what was estimated and what was true, where asked to explain.
+    """
+
+    titles: tuple[Title, ...] = ()
+    total: Total = Total(0)
+    facets: dict[str, tuple[FacetValue, ...]] = {}
+    cursor: str = ""
+    explanation: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def __iter__(self) -> Iterator[Title]:
+        return iter(self.titles)
+
+    def __contains__(self, title: object) -> bool:
+        return title in self.titles
+
+    def __reversed__(self) -> Iterator[Title]:
+        return reversed(self.titles)
+
+    def index(self, title: Title, *bounds: int) -> int:
+        """Return the place of a title."""
+        return self.titles.index(title, *bounds)
+
+    def count(self, title: Title) -> int:
+        """Return how often a title occurs."""
+        return self.titles.count(title)
+
+    @overload
+    def __getitem__(self, place: int) -> Title: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Title, ...]: ...
+    def __getitem__(self, place: int | slice) -> Title | tuple[Title, ...]:
+        return self.titles[place]
+
+    def __repr__(self) -> str:
+        """Say how many there are, and name the first."""
+        shown = [f"{title.title} ({title.year or '?'})" for title in self.titles[:_SHOWN]]
+        more = ", ..." if len(self.titles) > _SHOWN else ""
+        return f"<BrowseResult: {len(self.titles)} of {self.total}: {', '.join(shown)}{more}>"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Sequence) and not isinstance(other, str):
+            return list(self.titles) == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 Sequence.register(SearchResult)
+Sequence.register(BrowseResult)

@@ -22,6 +22,7 @@ PROMISED = {
     "recommendations": (20 * MINUTE_S, 40 * MINUTE_S),
     "recommended": (20 * MINUTE_S, 40 * MINUTE_S),
     "popular": (4 * MINUTE_S, 6 * MINUTE_S),
+    "browse": (4 * MINUTE_S, 6 * MINUTE_S),
     "trending": (4 * MINUTE_S, 6 * MINUTE_S),
     "suggestions": (10 * MINUTE_S, 20 * MINUTE_S),
 }

@@ -164,6 +164,7 @@ def test_default_policies_hold_what_they_promise() -> None:
         "recommended",
         "suggestions",
         "popular",
+        "browse",
         "trending",
     }
 

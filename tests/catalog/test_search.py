@@ -219,6 +219,80 @@ def test_pages_neither_repeat_nor_miss_while_titles_are_added(
         }
 
 
+def browsed(catalog: Catalog, k: int, between: Callable[[], None], **of: Any) -> list[Any]:
+    found = [catalog.browse(k=k, **of)]
+    while found[-1].cursor:
+        between()
+        found.append(catalog.browse(k=k, cursor=found[-1].cursor, **of))
+    return found
+
+
+@pytest.mark.parametrize("kept", ["kept", "made again", "few kept"])
+@pytest.mark.parametrize(
+    "of",
+    [{}, {"genre": "drama", "sort": "date:asc"}, {"sort": "rating", "where": "year:>=1980"},
+     {"sort": "title"}, {"sort": "votes"}],
+    ids=str,
+)  # fmt: skip
+def test_lists_page_without_repeats_or_gaps_while_titles_are_added(
+    tmp_path: Path, of: dict[str, Any], kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kept == "few kept":
+        monkeypatch.setattr("tv5core.catalog.searcher.MAX_KEPT", 70)
+    with Catalog.open(tmp_path / "c", auto_seal=False) as catalog:
+        catalog.add([*demo_titles(), *OWN], embed=False)
+        want = [title.id for title in catalog.browse(k=1_000, **of)]
+        added = iter(range(1_000))
+
+        def between() -> None:
+            n = next(added)
+            catalog.add([Title(f"new:{n}", "movie", f"A {n}", year=1999, genres=("Drama",),
+                               popularity=1e6, rating=9.0, votes=10**6)], embed=False)  # fmt: skip
+            if kept == "made again":
+                catalog._searcher._pages._pages.clear()
+
+        found = browsed(catalog, 25, between, facets=["genre"], **of)
+    assert [title.id for page in found for title in page] == want
+    assert len(want) > 75
+    assert {(page.total.count, page.facets["genre"]) for page in found} == {
+        (len(want), found[0].facets["genre"])
+    }
+
+
+def test_a_list_begins_at_an_offset_or_a_cursor(catalog: Catalog) -> None:
+    whole = catalog.browse(k=50)
+    page = catalog.browse(k=10, offset=10)
+    assert page == whole[10:20]
+    assert catalog.browse(k=10, cursor=page.cursor) == whole[20:30]
+    with pytest.raises(errors.InvalidInputError, match="offset or a cursor"):
+        catalog.browse(k=10, offset=10, cursor=page.cursor)
+    with pytest.raises(errors.InvalidInputError, match="expected a cursor"):
+        catalog.browse(k=10, sort="date", cursor=page.cursor)
+
+
+@pytest.mark.parametrize("like", ["vector", "title"])
+def test_what_is_near_is_paged(catalog: Catalog, like: str) -> None:
+    (name,) = [hit.id for hit in catalog.search("jaws", 1)]
+    vector = catalog.embed_queries(["a shark at the beach"])[0]
+
+    def near(k: int, cursor: str | None) -> SearchResult:
+        if like == "title":
+            return catalog.similar(name, k, cursor=cursor)
+        return catalog.search(vector, k, cursor=cursor)
+
+    whole, page = near(60, None), near(20, "")
+    assert whole.cursor == ""
+    found = [*page]
+    while page.cursor and len(found) < 60:
+        page = near(20, page.cursor)
+        found += page
+        assert page.total == near(20, "").total
+    assert [hit.id for hit in found] == [hit.id for hit in whole]
+    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in whole])
+    with pytest.raises(errors.InvalidInputError, match="expected a cursor"):
+        catalog.search("jaws", 20, cursor=page.cursor)
+
+
 def test_a_cursor_of_another_search_is_refused(catalog: Catalog) -> None:
     cursor = catalog.search("love", 2).cursor
     for text, other in [("war", cursor), ("love", "x"), ("love", cursor[:-2]), ("love", "\ud800")]:
@@ -264,7 +338,7 @@ def test_suggestions_and_fragments(catalog: Catalog) -> None:
         lambda c: c.search("x" * 100_000),
         lambda c: c.search("a \ud800"),
         lambda c: c.search("x", mode="magic"),
-        lambda c: c.search("x", sort="votes"),
+        lambda c: c.search("x", sort="size"),
         lambda c: c.search("x", sort="relevance:asc"),
         lambda c: c.search("x", group="year"),
         lambda c: c.search("x", facets="genre"),

@@ -28,8 +28,15 @@ def test_recommend(films: Path) -> None:
 
 def test_lists(films: Path) -> None:
     done = tv5("browse", "--sort", "date", "-k", 2, "--json", "-c", films)
-    newest = sorted(TITLES, key=lambda title: title.release_date or "", reverse=True)[:2]
-    assert [t["id"] for t in json.loads(done.stdout)["titles"]] == [t.id for t in newest]
+    by_date = sorted(TITLES, key=lambda title: title.release_date or "", reverse=True)
+    assert [t["id"] for t in json.loads(done.stdout)["titles"]] == [t.id for t in by_date[:2]]
+    cursor = json.loads(done.stdout)["cursor"]
+    done = tv5(
+        "browse", "--sort", "date", "-k", 2, "--cursor", cursor, "--facet", "kind", "-c", films
+    )
+    assert all(title.title in done.stdout for title in by_date[2:4])
+    assert f"2 of {COUNT} titles" in done.stderr
+    assert "movie" in done.stdout
     done = tv5("browse", "--genre", "drama", "-k", 2, "-c", films)
     assert "Drama" in done.stdout
     done = tv5("trending", "-k", 2, "--json", "-c", films)

@@ -10,7 +10,8 @@ embedding           7 days           explicit invalidation only
 search              15 +- 5 min      TTL only
 recommendations,    30 +- 10 min     TTL only; stale is served while it is reloaded
 recommended
-popular, trending   5 +- 1 min       TTL only
+popular, browse,    5 +- 1 min       TTL only
+trending
 ==================  ===============  ====================================================
 
 TTLs are drawn uniformly from their range, so that values stored together do not expire together.
@@ -263,6 +264,7 @@ DEFAULT_POLICIES: Mapping[str, Policy] = {
         stale_while_revalidate=True,
     ),
     "popular": Policy(ttl_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
+    "browse": Policy(ttl_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
     "trending": Policy(ttl_s=5 * _MINUTE_S, jitter_s=_MINUTE_S),
 }
 """The policies used by default; see this module's table."""

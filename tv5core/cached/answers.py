@@ -25,7 +25,7 @@ from tv5core.catalog import Catalog
 from tv5core.catalog.search_reader import Expression, Facets, Mode, SearchRequest
 from tv5core.catalog.versions import RowChanges
 from tv5core.results import FacetValue, SearchResult, Suggestion
-from tv5core.types import Hit, Title
+from tv5core.types import Title
 
 __all__ = ["CachedAnswers", "Freshness", "Pace"]
 
@@ -167,11 +167,15 @@ class CachedAnswers(RecommendingAnswers):
         parts = ["suggest", check_text("prefix", prefix), check_int("k", k, 1)]
         return await self._several("suggestions", parts, partial(self.catalog.suggest, prefix, k))
 
-    async def similar(self, id: str, k: int = 10) -> Answer[tuple[Hit, ...]]:
+    async def similar(
+        self, id: str, k: int = 10, *, cursor: str | None = None
+    ) -> Answer[SearchResult]:
         """Find the titles most similar to one of the catalogue; as ``Catalog.similar``."""
         check_name("id", id)
-        parts = ["similar", id, check_int("k", k, 1)]
-        return await self._several("recommendations", parts, partial(self.catalog.similar, id, k))
+        check_type("cursor", cursor, (str, type(None)))
+        parts = ["similar", id, check_int("k", k, 1), cursor]
+        call = partial(self.catalog.similar, id, k, cursor=cursor)
+        return await self._loaded("recommendations", parts, call)
 
     async def popular(self, k: int = 20, *, genre: str | None = None) -> Answer[tuple[Title, ...]]:
         """Return the most popular titles; as ``Catalog.popular``, which scans in a thread."""

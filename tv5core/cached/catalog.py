@@ -179,10 +179,10 @@ class CachedCatalog:
     search = _value(CachedAnswers.search)
     facets = _value(CachedAnswers.facets)
     suggest = _listed(CachedAnswers.suggest)
-    similar = _listed(CachedAnswers.similar)
+    similar = _value(CachedAnswers.similar)
     popular = _listed(CachedAnswers.popular)
     recommend = _listed(CachedAnswers.recommend)
-    browse = _listed(CachedAnswers.browse)
+    browse = _value(CachedAnswers.browse)
     trending = _listed(CachedAnswers.trending)
 
     # -- writes ---------------------------------------------------------------------------

@@ -13,7 +13,15 @@ __all__ = ["LastAnswers"]
 
 T = TypeVar("T")
 
-_KINDS = ("search", "suggestions", "recommendations", "recommended", "popular", "trending")
+_KINDS = (
+    "search",
+    "suggestions",
+    "recommendations",
+    "recommended",
+    "popular",
+    "browse",
+    "trending",
+)
 _MOST = 1_000
 
 

@@ -10,7 +10,7 @@ import msgspec
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy
 from tv5core.errors import InvalidInputError
 from tv5core.recommend import Recommendation
-from tv5core.results import SearchResult, Suggestion
+from tv5core.results import BrowseResult, SearchResult, Suggestion
 from tv5core.types import Hit, Title
 
 __all__ = ["CATALOG_POLICIES", "CachedTitle", "validate_policies"]
@@ -37,9 +37,10 @@ _TYPES: Mapping[str, Any] = {
     "title": CachedTitle,
     "search": SearchResult,
     "suggestions": tuple[Suggestion, ...],
-    "recommendations": tuple[Hit, ...],
+    "recommendations": SearchResult,
     "recommended": tuple[Recommendation, ...],
     "popular": tuple[Title, ...],
+    "browse": BrowseResult,
     "trending": tuple[Hit, ...],
 }
 

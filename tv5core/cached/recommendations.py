@@ -16,9 +16,11 @@ from tv5core.arguments import as_list, as_texts, check_flag, check_int, check_re
 from tv5core.cache.answer import Answer
 from tv5core.cached.keys import normalized, query_key
 from tv5core.catalog import Catalog
+from tv5core.catalog.search_reader import Facets, SearchRequest
 from tv5core.columns import Expression
 from tv5core.recommend import Profile, Recommendation
-from tv5core.types import Hit, Title
+from tv5core.results import BrowseResult
+from tv5core.types import Hit
 
 __all__ = ["PROFILE_K", "RecommendingAnswers"]
 
@@ -38,6 +40,9 @@ class RecommendingAnswers:
     async def _several(
         self, kind: str, parts: list[Any], call: Callable[[], Sequence[T]]
     ) -> Answer[tuple[T, ...]]: ...
+
+    @abstractmethod
+    async def _loaded(self, kind: str, parts: list[Any], call: Callable[[], T]) -> Answer[T]: ...
 
     async def recommend(
         self,
@@ -89,23 +94,40 @@ class RecommendingAnswers:
         allow: Iterable[str] | None = None,
         k: int = 20,
         offset: int = 0,
-    ) -> Answer[tuple[Title, ...]]:
-        """List titles in an order; as ``Catalog.browse``."""
+        cursor: str | None = None,
+        facets: Facets = (),
+        explain: bool = False,
+    ) -> Answer[BrowseResult]:
+        """List titles in an order; as ``Catalog.browse``.
+
+        Filters that mean the same share an answer.
+        """
         check_type("genre", genre, (str, type(None)))
-        check_type("sort", sort, str)
-        ids = _allowed(allow)
-        parts = ["browse", genre, sort, repr(where), ids, check_int("k", k, 1)]
-        parts.append(check_int("offset", offset, 0))
+        request = SearchRequest.of(
+            "",
+            k,
+            where=where,
+            sort=sort,
+            facets=facets,
+            cursor=cursor,
+            explain=explain,
+            allow=_allowed(allow),
+        )
+        key = request.key(self.catalog.filter_text(where))
+        parts = ["browse", genre, check_int("offset", offset, 0), *key]
         call = partial(
             self.catalog.browse,
             genre=genre,
             sort=sort,
             where=where,
-            allow=ids,
+            allow=request.allow,
             k=k,
             offset=offset,
+            cursor=cursor,
+            facets=facets,
+            explain=explain,
         )
-        return await self._several("popular", parts, call)
+        return await self._loaded("browse", parts, call)
 
     async def trending(
         self,

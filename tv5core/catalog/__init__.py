@@ -10,8 +10,8 @@ Read in this order:
     ``CatalogReader``, its base: searches, look-ups, versions, copies.
 ``search_reader``
     The part of it that searches: ``search``, ``search_many``, ``suggest``, ``facets``.
-``searcher``, ``pages``, ``grouping``, ``title_reader``
-    From a query to titles: ``tv5core.query`` ranks; these decode, group and page.
+``searcher``, ``nearest``, ``pages``, ``grouping``, ``title_reader``
+    From a query to titles: ``tv5core.query`` ranks; these find neighbours, decode, group and page.
 ``calibration``, ``popularity``
     How hard searches look; a ranking of all titles.
 ``async_catalog``

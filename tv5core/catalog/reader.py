@@ -24,11 +24,12 @@ from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
 from tv5core.errors import CatalogError, ClosedError, UnknownIdError
+from tv5core.results import SearchResult
 from tv5core.store import Store, embeddings, lookup, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.meta import checkpoint
 from tv5core.store.transaction import Derived, Txn
-from tv5core.types import Hit, Progress, Title
+from tv5core.types import Progress, Title
 
 __all__ = ["CatalogReader"]
 
@@ -64,19 +65,29 @@ class CatalogReader(SearchReader):
 
     # -- searching ------------------------------------------------------------------------
 
-    def similar(self, id: str, k: int = 10) -> list[Hit]:
+    def similar(self, id: str, k: int = 10, *, cursor: str | None = None) -> SearchResult:
         """Find the titles most like one of the catalogue, itself left out.
+
+        Parameters
+        ----------
+        id : str
+        k : int
+            At least 1; of pages, at most 10,000.
+        cursor : str, optional
+            The empty one begins a list of pages of the 200 nearest titles (``k``, if more); that
+            of an answer continues after its last hit.
 
         Returns
         -------
-        list of Hit
-            None where the title has no vector.
+        SearchResult
+            No hits where the title has no vector.
 
         Raises
         ------
-        UnknownIdError
+        UnknownIdError, InvalidInputError
         """
-        return self._searcher.similar(self._current(), lambda txn: self._found(txn, id), k)
+        served = self._current()
+        return self._searcher.similar(served, lambda txn: self._found(txn, id), k, cursor)
 
     def embed_queries(self, texts: Sequence[str]) -> F32:
         """Return the vectors :meth:`search` would use: float32[n, dim], zero where unknown."""

@@ -19,14 +19,16 @@ from tv5core.catalog.recommending.lists import Listed, Lists
 from tv5core.catalog.recommending.recommender import Asked, Recommender
 from tv5core.catalog.recommending.stored_profiles import StoredProfiles
 from tv5core.catalog.recommending.tastes import TasteReader
+from tv5core.catalog.search_reader import Facets, SearchRequest
 from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.columns import Expression
 from tv5core.errors import InvalidInputError
 from tv5core.recommend import LearnReport, Profile, Recommendation
 from tv5core.recommend.profiles import check_profile
+from tv5core.results import BrowseResult
 from tv5core.store import Store
-from tv5core.types import Hit, Progress, Title
+from tv5core.types import Hit, Progress
 
 __all__ = ["RecommendingCatalog"]
 
@@ -232,7 +234,10 @@ class RecommendingCatalog(CatalogReader):
         allow: Iterable[str] | None = None,
         k: int = 20,
         offset: int = 0,
-    ) -> list[Title]:
+        cursor: str | None = None,
+        facets: Facets = (),
+        explain: bool = False,
+    ) -> BrowseResult:
         """List titles in an order.
 
         Parameters
@@ -240,22 +245,47 @@ class RecommendingCatalog(CatalogReader):
         genre : str, optional
             Only titles of this genre, whatever its case.
         sort : {"popularity", "rating", "votes", "date", "title"}
-            Numbers descend, dates from the newest, names from A on. Ratings of few votes count
-            less: as if each title had 100 votes of 6.0 more.
+            Numbers descend, dates from the newest, names from A on; with ``:asc`` or ``:desc`` for
+            the other direction. Ratings of few votes count less: as if each title had 100 votes of
+            6.0 more. Titles without a value come last.
         where, allow
             As for :meth:`recommend`.
         k : int
-            At least 1.
+            1 to 10,000.
         offset : int
             Titles to skip.
+        cursor : str, optional
+            Of the page before, to continue after its last title: without repeats or gaps, and with
+            the same total and facets, whatever is added meanwhile.
+        facets : sequence of str, or mapping of str to int
+            As for :meth:`search`.
+        explain : bool
+            Say what the filter was estimated to leave, and what it leaves.
+
+        Returns
+        -------
+        BrowseResult
+            A sequence of titles.
 
         Raises
         ------
         InvalidInputError
         """
-        some = self._titles(self._current())
-        listed = Listed(some, genre, where, allow, check_int("k", k, 1))
-        return self._lists.browse(listed, sort, check_int("offset", offset, 0))
+        check_type("genre", genre, (str, type(None)))
+        asked = SearchRequest.of(
+            "",
+            k,
+            where=where,
+            sort=sort,
+            facets=facets,
+            cursor=cursor,
+            explain=explain,
+            allow=allow,
+        )
+        skipped = check_int("offset", offset, 0)
+        if skipped and asked.cursor:
+            raise InvalidInputError("expected an offset or a cursor, got both")
+        return self._searcher.browse(self._current(), asked, genre, skipped)
 
     def trending(
         self,

@@ -14,27 +14,29 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.arguments import as_array, check_int
-from tv5core.bitmap import Bitmap
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
+from tv5core.catalog.nearest import exact_scores, neighbours
 from tv5core.catalog.pages import page_of, reranked
 from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.title_reader import TitleReader
+from tv5core.columns import F
+from tv5core.columns.expressions import all_of
 from tv5core.columns.wording import to_text
 from tv5core.errors import EmbedderMismatchError, InvalidInputError
 from tv5core.lexical import suggest
 from tv5core.observing import stage
-from tv5core.query.answering import Answer, answer
+from tv5core.query.answering import answer
 from tv5core.query.grammar import as_filter
 from tv5core.query.knowledge import Knowledge
-from tv5core.query.paging import MAX_KEPT, Cursor, Page, PageStore, digest
+from tv5core.query.paging import MAX_KEPT, Cursor, Page, PageStore, Ranking, digest
 from tv5core.query.planning import Context
 from tv5core.query.request import SearchRequest
 from tv5core.query.search import POOL
-from tv5core.query.second import NearestSearch, Scores, SecondMeaning, by_key
+from tv5core.query.second import NearestSearch, Scores, SecondMeaning
 from tv5core.query.view import View
-from tv5core.results import SearchResult, Suggestion, Total
+from tv5core.results import BrowseResult, SearchResult, Suggestion, Total
 from tv5core.store import Store, embeddings
 from tv5core.store.transaction import Txn
 from tv5core.types import Hit, Title
@@ -43,7 +45,6 @@ from tv5core.vectors import (
     Matches,
     SearchOptions,
     SearchSettings,
-    Snapshot,
     VectorIndex,
     check_vectors,
 )
@@ -52,8 +53,6 @@ __all__ = ["Searcher", "are_texts"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-
-_LEAST_OVERSAMPLING = 4.0
 
 
 class Searcher:
@@ -84,6 +83,17 @@ class Searcher:
             else:
                 found = self._page(served, request)
         return msgspec.structs.replace(found, took_ms=(perf_counter() - started) * 1e3)
+
+    def browse(
+        self, served: ServedIndex, request: SearchRequest, genre: str | None, offset: int
+    ) -> BrowseResult:
+        """List titles in an order; see ``Catalog.browse``."""
+        where = as_filter(request.where, self._store.meta.extra_fields)
+        if genre is not None:
+            where = all_of([where, F.genre(genre)])
+        found = self._page(served, replace(request, where=where), offset)
+        titles = tuple(hit.title for hit in found.hits)
+        return BrowseResult(titles, found.total, found.facets, found.cursor, found.explanation)
 
     def search_many(
         self, served: ServedIndex, requests: Sequence[SearchRequest], threads: int
@@ -120,8 +130,12 @@ class Searcher:
         return answers
 
     def similar(
-        self, served: ServedIndex, found_by: Callable[[Txn], tuple[int, Title]], k: int
-    ) -> list[Hit]:
+        self,
+        served: ServedIndex,
+        found_by: Callable[[Txn], tuple[int, Title]],
+        k: int,
+        cursor: str | None,
+    ) -> SearchResult:
         """Find the titles nearest to a row's, itself left out; none where it has no vector.
 
         Parameters
@@ -130,6 +144,7 @@ class Searcher:
         found_by : callable
             Looks row and title up, in the transaction that reads its vector.
         k : int
+        cursor : str or None
         """
         k, dim = check_int("k", k, 1), self._store.meta.dim
         with self._store.read() as txn:
@@ -137,13 +152,16 @@ class Searcher:
             vector = embeddings.get(txn, served.space, row, dim)
         index = served.index
         if vector is None or index is None:
-            return []
+            return SearchResult()
+        if cursor is not None:
+            request = SearchRequest.of(vector, k, where=~F.id(title.id), cursor=cursor)
+            return self._page(served, request, like=title.id)
         options = self._options(index, None, exact=False, text=False)
         search = partial(_search, index, vector, options)
         with stage("search"):
             matches = search(k + 1)
             with stage("decode"):
-                return self._titles.hits(matches, k, search, (row, title.id))
+                return _of_hits(self._titles.hits(matches, k, search, (row, title.id)), k)
 
     def rows(self, ids: Sequence[str]) -> I64:
         """Return the rows of ids, unknown ones left out: int64[n]."""
@@ -209,27 +227,30 @@ class Searcher:
 
     # -- everything else ------------------------------------------------------------------
 
-    def _page(self, served: ServedIndex, request: SearchRequest) -> SearchResult:
-        """Answer a page of a search."""
-        view, query = served.view(), digest(request.text, *request.asked())
+    def _page(
+        self, served: ServedIndex, request: SearchRequest, offset: int = 0, like: str = ""
+    ) -> SearchResult:
+        """Answer a page of a search, or of what is like a title whatever its vector becomes."""
+        view = served.view()
+        query = digest(like) if like else digest(request.text, *request.asked())
         cursor = None if request.cursor is None else Cursor.decode(request.cursor, query)
         page = None if cursor is None else self._pages.get(cursor)
-        start = 0 if cursor is None else cursor.place
-        if page is not None:
-            found: Answer = page.answer
-        else:
+        start = offset if cursor is None else cursor.place
+        if page is None:
             context = self.context(served, view, request)
             found = reranked(self._titles, answer(context, request, cursor), request)
-            start = 0 if cursor is None else found.ranking.behind(cursor.last)
+            start = offset if cursor is None else found.ranking.behind(cursor.last)
+            page = Page(found)
+        found = page.answer
         with stage("decode"):
-            hits, end = page_of(self._titles, found, request, start)
+            hits, end = page_of(self._titles, found, request, start - page.start)
         return SearchResult(
             tuple(hits),
             found.total,
             found.facets,
             found.did_you_mean,
             found.interpretation,
-            cursor=self._cursor(query, request, cursor, page, found, end),
+            cursor=self._cursor(query, request, cursor, page, start, end),
             explanation=found.explanation,
         )
 
@@ -238,23 +259,24 @@ class Searcher:
         query: bytes,
         request: SearchRequest,
         cursor: Cursor | None,
-        page: Page | None,
-        found: Answer,
+        page: Page,
+        start: int,
         end: int,
     ) -> str:
         """Return where the next page begins; empty where there is none."""
-        ranking = found.ranking
-        if end >= len(ranking):
+        ranking: Ranking = page.answer.ranking
+        if end >= len(ranking) and not ranking.rest:
             return ""
-        if page is None:
-            kept = ranking.cut(0, MAX_KEPT)
-            order = self._pages.put(Page(replace(found, ranking=kept)))
-        else:
-            order = cursor.order if cursor is not None else b""
+        if page.name:
+            order = page.name
+        else:  # what is shown before a page decides on its groups
+            first = 0 if request.group is not None else start
+            kept = ranking.cut(first, first + MAX_KEPT)
+            order = self._pages.put(Page(replace(page.answer, ranking=kept), first))
         rows = self._store.meta.next_row if cursor is None else cursor.rows
         pool = max(POOL, request.k) if cursor is None else cursor.pool
         last = (float(ranking.values[end - 1]), int(ranking.keys[end - 1]))
-        return Cursor(query, order, end, rows, last, pool).encode()
+        return Cursor(query, order, page.start + end, rows, last, pool).encode()
 
     def context(self, served: ServedIndex, view: View, request: SearchRequest) -> Context:
         """Return what a search is made with."""
@@ -288,7 +310,7 @@ class Searcher:
         if vector is None or (isinstance(query, str) and not vector.any()):
             return None
         settings = self._settings(index, text=isinstance(query, str))
-        return partial(_neighbours, index, view, vector, settings, request.exact)
+        return partial(neighbours, index, view, vector, settings, request.exact)
 
     def _second_meaning(
         self, served: ServedIndex, view: View, request: SearchRequest, text: str, for_first: str
@@ -301,10 +323,10 @@ class Searcher:
         first = self._embedded(served, for_first, needed=False) if for_first else None
         scores: Scores | None = None
         if first is not None and first.any() and served.index is not None:
-            scores = partial(_scores, served.index, view.vectors, first)
+            scores = partial(exact_scores, served.index, view.vectors, first)
         snapshot, settings = index.snapshot, self._second.index.settings
-        nearest = partial(_neighbours, index, view, vector, settings, request.exact, other=snapshot)
-        return SecondMeaning(nearest, partial(_scores, index, snapshot, vector), scores)
+        nearest = partial(neighbours, index, view, vector, settings, request.exact, other=snapshot)
+        return SecondMeaning(nearest, partial(exact_scores, index, snapshot, vector), scores)
 
     def _embedded(self, served: ServedIndex, text: str, *, needed: bool) -> F32 | None:
         """Embed a text; that nobody can is an error only where meaning is all that counts."""
@@ -316,47 +338,6 @@ class Searcher:
             return None
         vector: F32 = vectors[0]
         return vector
-
-
-def _neighbours(
-    index: VectorIndex,
-    view: View,
-    vector: npt.NDArray[Any],
-    settings: SearchSettings,
-    exact: bool,
-    allowed: Sequence[Bitmap] | None,
-    k: int,
-    other: Snapshot | None = None,
-) -> tuple[I64, F32]:
-    """Find the k nearest of what is allowed, in the first space or another."""
-    chosen = None if allowed is None else view.vector_filter(allowed, other)
-    options = SearchOptions(_for_many(settings, k), exact, chosen)
-    found = index.search_with(vector, k, options, other or view.vectors)
-    there = found.keys >= 0
-    return found.keys[there], found.scores[there]
-
-
-def _scores(
-    index: VectorIndex, snapshot: Snapshot | None, vector: npt.NDArray[Any], keys: I64
-) -> F32:
-    """Return exact scores of some keys; see ``Scores``."""
-    if not len(keys):
-        return np.empty(0, np.float32)
-    options = SearchOptions(index.settings, exact=True, filter=Filter.of(keys))
-    found = index.search_with(vector, len(keys), options, snapshot)
-    return by_key(keys, found.keys, found.scores)
-
-
-def _for_many(settings: SearchSettings, k: int) -> SearchSettings:
-    """Look as far for many neighbours as for the few that settings were calibrated for.
-
-    The last of many need not be the right ones: they only say where the others stand out from.
-    """
-    few = settings.min_k
-    if k <= few:
-        return settings
-    oversampling = max(_LEAST_OVERSAMPLING, settings.oversampling * few / k)
-    return msgspec.structs.replace(settings, oversampling=oversampling, min_k=1)
 
 
 def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:

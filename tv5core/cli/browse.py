@@ -16,6 +16,7 @@ from tv5core.cli.output import (
     CatalogOption,
     print_hits,
     print_json,
+    print_status,
     readable,
     results,
     title_line,
@@ -30,18 +31,29 @@ def similar(
     id: Annotated[str, typer.Argument(help="A title's id, such as tmdb:movie:27205.")],
     catalog: CatalogOption = DEFAULT_CATALOG,
     count: Count = 10,
+    cursor: Annotated[str, typer.Option(help="Continue where a page ended.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Find titles like one that is in the catalogue."""
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
         started = time.perf_counter()
-        hits = opened.similar(readable(id), count)
+        found = opened.similar(readable(id), count, cursor=cursor)
+        hits = found.hits
         took_ms = (time.perf_counter() - started) * 1e3
         name, info = title_line(opened.get(readable(id))), opened.info()
     if as_json:
-        print_json({"id": readable(id), "milliseconds": round(took_ms, 3), "hits": hits})
+        print_json(
+            {
+                "id": readable(id),
+                "milliseconds": round(took_ms, 3),
+                "hits": hits,
+                "cursor": found.cursor,
+            }
+        )
     elif hits or info["vectors"]:
         print_hits(hits, f"like {name}, in {took_ms:.1f} ms")
+        if found.cursor:
+            print_status(f"more with --cursor {found.cursor}")
     warn_of_unsearchable(info, catalog)
 
 

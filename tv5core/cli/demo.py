@@ -36,7 +36,7 @@ class _Figures(NamedTuple):
     titles: int
     built_s: float
     answers: list[tuple[str, Sequence[Hit], float]]
-    like: list[Hit]
+    like: Sequence[Hit]
     timings: dict[str, tuple[float, float]]
 
 
@@ -77,7 +77,7 @@ def _measure(opened: Catalog, *, quiet: bool) -> _Figures:
         opened.count(),
         built_s,
         [_ask(opened, query) for query in QUERIES],
-        opened.similar(_LIKE, 5),
+        opened.similar(_LIKE, 5).hits,
         _timings(opened),
     )
 

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,15 +20,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tv5core.results import FacetValue
 from tv5core.types import Hit, Progress, Title
 
 __all__ = [
     "DEFAULT_CATALOG",
+    "FACET_VALUES",
     "Activity",
     "AsJson",
     "CatalogOption",
     "errors",
     "never_fail_to_encode",
+    "print_facets",
     "print_hits",
     "print_json",
     "print_status",
@@ -156,6 +159,23 @@ def _print_hit_lines(
         table.add_row(value, lines)
     console.print(table)
     console.print(Text(caption, style="italic"))
+
+
+FACET_VALUES = 10
+"""Values of a facet that are shown beside hits."""
+
+
+def print_facets(facets: Mapping[str, Sequence[FacetValue]], most: int | None = None) -> None:
+    """Print how many titles have each value of some fields, of each at most so many."""
+    console = results()
+    for field, values in facets.items():
+        console.print(Text(field, style="bold"))
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(justify="right")
+        table.add_column(overflow="fold")
+        for one in values[:most]:
+            table.add_row(f"{one.count:,}", Text(str(one.value)))
+        console.print(table)
 
 
 class Activity(bars.ProgressColumn):

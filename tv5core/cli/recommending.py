@@ -16,8 +16,10 @@ from tv5core.catalog import Catalog
 from tv5core.cli.interactions import read_interactions
 from tv5core.cli.output import (
     DEFAULT_CATALOG,
+    FACET_VALUES,
     AsJson,
     CatalogOption,
+    print_facets,
     print_hits,
     print_json,
     print_status,
@@ -105,20 +107,40 @@ def browse(
     catalog: CatalogOption = DEFAULT_CATALOG,
     genre: Genre = None,
     sort: Annotated[
-        str, typer.Option(help="popularity, rating, votes, date or title.")
+        str, typer.Option(help="popularity, rating, votes, date or title; also date:asc.")
     ] = "popularity",
     where: Where = None,
     count: Count = 20,
     offset: Annotated[int, typer.Option(min=0, help="Titles to skip.")] = 0,
+    cursor: Annotated[str | None, typer.Option(help="Continue where a page ended.")] = None,
+    facet: Annotated[
+        list[str] | None, typer.Option(help="Count the values of a field; may repeat.")
+    ] = None,
+    explain: Annotated[bool, typer.Option(help="Show what the filter leaves.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List titles in an order."""
     with Catalog.open(catalog, create=False, read_only=True, embedder=None) as opened:
-        found = opened.browse(genre=genre, sort=sort, where=where, k=count, offset=offset)
+        found = opened.browse(
+            genre=None if genre is None else readable(genre),
+            sort=sort,
+            where=None if where is None else readable(where),
+            k=count,
+            offset=offset,
+            cursor=cursor,
+            facets=facet or [],
+            explain=explain,
+        )
     if as_json:
-        print_json({"titles": found})
-    else:
-        _print_titles(found)
+        print_json(found)
+        return
+    _print_titles(found.titles)
+    print_status(f"{len(found)} of {found.total} titles")
+    print_facets(found.facets, FACET_VALUES)
+    if found.explanation:
+        print_json(found.explanation)
+    if found.cursor:
+        print_status(f"more with --cursor {found.cursor}")
 
 
 def _print_titles(found: Sequence[Title]) -> None:

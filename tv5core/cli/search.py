@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tv5core.catalog import Catalog
 from tv5core.cli.output import (
     DEFAULT_CATALOG,
+    FACET_VALUES,
     AsJson,
     CatalogOption,
+    print_facets,
     print_hits,
     print_json,
     print_status,
     readable,
     results,
 )
-from tv5core.results import FacetValue, SearchResult
+from tv5core.results import SearchResult
 
 __all__ = ["COMMANDS", "Count", "warn_of_unsearchable"]
 
@@ -30,8 +30,6 @@ Where = Annotated[
     str | None,
     typer.Option("--where", "-w", help='Filters, as "genre:Drama year:1990..1999 -adult".'),
 ]
-_FACET_VALUES = 10
-"""Values of a facet that are shown beside hits."""
 
 
 def search(
@@ -41,7 +39,8 @@ def search(
     where: Where = None,
     mode: Annotated[str, typer.Option(help="hybrid, keyword or semantic.")] = "hybrid",
     sort: Annotated[
-        str, typer.Option(help="relevance, popularity, rating, date or title; also date:asc.")
+        str,
+        typer.Option(help="relevance, popularity, rating, votes, date or title; also date:asc."),
     ] = "relevance",
     facet: Annotated[
         list[str] | None, typer.Option(help="Count the values of a field; may repeat.")
@@ -111,7 +110,6 @@ def _as_json(query: str, found: SearchResult) -> dict[str, Any]:
 
 
 def _print(found: SearchResult) -> None:
-    console = results()
     for line in _remarks(found):
         print_status(line)
     if found.hits:
@@ -119,8 +117,7 @@ def _print(found: SearchResult) -> None:
         print_hits(found.hits, caption, relevance=found.interpretation is not None)
     else:
         print_status("no titles found")
-    for field, values in found.facets.items():
-        print_facet(console, field, values[:_FACET_VALUES])
+    print_facets(found.facets, FACET_VALUES)
     if found.explanation:
         print_json(found.explanation)
     if found.cursor:
@@ -137,17 +134,6 @@ def _remarks(found: SearchResult) -> list[str]:
         words = f" + words: {read.text}" if read.text else ""
         lines.append(f"read as {read.where}{words}; --no-understand takes the words as they are")
     return lines
-
-
-def print_facet(console: Console, field: str, values: tuple[FacetValue, ...]) -> None:
-    """Print the values of a field and how many titles have each."""
-    console.print(Text(field, style="bold"))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right")
-    table.add_column(overflow="fold")
-    for one in values:
-        table.add_row(f"{one.count:,}", Text(str(one.value)))
-    console.print(table)
 
 
 def suggest(
@@ -184,9 +170,7 @@ def facets(
     if as_json:
         print_json(found)
         return
-    console = results()
-    for field, values in found.items():
-        print_facet(console, field, values)
+    print_facets(found)
 
 
 def warn_of_unsearchable(info: dict[str, Any], catalog: Path) -> None:

@@ -37,7 +37,7 @@ from __future__ import annotations
 from tv5core.columns.expressions import EVERYTHING, NOTHING, Expression, drop_field, fields_of
 from tv5core.columns.facets import count_facet
 from tv5core.columns.filters import F
-from tv5core.columns.numbers import MISSING
+from tv5core.columns.numbers import MISSING, weighted_rating
 from tv5core.columns.segment import ColumnSegment
 from tv5core.columns.typed import check_filter
 from tv5core.columns.wording import to_text
@@ -54,4 +54,5 @@ __all__ = [
     "drop_field",
     "fields_of",
     "to_text",
+    "weighted_rating",
 ]

@@ -17,7 +17,7 @@ from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.kernels import ValueLists, count_values
 
-__all__ = ["MISSING", "NumberColumn", "Span", "narrowed"]
+__all__ = ["MISSING", "NumberColumn", "Span", "narrowed", "weighted_rating"]
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -26,6 +26,26 @@ Codes = npt.NDArray[np.unsignedinteger[Any]]
 MISSING = np.iinfo(np.int32).min
 """Stands for no value in the int32 of :meth:`NumberColumn.dense`."""
 _LARGEST = (1 << 31) - 1
+_PRIOR_VOTES, _PRIOR_RATING = 100.0, 6.0
+
+
+def weighted_rating(rating: F64, votes: F64) -> F64:
+    """Return ratings that few votes cannot raise: the Bayesian average of IMDb's top list.
+
+    Parameters
+    ----------
+    rating, votes : float64[n]
+        NaN where unknown.
+
+    Returns
+    -------
+    float64[n]
+        The mean of a title's votes and of 100 more that gave 6.0 each, so that one enthusiast
+        makes no best title; NaN where the rating is unknown or not above 0.
+    """
+    counted = np.maximum(0, np.nan_to_num(votes, nan=0))
+    mean = (counted * rating + _PRIOR_VOTES * _PRIOR_RATING) / (counted + _PRIOR_VOTES)
+    return np.where(rating > 0, mean, np.nan)
 
 
 def narrowed(values: npt.NDArray[np.integer], most: int) -> Codes:

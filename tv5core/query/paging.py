@@ -14,7 +14,7 @@ import secrets
 import threading
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -169,10 +169,22 @@ class Page:
     Attributes
     ----------
     answer : Any
-        What is the same on every page, with its ``ranking`` of at most ``MAX_KEPT`` matches.
+        What is the same on every page, with a ``ranking`` of at most ``MAX_KEPT`` matches.
+    start : int
+        Matches before those of the ranking.
+    name : bytes
+        Of what is kept.
     """
 
     answer: Any
+    start: int = 0
+    name: bytes = b""
+
+    def holds(self, place: int) -> bool:
+        """Tell whether what follows so many matches is known."""
+        ranking: Ranking = self.answer.ranking
+        at = place - self.start
+        return at >= 0 and (at < len(ranking) or not ranking.rest)
 
 
 class PageStore:
@@ -192,7 +204,7 @@ class PageStore:
         """Keep a page's order and return its name."""
         name = secrets.token_bytes(8)
         with self._lock:
-            self._pages[name] = page
+            self._pages[name] = replace(page, name=name)
             while len(self._pages) > self._capacity:
                 self._pages.popitem(last=False)
         return name
@@ -203,7 +215,4 @@ class PageStore:
             page = self._pages.get(cursor.order)
             if page is not None:
                 self._pages.move_to_end(cursor.order)
-        if page is None:
-            return None
-        ranking: Ranking = page.answer.ranking
-        return None if cursor.place >= len(ranking) and ranking.rest else page
+        return page if page is not None and page.holds(cursor.place) else None

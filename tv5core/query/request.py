@@ -26,7 +26,7 @@ __all__ = ["FACET_VALUES", "GROUPS", "MAX_K", "MODES", "SORTS", "Reranker", "Sea
 
 Mode = Literal["hybrid", "keyword", "semantic"]
 MODES = ("hybrid", "keyword", "semantic")
-SORTS = ("relevance", "popularity", "rating", "date", "title")
+SORTS = ("relevance", "popularity", "rating", "votes", "date", "title")
 GROUPS = ("collection", "title")
 MAX_K = 10_000
 """Hits of one page of a text's or a filter's matches; cursors lead further."""
@@ -88,6 +88,8 @@ class SearchRequest:
     facets : tuple of (str, int)
         Fields and how many values of each.
     allow : list of str or None
+    paged : bool
+        Whether a vector alone is answered with a cursor, as everything else is anyway.
     """
 
     text: str
@@ -105,6 +107,7 @@ class SearchRequest:
     reranker: Reranker | None = None
     allow: list[str] | None = None
     exact: bool = False
+    paged: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -112,7 +115,7 @@ class SearchRequest:
         return (
             self.where is None
             and self.sort.by == "relevance"
-            and not (self.facets or self.explain or self.group or self.cursor or self.reranker)
+            and not (self.facets or self.explain or self.group or self.paged or self.reranker)
         )
 
     @property
@@ -144,7 +147,7 @@ class SearchRequest:
 
     def key(self, where: str) -> tuple[Any, ...]:
         """Return what makes this another answer for the same text or vector."""
-        shown = self.k, self.facets, self.cursor, self.explain, self.highlight
+        shown = self.k, self.facets, self.cursor, self.paged, self.explain, self.highlight
         return (*self.asked(where)[1:], *shown)
 
     @classmethod
@@ -177,7 +180,7 @@ class SearchRequest:
         text = query if isinstance(query, str) else ""
         check_query(text)
         vector = None if isinstance(query, str) else _one_vector(query)
-        plain = vector is not None and where is None
+        plain = vector is not None and where is None and cursor is None
         return cls(
             text,
             vector,
@@ -194,6 +197,7 @@ class SearchRequest:
             reranker,
             None if allow is None else as_list("allow", allow),
             check_flag("exact", exact),
+            cursor is not None,
         )
 
 

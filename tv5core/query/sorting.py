@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.columns import MISSING
+from tv5core.columns import MISSING, weighted_rating
 from tv5core.query.documents import DocumentSegment
 from tv5core.query.request import Sort
 
@@ -47,10 +47,14 @@ def by_place(order: Sequence[F64], places: Places) -> F64:
 
 
 def values_of(segments: Sequence[DocumentSegment], by: str, places: Places) -> F64:
-    """Return popularity, rating or date of documents: float64[n], NaN where unknown.
+    """Return popularity, rating, votes or date of documents: float64[n], NaN where unknown.
 
     A date is days since 1970; of a title of which only the year is known, that of its first day.
+    A rating is weighted by its votes.
     """
+    if by == "rating":
+        votes = numbers(segments, "votes", places)
+        return weighted_rating(numbers(segments, "rating", places), votes)
     if by != "date":
         return numbers(segments, by, places)
     days = numbers(segments, "date", places)

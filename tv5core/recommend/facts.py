@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.columns import MISSING, ColumnSegment
+from tv5core.columns import MISSING, ColumnSegment, weighted_rating
 from tv5core.columns.fields import keys_of
 from tv5core.columns.strings import StringTable
 
@@ -23,7 +23,7 @@ Numbers = F32 | I32
 NO_DAY = MISSING
 """The day of a title of which not even the year is known."""
 
-_PRIOR_VOTES, _PRIOR_RATING = 100.0, 6.0
+_UNRATED = 6.0
 _MID_YEAR_DAYS = 181
 
 
@@ -36,8 +36,7 @@ class TitleFacts:
     rows : int64[n]
         Ascending.
     votes, rating, popularity : float32[n]
-        ``rating`` is the mean of a title's votes and of 100 more that gave 6.0 each, so that one
-        enthusiast makes no best title (the Bayesian average of IMDb's top list).
+        ``rating`` is :func:`tv5core.columns.weighted_rating`, 6.0 where unknown.
     year : int32[n]
         0 where unknown.
     day : int32[n]
@@ -176,9 +175,7 @@ def _entries(counts: npt.NDArray[np.integer], order: I64) -> I64:
 
 
 def _shrunk(rating: npt.NDArray[np.float64], votes: npt.NDArray[np.float64]) -> F32:
-    rated = np.where(rating > 0, np.maximum(0, votes), 0)
-    mean = (rated * rating + _PRIOR_VOTES * _PRIOR_RATING) / (rated + _PRIOR_VOTES)
-    return mean.astype(np.float32)
+    return np.nan_to_num(weighted_rating(rating, votes), nan=_UNRATED).astype(np.float32)
 
 
 def _days(day: Numbers, year: Numbers) -> I32:

@@ -23,6 +23,28 @@ async def test_lists_are_those_of_the_catalogue(alone: Gateway) -> None:
     assert body["suggestions"][0]["text"] == catalog.suggest("matr", 8)[0].text
 
 
+async def test_lists_have_pages(alone: Gateway) -> None:
+    catalog = alone.resources.catalog
+    query = "/v1/browse?where=year:1950..&sort=rating:asc&k=20&facets=genre"
+    _, body = await alone.get(query)
+    whole = catalog.browse(where="year:1950..", sort="rating:asc", k=1_000, facets=["genre"])
+    found, pages = [title["id"] for title in body["titles"]], 1
+    while body["cursor"]:
+        before = body
+        _, body = await alone.get(f"{query}&cursor={body['cursor']}")
+        assert (body["total"], body["facets"]) == (before["total"], before["facets"])
+        found, pages = [*found, *(title["id"] for title in body["titles"])], pages + 1
+    assert found == [title.id for title in whole]
+    assert pages > 5
+    assert body["total"]["count"] == len(whole)
+    response, problem = await alone.get("/v1/browse?k=20&cursor=nonsense")
+    assert response.status == 400, problem
+    _, first = await alone.get(f"/v1/titles/{MATRIX}/similar?k=4")
+    _, body = await alone.get(f"/v1/titles/{MATRIX}/similar?k=4&cursor={first['cursor']}")
+    want = [hit.id for hit in catalog.similar(MATRIX, 8)]
+    assert [hit["id"] for hit in (*first["hits"], *body["hits"])] == want
+
+
 async def test_recommendations_by_profile_and_by_taste(alone: Gateway) -> None:
     catalog = alone.resources.catalog
     name = next(iter(catalog.profiles()))
@@ -62,7 +84,7 @@ async def test_the_last_list_then_the_static_set(
 
     _, known = await alone.get("/v1/browse?k=3")
     cached = alone.resources.cached
-    await cached.cache.invalidate_kind("popular")
+    await cached.cache.invalidate_kind("browse")
     for name in ("browse", "trending", "search", "suggest"):
         monkeypatch.setattr(alone.resources.catalog, name, fails)
     response, body = await alone.get("/v1/browse?k=3")

@@ -1,4 +1,4 @@
-"""Lists without a taste: titles by genre and order, and what is trending."""
+"""Lists without a taste: what is trending."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -19,15 +17,13 @@ from tv5core.catalog.recommending.filtering import Titles
 from tv5core.columns import Expression
 from tv5core.errors import InvalidInputError
 from tv5core.recommend.facts import NO_DAY, TitleFacts
-from tv5core.store import Store, titles
+from tv5core.store import Store
 from tv5core.types import Hit, Title
 
-__all__ = ["SORTS", "Listed", "Lists", "trending_scores"]
+__all__ = ["Listed", "Lists", "trending_scores"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-
-SORTS = ("popularity", "rating", "votes", "date", "title")
 
 _LONGEST_DAYS = 1e6
 _BLOCK = 100
@@ -35,20 +31,13 @@ _BLOCK = 100
 
 @dataclass(frozen=True)
 class Listed:
-    """Which titles are listed, and how many; as ``Catalog.browse`` takes them."""
+    """Which titles are listed, and how many; as ``Catalog.trending`` takes them."""
 
     titles: Titles
     genre: str | None
     where: Expression | str | None
     allow: Iterable[str] | None
     k: int
-
-
-class _Name(msgspec.Struct, frozen=True, gc=False):
-    title: str
-
-
-_names = msgspec.msgpack.Decoder(_Name)
 
 
 class Lists:
@@ -63,20 +52,6 @@ class Lists:
 
     def __init__(self, store: Store, recovery: RecoveryLog) -> None:
         self._store, self._recovery = store, recovery
-
-    def browse(self, listed: Listed, sort: object, offset: int) -> list[Title]:
-        """List titles in an order; see ``Catalog.browse``."""
-        if not isinstance(sort, str) or sort not in SORTS:
-            raise InvalidInputError(
-                f"expected sort to be one of {', '.join(SORTS)}, got {shown(sort)}"
-            )
-        facts, places = listed.titles.facts, self._places(listed)
-        if sort == "title":
-            places = self._by_name(facts, places)
-        else:
-            places = _by_number(facts, places, sort)
-        rows = facts.rows[places[offset:]]
-        return [title for _, title in islice(self._read(rows), min(listed.k, len(rows)))]
 
     def trending(self, listed: Listed, half_life_days: object, today: object) -> list[Hit]:
         """List what is popular now; see ``Catalog.trending``."""
@@ -108,32 +83,6 @@ class Lists:
             for number, title in enumerate(read, start):
                 if title is not None:
                     yield number, title
-
-    def _by_name(self, facts: TitleFacts, places: I64) -> I64:
-        names: list[str] = []
-        for start in range(0, len(places), _BLOCK):
-            some = facts.rows[places[start : start + _BLOCK]].tolist()
-            with self._store.read() as txn:
-                names += [_name(titles.bytes_of(txn, row)) for row in some]
-        return places[sorted(range(len(names)), key=names.__getitem__)]
-
-
-def _name(data: bytes | None) -> str:
-    try:
-        return "" if data is None else _names.decode(titles.body(data)).title.casefold()
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return ""
-
-
-def _by_number(facts: TitleFacts, places: I64, sort: str) -> I64:
-    """Return places in descending order of a number; ties in the order the titles were added."""
-    columns: dict[str, npt.NDArray[Any]] = {
-        "popularity": facts.popularity,
-        "rating": facts.rating,
-        "votes": facts.votes,
-        "date": facts.day.astype(np.int64),
-    }
-    return places[np.lexsort((places, -columns[sort][places]))]
 
 
 def trending_scores(facts: TitleFacts, today: int, half_life_days: float) -> F32:

@@ -122,12 +122,17 @@ class ListAnswer(Tiered, frozen=True, kw_only=True):
     """Titles in an order."""
 
     titles: tuple[Card, ...]
+    total: Total = Total(0)
+    facets: dict[str, tuple[FacetValue, ...]] = {}
+    cursor: str = ""
+    explanation: dict[str, Any] = {}
 
 
 class HitsAnswer(Tiered, frozen=True, kw_only=True):
-    """Titles with scores."""
+    """Titles with scores; a cursor where the list has pages."""
 
     hits: tuple[SearchHit, ...]
+    cursor: str = ""
 
 
 class AvailabilityAnswer(Tiered, frozen=True, kw_only=True):

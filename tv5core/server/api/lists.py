@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 from tv5core.cache.answer import Answer
 from tv5core.errors import InvalidInputError
 from tv5core.recommend import Recommendation
+from tv5core.results import BrowseResult
 from tv5core.server.api.answers import (
     HitsAnswer,
     ListAnswer,
@@ -18,6 +20,7 @@ from tv5core.server.api.bodies import RecommendBody
 from tv5core.server.api.calls import Call, Reply
 from tv5core.server.api.queries import BrowseQuery, ProfileQuery, SimilarQuery, TrendingQuery
 from tv5core.server.api.searching import search_hit
+from tv5core.server.degradation.found import Found
 from tv5core.server.degradation.lists import answered
 from tv5core.server.degradation.static_set import static_set
 from tv5core.server.degradation.titles import title_of
@@ -33,16 +36,34 @@ async def browse(call: Call[BrowseQuery, None]) -> Reply:
     query = call.query
     genre = query.genre or None
     ask = call.resources.cached.answers.browse(
-        genre=genre, sort=query.sort, where=query.where or None, k=query.k, offset=query.offset
+        genre=genre,
+        sort=query.sort,
+        where=query.where or None,
+        k=query.k,
+        offset=query.offset,
+        cursor=query.cursor or None,
+        facets=query.facets,
+        explain=query.explain,
     )
-    plain = not query.where
+    # What ships has neither columns to filter by nor pages.
+    plain = not (query.where or query.cursor or query.facets)
     found = await answered(
-        ask, lambda: static_set().listed(query.k, genre, query.offset) if plain else None
+        ask, lambda: static_set().browse(query.k, genre, query.offset) if plain else None
     )
-    answer = ListAnswer(
-        titles=tuple(map(card, found.value)), stale=found.stale, fallback=found.fallback
+    return Reply(_list(found), found.tier, found.age_s, "browse", [each.id for each in found.value])
+
+
+def _list(found: Found[BrowseResult]) -> ListAnswer:
+    result = found.value
+    return ListAnswer(
+        titles=tuple(map(card, result)),
+        total=result.total,
+        facets=result.facets,
+        cursor=result.cursor,
+        explanation=result.explanation,
+        stale=found.stale,
+        fallback=found.fallback,
     )
-    return Reply(answer, found.tier, found.age_s, "popular", [each.id for each in found.value])
 
 
 async def trending(call: Call[TrendingQuery, None]) -> Reply:
@@ -53,28 +74,32 @@ async def trending(call: Call[TrendingQuery, None]) -> Reply:
         genre=genre, where=query.where or None, k=query.k, half_life_days=query.half_life_days
     )
     plain = not query.where
-    return await _hits(ask, "trending", lambda: _static_hits(query.k, genre) if plain else None)
+    found = await answered(ask, lambda: _static_hits(query.k, genre) if plain else None)
+    return _hits(found, found.value, "trending")
 
 
 async def similar(call: Call[SimilarQuery, None]) -> Reply:
     """List titles like one."""
     found = await title_of(call.resources, call.path["id"])
-    ask = call.resources.cached.answers.similar(found.value.id, call.query.k)
-    return await _hits(ask, "recommendations", lambda: None)
-
-
-async def _hits(
-    ask: Awaitable[Answer[tuple[Hit, ...]]], kind: str, static: Callable[[], tuple[Hit, ...] | None]
-) -> Reply:
-    found = await answered(ask, static)
-    answer = HitsAnswer(
-        hits=tuple(map(search_hit, found.value)), stale=found.stale, fallback=found.fallback
+    ask = call.resources.cached.answers.similar(
+        found.value.id, call.query.k, cursor=call.query.cursor
     )
-    return Reply(answer, found.tier, found.age_s, kind, [hit.id for hit in found.value])
+    near = await answered(ask)
+    return _hits(near, near.value.hits, "recommendations", near.value.cursor)
+
+
+def _hits(found: Found[Any], some: Sequence[Hit], kind: str, cursor: str = "") -> Reply:
+    answer = HitsAnswer(
+        hits=tuple(map(search_hit, some)),
+        cursor=cursor,
+        stale=found.stale,
+        fallback=found.fallback,
+    )
+    return Reply(answer, found.tier, found.age_s, kind, [hit.id for hit in some])
 
 
 def _static_hits(k: int, genre: str | None) -> tuple[Hit, ...]:
-    return tuple(Hit(title.id, 0.0, title) for title in static_set().listed(k, genre))
+    return tuple(Hit(title.id, 0.0, title) for title in static_set().browse(k, genre))
 
 
 # -- recommendations ----------------------------------------------------------------------

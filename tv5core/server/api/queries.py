@@ -30,6 +30,12 @@ Region = Annotated[
     str, Meta(pattern="^[A-Z]{2}$", description="A country, ISO 3166-1.", examples=["US"])
 ]
 
+FacetNames = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...],
+    Meta(max_length=20, description="Fields to count values of.", examples=[["genre"]]),
+]
+Cursor = Annotated[str, Meta(max_length=4_000, description="Of the page before, to continue.")]
+
 
 class NoQuery(msgspec.Struct, frozen=True):
     """No parameters."""
@@ -49,21 +55,16 @@ class SearchQuery(msgspec.Struct, frozen=True):
     sort: Annotated[
         str,
         Meta(
-            pattern="^(relevance(:desc)?|(popularity|rating|date|title)(:(asc|desc))?)$",
+            pattern="^(relevance(:desc)?|(popularity|rating|votes|date|title)(:(asc|desc))?)$",
             description="An order.",
             examples=["rating:desc"],
         ),
     ] = "relevance"
-    facets: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...],
-        Meta(max_length=20, description="Fields to count values of.", examples=[["genre"]]),
-    ] = ()
+    facets: FacetNames = ()
     group: Annotated[
         Literal["collection", "title"] | None, Meta(description="One hit for several titles.")
     ] = None
-    cursor: Annotated[
-        str, Meta(max_length=4_000, description="Of the page before, to continue.")
-    ] = ""
+    cursor: Cursor = ""
     understand: Annotated[bool, Meta(description="Read words as filters.")] = True
     explain: Annotated[bool, Meta(description="Say what scores are sums of.")] = False
     highlight: Annotated[bool, Meta(description="Give matched words in context.")] = False
@@ -83,11 +84,19 @@ class BrowseQuery(msgspec.Struct, frozen=True):
 
     genre: Annotated[_Name, Meta(description="Only this genre.", examples=["Drama"])] = ""
     sort: Annotated[
-        Literal["popularity", "rating", "votes", "date", "title"], Meta(description="An order.")
+        str,
+        Meta(
+            pattern="^(popularity|rating|votes|date|title)(:(asc|desc))?$",
+            description="An order.",
+            examples=["date"],
+        ),
     ] = "popularity"
     where: Where = ""
     k: K = 20
     offset: Annotated[int, Meta(ge=0, le=10_000, description="Titles to skip.")] = 0
+    cursor: Cursor = ""
+    facets: FacetNames = ()
+    explain: Annotated[bool, Meta(description="Say what the filter leaves.")] = False
 
 
 class TrendingQuery(msgspec.Struct, frozen=True):
@@ -105,6 +114,7 @@ class SimilarQuery(msgspec.Struct, frozen=True):
     """Parameters of similar titles."""
 
     k: K = 10
+    cursor: Cursor = ""
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from tv5core.data import demo_titles
-from tv5core.results import SearchResult, Suggestion, Total
+from tv5core.results import BrowseResult, SearchResult, Suggestion, Total
 from tv5core.types import Hit, Title
 
 __all__ = ["StaticSet", "static_set"]
@@ -60,7 +60,7 @@ class StaticSet:
         found = [t for t in self.titles if asked and f" {_plain(t.title)}".find(f" {asked}") >= 0]
         return tuple(Suggestion(t.title, t.id, t.kind, t.year) for t in found[:k])
 
-    def listed(self, k: int, genre: str | None = None, offset: int = 0) -> tuple[Title, ...]:
+    def browse(self, k: int, genre: str | None = None, offset: int = 0) -> BrowseResult:
         """List titles in the order of the file, or those of a genre."""
         wanted = None if genre is None else genre.casefold()
         some = [
@@ -68,7 +68,7 @@ class StaticSet:
             for title in self.titles
             if wanted is None or wanted in (each.casefold() for each in title.genres)
         ]
-        return tuple(some[offset : offset + k])
+        return BrowseResult(tuple(some[offset : offset + k]), Total(len(some)))
 
 
 @cache

@@ -42,7 +42,9 @@ class Trace:
     """Which files calls enter while it is on, in every thread that starts after it is made."""
 
     def __init__(self) -> None:
-        self.entered: dict[str, set[str]] = {}
+        self._here: dict[str, set[str]] = {}
+        self._elsewhere: dict[str, set[str]] = {}
+        self._thread = threading.get_ident()
         self._on = False
         threading.setprofile(self._event)
 
@@ -59,12 +61,23 @@ class Trace:
     def close(self) -> None:
         threading.setprofile(None)
 
+    @property
+    def entered(self) -> dict[str, set[str]]:
+        """The files, and where they are entered from.
+
+        First those that the thread of the call enters, in its order. Others run beside it, so that
+        theirs is another each time.
+        """
+        files = [*self._here, *(file for file in self._elsewhere if file not in self._here)]
+        return {f: self._here.get(f, set()) | self._elsewhere.get(f, set()) for f in files}
+
     def _event(self, frame: FrameType, event: str, _: Any) -> None:
         if not self._on or event != "call" or frame.f_code.co_name == "<module>":
             return
         file, caller = _file(frame), _caller(frame)
         if file and file != caller:
-            self.entered.setdefault(file, set()).add(caller)
+            here = threading.get_ident() == self._thread
+            (self._here if here else self._elsewhere).setdefault(file, set()).add(caller)
 
 
 def _file(frame: FrameType) -> str:

@@ -29,7 +29,9 @@ def test_pieces_of_work_are_done_one_after_another(worker: BackgroundWorker) -> 
     assert done == ["first", "second", "third"]
 
 
-def test_work_that_is_under_way_or_waits_is_not_begun_again(worker: BackgroundWorker) -> None:
+def test_work_that_waits_is_replaced_and_what_is_under_way_is_done_again(
+    worker: BackgroundWorker,
+) -> None:
     done: list[str] = []
     started, release = threading.Event(), threading.Event()
 
@@ -40,15 +42,12 @@ def test_work_that_is_under_way_or_waits_is_not_begun_again(worker: BackgroundWo
 
     worker.start("first", first)
     started.wait()
-    worker.start("first", first)
     worker.start("second", lambda: done.append("second"))
     worker.start("second", lambda: done.append("another"))
+    worker.start("first", lambda: done.append("what changed while the first was under way"))
     release.set()
     worker.wait()
-    assert done == ["first", "second"]
-    worker.start("first", first)
-    worker.wait()
-    assert done == ["first", "second", "first"]
+    assert done == ["first", "another", "what changed while the first was under way"]
 
 
 def test_work_that_raises_does_not_keep_others_from_being_done(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -86,6 +87,35 @@ def test_documents_of_many_titles_are_made_before_a_search_asks(
     catalog.wait()
     assert catalog._manager.served.documents.waiting_count == 0
     assert problems(catalog) == []
+
+
+def test_a_reader_swaps_in_what_was_sealed_while_it_swapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapping, go_on = threading.Event(), threading.Event()
+    with Catalog.open(tmp_path) as writer, Catalog.open(tmp_path, read_only=True) as reader:
+        given(writer, 0, 30)
+        assert len(reader.search("film")) == 10
+        writer.seal()
+        follower = reader._manager
+        open_generation = follower._open_generation
+
+        def held(*arguments: Any) -> Any:
+            if follower.background.is_current:
+                swapping.set()
+                assert go_on.wait(60)
+            return open_generation(*arguments)
+
+        monkeypatch.setattr(follower, "_open_generation", held)
+        reader.search("film")
+        assert swapping.wait(60)
+        given(writer, 30, 40)
+        writer.seal()
+        reader.search("film")
+        go_on.set()
+        reader.wait()
+        assert follower.served.generation == writer._manager.served.generation
+        assert problems(reader) == []
 
 
 def test_a_reader_follows(tmp_path: Path) -> None:

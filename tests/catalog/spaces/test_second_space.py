@@ -97,6 +97,25 @@ def test_additions_changes_and_deletions_are_followed(tmp_path: Path) -> None:
         assert catalog.info()["second_space"]["live"] == 0
 
 
+def test_a_change_while_the_thread_is_about_to_end_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found_nothing, go_on = threading.Event(), threading.Event()
+
+    def about_to_end(_: object) -> None:
+        found_nothing.set()
+        assert go_on.wait(60)
+
+    with opened(tmp_path) as catalog:
+        monkeypatch.setattr("tv5core.catalog.spaces.second_space._release", about_to_end)
+        catalog.add(FILMS)
+        assert found_nothing.wait(60)
+        catalog.delete("inception")
+        go_on.set()
+        catalog.wait()
+        check_in_step(catalog)
+
+
 def test_new_votes_embed_nothing_again(tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -42,20 +42,20 @@ class BackgroundWorker:
         self._lock = lock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._current = ""
         self._waiting: dict[str, Callable[[], None]] = {}
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Start work, or queue it behind other work.
 
-        Nothing happens where work of that name is under way or waits, or all is to end.
+        It takes the place of work of that name that waits. Behind work of that name that is under
+        way it waits: that one may have looked already at what has changed now. So a piece of work
+        finds out by itself what is left to do. Nothing happens where all is to end.
         """
         with self._lock:
-            running = self._is_running()
-            if self._stopping.is_set() or (running and name == self._current):
+            if self._stopping.is_set():
                 return
-            self._waiting.setdefault(name, work)
-            if not running:
+            self._waiting[name] = work
+            if not self._is_running():
                 self._begin()
 
     def _begin(self) -> None:
@@ -78,8 +78,7 @@ class BackgroundWorker:
             if self._stopping.is_set() or not self._waiting:
                 self._thread = None
                 return None
-            self._current = next(iter(self._waiting))
-            return self._waiting.pop(self._current)
+            return self._waiting.pop(next(iter(self._waiting)))
 
     @property
     def is_current(self) -> bool:

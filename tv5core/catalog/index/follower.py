@@ -200,7 +200,7 @@ class IndexFollower:
 
     def _swap_in(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal kept us in step."""
-        if generation.number in self._damaged:
+        if generation.number in {*self._damaged, self.served.generation}:
             return
         try:
             served = self._open_generation(self._store.meta, generation)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
-from functools import partial
 
 import msgspec
 
@@ -278,13 +277,16 @@ class IndexManager(IndexFollower):
 
     def seal_if_due(self) -> None:
         """Start sealing in the background when there are many live or removed rows."""
-        if self._store.environment.failure:
-            return
-        from_vectors, documents = self._changes()
-        if self._seal_policy.is_due(from_vectors):
-            self.background.start("seal", self._seal_or_log)
-        elif self._seal_policy.is_due(documents):
-            self.background.start("seal", partial(self._seal_or_log, documents_only=True))
+        if not self._store.environment.failure and any(
+            map(self._seal_policy.is_due, self._changes())
+        ):
+            self.background.start("seal where due", self._seal_where_due)
+
+    def _seal_where_due(self) -> None:
+        """Seal what still has many changes: another seal may have come first."""
+        from_vectors, documents = map(self._seal_policy.is_due, self._changes())
+        if from_vectors or documents:
+            self._seal_or_log(documents_only=not from_vectors)
 
     def seal_in_background(self) -> None:
         """Start sealing in the background, after what is under way there."""

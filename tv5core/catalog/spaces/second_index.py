@@ -201,7 +201,8 @@ class SecondIndex:
 
     def _swap_in(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal keeps what is served in step."""
-        if generation.number in self._damaged:
+        served = self._served
+        if generation.number in {*self._damaged, -1 if served is None else served.generation}:
             return
         meta = self._store.meta
         record = meta.second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.server.conftest import Gateway, running
 from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.works import FIRST_GENERATED
 from tv5core.errors import CatalogError
+from tv5core.server.degradation.patience import patience_s
+from tv5core.upstream import Priority
 
 MATRIX = "tmdb:movie:603"
 NEW = f"tmdb:movie:{FIRST_GENERATED + 1}"
@@ -144,8 +147,48 @@ async def test_offers_of_the_catalogue_stand_in(gateway: Gateway) -> None:
     assert response.headers["X-Tv5-Tier"] == "cached"
     assert body["_stale"] is True
     assert body["availability"]["offers"]
-    response, _ = await gateway.get(f"/v1/titles/{MATRIX}/availability?region=GB")
-    assert response.status == 503, "nobody knows: that is not nowhere"
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}/availability?region=GB")
+    assert response.status == 200
+    assert response.headers["X-Tv5-Tier"] == "cached"
+    assert (body["_stale"], body["availability"]["known"]) == (True, False), "that is not nowhere"
+    assert body["availability"]["missing"]
+    _, body = await gateway.get(f"/v1/titles/{MATRIX}?region=GB")
+    assert body["sources"]["availability"] == "no source answered in time"
+    assert body["availability"]["known"] is False
+
+
+async def test_nowhere_is_known_where_a_provider_says_so(gateway: Gateway) -> None:
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}/availability?region=VA")
+    assert response.headers["X-Tv5-Tier"] == "full"
+    assert body["availability"]["offers"] == []
+    assert body["availability"]["known"] is True
+
+
+async def test_a_busy_provider_is_not_waited_for_and_not_asked_about_known_titles(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gateway.provider is not None
+    assert gateway.resources.tmdb is not None
+    limiter = gateway.resources.tmdb.fetcher.limiter
+    calm = limiter.snapshot()
+    busy = dataclasses.replace(calm, wait_s=dict.fromkeys(Priority, 1.5))
+    monkeypatch.setattr(limiter, "snapshot", lambda: busy)
+    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+    assert response.headers["X-Tv5-Tier"] == "cached"
+    assert body["sources"]["tmdb"] == "failed: RateLimitedError"
+    assert patience_s(gateway.resources.tmdb, Priority.USER, 0.3, 0.1) == 0.1
+    assert not _asked_for(gateway.provider, "movie/603?")
+    response, body = await gateway.get(f"/v1/titles/{NEW}")
+    assert (response.status, body["sources"]["tmdb"]) == (200, "fresh"), "nobody else knows it"
+    monkeypatch.setattr(limiter, "snapshot", lambda: calm)
+    assert patience_s(gateway.resources.tmdb, Priority.USER, 0.3, 0.1) == 0.3
+    response, _ = await gateway.get(f"/v1/titles/{MATRIX}")
+    assert response.headers["X-Tv5-Tier"] == "full"
+    assert _asked_for(gateway.provider, "movie/603?")
+
+
+def _asked_for(provider: Standin, part: str) -> list[str]:
+    return [path for path in provider.paths if part in path]
 
 
 async def test_without_providers_the_catalogue_is_all_there_is(alone: Gateway) -> None:

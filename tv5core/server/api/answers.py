@@ -94,9 +94,13 @@ class SearchAnswer(Tiered, frozen=True, kw_only=True):
 
 
 class Offers(msgspec.Struct, frozen=True):
-    """Where a title can be watched in one country; ``missing`` says which source did not answer."""
+    """Where a title can be watched in one country; ``missing`` says which source did not answer.
+
+    Without offers, ``known`` says whether that means nowhere, or that nobody could tell.
+    """
 
     region: str
+    known: bool
     offers: tuple[Offer, ...] = ()
     sources: tuple[str, ...] = ()
     missing: dict[str, str] = {}

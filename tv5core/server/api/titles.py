@@ -45,5 +45,7 @@ async def where_to_watch(call: Call[AvailabilityQuery, None]) -> Reply:
 
 
 def _offers(region: str, found: Availability) -> Offers:
-    attribution = found.attribution if "catalog" not in found.sources else ""
-    return Offers(region, found.offers, found.sources, found.missing, attribution)
+    asked = [source for source in found.sources if source != "catalog"]
+    is_known = bool(asked or found.offers)
+    attribution = found.attribution if asked else ""
+    return Offers(region, is_known, found.offers, found.sources, found.missing, attribution)

@@ -11,9 +11,10 @@ from typing import Any
 from tv5core.cache.answer import Answer, Loaded
 from tv5core.errors import UnavailableError, UpstreamError
 from tv5core.server.degradation.found import Found, found_of
+from tv5core.server.degradation.patience import patience_s
 from tv5core.server.resources import Resources
 from tv5core.types import Title
-from tv5core.upstream import Availability, find_availability
+from tv5core.upstream import Availability, Priority, find_availability
 
 __all__ = ["availability", "tag_of"]
 
@@ -31,27 +32,31 @@ def tag_of(id: str) -> str:
 
 
 async def availability(resources: Resources, title: Title, region: str) -> Found[Availability]:
-    """Say where a title can be watched.
-
-    Raises
-    ------
-    UnavailableError
-        No source answered in time, nothing is cached, and the catalogue has no offers there.
-    """
+    """Say where a title can be watched; without sources where nobody could tell."""
     if resources.tmdb is None and resources.justwatch is None:
         return Found(_stored(title, region))
-    stored = _stored(title, region)
     try:
-        async with asyncio.timeout(resources.settings.offers_deadline_s):
+        async with asyncio.timeout(_wait_s(resources)):
             return found_of(await _asked(resources, title, region))
     except (TimeoutError, UnavailableError) as error:
+        stored = _stored(title, region)
         if stored.offers:
             return Found(stored, "cached", _age_s(stored))
-        retry_after_s = getattr(error, "retry_after_s", 1.0)
-        raise UnavailableError(
-            f"expected offers of {title.id} in {region}, got {type(error).__name__}",
-            retry_after_s=retry_after_s,
-        ) from error
+        return Found(Availability((), (), {"providers": _why(error)}, ""), "cached")
+
+
+def _wait_s(resources: Resources) -> float:
+    """Return how long to wait for whichever source answers first."""
+    deadline_s, busy_s = resources.settings.offers_deadline_s, resources.settings.stale_deadline_s
+    clients = [each for each in (resources.tmdb, resources.justwatch) if each is not None]
+    return max(patience_s(each, Priority.AVAILABILITY, deadline_s, busy_s) for each in clients)
+
+
+def _why(error: Exception) -> str:
+    cause = error.__cause__
+    if isinstance(error, TimeoutError) or cause is None:
+        return "no answer in time"
+    return f"failed: {type(cause).__name__}"
 
 
 def _asked(resources: Resources, title: Title, region: str) -> Awaitable[Answer[Availability]]:

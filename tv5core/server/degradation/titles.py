@@ -7,7 +7,7 @@ what the catalogue has. A title that only the provider knows is stored, and foun
 tier     the provider                           the title
 =======  =====================================  ==============================================
 full     answered, or is not to be asked        of the provider over the catalogue's
-cached   failed, or not in ``live_deadline_s``  as it was cached, else as the catalogue has it
+cached   failed, busy, or too slow              as it was cached, else as the catalogue has it
 static   failed, and nobody else knows it       as it ships with tv5core
 none     failed, and nobody else knows it       503 with Retry-After
 =======  =====================================  ==============================================
@@ -36,10 +36,11 @@ from tv5core.importers.live import restate
 from tv5core.server.degradation.found import Found, found_of
 from tv5core.server.degradation.lists import FAILURES
 from tv5core.server.degradation.offers import availability
+from tv5core.server.degradation.patience import check_turn, patience_s
 from tv5core.server.degradation.static_set import static_set
 from tv5core.server.resources import Resources
 from tv5core.types import Title
-from tv5core.upstream import Availability
+from tv5core.upstream import Availability, Priority
 
 __all__ = ["Gathered", "gather_title", "provider_id", "title_of"]
 
@@ -142,11 +143,9 @@ async def _title(
     asked = provider_id(id, None if stored is None else stored.value)
     if resources.tmdb is None or asked is None:
         return _without_provider(id, stored, sources)
-    settings = resources.settings
-    wait_s = settings.unknown_deadline_s if stored is None else settings.live_deadline_s
     try:
-        async with asyncio.timeout(wait_s):
-            live = found_of(await _asked(resources, asked))
+        async with asyncio.timeout(_wait_s(resources, is_known=stored is not None)):
+            live = found_of(await _asked(resources, asked, is_known=stored is not None))
     except (UnavailableError, TimeoutError) as error:
         sources["tmdb"] = _reason(error)
         return _degraded(id, stored, error)
@@ -170,15 +169,29 @@ def provider_id(id: str, stored: Title | None) -> str | None:
     return id if id.startswith(_PREFIXES) else None
 
 
-def _asked(resources: Resources, id: str) -> Awaitable[Answer[Title | None]]:
-    return resources.cached.cache.answer("details", id, partial(_load, resources))
+def _wait_s(resources: Resources, *, is_known: bool) -> float:
+    settings = resources.settings
+    if not is_known:
+        return settings.unknown_deadline_s
+    deadline_s, busy_s = settings.live_deadline_s, settings.stale_deadline_s
+    return patience_s(resources.tmdb, Priority.USER, deadline_s, busy_s)
 
 
-async def _load(resources: Resources, id: str) -> Title | None:
-    """Fetch a title; None where TMDB has none, which is remembered for a while, too."""
+def _asked(resources: Resources, id: str, *, is_known: bool) -> Awaitable[Answer[Title | None]]:
+    load = partial(_load, resources, is_known)
+    return resources.cached.cache.answer("details", id, load)
+
+
+async def _load(resources: Resources, is_known: bool, id: str) -> Title | None:
+    """Fetch a title; None where TMDB has none, which is remembered for a while, too.
+
+    One that the catalogue has does not queue before one that nobody else knows.
+    """
     tmdb = resources.tmdb
     if tmdb is None:
         raise UnavailableError("expected a provider, got none", retry_after_s=1.0)
+    if is_known:
+        check_turn(tmdb, Priority.USER, resources.settings.live_deadline_s)
     try:
         return await tmdb.title(id, deadline_s=resources.settings.unknown_deadline_s)
     except (TitleNotFoundError, InvalidInputError):  # the second of an id that none of its can be
@@ -255,12 +268,10 @@ def _static(id: str, error: Exception | None) -> Found[Title]:
 async def _offers(
     resources: Resources, title: Title, region: str, sources: dict[str, str]
 ) -> Availability:
-    try:
-        found = await availability(resources, title, region)
-    except UnavailableError as error:
-        sources["availability"] = _reason(error)
-        return Availability((), (), {"availability": "no source answered in time"})
-    sources["availability"] = "stale" if found.stale else "fresh"
+    found = await availability(resources, title, region)
+    is_known = bool(found.value.sources)
+    state = "stale" if found.stale else "fresh"
+    sources["availability"] = state if is_known else "no source answered in time"
     return found.value
 
 

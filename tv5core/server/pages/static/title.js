@@ -170,7 +170,7 @@ function offers(availability, regions, change) {
           el("dt", {}, label("offer", kind)),
           ...found.map((offer) => el("dd", {}, offerOf(offer))),
         ]))
-      : el("p", {}, "No offers are known here."),
+      : el("p", {}, availability.known ? "Nowhere, as far as is known." : "Nobody could tell just now."),
     Object.keys(availability.missing ?? {}).length
       ? el("p", { class: "note" }, "Not every source answered; there may be more.")
       : null,

@@ -32,6 +32,7 @@ COMMANDS = {
     "upstream": "what the limiter and the fetcher promise, against a stand-in",
     "standin": "a stand-in for TMDB, for demonstrations and load",
     "load": "a real gateway under users: service levels and criteria, judged",
+    "soak": "a real gateway for half an hour: memory, descriptors and tasks stay flat",
     "chaos": "a real gateway while something is broken: what clients see, and for how long",
     "cold-start": "from nothing to the first answer of a gateway that only reads",
     "knee": "requests a second of one worker at p99 < 50 ms, beside a bare handler",

@@ -13,7 +13,8 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``recommend``: recommendations on held-out ratings.
 - ``search``: speed of search by text.
 - ``titles``: made-up whole titles, and how like real ones they are.
-- ``load``, ``chaos``, ``knee``: a gateway under users, broken, and beside a bare handler.
+- ``load``, ``soak``, ``chaos``, ``knee``: a gateway under users, for long, broken, and beside a
+  bare handler.
 - ``cold_start``: to a gateway's first answer; ``standin``: TMDB, played.
 - ``churn``, ``cache_memory``, ``cache_mix``, ``upstream``, ``upstream_sync``: one subject each.
 """

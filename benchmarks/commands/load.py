@@ -4,7 +4,6 @@
 
     python -m benchmarks load --scenario browse|storm|recommend|mixed --users 50 --minutes 5
     python -m benchmarks load --scenario mixed --catalog FOLDER --pace none --minutes 1
-    python -m benchmarks load --scenario mixed --pace 30/min --minutes 30     # a soak
 
 Starts ``tv5 serve`` over a copy of the catalogue (by default the demo), a stand-in for TMDB with
 its contract of 50 requests a second and 50 ms of latency, and a Redis; warms the 1,000 most
@@ -22,12 +21,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.load.judging import MARKS
 from benchmarks.load.running import PACES, bench, failed, run_scenario
 from benchmarks.load.scenarios import SCENARIOS
 
 __all__ = ["add_arguments", "main"]
-
-_MARKS = {True: "pass", False: "FAIL", None: "not judged"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +80,7 @@ def _print(run: dict[str, Any]) -> None:
         print(f"  {level['kind']:<24}{level['requests']:>9}{target:>16}{measured:>22}")
     for verdict in run["verdicts"]:
         print(
-            f"  {_MARKS[verdict.passed]:<11}{verdict.name:<27}{verdict.target:<12}"
+            f"  {MARKS[verdict.passed]:<11}{verdict.name:<27}{verdict.target:<12}"
             f"{verdict.measured}",
             flush=True,
         )

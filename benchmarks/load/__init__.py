@@ -6,6 +6,7 @@
 - ``locustfile``: the same as users of locust, which writes down every answer.
 - ``judging``: percentiles, service levels, and criteria that pass or fail.
 - ``running``: one scenario from start to verdict.
+- ``soaking``: an even load for long, and whether anything grows.
 - ``chaos``: what clients see while something is broken, and how long until nothing is.
 - ``bare``: a bare handler, to compare with.
 - ``k6/scenarios.ts``: the four scenarios as a script for k6.

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.load.scenarios import Scenario
 
-__all__ = ["LEVELS", "Row", "Verdict", "hit_ratios", "judge", "levels", "percentile"]
+__all__ = ["LEVELS", "MARKS", "Row", "Verdict", "hit_ratios", "judge", "levels", "percentile"]
 
 Row = tuple[float, str, float, int, str]
 """When, kind, milliseconds, status (0: no answer), tier."""
@@ -23,6 +23,9 @@ LEVELS = {
     "recommend": ("recommendations", (200, 600, 1000)),
 }
 """Service levels: p50, p95 and p99 in milliseconds."""
+
+MARKS = {True: "pass", False: "FAIL", None: "not judged"}
+"""How a verdict is printed."""
 
 _P95_MS = 300.0
 _GROWTH = 1.10

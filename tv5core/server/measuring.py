@@ -65,7 +65,8 @@ async def _tick(metrics: Metrics, gauges: Gauges) -> None:
     loop = asyncio.get_running_loop()
     looked_at = loop.time()
     while True:
-        lag_s = await _lag_s(loop)
+        lag_s = await _lag_s(loop, metrics.instruments.delay.observe)
+        metrics.instruments.tasks.set(len(asyncio.all_tasks()))
         try:
             await gauges.set_all(lag_s)
             metrics.send()
@@ -76,11 +77,13 @@ async def _tick(metrics: Metrics, gauges: Gauges) -> None:
             log.exception("the figures could not be set")
 
 
-async def _lag_s(loop: asyncio.AbstractEventLoop) -> float:
-    """Measure for a second how late the loop wakes what sleeps, at most."""
-    lag_s = 0.0
+async def _lag_s(loop: asyncio.AbstractEventLoop, note: Callable[[float], None]) -> float:
+    """Measure for a second how late the loop wakes what sleeps; return the most."""
+    most_s = 0.0
     for _ in range(round(_TICK_S / _LAG_S)):
         due = loop.time() + _LAG_S
         await asyncio.sleep(_LAG_S)
-        lag_s = max(lag_s, loop.time() - due)
-    return lag_s
+        late_s = max(0.0, loop.time() - due)
+        note(late_s)
+        most_s = max(most_s, late_s)
+    return most_s

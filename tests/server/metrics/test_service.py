@@ -68,6 +68,13 @@ async def test_requests_are_counted_by_template_and_timed(alone: Gateway) -> Non
     assert of(found, "tv5_answers_total", tier="full") == 2
 
 
+async def test_the_loop_says_how_late_it_is_and_how_much_it_does(alone: Gateway) -> None:
+    async with asyncio.timeout(60):
+        while of(found := await scraped(alone), "tv5_event_loop_delay_seconds_count") < 20:
+            await asyncio.sleep(0.2)
+    assert of(found, "tv5_event_loop_tasks") >= 1
+
+
 async def test_errors_are_counted_by_the_type_of_their_problem(alone: Gateway) -> None:
     _, problem = await alone.get("/v1/search?k=nonsense")
     found = await scraped(alone)

@@ -24,6 +24,7 @@ SEARCH_BUCKETS = (
 RECALL_BUCKETS = (0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0)
 _CONNECT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 _UPSTREAM_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
+_DELAY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0)
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
@@ -192,6 +193,12 @@ class Instruments:
         self.lag = self._most(
             "tv5_event_loop_lag_seconds", "How late the loop was in the last second, at most."
         )
+        self.delay = self._histogram(
+            "tv5_event_loop_delay_seconds",
+            "How late the loop woke what slept; 20 samples a second.",
+            _DELAY_BUCKETS,
+        )
+        self.tasks = self._sum("tv5_event_loop_tasks", "Tasks that have not ended.")
         self.machine_cpu = self._most("tv5_machine_cpu_ratio", "Share of the processors in use.")
         self.machine_memory = self._most(
             "tv5_machine_memory_ratio", "Share in use of the memory of machine or container."

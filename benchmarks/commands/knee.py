@@ -4,27 +4,27 @@
 
     python -m benchmarks knee --seconds 5
     python -m benchmarks knee --catalog FOLDER --connections 1,4,16,64
+    python -m benchmarks knee --workers 2       # which share all cores with wrk
 
-The worker is alone on one core (taskset), wrk on another. For each number of connections: requests
+One worker is alone on one core (taskset), wrk on another; several share all cores with wrk, and so
+does the bare handler, of which there is one. For each number of connections: requests
 a second, p50 and p99, and the share of its core that wrk took. The knee is the most at p99 < 50 ms.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load.running import ids_of
-from benchmarks.load.services import free_port, gateway
+from benchmarks.load.services import bare, gateway
 from benchmarks.progress import say
 
 __all__ = ["add_arguments", "main"]
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--catalog", type=Path, help="by default the demo's")
     parser.add_argument("--connections", default="1,8,32,128")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=5, help="of each number of connections")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -47,13 +48,17 @@ def main(options: argparse.Namespace) -> int:
         raise SystemExit("expected wrk on the PATH, got none")
     counts = [int(text) for text in options.connections.split(",")]
     found: dict[str, list[dict[str, Any]]] = {}
-    with _bare() as url:
-        found["bare handler"] = [_wrk(url, count, options.seconds) for count in counts]
-    with gateway(options.catalog, "providers=false", "max_concurrency=512") as served:
-        os.sched_setaffinity(served.pid("worker 1"), {0})
+    is_alone = options.workers == 1
+    with bare(0 if is_alone else None) as url:
+        asked = partial(_wrk, seconds=options.seconds, core=1 if is_alone else None)
+        found["bare handler"] = [asked(url, count) for count in counts]
+    given = ("providers=false", "max_concurrency=512")
+    with gateway(options.catalog, *given, workers=options.workers) as served:
+        if is_alone:
+            os.sched_setaffinity(served.pid("worker 1"), {0})
         for name, path in _paths(served.url).items():
             say(name)
-            found[name] = [_wrk(served.url + path, count, options.seconds) for count in counts]
+            found[name] = [asked(served.url + path, count) for count in counts]
     if options.json:
         print(json.dumps(found, indent=1))
     else:
@@ -72,22 +77,10 @@ def _paths(url: str) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def _bare() -> Iterator[str]:
-    port = free_port()
-    command = ["taskset", "-c", "0", sys.executable, "-m", "benchmarks.load.bare", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            process.stdout.readline()
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.kill()
-
-
-def _wrk(url: str, connections: int, seconds: int) -> dict[str, Any]:
-    other = str(min(1, (os.cpu_count() or 1) - 1))
-    command = ["taskset", "-c", other, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+def _wrk(url: str, connections: int, seconds: int, core: int | None) -> dict[str, Any]:
+    last = (os.cpu_count() or 1) - 1
+    command = [] if core is None else ["taskset", "-c", str(min(core, last))]
+    command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     before = os.times()
     ran = subprocess.run([*command, "--latency", url], capture_output=True, text=True, check=True)
     after = os.times()
@@ -109,7 +102,7 @@ def _percentile(said: str, share: int) -> float:
 
 
 def _print(found: dict[str, list[dict[str, Any]]]) -> None:
-    bare = _knee(found["bare handler"])
+    price = _knee(found["bare handler"])
     print(f"{'':<26}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'wrk':>6}")
     for name, runs in found.items():
         for run in runs:
@@ -121,7 +114,7 @@ def _print(found: dict[str, list[dict[str, Any]]]) -> None:
     print("\nthe most requests a second at p99 < 50 ms, and the bare handler's over it:")
     for name, runs in found.items():
         knee = _knee(runs)
-        print(f"  {name:<26}{knee:>10,.0f}  {bare / knee if knee else float('inf'):>6.1f} times")
+        print(f"  {name:<26}{knee:>10,.0f}  {price / knee if knee else float('inf'):>6.1f} times")
 
 
 def _knee(runs: list[dict[str, Any]]) -> float:

@@ -74,10 +74,15 @@ def _print(run: dict[str, Any]) -> None:
         f"gateway: {run['gateway_cpu_ms']} ms of processor a request"
     )
     print(f"  tiers {run['tiers']}")
-    print(f"  {'p50/p95/p99 in ms':<24}{'requests':>9}{'target':>16}{'measured':>22}")
+    shown = {name: "/".join(map(str, run[name])) for name in ("all", "bare")}
+    print(f"  all {shown['all']} ms; a bare handler at this pace {shown['bare']} ms")
+    print(
+        f"  {'p50/p95/p99 in ms':<24}{'requests':>9}{'target':>16}{'a tenth':>17}{'measured':>22}"
+    )
     for level in run["levels"]:
-        target, measured = ("/".join(map(str, level[n])) for n in ("target", "measured"))
-        print(f"  {level['kind']:<24}{level['requests']:>9}{target:>16}{measured:>22}")
+        names = ("target", "tenth", "measured")
+        target, tenth, measured = ("/".join(f"{n:g}" for n in level[name]) for name in names)
+        print(f"  {level['kind']:<24}{level['requests']:>9}{target:>16}{tenth:>17}{measured:>22}")
     for verdict in run["verdicts"]:
         print(
             f"  {MARKS[verdict.passed]:<11}{verdict.name:<27}{verdict.target:<12}"

@@ -9,7 +9,17 @@ from typing import Any
 
 from benchmarks.load.scenarios import Scenario
 
-__all__ = ["LEVELS", "MARKS", "Row", "Verdict", "hit_ratios", "judge", "levels", "percentile"]
+__all__ = [
+    "LEVELS",
+    "MARKS",
+    "Row",
+    "Verdict",
+    "hit_ratios",
+    "judge",
+    "levels",
+    "percentile",
+    "spread",
+]
 
 Row = tuple[float, str, float, int, str]
 """When, kind, milliseconds, status (0: no answer), tier."""
@@ -48,14 +58,21 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
 
 
+def spread(rows: Sequence[Row]) -> list[float]:
+    """Return p50, p95 and p99 of the milliseconds of what was answered; nothing for no answer."""
+    took = [row[2] for row in rows if row[3]]
+    return [round(percentile(took, share), 1) for share in (0.5, 0.95, 0.99)] if took else []
+
+
 def levels(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return a row a kind: targets, and p50, p95, p99 as clients saw them."""
+    """Return a row a kind: targets, a tenth of each, and p50, p95, p99 as clients saw them."""
     found = []
     for kind, (name, targets) in LEVELS.items():
         took = [row[2] for row in rows if row[1] == kind and row[3] == 200]
         if took:
             measured = [round(percentile(took, share), 1) for share in (0.5, 0.95, 0.99)]
             found.append({"kind": name, "requests": len(took), "target": targets,
+                          "tenth": [target / 10 for target in targets],
                           "measured": measured})  # fmt: skip
     return found
 

@@ -1,7 +1,7 @@
 """Users of locust: draw requests of a scenario, and write down every answer.
 
 Configured by the variable TV5_LOAD, a file of JSON: ``scenario``, ``pace_s`` (0 for no thinking
-time), ``ids``, ``uniform``, ``seed``, ``out``.
+time), ``ids``, ``uniform``, ``seed``, ``out``; and ``path``, the only one to ask for, or null.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Visitor(FastHttpUser):
     def ask(self) -> None:
         """Send the next request."""
         asked = _SCENARIO.ask(self.population)
-        if _SCENARIO.together:
+        if _GIVEN["path"] is not None:
+            asked = Asked("bare", _GIVEN["path"])
+        elif _SCENARIO.together:
             asked = Asked("search", f"/v1/search?q={QUERIES[int(time.time()) % len(QUERIES)]}")
         begun = time.perf_counter()
         options: dict[str, Any] = {"name": asked.kind}

@@ -12,15 +12,15 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from benchmarks.load.judging import Row, Verdict, hit_ratios, judge, levels
+from benchmarks.load.judging import Row, Verdict, hit_ratios, judge, levels, spread
 from benchmarks.load.scenarios import SCENARIOS
-from benchmarks.load.services import Gateway, Standin, gateway, get_json, redis, standin
+from benchmarks.load.services import Gateway, Standin, bare, gateway, get_json, redis, standin
 from benchmarks.progress import say
 from tv5core.server.readiness.asking import Asking, title_path
 
@@ -32,6 +32,7 @@ PACES = {"10/min": 6.0, "30/min": 2.0, "none": 0.0}
 _PAGE = 100
 _SETTLE_S = 2.0
 _WARM_RATE = 35.0
+_BARE_S = 10.0
 
 
 @dataclass
@@ -108,13 +109,14 @@ def users(
     pace_s: float,
     uniform: bool,
     seed: int = 0,
+    path: str | None = None,
 ) -> list[Row]:
-    """Have users of locust ask for some time; return what they saw."""
+    """Have users of locust ask for some time, or for one path only; return what they saw."""
     url, ids = on.gateway.url, on.ids
     with tempfile.TemporaryDirectory(prefix="tv5-locust-") as made:
         out, config = Path(made) / "rows.json", Path(made) / "load.json"
         given = {"scenario": scenario, "pace_s": pace_s, "ids": ids, "uniform": uniform,
-                 "seed": seed, "out": str(out)}  # fmt: skip
+                 "seed": seed, "out": str(out), "path": path}  # fmt: skip
         config.write_text(json.dumps(given))
         command = [
             sys.executable,
@@ -160,6 +162,7 @@ def run_scenario(
     rows = users(on, name, count=many, seconds=seconds, pace_s=PACES[pace], uniform=uniform)
     busy, used_s = _busy(cpu), on.gateway.cpu_s() - used_s
     time.sleep(_SETTLE_S)
+    reference = _bare_levels(on, name, count=many, pace_s=PACES[pace])
     after = on.gateway.stats()["cache"]["kinds"]
     ratios = hit_ratios(before, after) if workers == 1 else None
     provider, rss = on.tmdb.seen(), on.gateway.rss_bytes[since:]
@@ -170,9 +173,20 @@ def run_scenario(
         "requests_s": round(len(rows) / seconds, 1), "machine_busy": busy,
         "gateway_cpu_share": round(used_s / seconds / (os.cpu_count() or 1), 3),
         "gateway_cpu_ms": round(used_s * 1e3 / max(1, len(rows)), 2),
-        "tiers": _tiers(rows), "levels": levels(rows),
+        "tiers": _tiers(rows), "levels": levels(rows), "all": spread(rows), "bare": reference,
         "verdicts": judge(scenario, rows, ratios, provider, CONTRACT, rss, files),
     }  # fmt: skip
+
+
+def _bare_levels(on: Bench, name: str, *, count: int, pace_s: float) -> list[float]:
+    """Return p50, p95 and p99 of a bare handler that the same users ask at the same pace."""
+    with bare() as url:
+        other = replace(on, gateway=replace(on.gateway, url=url.rstrip("/")))
+        seconds = max(_BARE_S, 3 * pace_s)
+        rows = users(
+            other, name, count=count, seconds=seconds, pace_s=pace_s, uniform=True, path="/"
+        )
+    return spread(rows)
 
 
 def _busy(then: Any) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-__all__ = ["Gateway", "Standin", "free_port", "gateway", "get_json", "redis", "standin"]
+__all__ = ["Gateway", "Standin", "bare", "free_port", "gateway", "get_json", "redis", "standin"]
 
 TOKEN = "token-of-the-benchmark"
 _START_S = 300.0
@@ -107,6 +107,18 @@ def redis(folder: Path, port: int | None = None) -> Iterator[tuple[str, subproce
                 break
             time.sleep(0.05)
         yield f"redis://127.0.0.1:{at}/0", process
+
+
+@contextlib.contextmanager
+def bare(core: int | None = None) -> Iterator[str]:
+    """Run a bare aiohttp handler, alone on a core where one is given; yields its URL."""
+    port = free_port()
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, sys.executable, "-m", "benchmarks.load.bare", str(port)]
+    with _running(command, stdout=subprocess.PIPE, cwd=_CHECKOUT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield f"http://127.0.0.1:{port}/"
 
 
 @dataclass

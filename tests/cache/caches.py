@@ -23,6 +23,7 @@ POLICIES = {
     "brief": Policy(ttl_s=100, early_refresh=0, negative_ttl_s=10),
     "tiny": Policy(ttl_s=100, early_refresh=0, max_bytes=8),
     "chosen": Policy(ttl_s=100, ttl_range_s=(50, 200), early_refresh=0),
+    "local": Policy(ttl_s=100, early_refresh=0, exclusive=False),
     "typed": Policy(ttl_s=100, early_refresh=0, type=tuple[str, int]),
 }
 

@@ -128,6 +128,23 @@ def test_closing_ends_loads_and_tiers(clock: Clock) -> None:
     run(clock, whole())
 
 
+def test_a_kind_that_is_not_exclusive_takes_no_leases_and_waits_for_none(clock: Clock) -> None:
+    lower = FakeTier(clock)
+    lower.storage.leases["local", "k"] = (b"another process", clock() + 60)
+
+    async def work(cache: TieredCache) -> None:
+        loader, started = Loader("a", slow_s=0.5), clock()
+        answers = await asyncio.gather(*(cache.get_or_load("local", "k", loader) for _ in "abc"))
+        assert (answers, loader.calls) == (["a"] * 3, 1), "one load within a process"
+        assert clock() - started < 1.0
+        assert "leases" not in cache.stats()["kinds"]["local"]
+        await cache._stack.drain()
+        assert lower.storage.entries["local", "k"].value
+
+    using(clock, work, lower)
+    assert lower.storage.leases["local", "k"][0] == b"another process"
+
+
 def test_statistics_add_up(clock: Clock) -> None:
     tally = Tally()
 

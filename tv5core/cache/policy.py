@@ -70,6 +70,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         ``tv5core.cache.loading.early_refresh``.
     max_bytes : int
         Larger encoded values are served but not cached.
+    exclusive : bool
+        Whether one process at a time loads a value, by leases in the lower tiers. False for what
+        loads sooner than leases are had; within a process one load at a time serves all callers.
     events : tuple of str
         Events that invalidate values of this kind.
     type : type
@@ -88,6 +91,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     negative_ttl_s: float = _MINUTE_S
     early_refresh: float = 1.0
     max_bytes: int = 1 << 20
+    exclusive: bool = True
     events: tuple[str, ...] = ()
     type: Any = Any
 
@@ -116,6 +120,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             for bound in self.ttl_range_s:
                 check_real("ttl_range_s", bound, -math.inf, math.inf)
         check_type("events", self.events, tuple)
+        check_type("exclusive", self.exclusive, bool)
 
     def draw_ttl_s(self, requested_s: float | None = None) -> float:
         """Draw a TTL in seconds.

@@ -20,6 +20,8 @@ def policies_of(settings: Settings) -> Mapping[str, Policy]:
 
     ``details`` are titles as TMDB has them, under their id there; ``availability`` is where a title
     can be watched in one country. Both live as long as titles and availability do by default.
+    What is of the catalogue is at hand in every process within milliseconds, as long as leases of
+    a disk and a Redis take to be had: each process may load it.
     """
     live_s, offers_s = settings.live_deadline_s, settings.offers_deadline_s
     details = msgspec.structs.replace(
@@ -34,4 +36,9 @@ def policies_of(settings: Settings) -> Mapping[str, Policy]:
         soft_timeout_s=offers_s,
         hard_timeout_s=max(settings.unknown_deadline_s, offers_s),
     )
-    return {**CATALOG_POLICIES, "details": details, "availability": available}
+    local = {
+        kind: msgspec.structs.replace(policy, exclusive=False)
+        for kind, policy in CATALOG_POLICIES.items()
+        if kind != "embedding"
+    }
+    return {**local, "details": details, "availability": available}

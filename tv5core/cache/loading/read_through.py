@@ -83,6 +83,8 @@ class ReadThrough:
             found = await self._read_tiers(on_stale)
             if found is not None or loader is None:
                 return found
+            if not self._policy.exclusive:
+                return await self._load(loader)
             return await self._load_with_lease(loader, on_stale)
         finally:
             self.release()
@@ -156,6 +158,8 @@ class ReadThrough:
 
     async def _acquire_leases(self) -> bool:
         """Acquire the lease of every tier, the nearest first, or none."""
+        if not self._policy.exclusive:
+            return True
         ttl_s = self._policy.hard_timeout_s + _LEASE_MARGIN_S
         for tier in self._stack.tiers:
             if not await tier.acquire_lease(self._kind, self._key, self._owner, ttl_s):

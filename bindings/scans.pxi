@@ -5,6 +5,24 @@ cdef enum:
     LISTED = 4194304      # rows in the lists of all queries, at most; else one after another
 
 
+cdef class Counted:
+    """Where to write how many rows were scored for each query, if anywhere."""
+
+    cdef View counts
+    cdef int32_t *at
+
+    def __init__(self, compared, Py_ssize_t queries):
+        self.at = NULL
+        if compared is not None:
+            self.counts = view(compared, "compared", 1, c'i', PyBUF_WRITABLE)
+            check_equal(queries, self.counts.size(0), "length of compared")
+            self.at = <int32_t *>self.counts.buffer.buf
+
+    cdef inline void set(self, Py_ssize_t i, uint32_t count) noexcept nogil:
+        if self.at is not NULL:
+            self.at[i] = count
+
+
 cdef class Scans:
     """What a backend selects rows with."""
 
@@ -66,7 +84,7 @@ cdef class Scans:
                 return
 
     def scan_bounded(self, codes, prepared, rows, scales, queries, k, float error_margin,
-                     allow=None, residuals=None):
+                     allow=None, residuals=None, compared=None):
         cdef View c = view(codes, "codes", 2, c'B'), q = view(queries, "queries", 2, c'f')
         cdef PreparedView p = PreparedView(prepared)
         cdef RowsView v = RowsView(rows, scales, residuals)
@@ -74,6 +92,7 @@ cdef class Scans:
         cdef Py_ssize_t i
         cdef View a
         cdef const uint8_t *bits = NULL
+        cdef Counted counted = Counted(compared, p.count)
         cdef tv5_codes all_codes
         cdef tv5_query query
         cdef tv5_top_k to
@@ -92,15 +111,17 @@ cdef class Scans:
         with nogil:
             for i in range(p.count):
                 query, to = p.query(i), top.of(i)
-                self.k.scan_bounded(&all_codes, &v.rows, &query,
-                                    <const float *>q.buffer.buf + i * v.rows.dim, error_margin,
-                                    bits, &to)
+                counted.set(i, self.k.scan_bounded(
+                    &all_codes, &v.rows, &query, <const float *>q.buffer.buf + i * v.rows.dim,
+                    error_margin, bits, &to))
         return top.rows, top.scores
 
-    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None, residuals=None):
+    def rescore(self, rows, scales, queries, candidates, k, upper_bounds=None, residuals=None,
+                compared=None):
         cdef RowsView v = RowsView(rows, scales, residuals)
         cdef View q = view(queries, "queries", 2, c'f'), c = view(candidates, "candidates", 2, c'I')
         cdef TopK top = TopK(q.size(0), k)
+        cdef Counted counted = Counted(compared, q.size(0))
         cdef Py_ssize_t i, m = c.size(1)
         cdef const uint32_t *ids = <const uint32_t *>c.buffer.buf
         cdef tv5_candidates found
@@ -123,5 +144,6 @@ cdef class Scans:
                 found.rows, found.count, found.upper_bounds = ids + i * m, m, NULL
                 if bounds is not NULL:
                     found.upper_bounds = bounds + i * m
-                self.k.rescore(&v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &found, &to)
+                counted.set(i, self.k.rescore(
+                    &v.rows, <const float *>q.buffer.buf + i * v.rows.dim, &found, &to))
         return top.rows, top.scores

@@ -181,10 +181,11 @@ cdef extern from "tv5/kernels.h" nogil:
                            const uint8_t *, const tv5_top_k *) noexcept nogil
         uint32_t (*scan_rows)(const tv5_rows *, size_t, size_t, const float *, const uint8_t *,
                               const tv5_top_k *, uint32_t) noexcept nogil
-        void (*scan_bounded)(const tv5_codes *, const tv5_rows *, const tv5_query *, const float *,
-                             float, const uint8_t *, const tv5_top_k *) noexcept nogil
-        void (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,
-                        const tv5_top_k *) noexcept nogil
+        uint32_t (*scan_bounded)(const tv5_codes *, const tv5_rows *, const tv5_query *,
+                                 const float *, float, const uint8_t *,
+                                 const tv5_top_k *) noexcept nogil
+        uint32_t (*rescore)(const tv5_rows *, const float *, const tv5_candidates *,
+                            const tv5_top_k *) noexcept nogil
         void (*upper_bounds)(const tv5_graph *, const tv5_query *, float, const uint32_t *, size_t,
                        float *) noexcept nogil
         void (*nearest_lists)(const tv5_graph *, const tv5_query *, uint64_t *) noexcept nogil

@@ -312,6 +312,26 @@ def test_explanations_add_up(catalog: Catalog) -> None:
     assert found.explanation["estimated"] >= found.explanation["allowed"]
 
 
+@pytest.mark.parametrize("text", ["", "love and war", "zzzqqq"])
+def test_plans_are_explained(catalog: Catalog, text: str) -> None:
+    where = "genre:Drama -year:1990..1999 kind:movie"
+    found = catalog.search(text, 3, where=where, explain=True).explanation
+    listed = [hit.title for hit in catalog.search("", 1_000, where=where)]
+    assert found["allowed"] == len(listed) <= found["estimated"]
+    for clause in found["clauses"]:
+        assert clause["matches"] == catalog.browse(where=clause["where"]).total.count
+        assert clause["estimated"] >= clause["matches"]
+    assert found["matches"] == catalog.search(text, 3, where=where).total.count
+    if text == "love and war":
+        (plan,) = found["plans"]
+        assert (plan["space"], plan["plan"]) == ("first", "exact")
+        assert plan["compared"] == plan["allowed"] <= plan["rows"]
+    else:
+        assert found["plans"] == []
+    page = catalog.browse(where=where, k=2, explain=True)
+    assert page.explanation["allowed"] == page.total.count == len(listed)
+
+
 def test_a_reranker_orders_the_first(catalog: Catalog) -> None:
     def by_year(_: str, titles: Any) -> list[float]:
         return [-(title.year or 0) for title in titles]

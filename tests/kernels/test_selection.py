@@ -69,7 +69,11 @@ def test_scan_bounded(
     rows, scales = rows_of(rng, floats, n, dim, kind, "normal")
     exact = rng.standard_normal((queries, dim)).astype(np.float32)
     given = some, ready, rows, scales, exact, k, error_margin, bitmap_of(rng, n, density)
-    same(native.scan_bounded(*given), reference.scan_bounded(*given))
+    counts = np.full((2, queries), -1, np.int32)
+    found = native.scan_bounded(*given, compared=counts[0])
+    same(found, reference.scan_bounded(*given, compared=counts[1]))
+    same(found, native.scan_bounded(*given))
+    assert counts[0].tolist() == counts[1].tolist(), "rows scored exactly"
 
 
 def test_scan_bounded_finds_what_its_margin_allows(native):
@@ -141,6 +145,10 @@ def test_rescore(native, reference, same, floats, dim, n, queries, m, k, kind, f
         bounds = floats(rng, (queries, m), flavour)
         want = reference.rescore(rows, scales, some, candidates, k, bounds)
         same(native.rescore(rows, scales, some, candidates, k, bounds), want)
+        counts = np.full((2, queries), -1, np.int32)
+        native.rescore(rows, scales, some, candidates, k, bounds, compared=counts[0])
+        reference.rescore(rows, scales, some, candidates, k, bounds, compared=counts[1])
+    assert counts[0].tolist() == counts[1].tolist()
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -10,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.bitmap import Bitmap
-from tv5core.query.second import by_key
 from tv5core.query.view import View
-from tv5core.vectors import Filter, SearchOptions, SearchSettings, Snapshot, VectorIndex
+from tv5core.vectors import SearchOptions, SearchSettings, Snapshot, VectorIndex
 
-__all__ = ["exact_scores", "neighbours"]
+__all__ = ["exact_scores", "explained", "neighbours"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -33,22 +33,46 @@ def neighbours(
     other: Snapshot | None = None,
 ) -> tuple[I64, F32]:
     """Find the k nearest of what is allowed, in the first space or another."""
-    chosen = None if allowed is None else view.vector_filter(allowed, other)
-    options = SearchOptions(_for_many(settings, k), exact, chosen)
+    options = _options(view, settings, exact, allowed, k, other)
     found = index.search_with(vector, k, options, other or view.vectors)
     there = found.keys >= 0
     return found.keys[there], found.scores[there]
+
+
+def explained(
+    space: str,
+    index: VectorIndex,
+    view: View,
+    vector: npt.NDArray[Any],
+    settings: SearchSettings,
+    exact: bool,
+    allowed: Sequence[Bitmap] | None,
+    k: int,
+    other: Snapshot | None = None,
+) -> list[dict[str, Any]]:
+    """Say how :func:`neighbours` finds them, segment by segment."""
+    options = _options(view, settings, exact, allowed, k, other)
+    plans = index.explain(vector, k, options, other or view.vectors)
+    return [{"space": space, **asdict(plan)} for plan in plans]
+
+
+def _options(
+    view: View,
+    settings: SearchSettings,
+    exact: bool,
+    allowed: Sequence[Bitmap] | None,
+    k: int,
+    other: Snapshot | None,
+) -> SearchOptions:
+    chosen = None if allowed is None else view.vector_filter(allowed, other)
+    return SearchOptions(_for_many(settings, k), exact, chosen)
 
 
 def exact_scores(
     index: VectorIndex, snapshot: Snapshot | None, vector: npt.NDArray[Any], keys: I64
 ) -> F32:
     """Return exact scores of some keys; see ``Scores``."""
-    if not len(keys):
-        return np.empty(0, np.float32)
-    options = SearchOptions(index.settings, exact=True, filter=Filter.of(keys))
-    found = index.search_with(vector, len(keys), options, snapshot)
-    return by_key(keys, found.keys, found.scores)
+    return index.scores(vector, keys, snapshot)
 
 
 def _for_many(settings: SearchSettings, k: int) -> SearchSettings:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tv5core.arguments import as_array, check_int
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
-from tv5core.catalog.nearest import exact_scores, neighbours
+from tv5core.catalog.nearest import exact_scores, explained, neighbours
 from tv5core.catalog.pages import page_of, reranked
 from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
@@ -34,7 +34,7 @@ from tv5core.query.paging import MAX_KEPT, Cursor, Page, PageStore, Ranking, dig
 from tv5core.query.planning import Context
 from tv5core.query.request import SearchRequest
 from tv5core.query.search import POOL
-from tv5core.query.second import NearestSearch, Scores, SecondMeaning
+from tv5core.query.second import ExplainedSearch, NearestSearch, Scores, SecondMeaning
 from tv5core.query.view import View
 from tv5core.results import BrowseResult, SearchResult, Suggestion, Total
 from tv5core.store import Store, embeddings
@@ -310,7 +310,10 @@ class Searcher:
         if vector is None or (isinstance(query, str) and not vector.any()):
             return None
         settings = self._settings(index, text=isinstance(query, str))
-        return partial(neighbours, index, view, vector, settings, request.exact)
+        asked = index, view, vector, settings, request.exact
+        if request.explain:
+            return ExplainedSearch(partial(neighbours, *asked), partial(explained, "first", *asked))
+        return partial(neighbours, *asked)
 
     def _second_meaning(
         self, served: ServedIndex, view: View, request: SearchRequest, text: str, for_first: str
@@ -324,8 +327,12 @@ class Searcher:
         scores: Scores | None = None
         if first is not None and first.any() and served.index is not None:
             scores = partial(exact_scores, served.index, view.vectors, first)
-        snapshot, settings = index.snapshot, self._second.index.settings
-        nearest = partial(neighbours, index, view, vector, settings, request.exact, other=snapshot)
+        snapshot = index.snapshot
+        asked = index, view, vector, self._second.index.settings, request.exact
+        nearest: NearestSearch = partial(neighbours, *asked, other=snapshot)
+        if request.explain:
+            how = partial(explained, "second", *asked, other=snapshot)
+            nearest = ExplainedSearch(nearest, how)
         return SecondMeaning(nearest, partial(exact_scores, index, snapshot, vector), scores)
 
     def _embedded(self, served: ServedIndex, text: str, *, needed: bool) -> F32 | None:

@@ -59,6 +59,7 @@ class Backend:
         error_margin: float,
         allow: U8 | None = None,
         residuals: npt.NDArray[np.int8] | None = None,
+        compared: I32 | None = None,
     ) -> tuple[U32, F32]: ...
     def scan_rows(
         self,
@@ -78,6 +79,7 @@ class Backend:
         k: int,
         upper_bounds: F32 | None = None,
         residuals: npt.NDArray[np.int8] | None = None,
+        compared: I32 | None = None,
     ) -> tuple[U32, F32]: ...
     def decode_postings(
         self, blocks: PostingBlocks, starts: U32, counts: U32

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tv5core.columns import count_facet, drop_field
+from tv5core.columns import Expression, count_facet, drop_field
+from tv5core.columns.expressions import And
 from tv5core.columns.wording import to_text
 from tv5core.lexical import WordQuery
 from tv5core.observing import stage
+from tv5core.query.allowed import allowed
+from tv5core.query.documents import DocumentSegment
 from tv5core.query.execution import Matches, by_relevance, matches_of
 from tv5core.query.paging import Cursor, Ranking
 from tv5core.query.planning import Context, Plan, plan
 from tv5core.query.request import SearchRequest
 from tv5core.query.search import POOL, Search
+from tv5core.query.second import ExplainedSearch
 from tv5core.query.sorting import by_place, descending, values_of
 from tv5core.results import FacetValue, Interpretation, Total
 
@@ -71,9 +76,16 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
         made = plan(context, request, rows, max(pool, request.k))
     if made.search is None:
         empty = facets_of(context, request, made, None, rows)
-        return Answer(NOTHING, Total(0), empty, interpretation=made.interpretation)
+        return Answer(
+            NOTHING,
+            Total(0),
+            empty,
+            interpretation=made.interpretation,
+            explanation=explain(context, made, None) if request.explain else {},
+        )
     with stage("match"):
         found = matches_of(made.search, made.allowed)
+    explanation = explain(context, made, found) if request.explain else {}
     with stage("rank"):
         ranking = _ordered(context, made.search, found, request)
     search = made.search
@@ -85,7 +97,7 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
         (words and words.did_you_mean) or "",
         made.interpretation,
         words,
-        explain(context, made, found) if request.explain else {},
+        explanation,
     )
 
 
@@ -138,22 +150,49 @@ def _counted(
     return tuple(FacetValue(value, count) for value, count in counts.items())
 
 
-def explain(context: Context, made: Plan, found: Matches) -> dict[str, Any]:
-    """Say how a search was made: the filter, what was estimated and what was true, the words."""
+def explain(context: Context, made: Plan, found: Matches | None) -> dict[str, Any]:
+    """Say how a search is made: what was estimated and what is true of the filter, and the plans.
+
+    Estimates are those of the columns: what a filter leaves at most, without looking at documents.
+    """
     segments = context.view.documents.segments
     search = made.search
     words = None if search is None else search.words
+    parts = made.where.parts if isinstance(made.where, And) else (made.where,)
     return {
         "where": to_text(made.where),
+        "clauses": [
+            {
+                "where": to_text(part),
+                "estimated": _estimated(segments, part),
+                "matches": allowed(segments, part, keys_of=context.keys_of).count,
+            }
+            for part in parts
+        ],
         "titles": context.view.documents.alive_count,
-        "estimated": sum(segment.columns.estimate(made.where) for segment in segments),
+        "estimated": _estimated(segments, made.where),
         "allowed": made.allowed.count,
-        "matches": found.count,
-        "mode": "browse" if found.everything else search.mode if search else "none",
-        "neighbours": int(np.isfinite(found.candidates.cosine).sum()),
+        "matches": 0 if found is None else found.count,
+        "mode": "none" if found is None or search is None else _mode(search, found),
+        "neighbours": 0 if found is None else int(np.isfinite(found.candidates.cosine).sum()),
+        "plans": [] if search is None else _plans(search),
         "segments": [len(segment) for segment in segments],
         "words": [] if words is None else _words(words),
     }
+
+
+def _mode(search: Search, found: Matches) -> str:
+    return "browse" if found.everything else search.mode
+
+
+def _estimated(segments: Sequence[DocumentSegment], where: Expression) -> int:
+    return sum(segment.columns.estimate(where) for segment in segments)
+
+
+def _plans(search: Search) -> list[dict[str, Any]]:
+    """Return how each space was searched, segment by segment."""
+    spaces = search.nearest, search.second and search.second.nearest
+    return [plan for one in spaces if isinstance(one, ExplainedSearch) for plan in one.plans]
 
 
 def _words(side: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from tv5core.query.evidence import Candidates, Neighbours
 __all__ = [
     "LEAST_SIMILAR",
     "LEAST_WORDS",
+    "ExplainedSearch",
     "NearestSearch",
     "Scores",
     "SecondMeaning",
@@ -42,6 +44,34 @@ NearestSearch = Callable[[Sequence[Bitmap] | None, int], tuple[I64, F32]]
 """Takes the documents that are allowed (None: all) and how many to find; returns keys, scores."""
 Scores = Callable[[I64], F32]
 """Takes keys; returns the exact cosine of each, NaN where it has no vector."""
+
+
+class ExplainedSearch:
+    """A search for neighbours that notes how it is made.
+
+    Parameters
+    ----------
+    nearest : NearestSearch
+    explain : callable
+        Takes what ``nearest`` takes; returns a description of each segment.
+
+    Attributes
+    ----------
+    plans : list of dict
+    """
+
+    def __init__(
+        self,
+        nearest: NearestSearch,
+        explain: Callable[[Sequence[Bitmap] | None, int], list[dict[str, Any]]],
+    ) -> None:
+        self._nearest, self._explain = nearest, explain
+        self.plans: list[dict[str, Any]] = []
+
+    def __call__(self, allowed: Sequence[Bitmap] | None, k: int) -> tuple[I64, F32]:
+        """Find neighbours."""
+        self.plans += self._explain(allowed, k)
+        return self._nearest(allowed, k)
 
 
 @dataclass(frozen=True, eq=False)

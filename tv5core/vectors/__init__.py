@@ -8,7 +8,7 @@ Read in this order:
   may be returned), ``metric`` (what a score is).
 - ``segment``: what is searched: a snapshot is a tuple of segments, each with row numbers and
   deletions of its own; ``keyed_rows``: what a filter knows of one; ``parallel``: batches over
-  threads.
+  threads; ``explaining``: how a search is made, and what it reads.
 - ``sealed_segment`` (exact scan, scan of codes or walk, chosen by ``planner``) and ``live_segment``
   (rows added since: scanned, or walked), with ``live_rows`` and ``live_graph`` (usearch) behind it;
   ``segment_set``: who changes them.
@@ -23,6 +23,7 @@ Read in this order:
 
 from __future__ import annotations
 
+from tv5core.vectors.explaining import SegmentPlan
 from tv5core.vectors.filters import Filter
 from tv5core.vectors.index import VectorIndex
 from tv5core.vectors.keyed_rows import SegmentId
@@ -49,6 +50,7 @@ __all__ = [
     "SearchSettings",
     "Segment",
     "SegmentId",
+    "SegmentPlan",
     "Snapshot",
     "VectorIndex",
     "build_files",

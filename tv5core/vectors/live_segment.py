@@ -84,6 +84,14 @@ class LiveSegment:
         """Compare the key of every row."""
         return kernels.rows_with_keys(self.keys, keys)
 
+    def find(self, keys: I64) -> I64:
+        """Return the last row of each key, the only one that may not be deleted."""
+        order = np.argsort(self.keys, kind="stable")
+        at = np.searchsorted(self.keys, keys, "right", sorter=order) - 1
+        rows = order[np.maximum(at, 0)] if len(order) else np.zeros(len(keys), np.int64)
+        there = (at >= 0) & (self.keys[rows] == keys) if len(order) else np.zeros(len(keys), bool)
+        return np.where(there, rows, -1).astype(np.int64)
+
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:
@@ -102,6 +110,24 @@ class LiveSegment:
         if which.bitmap is not None:
             return scan_bounded(self, queries, k, scan_margin(settings), which)
         return scan_codes(self, queries, k, max(settings.candidates(k), _MIN_CANDIDATES), which)
+
+    def counted(
+        self, query: F32, k: int, settings: SearchSettings, which: Allowed
+    ) -> tuple[str, int, int]:
+        """Return how codes are searched for one query, and how many codes and rows are read.
+
+        Of a walk, rows compared are at most so many.
+        """
+        if self._walk(query, k, settings, which) is not None:
+            left = len(self) - (self.graph.covered & ~7 if self.graph else 0)
+            width = math.ceil(walk_width(settings, k) * len(self) / max(which.row_count, 1))
+            return "walk", max(left, 0) + width, width + min(max(left, 0), walk_width(settings, k))
+        if which.bitmap is None:
+            return "scan", len(self), min(max(settings.candidates(k), _MIN_CANDIDATES), len(self))
+        prepared, counted = self.quantizer.prepare(query), np.zeros(1, np.int32)
+        margin = scan_margin(settings)
+        self.rows.scan_bounded(self.codes, prepared, query, k, margin, which.bitmap, counted)
+        return "scan", which.row_count, int(counted[0])
 
     def _walk(
         self, queries: F32, k: int, settings: SearchSettings, which: Allowed

@@ -20,7 +20,7 @@ from tv5core.kernels import RowFilter
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.settings import SearchSettings
 
-__all__ = ["Plan", "choose_plan", "filtered_walk", "scan_margin"]
+__all__ = ["Plan", "choose_plan", "expected_reads", "filtered_walk", "scan_margin"]
 
 Plan = Literal["exact", "scan", "walk"]
 """How a segment is searched."""
@@ -72,9 +72,15 @@ def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walk
         return "exact"
     if not walkable:
         return "scan"
-    reads = _READS_WITHIN_MARGIN if _is_narrow(settings) else _READS_PER_POOL_ROW
-    walked = min(reads * max(settings.expansion_search, candidates) * rows / allowed, rows)
+    walked = expected_reads(rows, allowed, k, settings)
     return "scan" if _SCAN_COST * allowed < walked else "walk"
+
+
+def expected_reads(rows: int, allowed: int, k: int, settings: SearchSettings) -> int:
+    """Return how many codes a walk is expected to read, ``allowed`` of all rows being allowed."""
+    reads = _READS_WITHIN_MARGIN if _is_narrow(settings) else _READS_PER_POOL_ROW
+    pool = max(settings.expansion_search, settings.candidates(k))
+    return min(math.ceil(reads * pool * rows / allowed), rows)
 
 
 def _is_narrow(settings: SearchSettings) -> bool:

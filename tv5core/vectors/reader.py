@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tv5core.arguments import as_array, check_int, check_real, check_type
 from tv5core.errors import ClosedError, InvalidInputError
 from tv5core.vectors.audit import IndexAudit
+from tv5core.vectors.explaining import SegmentPlan, explain_search
 from tv5core.vectors.filters import Filter
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.matches import MAX_PADDED, Matches
@@ -258,6 +259,53 @@ class IndexReader:
         vectors = self._metric.validate(given[None] if one else given, self._dim)
         keys, scores = (snapshot or self.snapshot).search(vectors, k, options)
         return Matches(keys[0], scores[0]) if one else Matches(keys, scores)
+
+    def scores(
+        self, query: npt.ArrayLike, keys: npt.ArrayLike, snapshot: Snapshot | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return exact scores of rows by their keys: float32[n], NaN where there is no such row.
+
+        Parameters
+        ----------
+        query : array_like [dim]
+        keys : array_like of int [n]
+        snapshot : Snapshot, optional
+            An earlier state of this index.
+
+        Raises
+        ------
+        InvalidInputError, DimensionError, NonFiniteVectorError, ZeroVectorError, ClosedError
+        """
+        self._check_open()
+        check_type("snapshot", snapshot, (Snapshot, type(None)))
+        vector = self._one(query)
+        named = as_array("integer keys", keys)
+        if named.ndim != 1 or (named.size and named.dtype.kind not in "iu"):
+            raise InvalidInputError(
+                f"expected integer keys, got {named.dtype} of shape {named.shape}"
+            )
+        return (snapshot or self.snapshot).scores(vector, named.astype(np.int64, copy=False))
+
+    def _one(self, query: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Return one query as float32[1, dim]."""
+        given = as_array("one query", query)
+        if given.ndim != 1:
+            raise InvalidInputError(f"expected one query, got shape {given.shape}")
+        return self._metric.validate(given[None], self._dim)
+
+    def explain(
+        self,
+        query: npt.ArrayLike,
+        k: int,
+        options: SearchOptions,
+        snapshot: Snapshot | None = None,
+    ) -> list[SegmentPlan]:
+        """Say how :meth:`search_with` goes about one query in each segment, and what it reads."""
+        self._check_open()
+        check_type("options", options, SearchOptions)
+        check_type("snapshot", snapshot, (Snapshot, type(None)))
+        vector, columns = self._one(query), self._columns(k)
+        return explain_search(snapshot or self.snapshot, vector, columns, options)
 
     def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
         """Measure recall@k of :meth:`search` against exact search over the stored rows."""

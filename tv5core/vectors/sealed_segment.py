@@ -89,6 +89,10 @@ class SealedSegment:
         rows = self.graph.find(keys)
         return bitmap.from_rows(rows[rows >= 0], len(self))
 
+    def find(self, keys: I64) -> I64:
+        """Look keys up in their order."""
+        return self.graph.find(keys)
+
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:

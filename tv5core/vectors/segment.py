@@ -74,6 +74,9 @@ class Segment(KeyedRows, Protocol):
     def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
         """Return the arrays held, by what they are for."""
 
+    def find(self, keys: I64) -> I64:
+        """Return a row that has each key, -1 for none: int64[n]; of several, the last."""
+
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
     ) -> SegmentHits:
@@ -167,6 +170,37 @@ class Snapshot:
             search = partial(_search, segments, allowed, most, options)
             keys, scores = split_queries(search, queries, options.threads)
         return (keys, scores) if most == k else (_pad(keys, k, -1), _pad(scores, k, -np.inf))
+
+    def scores(self, query: F32, keys: I64) -> F32:
+        """Score rows exactly by their keys, reading no others.
+
+        Parameters
+        ----------
+        query : float32[1, dim]
+        keys : int64[n]
+
+        Returns
+        -------
+        float32[n]
+            NaN where no row that is not deleted has the key.
+        """
+        scores = np.full(len(keys), np.nan, np.float32)
+        for segment in self.segments:
+            rows = segment.find(keys)
+            there = rows >= 0
+            if segment.alive is not None:
+                there[there] = bitmap.test(segment.alive, rows[there])
+            if there.any():
+                scores[there] = _scored(segment, query, rows[there].astype(np.uint32))
+        return scores
+
+
+def _scored(segment: Segment, query: F32, rows: U32) -> F32:
+    """Return the score of each row, in their order."""
+    found, best = segment.rows.rescore(query, rows[None], len(rows))
+    by_row = np.argsort(found[0])
+    scores: F32 = best[0][by_row[np.searchsorted(found[0], rows, sorter=by_row)]]
+    return scores
 
 
 def _search(

@@ -35,6 +35,7 @@ __all__ = ["Frame", "StoredRows"]
 
 F32 = npt.NDArray[np.float32]
 I8 = npt.NDArray[np.int8]
+I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 
@@ -209,10 +210,22 @@ class StoredRows:
 
     # -- scoring --------------------------------------------------------------------------
 
-    def rescore(self, queries: F32, candidates: U32, k: int) -> tuple[U32, F32]:
-        """Score candidates exactly: uint32[queries, m] -> rows, scores [queries, k]."""
+    def rescore(
+        self,
+        queries: F32,
+        candidates: U32,
+        k: int,
+        upper_bounds: F32 | None = None,
+        compared: I32 | None = None,
+    ) -> tuple[U32, F32]:
+        """Score candidates exactly: uint32[queries, m] -> rows, scores [queries, k].
+
+        Bounds are of scores without what rows leave out; ``compared`` gets the rows scored.
+        """
         ready, rest = self.turned(queries), self.residuals
-        found = kernels.rescore(self.values, self.factors, ready, candidates, k, residuals=rest)
+        found = kernels.rescore(
+            self.values, self.factors, ready, candidates, k, upper_bounds, rest, compared
+        )
         return self._whole(queries, *found)
 
     def scan(self, queries: F32, k: int, allow: U8 | None = None) -> tuple[U32, F32]:
@@ -229,11 +242,10 @@ class StoredRows:
         k: int,
         error_margin: float,
         allow: U8 | None = None,
+        compared: I32 | None = None,
     ) -> tuple[U32, F32]:
         """Score every (allowed) row exactly whose code says that it may be among the k best."""
-        left_out = self._left_out(queries)
-        if left_out is not None:
-            prepared = prepared._replace(base=prepared.base - left_out)
+        prepared = self.without_rest(prepared, queries)
         found = kernels.scan_bounded(
             codes,
             prepared,
@@ -244,8 +256,14 @@ class StoredRows:
             error_margin,
             allow,
             residuals=self.residuals,
+            compared=compared,
         )
         return self._whole(queries, *found)
+
+    def without_rest(self, prepared: kernels.Prepared, queries: F32) -> kernels.Prepared:
+        """Return prepared queries whose estimates lack what rows leave out, as scores do."""
+        left_out = self._left_out(queries)
+        return prepared if left_out is None else prepared._replace(base=prepared.base - left_out)
 
     def turned(self, queries: F32) -> F32:
         """Turn queries into the frame: float32[n, dim]."""

@@ -87,13 +87,13 @@ typedef struct tv5_kernels {
                           const uint8_t *allow, const tv5_top_k *top, uint32_t size);
     /* Score all (allowed) rows exactly whose estimates plus `error_margin` standard deviations of
      * their errors reach the k-th best exact score so far; keep the k best. `exact` is the query
-     * that the stored rows take. */
-    void (*scan_bounded)(const tv5_codes *codes, const tv5_rows *rows, const tv5_query *query,
-                         const float *exact, float error_margin, const uint8_t *allow,
-                         const tv5_top_k *top);
-    /* Score candidates exactly; keep the k best. */
-    void (*rescore)(const tv5_rows *rows, const float *query, const tv5_candidates *candidates,
-                    const tv5_top_k *top);
+     * that the stored rows take. Return how many were scored. */
+    uint32_t (*scan_bounded)(const tv5_codes *codes, const tv5_rows *rows, const tv5_query *query,
+                             const float *exact, float error_margin, const uint8_t *allow,
+                             const tv5_top_k *top);
+    /* Score candidates exactly; keep the k best. Return how many were scored. */
+    uint32_t (*rescore)(const tv5_rows *rows, const float *query,
+                        const tv5_candidates *candidates, const tv5_top_k *top);
     /* Add `error_margin` standard deviations of the error to the estimates of m rows. */
     void (*upper_bounds)(const tv5_graph *graph, const tv5_query *query, float error_margin,
                          const uint32_t *rows, size_t m, float *estimates);

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tv5core.kernels._numpy.codes import error_margins, estimates
 from tv5core.kernels._numpy.rows import dot, quantize_i16, squared_norms
-from tv5core.kernels._types import F32, FINER, NONE, U8, U32, Prepared, Rows
+from tv5core.kernels._types import F32, FINER, I32, NONE, U8, U32, Prepared, Rows
 
 __all__ = [
     "add_base",
@@ -119,6 +119,7 @@ def scan_bounded(
     error_margin: float,
     allow: U8 | None = None,
     residuals: I8 | None = None,
+    compared: I32 | None = None,
 ) -> tuple[U32, F32]:
     """Score exactly every (allowed) row that may be an answer by its code, and keep the k best.
 
@@ -136,6 +137,8 @@ def scan_bounded(
     queries : float32[queries, d]
         As the stored rows take them.
     error_margin : float
+    compared : int32[queries] or None
+        Gets how many rows were scored exactly.
 
     Returns
     -------
@@ -150,7 +153,10 @@ def scan_bounded(
         factors = np.ascontiguousarray(codes[ids, : prepared.values.shape[1] // 8 + 8])
         rescale = factors[:, -4:].copy().view(np.float32)[:, 0]
         bounds = estimates(codes[ids], prepared, i) + prepared.base[i] + margins[i] * rescale
-        found.append(_BoundedScan(bounds, _Best(ids, stored.scored(ids, query), k)).run())
+        best = _Best(ids, stored.scored(ids, query), k)
+        found.append(_BoundedScan(bounds, best).run())
+        if compared is not None:
+            compared[i] = best.compared
     return stack(found, k)
 
 
@@ -197,6 +203,7 @@ class _Best:
     def __init__(self, ids: U32, scores: _Scores, k: int) -> None:
         self._ids, self._scores, self._k = ids, scores, k
         self._inserted: list[int] = []
+        self.compared = 0
         self._changed = True
         self._least = np.float32(-np.inf)
 
@@ -214,6 +221,7 @@ class _Best:
 
     def insert(self, at: int) -> None:
         """Insert the row at a place."""
+        self.compared += 1
         plain, _, errors = self._scores
         if errors is not None:
             least = self.least()
@@ -225,9 +233,18 @@ class _Best:
     def insert_all(self) -> tuple[U32, F32]:
         """Insert all rows, in their order."""
         if self._scores.errors is None:
+            self.compared += len(self._ids)
             return top_k(self._ids, self._scores.full, self._k)
         for at in range(len(self._ids)):
             self.insert(at)
+        return self.found()
+
+    def insert_bounded(self, bounds: F32) -> tuple[U32, F32]:
+        """Insert all rows, in their order, whose upper bounds reach the k-th best so far."""
+        for at in range(len(self._ids)):
+            least = self.least()
+            if least is None or bounds[at] >= least:
+                self.insert(at)
         return self.found()
 
     def found(self) -> tuple[U32, F32]:
@@ -287,6 +304,7 @@ def rescore(
     k: int,
     upper_bounds: F32 | None = None,
     residuals: I8 | None = None,
+    compared: I32 | None = None,
 ) -> tuple[U32, F32]:
     """Score each query's candidates exactly and keep the k best.
 
@@ -305,6 +323,8 @@ def rescore(
     residuals : int8[n, d] or None
         What :func:`quantize_rows` leaves of rows. Those of a row are read where the score without
         them is within four standard deviations of its rounding error of the k-th best so far.
+    compared : int32[queries] or None
+        Gets how many candidates were scored.
 
     Returns
     -------
@@ -318,11 +338,8 @@ def rescore(
         best = _Best(ids, stored.scored(ids, query), k)
         if upper_bounds is None:
             found.append(best.insert_all())
-            continue
-        bounds = upper_bounds[i][some != NONE]
-        for at in range(len(ids)):
-            least = best.least()
-            if least is None or bounds[at] >= least:
-                best.insert(at)
-        found.append(best.found())
+        else:
+            found.append(best.insert_bounded(upper_bounds[i][some != NONE]))
+        if compared is not None:
+            compared[i] = best.compared
     return stack(found, k)

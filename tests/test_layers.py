@@ -46,6 +46,7 @@ ALLOWED = {
     "data": {"types"},
     "store": GROUND | {"lmdb_env"},
     "vectors": GROUND | {"kernels"},
+    "vector_files": GROUND | {"kernels", "vectors"},
     "embedding": GROUND | {"kernels", "analysis"},
     "lexical": GROUND | {"kernels", "analysis"},
     "columns": GROUND | {"kernels", "sources"},
@@ -58,7 +59,7 @@ ALLOWED = {
     "importers": GROUND | {"sources", "store.aliases"},
     "catalog": GROUND
     | {"kernels", "lmdb_env", "analysis"}
-    | {"store", "vectors", "embedding", "lexical", "columns", "query", "recommend"},
+    | {"store", "vectors", "vector_files", "embedding", "lexical", "columns", "query", "recommend"},
     "cached": GROUND | {"catalog", "cache", "embedding", "columns", "recommend", "data"},
 }
 # These import what they like, and nobody imports them.

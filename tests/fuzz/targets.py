@@ -20,6 +20,7 @@ from tests.crash.model import DIM, title, vector
 from tests.fuzz.documents import Documents
 from tests.fuzz.mutate import SilentError, spoil, spoil_value
 from tests.fuzz.spoiled_files import SpoiledFiles
+from tests.fuzz.vector_files import VectorFiles
 from tests.importers.conftest import MemoryCatalog
 from tv5core.catalog import Catalog
 from tv5core.embedding import LsaEmbedder
@@ -345,4 +346,5 @@ def all_targets(folder: Path) -> dict[str, tuple[int, Target]]:
         "journal entry": (3, record.journal),
         "files to import": (6, Imports(folder).spoiled),
         "index manifest": (3, Manifest(folder).spoiled),
+        "files of vectors": (8, VectorFiles(folder).spoiled),
     }

@@ -42,6 +42,13 @@ def test_bad_vectors_are_refused_everywhere(
     assert index.live_count == 0
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_byte_orders_of_files_are_taken(order: str, vectors: F32) -> None:
+    given = np.ascontiguousarray(vectors[:9]).astype(np.dtype(np.float32).newbyteorder(order))
+    index = VectorIndex.build(given)
+    assert index.search(given[4], 1).keys.tolist() == [4]
+
+
 @pytest.mark.parametrize(
     ("keys", "error"),
     [

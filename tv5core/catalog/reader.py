@@ -15,6 +15,8 @@ from tv5core.arguments import as_list, as_texts, check_callable, check_flag, che
 from tv5core.catalog.copies.backup import BackupReport, backup
 from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
 from tv5core.catalog.copies.table_files import TABLES, export_table
+from tv5core.catalog.copies.usearch_file import SUFFIX as USEARCH
+from tv5core.catalog.copies.usearch_file import export_usearch
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.maintenance.statistics import describe
 from tv5core.catalog.popularity import most_popular
@@ -313,14 +315,16 @@ class CatalogReader(SearchReader):
             A new or an empty folder for ``titles.jsonl``, ``vectors.npy`` (float32), ``ids.txt``
             and everything else that :meth:`restore` needs to make an equal catalogue; or a file,
             which is replaced: ``.jsonl`` or ``.csv`` for the titles, ``.parquet`` for titles and
-            vectors. Either appears whole or not at all.
+            vectors, ``.usearch`` for the sealed index, as usearch loads it, with the ids of its
+            keys in ``NAME.usearch.ids.jsonl``. Each appears whole or not at all.
         progress : callable, optional
             As for :meth:`backup`.
 
         Raises
         ------
         InvalidInputError
-            The folder is not empty; pyarrow, which writes Parquet, is missing.
+            The folder is not empty; pyarrow, which writes Parquet, is missing; titles are not
+            sealed, which an index for usearch must be.
         CorruptFileError
             A title cannot be decoded.
         DiskFullError, DiskFailureError
@@ -332,6 +336,9 @@ class CatalogReader(SearchReader):
             return export_titles(self._store, path, report)
         if path.suffix in TABLES:
             return export_table(self._store, path, report)
+        if path.suffix == USEARCH:
+            served = self._manager.current()
+            return export_usearch(self._store, served.space, served.index, path, report)
         return export_folder(self._store, path, report)
 
     def export_lines(

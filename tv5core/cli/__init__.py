@@ -14,8 +14,8 @@
     ``embed``: a second space.
 ``upstream``, ``syncing``, ``sync_progress``
     ``fetch`` and ``sync``: their options, what they do, and their live display.
-``cache``
-    ``tv5 cache``.
+``cache``, ``vectors``
+    ``tv5 cache``; ``tv5 vectors``: indexes without titles.
 ``demo``, ``serve``, ``gateway``
     ``tv5 demo``; ``tv5 serve``; ``tv5 warm`` and ``tv5 check``.
 ``output``

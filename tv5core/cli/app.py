@@ -24,6 +24,7 @@ from tv5core.cli import (
     search,
     serve,
     upstream,
+    vectors,
     verify,
 )
 from tv5core.cli.output import errors, never_fail_to_encode
@@ -57,6 +58,7 @@ for command in (
     # "import" is a keyword, so that function has an underscore behind its name.
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(cache.app, name="cache")
+app.add_typer(vectors.app, name="vectors")
 
 
 def _version(show: bool) -> None:

@@ -33,6 +33,7 @@ class Format(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
+    usearch = "usearch"
 
 
 def export(
@@ -43,7 +44,8 @@ def export(
             "-o",
             metavar="DIR|FILE|-",
             help="A new folder for all of the catalogue; a .jsonl, .csv or .parquet file, or - for "
-            "standard output, for the titles (Parquet holds their vectors, too).",
+            "standard output, for the titles (Parquet holds their vectors, too); a .usearch file "
+            "for the index, beside which .ids.jsonl has the ids of its keys.",
         ),
     ],
     catalog: CatalogOption = DEFAULT_CATALOG,

@@ -22,6 +22,7 @@ __all__ = [
     "FAILURE_CODES",
     "FULL_CODES",
     "disk_errors",
+    "fill_durably",
     "fsync_folder",
     "make_folder_durably",
     "replace_durably",
@@ -106,6 +107,26 @@ def write_durably(path: str | os.PathLike[str], data: bytes) -> None:
     path = Path(path)
     temp = path.with_name(path.name + ".tmp")
     _replacing(temp, path, lambda file: file.write(data))
+
+
+def fill_durably(path: str | os.PathLike[str], fill: Callable[[BinaryIO], object]) -> int:
+    """Write a large file as :func:`write_durably` does a small one; return its size in bytes.
+
+    Parameters
+    ----------
+    path : path-like
+    fill : callable
+        Writes to a file that is open for it; where it raises, ``path`` stays as it was.
+    """
+    path, size = Path(path), 0
+
+    def filled(file: BinaryIO) -> None:
+        nonlocal size
+        fill(file)
+        size = file.tell()
+
+    _replacing(path.with_name(path.name + ".tmp"), path, filled)
+    return size
 
 
 def _replacing(temp: Path, path: Path, fill: Callable[[BinaryIO], object]) -> None:

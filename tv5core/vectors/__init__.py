@@ -15,7 +15,8 @@ Read in this order:
 - ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``row_recall`` (what storing them
   loses), ``graph`` (all in mapped files).
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
-  ``linking`` (or ``usearch_graph``); ``growing`` (from sealed files and live rows to files);
+  ``linking`` (or ``usearch_graph``, over ``usearch_layout``); ``growing`` (from sealed files and
+  live rows to files);
   ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
 - ``recall`` (calibration), ``audit`` (is the index that of its vectors?), ``memory``,
   ``validation``.

@@ -54,25 +54,19 @@ TEMPORARY = ".tv5-"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``index.json`` holds."""
+    """What ``index.json`` holds; ``given_dim`` is 0 where vectors are kept whole."""
 
     format: str = _FORMAT
     version: int = _VERSION
     generation: int = 0
     dim: int
+    given_dim: int = 0
     metric: str
     rescoring: str
     settings: SearchSettings
     options: BuildOptions
     graph: SealedFile | None = None
     rows: SealedFile | None = None
-
-    @classmethod
-    def of(
-        cls, dim: int, metric: str, rescoring: str, settings: SearchSettings, options: BuildOptions
-    ) -> Manifest:
-        """Describe an index without rows."""
-        return cls(dim=dim, metric=metric, rescoring=rescoring, settings=settings, options=options)
 
 
 def paths(folder: Path, generation: int) -> tuple[Path, Path]:
@@ -117,6 +111,8 @@ def _decoded(raw: bytes) -> Manifest:
     manifest = msgspec.json.decode(raw, type=Manifest)
     if manifest.format != _FORMAT or manifest.generation < 0:
         raise ValueError(f"{manifest.format!r} of generation {manifest.generation}")
+    if manifest.given_dim and manifest.given_dim <= manifest.dim:
+        raise ValueError(f"{manifest.dim} dimensions of {manifest.given_dim}")
     check_dim(manifest.dim)
     check_rescoring(manifest.rescoring)
     Metric.named(manifest.metric)

@@ -50,8 +50,9 @@ class VectorIndex(IndexReader):
         rescoring: str,
         settings: SearchSettings | None = None,
         graph: SealedGraph | None = None,
+        given_dim: int = 0,
     ) -> None:
-        super().__init__(dim, metric, rescoring, settings, graph)
+        super().__init__(dim, metric, rescoring, settings, graph, given_dim)
         self._folder: FolderWriter | None = None  # where there is a folder to write to
         self._read_only = False
         self._options = BuildOptions()
@@ -81,6 +82,7 @@ class VectorIndex(IndexReader):
         keys: npt.ArrayLike | None = None,
         *,
         path: str | os.PathLike[str] | None = None,
+        dim: int | None = None,
         metric: str = "cosine",
         connectivity: int = 16,
         expansion_add: int = 64,
@@ -99,9 +101,11 @@ class VectorIndex(IndexReader):
         keys : array_like of int [n], optional
             At least 0, each once; 0 .. n - 1 if left out.
         path : path-like, optional
-            Folder to keep the index in: new, empty, or an index to replace. The index is its only
-            writer until :meth:`close`. Without one the files live in the system's temporary folder,
-            already unlinked, for as long as the index does.
+            Folder to keep the index in: new, empty, or an index to replace; this is its only writer
+            until :meth:`close`. Without one, files live in the system's temporary folder, unlinked.
+        dim : int, optional
+            Keep the first so many dimensions only (of Matryoshka models), scaled to unit length
+            for cosine. From then on vectors and queries may have either width.
         metric, rescoring, connectivity, expansion_add, graph
             As in :meth:`empty` and :class:`BuildOptions`.
         threads : int
@@ -126,14 +130,16 @@ class VectorIndex(IndexReader):
         if given.ndim != 2:
             raise InvalidInputError(f"expected a matrix, got shape {given.shape}")
         check_callable("progress", progress)
-        named = check_keys(np.arange(len(given)) if keys is None else keys, len(given))
-        index = cls(given.shape[1], Metric.named(metric), rescoring)
+        count, width = given.shape
+        named = check_keys(np.arange(count) if keys is None else keys, count)
+        kept = width if dim is None else dim
+        index = cls(kept, Metric.named(metric), rescoring, given_dim=width)
         index._options = BuildOptions(connectivity, expansion_add, threads, seed, graph)
         try:
             if path is not None:
                 index._folder = FolderWriter.create(check_path(path), index._described())
             blocks = blocks_of(given, named, index._validate)
-            index._seal_blocks(blocks, len(given), progress)
+            index._seal_blocks(blocks, count, progress)
         except BaseException:
             index.close()
             raise
@@ -168,8 +174,8 @@ class VectorIndex(IndexReader):
             manifest, graph = folder.open_reader(where)
         else:
             writer, manifest, graph = FolderWriter.open(where)
-        metric = Metric.named(manifest.metric)
-        index = cls(manifest.dim, metric, manifest.rescoring, manifest.settings, graph)
+        how = Metric.named(manifest.metric), manifest.rescoring, manifest.settings
+        index = cls(manifest.dim, *how, graph, manifest.given_dim)
         index._folder, index._read_only = writer, writer is None
         index._options = manifest.options
         return index
@@ -187,9 +193,7 @@ class VectorIndex(IndexReader):
 
         Raises
         ------
-        CorruptFileError, FormatVersionError
-        CatalogError
-            A file cannot be opened.
+        CorruptFileError, FormatVersionError, CatalogError
         """
         graph, rows = check_path(graph), check_path(rows)
         check_type("settings", settings, (SearchSettings, type(None)))
@@ -212,7 +216,7 @@ class VectorIndex(IndexReader):
         queries : array_like [n, dim]
             Like those to come; a few hundred. Recall differs much between kinds of queries.
         target_recall : float
-            Above 0, at most 1. A RuntimeWarning tells when it is out of reach.
+            Above 0, at most 1; a RuntimeWarning tells when it is out of reach.
         k : int
 
         Returns
@@ -225,7 +229,6 @@ class VectorIndex(IndexReader):
         InvalidInputError
             No queries, or a target out of range.
         ReadOnlyError
-            Opened read-only.
         """
         self._check_writable()
         settings = self.settings_for(queries, target_recall, k)
@@ -308,7 +311,7 @@ class VectorIndex(IndexReader):
         ------
         DiskFullError, DiskFailureError, CatalogError
             The folder cannot be written to, or is another one now.
-        ReadOnlyError, ClosedError, InvalidInputError
+        ReadOnlyError, ClosedError
         """
         self._check_writable()
         check_callable("progress", progress)
@@ -360,7 +363,9 @@ class VectorIndex(IndexReader):
 
     def _described(self) -> Manifest:
         """Return the manifest of this index before its first sealing."""
-        return Manifest.of(self.dim, self.metric, self.rescoring, self.settings, self._options)
+        widths = {"dim": self._dim, "given_dim": self._given_dim}
+        how = {"metric": self.metric, "rescoring": self.rescoring, "options": self._options}
+        return Manifest(**widths, **how, settings=self.settings)  # type: ignore[arg-type]
 
     # -- closing --------------------------------------------------------------------------
 
@@ -393,6 +398,3 @@ class VectorIndex(IndexReader):
         self._check_open()
         if self._read_only:
             raise ReadOnlyError("expected a writable index, got one opened with read_only=True")
-
-    def _validate(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        return self._metric.validate(vectors, self._dim)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tv5core.arguments import as_array, check_int, check_real, check_type
-from tv5core.errors import ClosedError, InvalidInputError
+from tv5core.errors import ClosedError, DimensionError, InvalidInputError
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.explaining import SegmentPlan, explain_search
 from tv5core.vectors.filters import Filter
@@ -29,6 +30,7 @@ from tv5core.vectors.validation import check_dim, check_rescoring
 
 __all__ = ["IndexReader"]
 
+F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 
@@ -48,9 +50,11 @@ class IndexReader:
         rescoring: str,
         settings: SearchSettings | None = None,
         graph: SealedGraph | None = None,
+        given_dim: int = 0,
     ) -> None:
         self._metric, self._rescoring = metric, check_rescoring(rescoring)
         self._dim = check_dim(dim)
+        self._given_dim = _wider(self._dim, given_dim)
         self._settings = settings or metric.default_settings()
         self._segments = SegmentSet(dim, self._rescoring, graph, walkable=self._metric.unit_length)
         self._closed = False
@@ -68,6 +72,11 @@ class IndexReader:
     def dim(self) -> int:
         """Width of the vectors."""
         return self._dim
+
+    @property
+    def given_dim(self) -> int:
+        """Width of vectors that may be given as well, of which the first :attr:`dim` count."""
+        return self._given_dim or self._dim
 
     @property
     def metric(self) -> str:
@@ -256,6 +265,8 @@ class IndexReader:
         self._check_open()
         given = as_array("queries", queries)
         one = given.ndim == 1
+        if self._given_dim:
+            given = self._first_dimensions(given)
         vectors = self._metric.validate(given[None] if one else given, self._dim)
         keys, scores = (snapshot or self.snapshot).search(vectors, k, options)
         return Matches(keys[0], scores[0]) if one else Matches(keys, scores)
@@ -318,7 +329,7 @@ class IndexReader:
     ) -> SearchSettings:
         """Choose settings as :meth:`VectorIndex.calibrate` does, without keeping them."""
         self._check_open()
-        vectors = self._metric.validate(queries, self._dim)
+        vectors = self._validate(queries)
         target = check_real("target_recall", target_recall, 0, 1)
         if not target or not len(vectors):
             raise InvalidInputError(
@@ -332,6 +343,16 @@ class IndexReader:
             return self._metric.default_settings()  # there is nothing to measure
         return fewest_candidates(snapshot, vectors, min(k, snapshot.alive_count), target)
 
+    def _validate(self, vectors: npt.ArrayLike) -> F32:
+        if self._given_dim:
+            vectors = self._first_dimensions(as_array("vectors", vectors))
+        return self._metric.validate(vectors, self._dim)
+
+    def _first_dimensions(self, given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Cut vectors of the width given down to the dimensions that are kept."""
+        whole = bool(given.ndim) and given.shape[-1] == self._given_dim
+        return given[..., : self._dim] if whole else given
+
     def _columns(self, k: int) -> int:
         """Return the number of columns that an answer for ``k`` has."""
         if type(k) is not int or not 1 <= k <= MAX_PADDED:  # else the common case
@@ -341,6 +362,13 @@ class IndexReader:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open index, got one after close()")
+
+
+def _wider(dim: int, given: int) -> int:
+    """Return the width of vectors that are cut down to ``dim``, 0 where none are."""
+    if given and given < dim:
+        raise DimensionError(f"expected dim of {given} or less, as vectors have, got {dim}")
+    return given if given > dim else 0
 
 
 def _after_fork_in_child() -> None:

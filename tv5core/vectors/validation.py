@@ -171,7 +171,8 @@ def _check_width(width: int, dim: int | None) -> None:
 def _as_float32(given: npt.NDArray[Any]) -> F32:
     flags = given.flags
     if given.dtype == _FLOAT32 and flags.c_contiguous and flags.aligned:
-        return given
+        # Types of files may name the machine's own byte order, which NumPy takes for equal.
+        return given if given.dtype.byteorder == "=" else given.view(_FLOAT32)
     with np.errstate(over="ignore"):  # infinity is refused with a better message
         return np.require(given, np.float32, ["C", "A"])
 

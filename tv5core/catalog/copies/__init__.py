@@ -6,6 +6,8 @@
     Writes JSON Lines, a matrix and a manifest that other programs can read.
 ``table_files``
     Writes Parquet and CSV, and tables in memory.
+``usearch_file``
+    Writes the index as usearch loads it, and the ids of its keys.
 ``restore``
     Makes an equal catalogue of an export.
 """

@@ -15,6 +15,8 @@ quick and users of one part do not wait for the others. Packages, from the top d
 ``store``, ``vectors``, ``embedding``, ``lexical``, ``columns``, ``query``, ``recommend``
     The engine's parts: what is on disk, vector search, text to vectors, and what search by
     words and filters will need.
+``vector_files``
+    Vectors in files of other programs, read and written.
 ``cache``, ``upstream``
     A tiered cache, and clients of metadata providers; neither knows of catalogues.
 ``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``

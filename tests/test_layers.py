@@ -287,7 +287,7 @@ def test_the_rule_of_length_itself() -> None:
 
 
 # Folders of tests that stand beside the packages, or inside of one, for a reason of their own.
-HARNESSES = {"benchmarks", "crash", "flips", "fuzz", "golden", "soak"}
+HARNESSES = {"benchmarks", "crash", "documentation", "flips", "fuzz", "golden", "soak"}
 SUPPORT = {"kernels/native", "kernels/threads", "upstream/standin"}
 
 

@@ -11,6 +11,10 @@ anywhere in the page:
     A module without which the page is skipped.
 ``<!-- not run: why -->``
     The next block is not run. Commands that install something never are.
+``<!-- runs on: http://127.0.0.1:8080/healthz -->``
+    The next block is a server: it is started, waited for, and stopped at the end of the page.
+``<!-- port: 8080 -->``
+    A number that stands for any free port, so that pages can be run beside each other.
 ``<!-- setup: sh`` (or ``python``), lines of code, ``-->``
     What is run before the page begins, such as making files that a reader has.
 
@@ -20,6 +24,7 @@ A block of ``text`` right behind a block that is run is what it prints; ``...`` 
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +34,7 @@ IDS = [str(page.relative_to(CHECKOUT)) for page in PAGES]
 RUN = {"python", "sh"}
 
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>.+?) -->\n+)?"
+    r"(?:^<!-- not run: (?P<reason>.+?) -->\n+|^<!-- runs on: (?P<address>.+?) -->\n+)?"
     r"^```(?P<language>[\w{}-]*)[^\n]*\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -44,6 +49,7 @@ class Block:
     code: str
     line: int
     not_run: str | None
+    address: str | None = None
     prints: str | None = None
 
     @property
@@ -67,7 +73,7 @@ def blocks(page: Path, language: str | None = None) -> list[Block]:
     end = 0
     for match in _BLOCK.finditer(text):
         line = text.count("\n", 0, match.start("code")) + 1
-        block = Block(match["language"], match["code"], line, match["reason"])
+        block = Block(match["language"], match["code"], line, match["reason"], match["address"])
         if block.language == "text" and found and not text[end : match.start()].strip():
             found[-1].prints = block.code
         found.append(block)
@@ -85,3 +91,19 @@ def setups(page: Path) -> list[Block]:
 def marks(page: Path, name: str) -> set[str]:
     """Return what a page says after ``<!-- name:`` anywhere."""
     return set(re.findall(rf"<!-- {name}: (.+?) -->", text_of(page)))
+
+
+def with_free_ports(page: Path, some: list[Block]) -> list[Block]:
+    """Return blocks in which the ports a page names are free ones."""
+    for port in marks(page, "port"):
+        free = str(_free_port())
+        for block in some:
+            block.code = block.code.replace(port, free)
+            block.address = block.address and block.address.replace(port, free)
+    return some
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

@@ -5,13 +5,20 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import traceback
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
+
+_DEADLINE_S = 120.0
 
 
 def _python(block: dict[str, Any], names: dict[str, Any]) -> None:
@@ -21,29 +28,35 @@ def _python(block: dict[str, Any], names: dict[str, Any]) -> None:
 
 
 def _lines(code: str) -> Iterator[str]:
-    """Yield commands: lines that end in a backslash go on, a here-document belongs to its line."""
+    """Yield commands, which may go on over several lines."""
     lines = iter(code.splitlines())
     for first in lines:
         line = first
-        while line.endswith("\\"):
-            line = line[:-1] + next(lines)
-        if "<<" in line:
-            end = line.partition("<<")[2].strip("-").split()[0].strip("'\"")
-            line += "\n"
-            for more in lines:
-                line += more + "\n"
-                if more == end:
-                    break
+        while goes_on := _goes_on(line):
+            line = line.removesuffix("\\") + goes_on + next(lines)
         if line.strip() and not line.lstrip().startswith("#"):
             yield line
 
 
+def _goes_on(line: str) -> str:
+    """Return what stands between a line and the next that belongs to it, or nothing."""
+    if line.endswith("\\"):
+        return " "
+    if here := re.search(r"<<-?\s*['\"]?(\w+)", line):
+        return "" if line.splitlines()[-1].strip() == here[1] else "\n"
+    try:
+        shlex.split(line, comments=True)
+    except ValueError:  # a quotation mark is still open
+        return "\n"
+    return ""
+
+
 def _shell(block: dict[str, Any], _: dict[str, Any]) -> None:
     for line in _lines(block["code"]):
-        words = shlex.split(line, comments=True)
-        if words[0] == "export":
+        words = [] if "<<" in line else shlex.split(line, comments=True)
+        if words[:1] == ["export"]:
             os.environ.update(word.split("=", 1) for word in words[1:])
-        elif words[0] == "tv5" and not set(words) & {"|", ">", "&", "&&"}:
+        elif words[:1] == ["tv5"] and not set(words) & {"|", ">", "&", "&&"}:
             _tv5(words)
         else:
             _bash(line)
@@ -71,8 +84,49 @@ def _bash(line: str) -> None:
         raise RuntimeError(f"expected {line!r} to succeed, got {done.returncode}: {done.stderr}")
 
 
+@contextmanager
+def _servers() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Give what starts a server and waits for it; stop all of them at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+    tv5 = f"{shlex.quote(sys.executable)} -c 'from tv5core.cli import main; main()'"
+
+    def serve(block: dict[str, Any]) -> None:
+        line = re.sub("^tv5", tv5, block["code"].strip())
+        with Path("server.log").open("ab") as log:
+            command = ["bash", "-c", f"exec {line}"]
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        started.append(process)
+        _wait_for(block["address"], process)
+
+    try:
+        yield serve
+    finally:
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in started:
+            process.wait(_DEADLINE_S)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + _DEADLINE_S
+    while process.poll() is None and time.monotonic() < ends:
+        try:
+            with urllib.request.urlopen(address, timeout=_DEADLINE_S) as answer:
+                answer.read()
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"expected {address} to answer, got {Path('server.log').read_text()}")
+
+
 def main() -> None:
     """Run blocks until one fails."""
+    with _servers() as serve:
+        _run(serve)
+
+
+def _run(serve: Callable[[dict[str, Any]], None]) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     run: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]]
     run = {"python": _python, "sh": _shell}
@@ -80,7 +134,10 @@ def main() -> None:
         output, told, error = io.StringIO(), io.StringIO(), None
         with redirect_stdout(output), redirect_stderr(told):
             try:
-                run[block["language"]](block, names)
+                if block["address"]:
+                    serve(block)
+                else:
+                    run[block["language"]](block, names)
             except Exception:
                 error = traceback.format_exc() + told.getvalue()
         print(json.dumps({"output": output.getvalue(), "error": error}), flush=True)

@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.documentation.pages import CHECKOUT, IDS, PAGES, RUN, Block, blocks, marks, setups
+from tests.documentation.pages import (
+    CHECKOUT,
+    IDS,
+    PAGES,
+    RUN,
+    Block,
+    blocks,
+    marks,
+    setups,
+    with_free_ports,
+)
 from tv5core import Catalog
 from tv5core.data import demo_titles
 
@@ -46,6 +56,7 @@ def test_a_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest)
     if "films" in given:
         shutil.copytree(request.getfixturevalue("films"), tmp_path / "films")
     todo = setups(page) + [block for block in blocks(page) if block.is_run]
+    todo = with_free_ports(page, todo)
     for block, answer in zip(todo, run(todo, page, tmp_path, environment), strict=False):
         assert not answer["error"], f"{page}:{block.line}\n{answer['error']}"
         assert agrees(block, answer["output"]), f"{page}:{block.line} prints\n{answer['output']}"

@@ -27,7 +27,7 @@ def _python(block: dict[str, Any], names: dict[str, Any]) -> None:
     exec(compile(code, block["page"], "exec"), names)
 
 
-def _lines(code: str) -> Iterator[str]:
+def lines_of(code: str) -> Iterator[str]:
     """Yield commands, which may go on over several lines."""
     lines = iter(code.splitlines())
     for first in lines:
@@ -52,7 +52,7 @@ def _goes_on(line: str) -> str:
 
 
 def _shell(block: dict[str, Any], _: dict[str, Any]) -> None:
-    for line in _lines(block["code"]):
+    for line in lines_of(block["code"]):
         words = [] if "<<" in line else shlex.split(line, comments=True)
         if words[:1] == ["export"]:
             os.environ.update(word.split("=", 1) for word in words[1:])

@@ -13,6 +13,7 @@ import pytest
 import tv5core
 from benchmarks.report.text import factor
 from tests.documentation.pages import CHECKOUT, IDS, PAGES, blocks
+from tests.documentation.session import lines_of
 
 README = CHECKOUT / "README.md"
 
@@ -23,10 +24,9 @@ README = CHECKOUT / "README.md"
 def commands(page: Path) -> Iterator[list[str]]:
     """Yield the words of every ``tv5`` command in a page's shell examples."""
     for block in blocks(page, "sh"):
-        for line in block.code.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:1] == ["tv5"]:
-                yield words[1:]
+        for line in lines_of(block.code):
+            if line.startswith("tv5 "):
+                yield shlex.split(line, comments=True)[1:]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -16,6 +16,7 @@ from importlib import import_module
 COMMANDS = {
     "run": "build, search and weigh peers",
     "report": "write tables and plots of runs",
+    "pictures": "draw the tables of benchmarks/README.md, for the documentation",
     "growth": "live rows walked and scanned; what adding and sealing them costs",
     "filters": "recall and latency under filters and deletions, peers beside",
     "profile": "time the stages of one search",

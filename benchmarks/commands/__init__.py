@@ -5,6 +5,7 @@ command's help. Results go to the standard output, progress to the standard erro
 JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resume`` read it.
 
 - ``run``: build, search and weigh peers; ``report``: tables and plots of runs.
+- ``pictures``: the published tables, drawn for the documentation.
 - ``data``, ``peers``: prepare vectors; list the libraries.
 - ``filters``: filters and deletions that have to do with the query.
 - ``growth``: live rows, and sealing them.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["available", "draw"]
+__all__ = ["available", "colour_of", "draw"]
 
 _COLOURS = {
     "tv5core": "#D55E00",
@@ -84,6 +84,12 @@ class _Look(NamedTuple):
 def available() -> bool:
     """Return whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
+
+
+def colour_of(name: str) -> str:
+    """Return the colour of a library, by what its name begins with."""
+    family = next((f for f in _COLOURS if name.lower().startswith(f)), "")
+    return _COLOURS.get(family, _OTHER)
 
 
 def draw(run: Run, folder: Path, prefix: str) -> list[tuple[str, str]]:

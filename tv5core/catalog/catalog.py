@@ -257,9 +257,9 @@ class Catalog(MaintainedCatalog):
         """Embed what is pending, build the graph over all vectors, and store all documents.
 
         Where only titles changed, the graph there is stays. The default embedder is fitted first
-        where the catalogue has doubled; work of that kind in the background is waited for. A
-        catalogue that embeds its own text is calibrated on it after a new graph, unless
-        :meth:`calibrate` was given queries before: those settings stay.
+        where the catalogue has doubled; work of that kind in the background is waited for, and
+        shown as ``waiting: ...``. A catalogue that embeds its own text is calibrated on it after a
+        new graph, unless :meth:`calibrate` was given queries before: those settings stay.
 
         Parameters
         ----------

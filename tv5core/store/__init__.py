@@ -27,6 +27,8 @@ Modules, in reading order:
     injects.
 ``generations``, ``staging``
     Names of sealed files; folders that appear whole or not at all.
+``maintenance``
+    Whose turn it is to seal or to refit; waiting for it shows how far others are.
 ``store``
     :class:`Store`, which joins these for one folder.
 ``second_space``

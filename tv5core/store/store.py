@@ -15,14 +15,16 @@ from tv5core.errors import CatalogError, NotACatalogError, ReadOnlyError, Tv5Err
 from tv5core.files import fsync_folder, make_folder_durably
 from tv5core.files.failpoints import failpoint
 from tv5core.files.locking import LOCK_NAME, WriterLock
-from tv5core.lmdb_env.calls import UnfinishedCall, is_running
+from tv5core.lmdb_env.calls import UnfinishedCall
 from tv5core.lmdb_env.environment import ReadTransaction
 from tv5core.lmdb_env.registry import Owner
 from tv5core.store import generations, journal, reconciliation, titles
 from tv5core.store.derived import DERIVED
 from tv5core.store.environment import Environment
+from tv5core.store.maintenance import Maintaining, Turns
 from tv5core.store.meta import FORMAT, Meta, MetaCache, read_meta, write_meta
 from tv5core.store.transaction import Databases, Derived, Txn
+from tv5core.types import Progress
 
 __all__ = ["Store"]
 
@@ -43,8 +45,8 @@ class Store:
         How often a write that failed, or was interrupted, turned out to be stored.
     lock : threading.RLock
         Held to change the store, or to keep it unchanged.
-    maintenance : threading.Lock
-        Held to seal or to refit; acquired before ``lock``.
+    turns : Turns
+        Whose turn it is to seal or to refit.
     """
 
     def __init__(
@@ -64,8 +66,7 @@ class Store:
         self._write = UnfinishedCall()
         self._released = False
         self.lock = threading.RLock()
-        self.maintenance = threading.Lock()
-        self.maintaining = UnfinishedCall()
+        self.turns = Turns()
         self._writer = lock
 
     @classmethod
@@ -148,8 +149,8 @@ class Store:
 
     def after_fork(self) -> None:
         """Replace, in a child, what another thread of the parent may have been at work with."""
-        self.lock, self.maintenance = threading.RLock(), threading.Lock()
-        self._write, self.maintaining = UnfinishedCall(), UnfinishedCall()
+        self.lock, self.turns = threading.RLock(), Turns()
+        self._write = UnfinishedCall()
 
     def close(self) -> None:
         """Release LMDB and the writer's lock; again does nothing."""
@@ -243,21 +244,34 @@ class Store:
                     self._meta = meta
                 self._write.done()
 
-    def maintain(self) -> threading.Lock:
+    @property
+    def maintenance(self) -> threading.Lock:
+        """Held to seal or to refit; acquired before ``lock``."""
+        return self.turns.lock
+
+    @property
+    def maintaining(self) -> Maintaining:
+        """What is sealed or refitted, by whom."""
+        return self.turns.work
+
+    def maintain(self, progress: Progress | None = None) -> threading.Lock:
         """Return the lock to hold while sealing or refitting; then call ``maintaining.begin``.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called while somebody else is at it, with what that reports.
 
         Raises
         ------
         CatalogError
-            This thread holds it, and would wait for itself.
+            This thread holds it, or reports that it waits for it, and would wait for itself.
         """
-        call = self.maintaining.call
-        if call is not None and call[0] == threading.get_ident() and is_running(call):
-            raise CatalogError(
-                "expected no sealing or fitting from within a report of progress on one, got one: "
-                "do it from another thread, or afterwards"
-            )
-        return self.maintenance
+        return self.turns.next(progress)
+
+    def note_progress(self, done: int, total: int, stage: str) -> None:
+        """Note what this thread reports, for those who wait until it has sealed or refitted."""
+        self.turns.work.note(done, total, stage)
 
     def check_writable(self) -> None:
         """Raise ReadOnlyError or DiskFailureError where nothing can be written."""

@@ -95,6 +95,27 @@ def test_an_addition_that_doubles_the_catalogue_does_not_wait_for_the_fit(
     assert catalog.verify().ok
 
 
+def test_sealing_shows_how_far_a_fit_in_the_background_is(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.add(stories(0, 10))
+    gate, stages = Gate(monkeypatch), list[str]()
+    catalog.add(stories(10, 20))
+    assert gate.reached.wait(60)
+
+    def progress(_done: int, _total: int, stage: str) -> None:
+        stages.append(stage)
+        if stage.startswith("waiting"):
+            with pytest.raises(errors.CatalogError, match="another thread"):
+                catalog.seal(progress)  # it would wait for the same, and report, without end
+            gate.open()
+
+    assert catalog.seal(progress)
+    waited = stages.index("waiting: other work")  # it was held before it reported anything
+    assert stages.index("writing documents") > waited
+    assert catalog.info()["fitted_on"] == 20
+
+
 def test_what_doubles_again_meanwhile_is_fitted_again(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,8 +331,8 @@ def test_a_writer_begins_the_fit_that_the_one_before_did_not_end(
     with monkeypatch.context() as patch:
         gate = Gate(patch)
         catalog = Catalog.open(tmp_path / "films")
-        catalog.add(stories(0, 5), embed=False)
-        for start in range(5, 30):
+        catalog.add(stories(0, 8), embed=False)  # of fewer, the next addition would wait for a fit
+        for start in range(8, 30):
             catalog.add(stories(start, start + 1))
         assert gate.reached.wait(60)
         catalog._manager.background.stop()

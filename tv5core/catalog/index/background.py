@@ -36,10 +36,12 @@ class BackgroundWorker:
     ----------
     lock : threading.RLock
         Held while a piece of work is started.
+    note : callable, optional
+        Called with all reports of progress, whoever else wants them.
     """
 
-    def __init__(self, lock: threading.RLock) -> None:
-        self._lock = lock
+    def __init__(self, lock: threading.RLock, note: Progress | None = None) -> None:
+        self._lock, self._note = lock, note
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._waiting: dict[str, Callable[[], None]] = {}
@@ -93,6 +95,8 @@ class BackgroundWorker:
         def report(done: int, total: int, stage: str) -> None:
             if self._stopping.is_set():
                 raise StoppedError("expected the catalogue to stay open, got close()")
+            if self._note is not None:
+                self._note(done, total, stage)
             if progress is not None:
                 progress(done, total, stage)
                 if os.getpid() != process:  # the files it would go on writing are the parent's

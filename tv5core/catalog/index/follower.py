@@ -53,7 +53,7 @@ class IndexFollower:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.background = BackgroundWorker(store.lock)
+        self.background = BackgroundWorker(store.lock, store.note_progress)
         self._damaged: set[int] = set()  # generations found damaged
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._behind = self._journal_damaged = False
@@ -178,7 +178,7 @@ class IndexFollower:
     def after_fork(self) -> None:
         """Restart in a child: another thread may have been changing the index."""
         self.change = UnfinishedCall()
-        self.background = BackgroundWorker(self._store.lock)
+        self.background = BackgroundWorker(self._store.lock, self._store.note_progress)
         self.served = self._nothing()
         self._behind = True
 

@@ -63,7 +63,7 @@ class IndexManager(IndexFollower):
         bool
             Whether that was necessary.
         """
-        with self._store.maintain():
+        with self._store.maintain(self.cancellable(progress)):
             self._store.maintaining.begin()
             upgrading.add_checksums(self._store, self.cancellable(progress))
             self._store.environment.check_readers()  # killed ones would keep pages from reuse
@@ -110,7 +110,7 @@ class IndexManager(IndexFollower):
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Build files of all that is stored and serve them, keeping no earlier ones."""
-        with self._store.maintain():
+        with self._store.maintain(self.cancellable(progress)):
             self._store.maintaining.begin()
             self.refresh()
             meta, documents = self._store.meta, self._new_documents()

@@ -63,7 +63,7 @@ def optimize(store: Store, manager: IndexManager, progress: Progress | None) -> 
     before, removed, generation = _size(store), _removed_rows(manager), manager.served.generation
     entries = _in_transaction(store, journal.count)
     report(0, 3, "tidying")
-    with store.maintain():
+    with store.maintain(report):
         dead = store.environment.check_readers()
         files = store.tidy()
         old = embeddings.drop_spaces(store.environment, store.meta.spaces)

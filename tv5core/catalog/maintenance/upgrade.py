@@ -40,8 +40,9 @@ class UpgradeReport(msgspec.Struct, frozen=True):
 
 def upgrade(store: Store, manager: IndexManager, progress: Progress | None) -> UpgradeReport:
     """Upgrade a catalogue; see ``Catalog.upgrade``."""
-    with store.maintain():
-        done = upgrading.add_checksums(store, manager.cancellable(progress))
+    report = manager.cancellable(progress)
+    with store.maintain(report):
+        done = upgrading.add_checksums(store, report)
     rebuilt = _has_earlier_files(store)
     if rebuilt:
         manager.rebuild(progress)

@@ -56,12 +56,13 @@ def embed_into_new_space(
     due : callable, optional
         Called once nobody else refits; False ends the work.
     """
-    with store.maintain():
+    report = manager.cancellable(progress)
+    with store.maintain(report):
         store.maintaining.begin()
         if due is not None and not due():
             return
         drop_abandoned_spaces(store)
-        work = _NewSpace(store, manager, manager.cancellable(progress))
+        work = _NewSpace(store, manager, report)
         try:
             work.run(given)
         except BaseException:

@@ -231,7 +231,7 @@ class SecondIndex:
         anew : bool
             Whatever there is, and keep no earlier files.
         """
-        with self._store.maintain():
+        with self._store.maintain(progress):
             self._store.maintaining.begin()
             index, record = self.current(), self._store.meta.second
             if index is None or record is None or not (anew or self.changes.any):

@@ -59,7 +59,7 @@ class SecondSpace:
         self, store: Store, manager: IndexManager, spec: SecondSpec, *, auto_seal: bool
     ) -> None:
         self._store, self._manager = store, manager
-        self._worker = BackgroundWorker(store.lock)
+        self._worker = BackgroundWorker(store.lock, store.note_progress)
         self.index = SecondIndex(store, manager.recovery, self._worker)
         self._policy = SealPolicy(enabled=auto_seal and store.writable)
         self._embedding = threading.Lock()  # one block at a time
@@ -85,7 +85,7 @@ class SecondSpace:
 
     def after_fork(self) -> None:
         """Restart in a child."""
-        self._worker = BackgroundWorker(self._store.lock)
+        self._worker = BackgroundWorker(self._store.lock, self._store.note_progress)
         self._embedding, self._loading = threading.Lock(), threading.Lock()
         self.index.after_fork(self._worker)
 

@@ -38,22 +38,23 @@ _ID_WEIGHT = 0.7
 
 
 @lru_cache(maxsize=100_000)
+def _draw(term: str) -> bytes:
+    """Return a draw for each block: its lowest bit is the sign, the others are the place."""
+    return blake2b(term.encode(), digest_size=2 * _BLOCKS, person=_SALT).digest()
+
+
 def sketch_places(term: str) -> tuple[npt.NDArray[np.int32], F32]:
     """Return the 8 places of a term in the sketch and its values there."""
-    digest = blake2b(term.encode(), digest_size=2 * _BLOCKS, person=_SALT).digest()
-    drawn = np.frombuffer(digest, "<u2").astype(np.int32)
-    signs = np.where(drawn & 1, _SCALE, -_SCALE)
-    return _STARTS + (drawn >> 1) % _BLOCK_WIDTH, signs
+    places, values = sketch_table([term])
+    return places[0], values[0]
 
 
 def sketch_table(terms: Sequence[str]) -> tuple[npt.NDArray[np.int32], F32]:
     """Return the places and values of many terms, each of shape (terms, 8)."""
-    drawn = [sketch_places(term) for term in terms]
-    if not drawn:
-        return np.zeros((0, _BLOCKS), np.int32), np.zeros((0, _BLOCKS), np.float32)
-    places, values = zip(*drawn, strict=True)
-    shape = (len(terms), _BLOCKS)
-    return np.concatenate(places).reshape(shape), np.concatenate(values).reshape(shape)
+    draws = np.frombuffer(b"".join(map(_draw, terms)), "<u2").astype(np.int32)
+    draws = draws.reshape(len(terms), _BLOCKS)
+    values: F32 = np.where(draws & 1, _SCALE, -_SCALE)
+    return _STARTS + (draws >> 1) % _BLOCK_WIDTH, values
 
 
 def facts(title: Title) -> F32:

@@ -14,7 +14,7 @@ above it:
 ``data``       Vectors, queries, their true neighbours, filters and titles.
 ``peers``      One class a library, tv5core among them, behind one interface.
 ``process``    The process that a peer is built and searched in, and the client that talks to it.
-``catalog``    ``Catalog.search``, and a catalogue under churn.
+``catalog``    ``Catalog.search``, a catalogue under churn, and one of a million titles.
 ``measure``    What is measured of a peer, and a run over all peers.
 ``profiling``  One search, stage by stage.
 ``report``     Tables, plots, losses and targets of runs.

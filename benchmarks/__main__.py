@@ -28,6 +28,7 @@ COMMANDS = {
     "cache-mix": "a service's traffic through a cached catalogue",
     "relevance": "how well searches find what people mean, against full-text engines",
     "search": "speed of search by text over made-up titles, against full-text engines",
+    "million": "what a sealed catalogue of a million takes and does, against what is required",
     "titles": "draw made-up titles, and compare them with real ones",
     "recommend": "recommendations for users of MovieLens, beside item-kNN, factorisation and EASE",
     "upstream": "what the limiter and the fetcher promise, against a stand-in",

@@ -56,8 +56,15 @@ def test_who_waits_reports_what_the_other_reported_last() -> None:
 
 def test_who_waits_reports_that_it_does_before_the_other_reports() -> None:
     turns, seen = Turns(), list[str]()
-    with held(turns) as end, turns.next(lambda _, __, stage: (seen.append(stage), end()) and None):
-        assert set(seen) == {"waiting: other work"}
+    with held(turns) as end:
+
+        def progress(_done: int, _total: int, stage: str) -> None:
+            seen.append(stage)
+            end()
+
+        with turns.next(progress):
+            pass
+    assert set(seen) == {"waiting: other work"}
 
 
 def test_nothing_is_reported_where_nobody_has_the_turn() -> None:

@@ -53,11 +53,12 @@ class SearchOptions(msgspec.Struct, frozen=True):
 
     def _is_plain(self) -> bool:
         """Tell whether this is the common case, and nothing is wrong."""
+        margin = self.scan_margin
         return (
             type(self.settings) is SearchSettings
             and type(self.filter) in _NO_OR_FILTER
             and type(self.exact) is bool
             and type(self.threads) is int
             and self.threads == 1
-            and (self.scan_margin is None or type(self.scan_margin) is float)
+            and (margin is None or (type(margin) is float and 0 <= margin <= 1_000))
         )

@@ -159,6 +159,7 @@ def _verdicts(run: Run) -> str:
     if ours.two_threads is not None:
         met = "met" if ours.two_threads >= 1.9 else "MISSED"
         lines.append(f"two threads at least 1.9x one: {ours.two_threads:.2f}x, {met}")
+    lines.sort(key=lambda line: not line.endswith("MISSED"))  # losses first
     return "".join(f"- {line}\n" for line in lines)
 
 

@@ -18,6 +18,8 @@
     ``tv5 cache``; ``tv5 vectors``: indexes without titles.
 ``demo``, ``serve``, ``gateway``
     ``tv5 demo``; ``tv5 serve``; ``tv5 warm`` and ``tv5 check``.
+``doctor``, ``diagnosis``
+    ``tv5 doctor``: what the machine has, and what is wrong.
 ``output``
     What every command shares: consoles, JSON, tables, progress, the catalogue option.
 

@@ -15,6 +15,7 @@ from tv5core.cli import (
     browse,
     cache,
     demo,
+    doctor,
     embedding,
     export,
     gateway,
@@ -52,6 +53,7 @@ for command in (
     *backup.COMMANDS,
     *export.COMMANDS,
     *demo.COMMANDS,
+    *doctor.COMMANDS,
     *serve.COMMANDS,
     *gateway.COMMANDS,
 ):

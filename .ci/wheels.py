@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LARGEST_BYTES = 2_500_000
+LARGEST_BYTES = 4_000_000
 NATIVE = "tv5core/kernels/_native.abi3.so"
 
 

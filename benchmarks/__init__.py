@@ -24,6 +24,7 @@ above it:
 ``load``       A gateway under users, and while something is broken.
 ``relevance``  Judged queries over real titles: tv5core's searches against full-text engines.
 ``commands``   One module a command: its arguments, and what it prints.
+``adapters``   tv5core for ann-benchmarks and VectorDBBench, to be copied into their trees.
 ``suites``     pytest-benchmark suites, compared by ``python -m benchmarks compare``.
 =============  ====================================================================================
 """

@@ -5,6 +5,8 @@ r"""Where a query's time goes, quantized against full precision on the same data
     python -m benchmarks profile                                     # 100,000 generated rows
     python -m benchmarks profile --vectors titles.npy --expansion-search 96 --oversampling 4
     python -m benchmarks profile --size 1m --index kept --json       # built there if it is not
+    python -m benchmarks profile --vectors titles.npy \
+        --against usearch-f32 --against usearch-f16 --against faiss-flat --html profile.html
 
 Quantized, a search centres, rotates and quantizes the query (prepare), walks the graph over
 one-bit codes (walk), scores the best candidates by their stored rows (rescore) and turns rows
@@ -12,8 +14,12 @@ into keys. The walk's estimates are the only ones: there is no second round of e
 stage is timed alone over all queries, by the kernel that :meth:`VectorIndex.search` calls for all
 of them at once; the line below compares the sum with that call, and with single calls.
 
-Full precision is hnswlib (M=16, efConstruction=200) at the least ``ef`` that reaches the same
-recall, and an exact scan. Its visited nodes are counted by walking again over its saved links.
+``--against`` measures usearch or a flat scan of FAISS on the same vectors instead, at the least
+effort that reaches the same recall, split into comparing rows and everything else; ``--html``
+writes stages, bytes and the curves of recall against time to a page that stands alone.
+
+Full precision is otherwise hnswlib (M=16, efConstruction=200) at the least ``ef`` that reaches the
+same recall, and an exact scan. Its visited nodes are counted by walking again over its saved links.
 Bytes are worked out from the records, links and rows that are read.
 
 Without settings the index is calibrated to 0.95 on every other query. All runs on one core, and
@@ -52,7 +58,15 @@ from benchmarks.data import truth
 from benchmarks.data.datasets import Dataset
 from benchmarks.data.options import add_source_arguments, prepare_from
 from benchmarks.machine import processor
+from benchmarks.profiling.against import (
+    AGAINST,
+    measure,
+    missing,
+    quantized_curve,
+    usearch_file,
+)
 from benchmarks.profiling.full_precision import graph_file
+from benchmarks.profiling.page import write
 from benchmarks.profiling.profiler import Profile, full_precision_stages, profile, repeat, work
 from benchmarks.profiling.stages import Asked, catalogue_stage
 from benchmarks.profiling.table import encoded, table
@@ -81,6 +95,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quantized-only", action="store_true", help="leave full precision out")
     parser.add_argument("--only", choices=ONLY, help="repeat one thing, for a profiler")
     parser.add_argument("--seconds", type=float, default=10.0, help="for how long (with --only)")
+    parser.add_argument(
+        "--against", action="append", choices=sorted(AGAINST), default=[],
+        help="full precision by this, instead of hnswlib and a scan; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--html", type=Path, help="also write a page with plots")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -95,6 +114,8 @@ def main(options: argparse.Namespace) -> int:
         say(f"benchmarks profile: {error}")
         return 2
     if measured is not None:
+        if options.html is not None:
+            write(measured, options.html)
         print(encoded(measured) if options.json else table(measured))
     return 0
 
@@ -111,6 +132,12 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.index is not None and options.index.exists() and not options.index.is_dir():
         raise ValueError(f"expected --index to be a folder, got {options.index}")
+    if options.html is not None and not options.html.parent.is_dir():
+        raise ValueError(f"expected --html in a folder that is there, got {options.html}")
+    if options.against and (options.quantized_only or options.only):
+        raise ValueError("expected --against without --quantized-only and --only, got both")
+    if lacking := missing(options.against):
+        raise ValueError(f"expected {', '.join(lacking)} for --against, got none installed")
     if options.expansion_search is not None:
         _given(options)  # checks them
 
@@ -123,7 +150,11 @@ def _given(options: argparse.Namespace) -> SearchSettings:
 
 def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profile | None:
     home = _built(dataset, options.index or scratch / "index", options.rescoring)
-    graph = None if options.quantized_only or options.only else graph_file(dataset, say)
+    alone = options.quantized_only or options.only or options.against
+    graph = None if alone else graph_file(dataset, say)
+    for name in options.against:
+        if name.startswith("usearch-"):
+            usearch_file(dataset, name.removeprefix("usearch-"))  # on all cores
     processor.pin(processor.cores()[:1])
     with VectorIndex.open(home) as index:
         asked = _asked(options, dataset, index)
@@ -134,9 +165,16 @@ def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profil
             repeat(work(options.only, index, sealed, asked), options.seconds)
             return None
         measured = profile(dataset, index, sealed, asked)
-    if not options.quantized_only:
+        if options.against or options.html:
+            say("searching from narrow to wide")
+            curve = quantized_curve(index, asked)
+            measured = msgspec.structs.replace(measured, curve=curve)
+    if not alone:
         others = list(full_precision_stages(dataset, graph, asked, measured.recall))
         measured = msgspec.structs.replace(measured, full_precision=others)
+    if options.against:
+        beside = [measure(name, dataset, asked, measured.recall) for name in options.against]
+        measured = msgspec.structs.replace(measured, against=beside)
     if options.titles:
         say(f"decoding {options.titles:,} generated titles")
         decoded = catalogue_stage(scratch / "catalog", options.titles, asked.k)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.data.datasets import Dataset
+from benchmarks.profiling.against import Point, System
 from benchmarks.profiling.full_precision import graph_stage, scan_stage
 from benchmarks.profiling.stages import F32, Asked, Stage, best_seconds, quantized_stages
 from benchmarks.progress import say
@@ -39,6 +40,8 @@ class Profile(msgspec.Struct, frozen=True):
     """Median of single calls."""
     quantized: list[Stage]
     full_precision: list[Stage] = []
+    against: list[System] = []
+    curve: list[Point] = []
 
 
 def profile(dataset: Dataset, index: VectorIndex, sealed: SealedGraph, asked: Asked) -> Profile:

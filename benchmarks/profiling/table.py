@@ -41,11 +41,21 @@ def table(measured: Profile) -> str:
         "",
         *(_line(stage, None) for stage in measured.full_precision),
     ]
+    wholes = [(stage.name, stage.seconds) for stage in measured.full_precision]
+    for system in measured.against:
+        seconds = sum(stage.seconds for stage in system.stages)
+        lines += [f"{system.name} {system.version}", *_stages(system.stages), ""]
+        wholes.append((system.name, seconds))
     faster = [
-        f"{stage.name}: {stage.seconds / measured.search_s:.1f} times a quantized search"
-        for stage in measured.full_precision
+        f"{name}: {seconds / measured.search_s:.1f} times a quantized search"
+        for name, seconds in wholes
     ]
     return "\n".join([*lines, *faster]).rstrip()
+
+
+def _stages(stages: list[Stage]) -> list[str]:
+    whole = sum(stage.seconds for stage in stages)
+    return [_line(stage, whole) for stage in stages]
 
 
 def _line(stage: Stage, whole: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -39,13 +40,52 @@ def test_answers_are_those_of_the_catalogue(tmp_path: Path) -> None:
 
 def test_every_method_is_there() -> None:
     """Also those that a catalogue gets later."""
-    plain = {"open", "close", "restore", "export_lines", "after_fork", "clear_checkpoints", "ids"}
-    wanted = {n for n, m in inspect.getmembers(Catalog, inspect.isroutine) if n[0] != "_"} - plain
-    for name in sorted(wanted):
+    wanted = {n for n, m in inspect.getmembers(Catalog, inspect.isroutine) if n[0] != "_"}
+    own = {n for n, m in inspect.getmembers(AsyncCatalog, inspect.isroutine) if n[0] != "_"}
+    assert own - wanted == {"within"}
+    other = {"open", "close", "restore", "ids", "after_fork"}
+    assert inspect.isasyncgenfunction(AsyncCatalog.ids)
+    assert all(inspect.iscoroutinefunction(getattr(AsyncCatalog, name)) for name in
+               other - {"ids", "after_fork"})  # fmt: skip
+    for name in sorted(wanted - other):
         method = getattr(AsyncCatalog, name, None)
         assert method is not None, name
         assert inspect.iscoroutinefunction(method), name
         assert inspect.signature(method) == inspect.signature(getattr(Catalog, name)), name
+
+
+def test_lines_checkpoints_and_copies(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with await AsyncCatalog.open(tmp_path / "c") as films:
+            await films.add([film(1)], [vector(1)], checkpoint=("a:b", b"x"))
+            assert "<AsyncCatalog of Catalog(" in repr(films)
+            assert "within 0.5 s" in repr(films.within(0.5))
+            lines: list[bytes] = []
+            assert await films.export_lines(lines.append) == len(lines) == 1
+            assert await films.clear_checkpoints("a:") == 1
+            await films.export(tmp_path / "e")
+        await AsyncCatalog.restore(tmp_path / "e", tmp_path / "r")
+        async with await AsyncCatalog.open(tmp_path / "r", read_only=True) as copy:
+            assert await copy.count() == 1
+
+    run(work)
+
+
+def test_a_forked_child_reads_with_threads_of_its_own(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c") as catalog:
+        catalog.add([film(1)], [vector(1)])
+    films = AsyncCatalog(Catalog.open(tmp_path / "c", read_only=True))
+    asyncio.run(films.count())  # type: ignore[arg-type]
+    child = os.fork()
+    if not child:
+        try:
+            films.after_fork()
+            found = asyncio.run(asyncio.wait_for(films.count(), 60))  # type: ignore[arg-type]
+        except BaseException:
+            found = 99
+        os._exit(found)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    asyncio.run(films.close())
 
 
 class Gate:

@@ -63,9 +63,14 @@ class _Workers:
     """Threads, shared by all views of one catalogue."""
 
     def __init__(self, readers: int) -> None:
-        self.readers = ThreadPoolExecutor(readers, "tv5-read")
+        self._count, self.closed = readers, False
+        self.start()
+
+    def start(self) -> None:
+        """Make threads and a lock; in the child of a fork there are none of the parent's."""
+        self.readers = ThreadPoolExecutor(self._count, "tv5-read")
         self.changer = ThreadPoolExecutor(1, "tv5-change")
-        self.closed, self._lock = False, threading.Lock()
+        self._lock = threading.Lock()
 
     def submit(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> asyncio.Future[T]:
         context = contextvars.copy_context()
@@ -134,6 +139,10 @@ class AsyncCatalog:
         view.catalog, view._workers = self.catalog, self._workers
         view.deadline_s = check_real("deadline_s", deadline_s, 0.0, _LONGEST_S)
         return view
+
+    def __repr__(self) -> str:
+        within = "" if self.deadline_s is None else f", within {self.deadline_s} s"
+        return f"<AsyncCatalog of {self.catalog!r}{within}>"
 
     async def _read(self, call: Callable[[], T]) -> T:
         future = self._workers.submit(self._workers.readers, call)
@@ -206,7 +215,14 @@ class AsyncCatalog:
     verify = _changing(Catalog.verify)
     backup = _changing(Catalog.backup)
     export = _changing(Catalog.export)
+    export_lines = _changing(Catalog.export_lines)
+    clear_checkpoints = _changing(Catalog.clear_checkpoints)
     wait = _changing(Catalog.wait)
+
+    @staticmethod
+    async def restore(*args: Any, **kwargs: Any) -> Any:
+        """Make a catalogue of an export or a backup in a thread; see ``Catalog.restore``."""
+        return await asyncio.to_thread(partial(Catalog.restore, *args, **kwargs))
 
     # -- closing --------------------------------------------------------------------------
 
@@ -217,6 +233,11 @@ class AsyncCatalog:
     def _close(self) -> None:
         self._workers.close()
         self.catalog.close()
+
+    def after_fork(self) -> None:
+        """Go on as a reader in the child of a fork, with threads of its own."""
+        self.catalog.after_fork()
+        self._workers.start()
 
     async def __aenter__(self) -> Self:
         return self

@@ -140,6 +140,15 @@ class IndexReader:
             self._check_open()
             return integer and 0 <= int(key) < 2**63 and int(key) in self._segments  # type: ignore[call-overload]
 
+    def __repr__(self) -> str:
+        if self._closed:
+            return f"<{type(self).__name__}, closed>"
+        live, cut = self.live_count, f" of {self.given_dim}" if self._given_dim else ""
+        return (
+            f"<{type(self).__name__}: {len(self):,} vectors of {self.dim}{cut} dimensions, "
+            f"{self.metric}, rows {self.rescoring}{f', {live:,} not sealed' if live else ''}>"
+        )
+
     def keys(self) -> I64:
         """Return the keys of all rows that are not removed, in no particular order."""
         segments = self.snapshot.segments

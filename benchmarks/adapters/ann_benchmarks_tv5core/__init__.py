@@ -1,0 +1,1 @@
+"""tv5core as an algorithm of ann-benchmarks: ``module``."""

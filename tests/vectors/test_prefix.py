@@ -56,6 +56,16 @@ def test_a_vector_may_be_wider_than_any_index(vectors: F32, tmp_path: Path) -> N
     assert VectorIndex.open(tmp_path).given_dim == 4_800
 
 
+def test_an_index_shows_what_it_is(vectors: F32) -> None:
+    index = VectorIndex.build(vectors[:1_200], dim=32, rescoring="float16")
+    index.add(vectors[1_200:1_203], [5_000, 5_001, 5_002])
+    assert repr(index) == (
+        "<VectorIndex: 1,203 vectors of 32 of 96 dimensions, cosine, rows float16, 3 not sealed>"
+    )
+    index.close()
+    assert repr(index) == "<VectorIndex, closed>"
+
+
 @pytest.mark.parametrize("dim", [97, 7, 0, -1, 1.5, "32", True])
 def test_other_widths_are_refused(dim: object, vectors: F32) -> None:
     with pytest.raises(errors.DimensionError, match="expected dim"):

@@ -78,7 +78,6 @@ def test_hits_as_tables(full: Catalog) -> None:
     assert list(result.to_pandas()["title"]) == [hit.title.title for hit in result]
     assert isinstance(result.to_pandas(), pandas.DataFrame)
     assert result.to_polars().equals(polars.from_arrow(table))
-    assert polars.from_arrow(result).equals(result.to_polars())
 
 
 def test_hits_carry_fields_of_the_catalogue_itself(full: Catalog) -> None:

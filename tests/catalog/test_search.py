@@ -156,6 +156,16 @@ def test_matches_are_sorted(catalog: Catalog, sort: str, value: Callable[[Title]
     assert found == sorted(found)
 
 
+def test_equal_titles_keep_the_order_in_which_they_were_added(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "c", auto_seal=False) as catalog:
+        catalog.add(demo_titles(), embed=False)
+        for name, title in [("a", "Zz One"), ("b", "Zz Same"), ("c", "Zz Same"), ("a", "Zz Same")]:
+            catalog.add([Title(name, "movie", title)], embed=False)
+        found = [title.id for title in catalog.browse(sort="title:desc", k=3)]
+        assert sorted(found) == ["a", "b", "c"]
+        assert found == sorted(found, key=lambda name: catalog.get_versioned(name).row)
+
+
 def test_groups_stand_for_their_titles(catalog: Catalog) -> None:
     assert {h.id for h in catalog.search("star boat", 3)} == {"x:4", "x:5", "x:6"}
     by_title = catalog.search("star boat", 5, group="title")

@@ -10,7 +10,7 @@ import pytest
 from tv5core import bitmap
 from tv5core.lexical import Evidence
 from tv5core.query.allowed import Allowed
-from tv5core.query.execution import _sharing_words
+from tv5core.query.execution import _highest, _sharing_words
 
 SIZES = (900, 100)
 EVERYTHING = Allowed((None, None), SIZES, restricts=False)
@@ -58,3 +58,11 @@ def test_titles_that_share_a_word_are_compared():
 )
 def test_all_titles_are_compared(asked, found):
     assert _sharing_words(search(**asked), EVERYTHING, evidence(range(found), [])) is EVERYTHING
+
+
+@pytest.mark.parametrize("count", [1, 5, 64, 199, 200, 300])
+def test_the_highest_are_those_of_the_lowest_keys_among_equals(count):
+    rng = np.random.default_rng(count)
+    values, keys = rng.integers(0, 6, 200).astype(np.float32), rng.permutation(200)
+    want = sorted(range(200), key=lambda at: (-values[at], keys[at]))[:count]
+    assert sorted(_highest(values, keys, count).tolist()) == sorted(want)

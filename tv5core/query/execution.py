@@ -308,11 +308,7 @@ def weighed(search: Search, words: WordSide, some: Candidates) -> tuple[Candidat
     table = features(some, words.shares, _priors(search, some), words.years, last)
     if typed := typed_phrase(words.query.text).strip():
         total = scores(table, weights_of(second=search.second is not None))
-        first = (
-            np.argpartition(-total, _COMPARED)[:_COMPARED]
-            if len(some) > _COMPARED
-            else (np.arange(len(some)))
-        )
+        first = _highest(total, some.keys, _COMPARED)
         table[NAME_FEATURES, first] = name_features(typed, _names(search, some, first))
     return some, table
 
@@ -336,7 +332,16 @@ def _best(some: Candidates, shares: WordShares) -> Candidates:
     rough = shares.of(np.bitwise_or.reduce(some.words, axis=0)) + some.title_match
     rough = rough + np.nan_to_num(some.cosine, nan=0) + np.nan_to_num(some.second, nan=0)
     rough = rough + 0.01 * some.scores.sum(axis=0)
-    return some.take(np.argpartition(-rough, MAX_KEPT)[:MAX_KEPT])
+    return some.take(_highest(rough, some.keys, MAX_KEPT))
+
+
+def _highest(values: F32, keys: I64, count: int) -> I64:
+    """Return the places of so many of the highest values; of equal ones, of the lowest keys."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    last = -np.partition(-values, count - 1)[count - 1]
+    above, equal = np.flatnonzero(values > last), np.flatnonzero(values == last)
+    return np.concatenate([above, equal[np.argsort(keys[equal])[: count - len(above)]]])
 
 
 def _priors(search: Search, some: Candidates) -> Priors:

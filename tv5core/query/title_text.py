@@ -72,14 +72,17 @@ def title_order(segments: Sequence[DocumentSegment]) -> list[F64]:
 
 def _insert(big: Suggestions, order: list[F64], others: list[tuple[str, int, int]]) -> None:
     """Give titles of small segments places between those of the big one."""
-    before, same = -1.0, 0
+    before, last, same = -1.0, "", 0
     for text, place, document in others:
         if not text:
             continue
         low, equal = _lower_bound(big, text.encode())
         at = float(low) if equal else low - 0.5
-        same = same + 1 if at == before and not equal else 0
-        before = at
+        if at != before or equal:
+            same = 0
+        elif text != last:
+            same += 1
+        before, last = at, text
         order[place][document] = at if equal else at + 1e-6 * same
 
 

@@ -92,7 +92,7 @@ class RecommendingCatalog(CatalogReader):
         allow : iterable of str, optional
             Only these ids; unknown ones are ignored.
         k : int
-            At least 1.
+            1 to 1,000: each is compared with all before it.
         diversity : float
             From 0 (by score alone) to 1: how much a title loses for resembling those before it
             (maximal marginal relevance over the best 5 k).
@@ -112,7 +112,7 @@ class RecommendingCatalog(CatalogReader):
             A like or dislike that the catalogue does not have.
         DimensionError, NonFiniteVectorError, ZeroVectorError
         """
-        asked_k, spread = check_int("k", k, 1), check_real("diversity", diversity, 0.0, 1.0)
+        asked_k, spread = check_int("k", k, 1, 1_000), check_real("diversity", diversity, 0.0, 1.0)
         explained, served = check_flag("explain", explain), self._current()
         known = None if profile is None else self.profile(profile)
         read = self._tastes.read(served, like, dislike, seen, known)
@@ -318,7 +318,7 @@ class RecommendingCatalog(CatalogReader):
         InvalidInputError
         """
         some = self._titles(self._current())
-        listed = Listed(some, genre, where, allow, check_int("k", k, 1))
+        listed = Listed(some, genre, where, allow, check_int("k", k, 1, 10_000))
         return self._lists.trending(listed, half_life_days, today)
 
     def _titles(self, served: ServedIndex) -> Titles:

@@ -95,7 +95,7 @@ def test_what_is_new_overtakes_what_was_popular(own: Catalog) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"k": 0}, {"genre": 7}, {"where": 7}, {"allow": "f1"}, {"allow": 7},
+        {"k": 0}, {"k": 10**6}, {"genre": 7}, {"where": 7}, {"allow": "f1"}, {"allow": 7},
     ],
 )  # fmt: skip
 def test_bad_lists_are_refused(films: Catalog, bad: dict[str, Any]) -> None:

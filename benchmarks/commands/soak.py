@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
+    parser.add_argument("--add-every", type=float, default=5.0, help="seconds; 0 to add nothing")
     parser.add_argument("--catalog", type=Path, help="by default the demo's")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-redis", action="store_true")
@@ -42,7 +43,10 @@ def main(options: argparse.Namespace) -> int:
         options.catalog, workers=options.workers, with_redis=not options.no_redis, details=500
     ) as on:
         seconds = options.minutes * 60
-        run = run_soak(on, rate=options.rate, seconds=seconds, sample_s=min(5.0, seconds / 60))
+        run = run_soak(
+            on, rate=options.rate, seconds=seconds, sample_s=min(5.0, seconds / 60),
+            add_s=options.add_every,
+        )  # fmt: skip
     if options.json:
         print(json.dumps(run, indent=1, default=dataclasses.asdict))
     else:

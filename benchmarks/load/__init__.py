@@ -8,6 +8,7 @@
 - ``running``: one scenario from start to verdict.
 - ``soaking``: an even load for long, and whether anything grows.
 - ``chaos``: what clients see while something is broken, and how long until nothing is.
+- ``faulty``: a clock that jumps (``clock.c``), and a disk that is full.
 - ``bare``: a bare handler, to compare with.
 - ``k6/scenarios.ts``: the four scenarios as a script for k6.
 """

@@ -29,6 +29,8 @@ __all__ = ["EVENTS", "Seen", "run_event"]
 _USERS, _PACE_S = 50, 2.0
 _CALM_S = 2.0
 _RECOVERY_S = 40.0
+_ASKED = 20
+"""Connections in a row; with two workers, one of them has none of these once in a million."""
 _FIRST_UNKNOWN = 900_000_000
 """Ids that the catalogue has not, so that titles are fetched and stored meanwhile."""
 
@@ -44,6 +46,8 @@ class Seen:
         From the end of the event.
     healed_s : float
         When it ended.
+    current_s : float or None
+        Seconds from then until all workers had the title that was stored last.
     acknowledged, lost : int
         Titles that an answer said were stored, and those that are not in the catalogue.
     notes : list of str
@@ -52,6 +56,7 @@ class Seen:
     during: list[Row] = field(default_factory=list)
     after: list[Row] = field(default_factory=list)
     healed_s: float = 0.0
+    current_s: float | None = None
     acknowledged: int = 0
     lost: int = 0
     notes: list[str] = field(default_factory=list)
@@ -66,6 +71,7 @@ class Seen:
             "tiers": dict(Counter(row[4] or "none" for row in self.during)),
             "p95_ms": round(percentile(took, 0.95), 1) if took else None,
             "recovered_s": round(max(bad) - self.healed_s, 2) if bad else 0.0,
+            "current_s": None if self.current_s is None else round(self.current_s, 2),
             "acknowledged": self.acknowledged,
             "lost": self.lost,
             "notes": self.notes,
@@ -188,8 +194,22 @@ async def _nothing() -> None:
     """Heal nothing: it heals by itself, or stays."""
 
 
-async def _disk_full(on: Bench, _: Seen) -> Healing:
-    """Forbid the writer to make any file longer, as a full disk does."""
+async def _disk_full(on: Bench, seen: Seen) -> Healing:
+    """Fill the disk that the gateway has to itself; without one, let no file of it grow."""
+    if on.disk is None:
+        return await _file_limit(on, seen)
+    disk = on.disk
+    seen.notes.append(f"a tmpfs, filled with {await asyncio.to_thread(disk.fill) >> 20} MiB")
+
+    async def heal() -> None:
+        disk.free()
+
+    return heal
+
+
+async def _file_limit(on: Bench, seen: Seen) -> Healing:
+    """Forbid the writer to make any file longer, much as a full disk does."""
+    seen.notes.append("a file size limit of the writer")
     writer = psutil.Process(on.gateway.pid("writer"))
     size = sum(path.stat().st_size for path in on.gateway.catalog.glob("data.mdb"))
     writer.rlimit(psutil.RLIMIT_FSIZE, (min(size, 1 << 20), resource.RLIM_INFINITY))
@@ -208,15 +228,34 @@ def _killed(name: str) -> Event:
     return begin
 
 
-async def _stopped_reader(on: Bench, _: Seen) -> Healing:
+async def _stopped_reader(on: Bench, seen: Seen) -> Healing:
     """Stop a worker, so that it is behind when it goes on."""
     pid = on.gateway.pid("worker 1")
     os.kill(pid, signal.SIGSTOP)
+    seen.notes.append("its clients wait; others are answered")
 
     async def heal() -> None:
         os.kill(pid, signal.SIGCONT)
 
     return heal
+
+
+def _clock_jumps(seconds: float) -> Event:
+    """Set the time of day of the gateway's processes, and later back."""
+
+    async def begin(on: Bench, seen: Seen) -> Healing:
+        if on.clock is None:
+            raise SystemExit("expected a gateway with a clock that can jump, got one without")
+        moved = on.clock
+        moved.jump(seconds)
+        seen.notes.append(f"by {seconds:+g} s, and back")
+
+        async def heal() -> None:
+            moved.jump(0.0)
+
+        return heal
+
+    return begin
 
 
 async def _slow_clients(on: Bench, seen: Seen) -> Healing:
@@ -289,6 +328,8 @@ EVENTS: dict[str, Event] = {
     "redis-paused": _redis_paused,
     "redis-full": _redis_full,
     "disk-full": _disk_full,
+    "clock-ahead": _clock_jumps(7_200.0),
+    "clock-back": _clock_jumps(-7_200.0),
     "worker-killed": _killed("worker 1"),
     "writer-killed": _killed("writer"),
     "reader-behind": _stopped_reader,
@@ -309,9 +350,29 @@ async def run_event(on: Bench, name: str, seconds: float) -> Seen:
         await asyncio.sleep(seconds)
         await heal()
         seen.during, seen.healed_s = list(users.rows), time.time()
+        if users.stored:
+            await _catch_up(on, users.stored[-1], seen)
         await _recover(users, seen)
     await asyncio.to_thread(_count_lost, on, users.stored, seen)
     return seen
+
+
+async def _catch_up(on: Bench, name: str, seen: Seen) -> None:
+    """Ask over new connections, so of all workers, until each reads the title stored last."""
+    url = f"{on.gateway.url}/v1/titles/{name.replace(':', '%3A')}"
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        found = 0
+        while found < _ASKED and time.time() - seen.healed_s < _RECOVERY_S:
+            found += 1
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                async with session.get(url, timeout=aiohttp.ClientTimeout(total=5)) as answer:
+                    body = await answer.json()
+                    if body.get("sources", {}).get("catalog") == "fresh":
+                        continue
+            found = 0
+            await asyncio.sleep(0.05)
+    seen.current_s = time.time() - seen.healed_s
 
 
 async def _recover(users: _Users, seen: Seen) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.load.faulty import Clock, SmallDisk
 from benchmarks.load.judging import Row, Verdict, hit_ratios, judge, levels, spread
 from benchmarks.load.scenarios import SCENARIOS
 from benchmarks.load.services import Gateway, Standin, bare, gateway, get_json, redis, standin
@@ -44,6 +45,8 @@ class Bench:
     ids: list[str]
     redis_url: str | None
     redis_process: subprocess.Popen[str] | None
+    clock: Clock | None = None
+    disk: SmallDisk | None = None
 
 
 @contextlib.contextmanager
@@ -54,6 +57,8 @@ def bench(
     with_redis: bool = True,
     titles: int = 2_000,
     details: int = 1_000,
+    time_of_day: Clock | None = None,
+    disk: SmallDisk | None = None,
 ) -> Iterator[Bench]:
     """Run the gateway with all it needs, warmed with its most popular titles."""
     with contextlib.ExitStack() as stack:
@@ -63,11 +68,17 @@ def bench(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tv5-redis-")))
             url, process = stack.enter_context(redis(folder))
         given = (*settings, *(() if url is None else (f"redis_url={url}",)))
-        served = stack.enter_context(gateway(catalog, *given, workers=workers, tmdb=tmdb.url))
+        served = stack.enter_context(
+            gateway(
+                catalog, *given, workers=workers, tmdb=tmdb.url,
+                disk=None if disk is None else disk.folder,
+                environment=None if time_of_day is None else time_of_day.environment,
+            )
+        )  # fmt: skip
         _warm(served)
         ids = ids_of(served.url, titles)
         asyncio.run(_warm_details(served.url, ids[:details]))
-        yield Bench(served, tmdb, ids, url, process)
+        yield Bench(served, tmdb, ids, url, process, time_of_day, disk)
 
 
 def _warm(served: Gateway) -> None:

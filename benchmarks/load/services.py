@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,12 @@ class Gateway:
 
 @contextlib.contextmanager
 def gateway(
-    catalog: Path | None, *settings: str, workers: int = 1, tmdb: str | None = None
+    catalog: Path | None,
+    *settings: str,
+    workers: int = 1,
+    tmdb: str | None = None,
+    disk: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Gateway]:
     """Run ``tv5 serve`` over a copy of a catalogue, or over the demo's.
 
@@ -195,8 +200,14 @@ def gateway(
     workers : int
     tmdb : str or None
         Address of the stand-in.
+    disk : Path, optional
+        Where the copy and the cache are put.
+    environment : mapping, optional
+        Variables that the gateway has besides.
     """
-    with tempfile.TemporaryDirectory(prefix="tv5-load-", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(
+        prefix="tv5-load-", ignore_cleanup_errors=True, dir=disk
+    ) as made:
         folder = Path(made)
         command = [sys.executable, "-c", "from tv5core.cli import main; main()", "serve"]
         served = folder / "catalog"
@@ -207,6 +218,7 @@ def gateway(
         given = ("log_requests=false", "client_rate=0", "key_rate=0", *settings)
         command += [part for text in given for part in ("--set", text)]
         variables = {**os.environ, "TV5_ADMIN_TOKEN": TOKEN, "TMPDIR": made}
+        variables |= environment or {}
         if tmdb is not None:
             variables |= {"TV5_TMDB_URL": tmdb, "TMDB_BEARER_TOKEN": "key-of-the-benchmark"}
         with _running(command, stderr=subprocess.PIPE, env=variables) as process:

@@ -1,5 +1,6 @@
 """The catalogue as a whole.
 
 - ``search``: ``Catalog.search`` from a ready vector to decoded titles.
+- ``scale``: bytes on disk and in memory, and queries a second a component.
 - ``churn``: titles replaced and deleted again and again.
 """

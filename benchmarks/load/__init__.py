@@ -7,6 +7,7 @@
 - ``judging``: percentiles, service levels, and criteria that pass or fail.
 - ``running``: one scenario from start to verdict.
 - ``soaking``: an even load for long, and whether anything grows.
+- ``lagging``: how late the event loop is while the catalogue is sealed.
 - ``chaos``: what clients see while something is broken, and how long until nothing is.
 - ``faulty``: a clock that jumps (``clock.c``), and a disk that is full.
 - ``bare``: a bare handler, to compare with.

@@ -13,7 +13,7 @@ import msgspec
 
 from tv5core.errors import UnreachableError
 
-__all__ = ["Answered", "Asking", "title_path"]
+__all__ = ["Answered", "Asking", "listed_ids", "title_path"]
 
 _TIMEOUT_S = 30.0
 
@@ -41,6 +41,11 @@ class Answered(NamedTuple):
 def title_path(id: str) -> str:
     """Return the path of a title."""
     return f"/v1/titles/{quote(id, safe='')}"
+
+
+def listed_ids(body: Any) -> list[str]:
+    """Return the ids of a list of titles, or of hits, in their order."""
+    return [each["id"] for each in body.get("titles") or body.get("hits") or []]
 
 
 class Asking:

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from tv5core.data import demo_titles
-from tv5core.server.readiness.asking import Asking, title_path
+from tv5core.server.readiness.asking import Asking, listed_ids, title_path
 
 __all__ = ["Check", "check_gateway", "check_static_set"]
 
@@ -73,9 +73,9 @@ async def check_gateway(asking: Asking) -> list[Check]:
 
 
 async def _probe(asking: Asking) -> tuple[list[int], list[float], list[float]]:
-    """Ask for popular titles, lists and fresh searches."""
-    answer = await asking.get("/v1/browse", k=_PROBES)
-    listed = [] if answer.status != 200 else [each["id"] for each in answer.body["titles"]]
+    """Ask for trending titles, which every plan loads, and for fresh searches."""
+    answer = await asking.get("/v1/trending", k=_PROBES)
+    listed = [] if answer.status != 200 else listed_ids(answer.body)
     answers = [await asking.get(title_path(name)) for name in listed]
     answers += [await asking.get(title_path(name)) for name in listed]
     fresh = [

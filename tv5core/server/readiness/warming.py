@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
-from tv5core.server.readiness.asking import Answered, Asking, title_path
+from tv5core.server.readiness.asking import Answered, Asking, listed_ids, title_path
 from tv5core.server.readiness.plan import Phase, Plan, TitleList
 
 __all__ = ["PhaseReport", "off_peak_wait_s", "run_phase", "sleep_until_off_peak", "wait_s"]
@@ -129,7 +128,7 @@ async def _ids(some: TitleList, get: _Getting) -> list[str]:
     while len(found) < some.count:
         page = min(_PAGE, some.count - len(found))
         answer = await get.get(_path(some), **_query(some, page, len(found)))
-        listed = _listed(answer.body) if answer.status == 200 else []
+        listed = listed_ids(answer.body) if answer.status == 200 else []
         found += listed
         is_paged = some.query is None and some.list == "browse"
         if len(listed) < page or not is_paged:
@@ -150,11 +149,6 @@ def _query(some: TitleList, page: int, offset: int) -> dict[str, object]:
     elif some.list == "browse":
         query |= {"sort": some.sort, "offset": offset}
     return query
-
-
-def _listed(body: Any) -> list[str]:
-    listed = body.get("titles") or body.get("hits") or []
-    return [each["id"] for each in listed]
 
 
 async def sleep_until_off_peak() -> None:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import FastHttpUser, constant, constant_pacing, events, task
 
 from benchmarks.load.scenarios import QUERIES, SCENARIOS, Asked, Population
@@ -33,6 +34,8 @@ class Visitor(FastHttpUser):
         """Give the user a mind of its own."""
         seed = next(_NUMBERS) + _GIVEN["seed"]
         self.population = Population(_GIVEN["ids"], seed, is_uniform=_GIVEN["uniform"])
+        if not _SCENARIO.together:  # people do not all ask in the same moment of their minute
+            gevent.sleep(self.population.random.random() * _GIVEN["pace_s"])
 
     @task
     def ask(self) -> None:

@@ -112,8 +112,9 @@ async def provider() -> AsyncIterator[Standin]:
 
 @pytest.fixture
 async def gateway(folder: Path, provider: Standin) -> AsyncIterator[Gateway]:
-    """A gateway over the shipped titles, with a stand-in for TMDB."""
-    async with running(folder, provider=provider) as gateway:
+    """A gateway over the shipped titles, with a stand-in for TMDB; it waits for it for long."""
+    waits = dict.fromkeys(("live_deadline_s", "offers_deadline_s", "unknown_deadline_s"), 8.0)
+    async with running(folder, provider=provider, **waits) as gateway:
         yield gateway
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load.chaos import MALFORMED, answers_to, run_event
+from benchmarks.load.faulty import clock, small_disk
 from benchmarks.load.running import Bench
 from benchmarks.load.services import gateway, standin
 from tests.server.conftest import sealed  # noqa: F401 - a fixture
@@ -18,8 +19,16 @@ from tv5core.data import demo_titles
 @pytest.fixture(scope="module")
 def on(sealed: Path) -> Iterator[Bench]:  # noqa: F811
     ids = [title.id for title in demo_titles()]
-    with standin() as tmdb, gateway(sealed, tmdb=tmdb.url) as served:
-        yield Bench(served, tmdb, ids, None, None)
+    with (
+        clock() as moved,
+        small_disk(256 << 20) as disk,
+        standin() as tmdb,
+        gateway(
+            sealed, tmdb=tmdb.url, disk=None if disk is None else disk.folder,
+            environment=moved.environment,
+        ) as served,
+    ):  # fmt: skip
+        yield Bench(served, tmdb, ids, None, None, moved, disk)
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -40,3 +49,11 @@ def test_a_provider_that_is_down_leaves_the_cache_and_the_catalogue(on: Bench) -
     report = asyncio.run(run_event(on, "tmdb-down", 2.0)).report()
     assert report["statuses"][200] > 0
     assert 0 not in report["statuses"]
+
+
+@pytest.mark.parametrize("name", ["clock-ahead", "clock-back", "disk-full"])
+def test_a_clock_that_jumps_and_a_full_disk_lose_nothing(on: Bench, name: str) -> None:
+    report = asyncio.run(run_event(on, name, 2.0)).report()
+    assert report["statuses"][200] > 0
+    assert report["lost"] == 0
+    assert set(report["statuses"]) <= {0, 200, 503}

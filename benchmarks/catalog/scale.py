@@ -33,7 +33,7 @@ _PARTS = {
 _TRUTH = "vectors, the truth, float32"
 _VECTORS = "vectors"
 _METADATA_BYTES, _VECTOR_BYTES, _QPS = 5e9, 550e6, (500.0, 1_200.0)
-_MANY = 1_000
+_MANY, _RECALL = 1_000, 0.95
 
 
 @dataclass(frozen=True)
@@ -187,9 +187,15 @@ def index_lines(folder: Path, queries: Path, seconds: float) -> list[Line]:
         near = cycle(asked)
         rate, p50, p99 = _rate(lambda: index.search(next(near), 10), seconds)
     shown = f"{rate:,.0f}/s at recall@10 {recall:.3f}, p50 {p50:.2f} ms, p99 {p99:.2f} ms"
-    target = f"{_QPS[0]:,.0f} to {_QPS[1]:,.0f}/s"
+    target = f"{_QPS[0]:,.0f} to {_QPS[1]:,.0f}/s at {_RECALL}"
     return [
         _bounded("index alone: graph and codes", rows, graph, _VECTOR_BYTES, ""),
         _bounded("index alone: with rows to rescore", rows, files, _VECTOR_BYTES, ""),
-        Line("index alone: search, one thread", rows, target, shown, rate >= _QPS[0]),
+        Line(
+            "index alone: search, one thread",
+            rows,
+            target,
+            shown,
+            rate >= _QPS[0] and recall >= _RECALL,
+        ),
     ]

@@ -114,7 +114,8 @@ def _print(found: dict[str, list[dict[str, Any]]]) -> None:
     print("\nthe most requests a second at p99 < 50 ms, and the bare handler's over it:")
     for name, runs in found.items():
         knee = _knee(runs)
-        print(f"  {name:<26}{knee:>10,.0f}  {price / knee if knee else float('inf'):>6.1f} times")
+        ratio = f"{price / knee:.1f} times" if price and knee else "not to be said"
+        print(f"  {name:<26}{knee:>10,.0f}  {ratio}")
 
 
 def _knee(runs: list[dict[str, Any]]) -> float:

@@ -107,7 +107,7 @@ def run_soak(
         Between two titles that only the provider knows; 0 for none.
     """
     samples: list[Sample] = []
-    ended = threading.Event()
+    ended, started = threading.Event(), _count_starts(on)
     work = [threading.Thread(target=_sample, args=(on, samples, ended, sample_s))]
     if add_s:
         work.append(threading.Thread(target=_add, args=(on, ended, add_s)))
@@ -126,8 +126,17 @@ def run_soak(
         "requests_s": round(len(rows) / seconds, 1),
         "samples": [asdict(sample) for sample in samples],
         "parts": table(samples, rows),
-        "verdicts": judge_soak(samples, rows),
+        "verdicts": [*judge_soak(samples, rows), _judge_starts(_count_starts(on) - started)],
     }
+
+
+def _count_starts(on: Bench) -> int:
+    return sum(" started" in line for line in list(on.gateway.lines))
+
+
+def _judge_starts(more: int) -> Verdict:
+    """Judge that no process was replaced: its successor would hide what grew."""
+    return Verdict("processes replaced", "0", str(more), more == 0)
 
 
 def _sample(on: Bench, into: list[Sample], ended: threading.Event, pause_s: float) -> None:

@@ -73,4 +73,5 @@ def test_a_real_gateway_is_loaded_sampled_and_judged() -> None:
     assert all(sample["anonymous_mib"] > 0 < sample["tasks"] for sample in run["samples"])
     verdicts = {verdict.name: verdict for verdict in run["verdicts"]}
     assert verdicts["5xx and lost"].passed, verdicts
+    assert verdicts["processes replaced"].passed, verdicts
     assert set(verdicts) > {"descriptors", "threads", "tasks"}

@@ -6,5 +6,6 @@
 - ``speeds``, ``holding``: tables of speed; tables of building, memory and opening.
 - ``tables``: a run's whole section; ``page``: the report's file; ``plots``: its pictures.
 - ``readme``: the tables between markers in ``README.md`` and ``benchmarks/README.md``.
+- ``pictures``: charts that the documentation shows.
 - ``text``: figures as people read them.
 """

@@ -2,5 +2,6 @@
 
 - ``search``: ``Catalog.search`` from a ready vector to decoded titles.
 - ``scale``: bytes on disk and in memory, and queries a second a component.
+- ``million``: a large catalogue: sealing, upkeep, searches.
 - ``churn``: titles replaced and deleted again and again.
 """

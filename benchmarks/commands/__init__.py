@@ -17,7 +17,8 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``load``, ``soak``, ``chaos``, ``knee``: a gateway under users, for long, broken, and beside a
   bare handler.
 - ``lag``: a gateway's event loop while its catalogue is sealed.
-- ``scale``: what a catalogue of a size costs, target against measured.
+- ``scale``: what a catalogue of a size costs, target against measured;
+  ``million``: a large one, whole.
 - ``cold_start``: to a gateway's first answer; ``standin``: TMDB, played.
 - ``churn``, ``cache_memory``, ``cache_mix``, ``upstream``, ``upstream_sync``: one subject each.
 """

@@ -14,6 +14,7 @@ The modules, in reading order:
 ``tiered``      :class:`TieredCache`, what callers use
 ``policy``      per kind of value: TTL, jitter, stale serving, timeouts, codec
 ``answer``      what the cache takes and returns: loader, loaded value, answer
+``uses``        what an answer was made of, for whoever keeps what was made
 ``entry``       what tiers store and offer: entry, invalidation, the tier's interface
 ``memory``      the first tier: decoded values, bounded in bytes, S3-FIFO eviction
 ``disk``        the second tier: LMDB in a folder, shared by processes

@@ -18,6 +18,7 @@ them invalidates leaves the others' memory in 0.1 s or, over Redis, when the mes
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ from tv5core.cache.loading.tier_stack import TierStack
 from tv5core.cache.memory.tier import MemoryEntry, MemoryTier
 from tv5core.cache.policy import DEFAULT_POLICIES, Policy, codecs_of, kinds_with_event, policy_of
 from tv5core.cache.stats import Stats
+from tv5core.cache.uses import Use, recorder
 from tv5core.cache.validation import check_keys, check_name, check_options, check_tags, check_ttl
 from tv5core.errors import ClosedError
 from tv5core.observing import SILENT, Observer, stage
@@ -209,8 +211,26 @@ class TieredCache:
         entry = self._fresh(kind, key, loader, tags, ttl_s)
         if entry is not None:
             age_s = max(0.0, self._clock() - entry.stored_at)
-            return Answer(entry.value, "fresh", age_s, "memory")
-        return await self._answer(kind, key, loader, tags, ttl_s)
+            answer = Answer(entry.value, "fresh", age_s, "memory")
+        else:
+            answer = await self._answer(kind, key, loader, tags, ttl_s)
+        if (uses := recorder()) is not None:
+            entry = entry or self._memory.get(kind, key)
+            is_kept = entry is not None and entry.value is answer.value
+            stored_at = entry.stored_at if entry is not None and is_kept else math.nan
+            uses.append(Use(kind, key, loader, tags, ttl_s, stored_at, id(answer.value)))
+        return answer
+
+    def holds(self, uses: Iterable[Use]) -> bool:
+        """Return whether memory has each of these values yet, and fresh.
+
+        They count as hits, and are loaded early where that is due, as if they were asked for.
+        """
+        for use in uses:
+            entry = self._fresh(use.kind, use.key, use.loader, use.tags, use.ttl_s)
+            if entry is None or entry.stored_at != use.stored_at or id(entry.value) != use.identity:
+                return False
+        return True
 
     def _fresh(
         self, kind: str, key: str, loader: Loader, tags: Iterable[str], ttl_s: float | None

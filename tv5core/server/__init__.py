@@ -16,6 +16,7 @@
 ``middlewares``      request ids, errors as problems
 ``client_limits``    how often a client may ask
 ``protection``       bounded concurrency and time, tokens, CORS, compression
+``reuse``            answers as bytes, given again while nothing changed
 ``jobs``             jobs with progress, one at a time
 ``degradation``      full, cached, static, none: what is answered where sources fail
 ``api``              routes: typed requests and answers

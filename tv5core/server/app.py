@@ -27,6 +27,7 @@ from tv5core.server.protection.compression import compressing
 from tv5core.server.protection.cors import cors
 from tv5core.server.protection.parser_log import parser_log
 from tv5core.server.resources import RESOURCES, Resources
+from tv5core.server.reuse import reusing
 from tv5core.server.settings import Settings
 
 __all__ = ["ADMISSION", "make_app", "server_options"]
@@ -58,6 +59,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
             tell_limits,
             errors_as_problems,
             client_limits(Clients(settings), buckets, _is_limited),
+            reusing(settings.rendered_bytes, _is_admitted),
             admitting(admission, settings.request_timeout_s, _is_admitted),
         ],
         client_max_size=settings.max_body_bytes,

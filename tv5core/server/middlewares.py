@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
@@ -32,7 +32,7 @@ log = logging.getLogger("tv5core.server")
 async def request_ids(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give every request an id: the client's own, where it is a plain one."""
     given = request.headers.get(_HEADER, "")
-    request[REQUEST_ID] = given if _ID.fullmatch(given) else secrets.token_hex(8)
+    request[REQUEST_ID] = given if _ID.fullmatch(given) else os.urandom(8).hex()
     answer = await handler(request)
     if not answer.prepared:
         answer.headers[_HEADER] = request[REQUEST_ID]

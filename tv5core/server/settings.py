@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The cache's tier on disk, and the Redis that processes and machines share.
     l1_bytes, l2_bytes : int
         Capacities of the cache in memory and on disk.
+    rendered_bytes : int
+        Answers that are kept as bytes, to be given again while nothing changed; 0 for none.
     freshness : {"current", "until_expiry"}
         How old answers may be while titles change; see ``CachedCatalog``.
     region : str
@@ -115,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redis_url: str | None = None
     l1_bytes: _Bytes = 256 << 20
     l2_bytes: _Bytes = 2 << 30
+    rendered_bytes: Annotated[int, Meta(ge=0)] = 32 << 20
     freshness: Literal["current", "until_expiry"] = "current"
     region: _Region = "US"
     providers: bool = True

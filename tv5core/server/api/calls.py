@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -59,6 +59,12 @@ class Reply:
     headers : mapping of str to str
     private : bool
         Whether it is for one client only.
+    upstream : bool
+        Whether it says what the limits of providers have left.
+    reusable : bool
+        Whether the same is answered again while the cache has the values it was made of.
+    guard : callable or None
+        What else it depends on: it is not given again once this returns something else.
     """
 
     value: msgspec.Struct | bytes
@@ -70,3 +76,6 @@ class Reply:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     private: bool = False
+    upstream: bool = False
+    reusable: bool = True
+    guard: Callable[[], object] | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from typing import Any
 
 from tv5core.cache.answer import Answer
@@ -75,7 +76,7 @@ async def trending(call: Call[TrendingQuery, None]) -> Reply:
     )
     plain = not query.where
     found = await answered(ask, lambda: _static_hits(query.k, genre) if plain else None)
-    return _hits(found, found.value, "trending")
+    return _hits(found, found.value, "trending", guard=date.today)
 
 
 async def similar(call: Call[SimilarQuery, None]) -> Reply:
@@ -88,14 +89,20 @@ async def similar(call: Call[SimilarQuery, None]) -> Reply:
     return _hits(near, near.value.hits, "recommendations", near.value.cursor)
 
 
-def _hits(found: Found[Any], some: Sequence[Hit], kind: str, cursor: str = "") -> Reply:
+def _hits(
+    found: Found[Any],
+    some: Sequence[Hit],
+    kind: str,
+    cursor: str = "",
+    guard: Callable[[], object] | None = None,
+) -> Reply:
     answer = HitsAnswer(
         hits=tuple(map(search_hit, some)),
         cursor=cursor,
         stale=found.stale,
         fallback=found.fallback,
     )
-    return Reply(answer, found.tier, found.age_s, kind, [hit.id for hit in some])
+    return Reply(answer, found.tier, found.age_s, kind, [hit.id for hit in some], guard=guard)
 
 
 def _static_hits(k: int, genre: str | None) -> tuple[Hit, ...]:
@@ -116,7 +123,12 @@ async def recommend_by_profile(call: Call[ProfileQuery, None]) -> Reply:
         diversity=query.diversity,
         explain=query.explain,
     )
-    return await _recommended(ask, private=False)
+    catalog = call.resources.catalog
+
+    def guard() -> object:
+        return catalog.learnt_version(), catalog.profile(query.profile)
+
+    return await _recommended(ask, guard=guard)
 
 
 async def recommend_by_taste(call: Call[object, RecommendBody]) -> Reply:
@@ -147,7 +159,10 @@ def _check_profile(resources: Resources, name: str) -> None:
 
 
 async def _recommended(
-    ask: Awaitable[Answer[tuple[Recommendation, ...]]], *, private: bool
+    ask: Awaitable[Answer[tuple[Recommendation, ...]]],
+    *,
+    private: bool = False,
+    guard: Callable[[], object] | None = None,
 ) -> Reply:
     found = await answered(ask)
     recommendations = tuple(
@@ -157,4 +172,4 @@ async def _recommended(
         recommendations=recommendations, stale=found.stale, fallback=found.fallback
     )
     ids = [each.id for each in found.value]
-    return Reply(answer, found.tier, found.age_s, "recommended", ids, private=private)
+    return Reply(answer, found.tier, found.age_s, "recommended", ids, private=private, guard=guard)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
@@ -12,8 +14,16 @@ from aiohttp import web
 
 from tv5core.cache.policy import Policy
 from tv5core.server.api.calls import Reply
+from tv5core.server.protection.compression import AsItIs
 
-__all__ = ["TIER_HEADER", "cache_control", "response", "surrogate_key"]
+__all__ = [
+    "TIER_HEADER",
+    "Rendered",
+    "cache_control",
+    "render",
+    "respond",
+    "surrogate_key",
+]
 
 TIER_HEADER = "X-Tv5-Tier"
 _DEGRADED_S = 5
@@ -22,18 +32,69 @@ _LONGEST_KEYS = 8_000  # characters: what the strictest of the common proxies ac
 _encoder = msgspec.json.Encoder()
 
 
-def response(
-    reply: Reply, policies: Mapping[str, Policy], if_none_match: str | None = None
-) -> web.Response:
-    """Return the response of a reply; 304 where the client has it already."""
+@dataclass(slots=True)
+class Rendered:
+    """A reply as bytes, and what is sent with them.
+
+    Attributes
+    ----------
+    reply : Reply
+    body : bytes
+    headers : dict of str to str
+        Those that stay the same as it grows old, ``ETag`` and ``Content-Type`` among them.
+    loaded_at : float or None
+        When its values were loaded, on the monotonic clock.
+    """
+
+    reply: Reply
+    body: bytes
+    headers: dict[str, str]
+    loaded_at: float | None
+
+
+def render(reply: Reply, policies: Mapping[str, Policy]) -> Rendered:
+    """Encode a reply."""
     body = reply.value if isinstance(reply.value, bytes) else _encoder.encode(reply.value)
     etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {**_headers(reply, policies), "ETag": etag, **reply.headers}
-    if reply.status == 200 and if_none_match is not None and _matches(if_none_match, etag):
+    headers = {**_headers(reply, policies), "ETag": etag, "Content-Type": _content_type(reply)}
+    loaded_at = None if reply.age_s is None else time.monotonic() - reply.age_s
+    return Rendered(reply, body, {**headers, **reply.headers}, loaded_at)
+
+
+def respond(
+    rendered: Rendered,
+    if_none_match: str | None,
+    *,
+    extra: Mapping[str, str] = {},
+    body: bytes | None = None,
+) -> web.Response:
+    """Return the response of what is rendered; 304 where the client has it already.
+
+    Parameters
+    ----------
+    rendered : Rendered
+    if_none_match : str or None
+    extra : mapping of str to str
+        Further headers.
+    body : bytes or None
+        What is sent in place of its body, such as the same compressed.
+    """
+    headers = {**rendered.headers, **extra}
+    if rendered.loaded_at is not None:
+        headers["Age"] = str(max(0, int(time.monotonic() - rendered.loaded_at)))
+    status = rendered.reply.status
+    if status == 200 and if_none_match is not None and _matches(if_none_match, headers["ETag"]):
+        del headers["Content-Type"]
+        headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
-    return web.Response(
-        body=body, status=reply.status, headers=headers, content_type=reply.content_type
-    )
+    if body is None:
+        return web.Response(body=rendered.body, status=status, headers=headers)
+    return AsItIs(body=body, status=status, headers=headers)
+
+
+def _content_type(reply: Reply) -> str:
+    text = reply.content_type
+    return f"{text}; charset=utf-8" if text.startswith("text/") and ";" not in text else text
 
 
 def _headers(reply: Reply, policies: Mapping[str, Policy]) -> dict[str, str]:
@@ -43,8 +104,6 @@ def _headers(reply: Reply, policies: Mapping[str, Policy]) -> dict[str, str]:
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
-    if reply.age_s is not None:
-        headers["Age"] = str(max(0, int(reply.age_s)))
     if reply.tier == "cached":
         headers["Warning"] = '110 - "Response is Stale"'
     elif reply.tier == "static":

@@ -12,12 +12,16 @@ from aiohttp import hdrs, web
 from tv5core.server.api.calls import Call, Reply
 from tv5core.server.api.parameters import decode_body, read_query
 from tv5core.server.api.queries import NoQuery
-from tv5core.server.api.replies import response
+from tv5core.server.api.replies import Rendered, render, respond
+from tv5core.server.api.upstream import headroom_header
 from tv5core.server.errors import BodyTooLargeError, MalformedBodyError, MediaTypeError
 from tv5core.server.protection.access import SIGNATURE_HEADER, check_signature, check_token
 from tv5core.server.resources import RESOURCES
 
-__all__ = ["Access", "Handler", "Route", "add_routes", "route_of"]
+__all__ = ["RENDERED", "Access", "Handler", "Route", "add_routes", "route_of"]
+
+RENDERED = web.RequestKey("rendered", Rendered)
+"""Where a request keeps what its answer was made of."""
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
 Access = Literal["public", "operator", "admin", "hook"]
@@ -88,8 +92,12 @@ def _handler(route: Route) -> _Handled:
         body = await _body(route, request)
         query = read_query(route.query, request.query)
         reply = await route.handler(Call(resources, query, body, request.match_info, request))
-        asked = request.headers.get(hdrs.IF_NONE_MATCH) if route.method == "GET" else None
-        return response(reply, resources.cached.cache.policies, asked)
+        rendered = render(reply, resources.cached.cache.policies)
+        if route.method != "GET":
+            return respond(rendered, None)
+        request[RENDERED] = rendered
+        extra = headroom_header(resources) if reply.upstream else {}
+        return respond(rendered, request.headers.get(hdrs.IF_NONE_MATCH), extra=extra)
 
     return handle
 

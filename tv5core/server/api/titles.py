@@ -5,12 +5,13 @@ from __future__ import annotations
 from tv5core.server.api.answers import AvailabilityAnswer, Offers, TitleAnswer
 from tv5core.server.api.calls import Call, Reply
 from tv5core.server.api.queries import AvailabilityQuery, TitleQuery
-from tv5core.server.api.upstream import headroom_header
 from tv5core.server.degradation.offers import availability
 from tv5core.server.degradation.titles import gather_title, title_of
 from tv5core.upstream import Availability
 
 __all__ = ["title", "where_to_watch"]
+
+_ANSWERED = ("fresh", "unknown")
 
 
 async def title(call: Call[TitleQuery, None]) -> Reply:
@@ -25,8 +26,17 @@ async def title(call: Call[TitleQuery, None]) -> Reply:
         stale=found.stale,
         fallback=found.fallback,
     )
-    headers = headroom_header(call.resources)
-    return Reply(answer, found.tier, found.age_s, "title", [found.value.id], headers=headers)
+    # A source that failed this time may answer the next.
+    whole = all(state in _ANSWERED for state in gathered.sources.values())
+    return Reply(
+        answer,
+        found.tier,
+        found.age_s,
+        "title",
+        [found.value.id],
+        upstream=True,
+        reusable=whole,
+    )
 
 
 async def where_to_watch(call: Call[AvailabilityQuery, None]) -> Reply:
@@ -40,8 +50,11 @@ async def where_to_watch(call: Call[AvailabilityQuery, None]) -> Reply:
         stale=found.stale,
         fallback=found.fallback,
     )
-    headers = headroom_header(call.resources)
-    return Reply(answer, found.tier, found.age_s, "availability", [asked.value.id], headers=headers)
+    ids = [asked.value.id]
+    whole = not asked.stale and not found.value.missing
+    return Reply(
+        answer, found.tier, found.age_s, "availability", ids, upstream=True, reusable=whole
+    )
 
 
 def _offers(region: str, found: Availability) -> Offers:

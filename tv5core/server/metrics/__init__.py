@@ -3,6 +3,7 @@
 ===============  ==============================================================
 ``service``      :class:`Metrics`: of one process, and of all together
 ``instruments``  every metric, by Prometheus' conventions
+``batch``        requests, summed for a second
 ``observer``     from the library's dotted names to metrics
 ``gauges``       what is set once a second
 ``machine``      processors, memory and disks, from /proc

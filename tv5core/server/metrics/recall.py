@@ -58,8 +58,17 @@ class RecallSampler:
 
     def offer(self, text: str, where: str = "") -> None:
         """Offer a query; each of those since the last check is chosen with equal chance."""
+        if self.draws():
+            self.choose(text, where)
+
+    def draws(self) -> bool:
+        """Count a query, and return whether to :meth:`choose` it: few are read for their text."""
         self._seen += 1
-        if text.strip() and self._rng.random() * self._seen < 1:
+        return self._rng.random() * self._seen < 1
+
+    def choose(self, text: str, where: str = "") -> None:
+        """Take a query in place of the one chosen before, unless it is empty."""
+        if text.strip():
             self._chosen = text, where
 
     async def run(self) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 
+from tv5core.server.metrics.batch import RequestBatch
 from tv5core.server.metrics.events import EventLog
 from tv5core.server.metrics.exposition import Exemplars, expose, shared_folder, summed
 from tv5core.server.metrics.figures import Figures
@@ -72,6 +73,7 @@ class Metrics:
             self._statsd = StatsdSender(settings.statsd_address)
         self._recall: RecallSampler | None = None
         self._in_progress = 0
+        self._batch = RequestBatch(self._to)
         self.on_read: Callable[[], None] = lambda: None
 
     # -- what is shown --------------------------------------------------------------------
@@ -84,6 +86,7 @@ class Metrics:
         accept : str
             What the scraper accepts; exemplars are in OpenMetrics only.
         """
+        self.flush()
         return expose(self._all, self._exemplars, accept)
 
     def figures(self, now: float | None = None) -> Figures:
@@ -91,6 +94,7 @@ class Metrics:
         return self._history.figures(time.time() if now is None else now)
 
     def _totals(self, now: float) -> Totals:
+        self.flush()
         return Totals.of(now, self._all, NAMES)
 
     async def scraped(self, request: web.Request) -> web.Response:
@@ -120,9 +124,10 @@ class Metrics:
         """Note that a request came."""
         if route.startswith(_API):
             self._in_progress += 1
-            self._set_in_progress()
 
-    def _set_in_progress(self) -> None:
+    def flush(self) -> None:
+        """Add what requests counted to the instruments; every second, and before they are read."""
+        self._batch.flush()
         self._to.in_progress.set(self._in_progress)
         self._to.waiting.set(max(0, self._in_progress - self._settings.max_concurrency))
 
@@ -137,34 +142,34 @@ class Metrics:
     ) -> None:
         """Note an answer, or that there is none because the client left (499)."""
         method = request.method if request.method in _METHODS else "OTHER"
-        to = self._to
-        to.requests.labels(method, route, str(status)).inc()
-        if answer is None or answer.content_type != "text/event-stream":
-            to.durations.labels(method, route).observe(seconds)
+        self._batch.request(method, route, status)
+        if answer is None or answer.headers.get(hdrs.CONTENT_TYPE) != "text/event-stream":
+            self._batch.duration(method, route, seconds)
             if trace is not None:
                 labels = {"method": method, "route": route}
                 name = "http_request_duration_seconds"
                 self._exemplars.note(name, labels, HTTP_BUCKETS, seconds, trace)
         if status >= 400:
-            to.errors.labels(method, route, error_type(status, answer)).inc()
+            self._to.errors.labels(method, route, error_type(status, answer)).inc()
         if route.startswith(_API):
             self._in_progress -= 1
-            self._set_in_progress()
             self._ended_api(status, answer, seconds, trace)
-        if route == "/v1/search" and status == 200 and self._recall is not None:
-            self._recall.offer(request.query.get("q", ""), request.query.get("where", ""))
+        recall = self._recall
+        if route == "/v1/search" and status == 200 and recall is not None and recall.draws():
+            recall.choose(request.query.get("q", ""), request.query.get("where", ""))
 
     def _ended_api(
         self, status: int, answer: web.StreamResponse | None, seconds: float, trace: str | None
     ) -> None:
-        self._to.fine.observe(seconds)
+        tier = None
+        if status < 400 and answer is not None:
+            tier = answer.headers.get("X-Tv5-Tier", "full")
+        elif status >= 500:
+            tier = "none"
+        self._batch.api(seconds, tier)
         if trace is not None:
             name = "tv5_request_duration_seconds"
             self._exemplars.note(name, {}, FINE_BUCKETS, seconds, trace)
-        if status < 400 and answer is not None:
-            self._to.answers.labels(answer.headers.get("X-Tv5-Tier", "full")).inc()
-        elif status >= 500:
-            self._to.answers.labels("none").inc()
 
     # -- of this process ------------------------------------------------------------------
 
@@ -182,13 +187,15 @@ class Metrics:
         self._history.look(time.time())
 
     def send(self) -> None:
-        """Send to StatsD, where there is one."""
+        """Add what requests counted, and send to StatsD, where there is one; every second."""
+        self.flush()
         if self._statsd is not None:
             self._statsd.send(self._to.registry)
 
     def close(self) -> None:
         """Send what is left, and stop."""
         self._recall = None
+        self.flush()
         self._to.workers.set(0)
         if self._statsd is not None:
             self._statsd.send(self._to.registry)

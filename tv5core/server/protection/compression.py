@@ -12,15 +12,19 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-__all__ = ["chosen", "compressing", "packed"]
+__all__ = ["IN_THREAD_BYTES", "LEAST_BYTES", "AsItIs", "chosen", "compressing", "packed"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_LEAST_BYTES = 1_024
-_IN_THREAD_BYTES = 64 << 10  # gzip takes 2 ms for these
+LEAST_BYTES = 1_024
+IN_THREAD_BYTES = 64 << 10  # gzip takes 2 ms for these
 _GZIP_LEVEL, _ZSTD_LEVEL = 4, 3
 _PREFERRED = ("zstd", "gzip")
 _TYPES = ("application/json", "application/problem+json", "text/")
+
+
+class AsItIs(web.Response):
+    """A response that is compressed already, or is not to be."""
 
 
 def _zstd() -> Any:
@@ -78,18 +82,18 @@ def compressing() -> Any:
     @web.middleware
     async def compress(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await handler(request)
-        if not isinstance(answer, web.Response) or answer.prepared:
+        if isinstance(answer, AsItIs) or not isinstance(answer, web.Response) or answer.prepared:
             return answer
         if not answer.content_type.startswith(_TYPES):
             return answer
         _vary(answer)
         encoding = chosen(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         body = answer.body
-        if encoding is None or not isinstance(body, bytes) or len(body) < _LEAST_BYTES:
+        if encoding is None or not isinstance(body, bytes) or len(body) < LEAST_BYTES:
             return answer
         if hdrs.CONTENT_ENCODING in answer.headers:
             return answer
-        if len(body) >= _IN_THREAD_BYTES:
+        if len(body) >= IN_THREAD_BYTES:
             answer.body = await asyncio.to_thread(packed, body, encoding)
         else:
             answer.body = packed(body, encoding)

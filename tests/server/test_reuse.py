@@ -119,11 +119,11 @@ async def test_what_is_invalidated_is_loaded_again(gateway: Gateway, rendered: l
     assert len(gateway.provider.arrivals) > asked
 
 
-@pytest.mark.parametrize("kind", ["search", "popular"])
+@pytest.mark.parametrize("kind", ["search", "browse"])
 async def test_a_kind_that_is_invalidated_is_made_again(
     alone: Gateway, rendered: list[Reply], kind: str
 ) -> None:
-    target = {"search": TARGETS[0], "popular": TARGETS[2]}[kind]
+    target = {"search": TARGETS[0], "browse": TARGETS[2]}[kind]
     await twice(alone, target)
     await alone.resources.cached.cache.invalidate_kind(kind)
     await twice(alone, target)

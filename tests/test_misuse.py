@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.junk import JUNK, NOT_CALLABLE, PATHS, make_files
 from tv5core import errors
 from tv5core.cache import TieredCache
+from tv5core.cache.uses import Use
 from tv5core.cached import CATALOG_POLICIES, CachedCatalog
 from tv5core.cached.policies import CachedTitle
 from tv5core.catalog import Catalog
@@ -89,6 +90,7 @@ CATALOG: dict[str, dict[str, object]] = {
     "find": {"alias": "imdb:tt1"},
     "get": {"id": "t:1"},
     "get_many": {"ids": ["t:1"]},
+    "get_vectors": {"ids": ["t:1"]},
     "get_versioned": {"id": "t:1"},
     "learn": {"interactions": [("a", "t:1", 1.0), ("a", "t:2", 1.0), ("b", "t:1", 1.0)]},
     "open": {"path": "new"},
@@ -136,6 +138,7 @@ TIERED: dict[str, dict[str, object]] = {
     "answer": {"kind": "title", "key": "k", "loader": load},
     "get": {"kind": "title", "key": "k"},
     "get_or_load": {"kind": "title", "key": "k", "loader": load},
+    "holds": {"uses": [Use("title", "k", load, (), None, 0.0, 0)]},
     "invalidate": {"kind": "title", "keys": ["k"]},
     "invalidate_event": {"event": "title.changed", "keys": ["k"]},
     "invalidate_kind": {"kind": "title"},

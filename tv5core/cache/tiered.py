@@ -26,7 +26,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from tv5core.arguments import check_callable, check_path, check_type
+from tv5core.arguments import as_list, check_callable, check_path, check_type
 from tv5core.cache.answer import Answer, Loader
 from tv5core.cache.clock import lifetime_clock
 from tv5core.cache.disk.tier import DiskTier
@@ -225,8 +225,14 @@ class TieredCache:
         """Return whether memory has each of these values yet, and fresh.
 
         They count as hits, and are loaded early where that is due, as if they were asked for.
+
+        Parameters
+        ----------
+        uses : iterable of Use
+            See :mod:`tv5core.cache.uses`.
         """
-        for use in uses:
+        for use in as_list("uses", uses):
+            check_type("uses", use, Use)
             entry = self._fresh(use.kind, use.key, use.loader, use.tags, use.ttl_s)
             if entry is None or entry.stored_at != use.stored_at or id(entry.value) != use.identity:
                 return False

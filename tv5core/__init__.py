@@ -6,8 +6,9 @@ the vector search alone.
 The names below load their modules when they are first used, so that importing the package is
 quick and users of one part do not wait for the others. Packages, from the top down:
 
-``cli``, ``server``
-    The command ``tv5``; the gateway, which answers over HTTP.
+``cli``, ``server``, ``integrations``
+    The command ``tv5``; the gateway, which answers over HTTP; stores and retrievers in LangChain,
+    LlamaIndex and Haystack, and a server for agents.
 ``cached``
     A catalogue behind a cache, for services.
 ``catalog``, ``importers``

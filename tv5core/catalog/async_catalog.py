@@ -201,6 +201,7 @@ class AsyncCatalog:
     add = _changing(Catalog.add)
     add_table = _changing(Catalog.add_table)
     delete = _changing(Catalog.delete)
+    declare = _changing(Catalog.declare)
     embed_pending = _changing(Catalog.embed_pending)
     refit = _changing(Catalog.refit)
     drop_second_space = _changing(Catalog.drop_second_space)

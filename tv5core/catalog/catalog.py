@@ -308,6 +308,17 @@ class Catalog(MaintainedCatalog):
         served = self._current()
         return calibration.calibrate(self._store, self._searcher, served, queries, target_recall, k)
 
+    def declare(self, extra_fields: Mapping[str, ExtraType]) -> None:
+        """Declare fields of your own beside those there are; see :meth:`open`.
+
+        Raises
+        ------
+        InvalidInputError
+            A name or a type is wrong, or a field is declared with another type.
+        """
+        self._check_writable()
+        declare_extra_fields(self._store, check_declaration(extra_fields))
+
     def clear_checkpoints(self, prefix: str) -> int:
         """Delete the checkpoints whose keys have a prefix; return how many there were."""
         self._check_writable()

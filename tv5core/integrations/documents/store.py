@@ -186,6 +186,8 @@ class DocumentStore(DocumentReader):
         return list(chosen.values())
 
     def _put(self, documents: list[Document], fields: Mapping[str, str]) -> None:
+        if not documents:
+            return
         titles = [as_title(one, fields) for one in documents]
         vectors = [None if v.vector is None else queries.as_row(v.vector) for v in documents]
         widths = {len(row) for row in vectors if row is not None}

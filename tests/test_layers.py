@@ -64,8 +64,12 @@ ALLOWED = {
 }
 # These import what they like, and nobody imports them.
 TOP = {"cli", "server", "integrations", "cluster"}
-# Commands that run or ask the gateway; they import it where it is used.
-RUNS_SERVER = {"tv5core.cli.serve", "tv5core.cli.gateway"}
+# Commands that run or ask the gateway, or serve agents; they import it where it is used.
+RUNS = {
+    "tv5core.cli.serve": "server",
+    "tv5core.cli.gateway": "server",
+    "tv5core.cli.mcp": "integrations",
+}
 
 # Packages with an inner order, bottom first: a member imports members of lower rows only.
 ORDER = {
@@ -100,7 +104,7 @@ def may(module: str, imported: str) -> bool:
     own, other = part(module), part(imported)
     if other == own:
         return True
-    if other == "server" and module in RUNS_SERVER:
+    if RUNS.get(module) == other:
         return True
     if other in TOP or other not in ALLOWED:
         return False

@@ -16,8 +16,8 @@
     ``fetch`` and ``sync``: their options, what they do, and their live display.
 ``cache``, ``vectors``
     ``tv5 cache``; ``tv5 vectors``: indexes without titles.
-``demo``, ``serve``, ``gateway``
-    ``tv5 demo``; ``tv5 serve``; ``tv5 warm`` and ``tv5 check``.
+``demo``, ``serve``, ``gateway``, ``mcp``
+    ``tv5 demo``; ``tv5 serve``; ``tv5 warm`` and ``tv5 check``; ``tv5 mcp``.
 ``doctor``, ``diagnosis``
     ``tv5 doctor``: what the machine has, and what is wrong.
 ``output``

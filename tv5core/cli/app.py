@@ -21,6 +21,7 @@ from tv5core.cli import (
     gateway,
     importing,
     maintenance,
+    mcp,
     recommending,
     search,
     serve,
@@ -56,6 +57,7 @@ for command in (
     *doctor.COMMANDS,
     *serve.COMMANDS,
     *gateway.COMMANDS,
+    *mcp.COMMANDS,
 ):
     # "import" is a keyword, so that function has an underscore behind its name.
     app.command(command.__name__.rstrip("_"))(command)

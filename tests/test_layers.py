@@ -83,7 +83,7 @@ ORDER = {
     "cache": [
         {"fork_locks", "entry"},
         {"answer", "stats", "cooldown", "validation"},
-        {"clock", "policy"},
+        {"clock", "policy", "uses"},
         {"memory", "disk", "redis"},
         {"loading"},
         {"tiered"},
@@ -291,7 +291,7 @@ def test_the_rule_of_length_itself() -> None:
 
 
 # Folders of tests that stand beside the packages, or inside of one, for a reason of their own.
-HARNESSES = {"benchmarks", "crash", "documentation", "flips", "fuzz", "golden", "soak"}
+HARNESSES = {"benchmarks", "changes", "crash", "documentation", "flips", "fuzz", "golden", "soak"}
 SUPPORT = {"kernels/native", "kernels/threads", "upstream/standin"}
 
 

@@ -58,7 +58,7 @@ async def test_every_query_returns_data(folder: Path, tmp_path: Path) -> None:
         async with serving(tmp_path / "log", f"http://127.0.0.1:{port}/-/ready", *command):
             load = asyncio.create_task(_load(gateway))
             missing = await _missing(port)
-            for _ in range(20):
+            for _ in range(60):
                 await asyncio.sleep(1)
                 empty = await _missing(port)
                 missing = [one for one in missing if one in empty]  # connections are made once

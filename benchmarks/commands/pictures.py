@@ -6,6 +6,7 @@ The documentation does so whenever it is built.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ _PAGE = Path(__file__).parents[1] / "README.md"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--output", type=Path, default=Path("benchmark-pictures"), metavar="FOLDER")
+    parser.add_argument("--json", action="store_true", help="print the files as JSON")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -28,6 +30,11 @@ def main(options: argparse.Namespace) -> int:
     if not plots.available():
         print("benchmarks pictures: expected matplotlib, got none", file=sys.stderr)
         return 2
-    for name in draw_all(_PAGE.read_text("utf-8"), options.output):
-        say(f"drew {options.output / name}")
+    drawn = [
+        str(options.output / name) for name in draw_all(_PAGE.read_text("utf-8"), options.output)
+    ]
+    if options.json:
+        print(json.dumps(drawn, indent=1))
+    else:
+        say("\n".join(f"drew {file}" for file in drawn))
     return 0

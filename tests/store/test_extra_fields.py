@@ -49,7 +49,7 @@ def test_more_may_be_declared_by_a_writer(tmp_path: Path) -> None:
 
 def test_a_wrong_declaration_makes_no_catalogue(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="expected the type of the extra field a"):
-        Catalog.open(tmp_path / "c", extra_fields={"a": "text"})  # type: ignore[dict-item]
+        Catalog.open(tmp_path / "c", extra_fields={"a": "blob"})  # type: ignore[dict-item]
     assert not (tmp_path / "c").exists()
 
 

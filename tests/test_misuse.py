@@ -77,6 +77,7 @@ CATALOG: dict[str, dict[str, object]] = {
     "changes": {"seq": 0},
     "checkpoint": {"key": "a"},
     "clear_checkpoints": {"prefix": "zz"},
+    "declare": {"extra_fields": {"note": "keyword"}},
     "delete": {"ids": ["none"]},
     "delete_profile": {"name": "own"},
     "embed_pending": {},

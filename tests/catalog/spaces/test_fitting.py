@@ -39,19 +39,19 @@ class Lapack:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.calls = 0
-        self._work = lsa_fitting._truncated_svd
+        self._work = lsa_fitting.truncated_svd
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:
         self.calls += 1
         if self.error is not None:
             raise self.error
-        return self._work(*args)
+        return self._work(*args, **options)
 
 
 @pytest.fixture
 def lapack(monkeypatch: pytest.MonkeyPatch) -> Lapack:
     double = Lapack()
-    monkeypatch.setattr(lsa_fitting, "_truncated_svd", double)
+    monkeypatch.setattr(lsa_fitting, "truncated_svd", double)
     return double
 
 

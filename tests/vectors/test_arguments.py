@@ -46,6 +46,8 @@ GOOD: dict[str, dict[str, object]] = {
     "seal": always(),
     "filter": always(allow=[1]),
     "search": always(queries=clustered(3, 16)),
+    "scores": always(query=clustered(1, 16)[0], keys=[1, 3]),
+    "explain": always(query=clustered(1, 16)[0], k=3, options=SearchOptions(SearchSettings())),
     "search_with": always(queries=clustered(3, 16), k=3, options=SearchOptions(SearchSettings())),
 }
 WITHOUT_PARAMETERS = {"audit", "close", "keys", "memory"}

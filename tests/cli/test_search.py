@@ -55,7 +55,7 @@ def test_suggest_and_facets(demo: Path) -> None:
     [
         (["search"], "expected a query or --where"),
         (["search", "--where", "gnre:Drama"], "genre"),
-        (["search", "x", "--sort", "votes"], "expected sort"),
+        (["search", "x", "--sort", "height"], "expected sort"),
         (["search", "x", "--mode", "magic"], "expected mode"),
         (["facets", "nonsense"], "nonsense"),
     ],

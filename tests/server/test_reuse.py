@@ -11,7 +11,7 @@ import pytest
 from tests.server.conftest import TOKEN, Gateway, running
 from tests.upstream.standin.server import Standin
 from tv5core.cache.uses import recording
-from tv5core.server.api import replies, routing
+from tv5core.server.api import lists, replies, routing
 from tv5core.server.api.calls import Reply
 from tv5core.server.api.replies import Rendered, render, respond
 from tv5core.server.reuse import RenderedAnswers
@@ -142,6 +142,26 @@ async def test_a_profile_that_is_stored_counts_at_once(
     assert len(rendered) == 2
     _, other = await alone.get(f"/v1/recommendations?profile={others[0]}")
     assert body == other
+
+
+async def test_a_profile_that_is_stored_meanwhile_counts_too(
+    alone: Gateway, rendered: list[Reply], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, target = alone.resources.catalog, "/v1/recommendations?profile=action_fan"
+    other = next(name for name in catalog.profiles() if name != "action_fan")
+    answered = lists.answered
+
+    async def stored_meanwhile(*arguments: Any) -> Any:
+        found = await answered(*arguments)
+        catalog.put_profile("action_fan", catalog.profile(other))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lists, "answered", stored_meanwhile)
+        _, before = await alone.get(target)
+    _, after = await alone.get(target)
+    _, wanted = await alone.get(f"/v1/recommendations?profile={other}")
+    assert after == wanted != before
 
 
 async def test_what_is_degraded_is_not_kept(folder: Path, provider: Standin) -> None:

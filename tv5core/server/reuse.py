@@ -9,7 +9,6 @@ An answer that is stale, static or in part missing is never kept. ``Age`` is tha
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +21,7 @@ from tv5core.errors import Tv5Error
 from tv5core.server.api.replies import Rendered, respond
 from tv5core.server.api.routing import RENDERED
 from tv5core.server.api.upstream import headroom_header
-from tv5core.server.protection.compression import IN_THREAD_BYTES, LEAST_BYTES, chosen, packed
+from tv5core.server.protection.compression import LEAST_BYTES, chosen, packed
 from tv5core.server.resources import RESOURCES, Resources
 
 __all__ = ["RenderedAnswers", "reusing"]
@@ -39,17 +38,14 @@ class _Kept:
 
     def __init__(self, rendered: Rendered, uses: tuple[Use, ...], version: object) -> None:
         self.rendered, self.uses, self.version = rendered, uses, version
-        guard = rendered.reply.guard
-        self.guarded = None if guard is None else guard()
         self.packed: dict[str, bytes] = {}
 
     def is_current(self, resources: Resources) -> bool:
         if resources.catalog.version() != self.version:
             return False
         guard = self.rendered.reply.guard
-        if guard is not None and guard() != self.guarded:
-            return False
-        return resources.cached.cache.holds(self.uses)
+        is_guarded = guard is None or guard.holds()
+        return is_guarded and resources.cached.cache.holds(self.uses)
 
     @property
     def bytes_used(self) -> int:
@@ -117,10 +113,7 @@ class RenderedAnswers:
         is_whole = reply.reusable and reply.tier == "full" and reply.status == 200
         if not is_whole or not uses or reply.kind is None or reply.private or version is None:
             return
-        try:
-            kept = _Kept(rendered, tuple(uses), version)
-        except Tv5Error:
-            return
+        kept = _Kept(rendered, tuple(uses), version)
         if kept.bytes_used <= self._most_bytes // 8:
             self._forget(target)
             self._kept[target] = kept
@@ -133,11 +126,7 @@ class RenderedAnswers:
             return False
 
     async def _pack(self, target: str, kept: _Kept, encoding: str) -> bytes:
-        body = kept.rendered.body
-        if len(body) >= IN_THREAD_BYTES:
-            made = await asyncio.to_thread(packed, body, encoding)
-        else:
-            made = packed(body, encoding)
+        made = await packed(kept.rendered.body, encoding)
         if self._kept.get(target) is kept and encoding not in kept.packed:
             kept.packed[encoding] = made
             self._grow(len(made))

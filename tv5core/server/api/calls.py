@@ -12,7 +12,7 @@ from aiohttp import web
 from tv5core.server.degradation.found import Tier
 from tv5core.server.resources import Resources
 
-__all__ = ["Call", "Reply"]
+__all__ = ["Call", "Guard", "Reply"]
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -39,6 +39,25 @@ class Call(Generic[Query, Body]):
     request: web.Request
 
 
+class Guard:
+    """What an answer depends on beside the cache; made before the answer is.
+
+    Parameters
+    ----------
+    look : callable
+        Returns it as it is now.
+    """
+
+    __slots__ = ("_look", "_seen")
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self._look, self._seen = look, look()
+
+    def holds(self) -> bool:
+        """Return whether it is as it was."""
+        return self._look() == self._seen
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a handler answers.
@@ -63,8 +82,8 @@ class Reply:
         Whether it says what the limits of providers have left.
     reusable : bool
         Whether the same is answered again while the cache has the values it was made of.
-    guard : callable or None
-        What else it depends on: it is not given again once this returns something else.
+    guard : Guard or None
+        What else it depends on: it is not given again once this has changed.
     """
 
     value: msgspec.Struct | bytes
@@ -78,4 +97,4 @@ class Reply:
     private: bool = False
     upstream: bool = False
     reusable: bool = True
-    guard: Callable[[], object] | None = None
+    guard: Guard | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,7 +18,7 @@ from tv5core.server.api.answers import (
     card,
 )
 from tv5core.server.api.bodies import RecommendBody
-from tv5core.server.api.calls import Call, Reply
+from tv5core.server.api.calls import Call, Guard, Reply
 from tv5core.server.api.queries import BrowseQuery, ProfileQuery, SimilarQuery, TrendingQuery
 from tv5core.server.api.searching import search_hit
 from tv5core.server.degradation.found import Found
@@ -69,14 +69,14 @@ def _list(found: Found[BrowseResult]) -> ListAnswer:
 
 async def trending(call: Call[TrendingQuery, None]) -> Reply:
     """List what is popular now."""
-    query = call.query
+    query, guard = call.query, Guard(date.today)
     genre = query.genre or None
     ask = call.resources.cached.answers.trending(
         genre=genre, where=query.where or None, k=query.k, half_life_days=query.half_life_days
     )
     plain = not query.where
     found = await answered(ask, lambda: _static_hits(query.k, genre) if plain else None)
-    return _hits(found, found.value, "trending", guard=date.today)
+    return _hits(found, found.value, "trending", guard=guard)
 
 
 async def similar(call: Call[SimilarQuery, None]) -> Reply:
@@ -94,7 +94,7 @@ def _hits(
     some: Sequence[Hit],
     kind: str,
     cursor: str = "",
-    guard: Callable[[], object] | None = None,
+    guard: Guard | None = None,
 ) -> Reply:
     answer = HitsAnswer(
         hits=tuple(map(search_hit, some)),
@@ -114,8 +114,9 @@ def _static_hits(k: int, genre: str | None) -> tuple[Hit, ...]:
 
 async def recommend_by_profile(call: Call[ProfileQuery, None]) -> Reply:
     """Recommend titles to those who have a profile."""
-    query = call.query
+    query, catalog = call.query, call.resources.catalog
     _check_profile(call.resources, query.profile)
+    guard = Guard(lambda: (catalog.learnt_version(), catalog.profile(query.profile)))
     ask = call.resources.cached.answers.recommend(
         profile=query.profile,
         where=query.where or None,
@@ -123,11 +124,6 @@ async def recommend_by_profile(call: Call[ProfileQuery, None]) -> Reply:
         diversity=query.diversity,
         explain=query.explain,
     )
-    catalog = call.resources.catalog
-
-    def guard() -> object:
-        return catalog.learnt_version(), catalog.profile(query.profile)
-
     return await _recommended(ask, guard=guard)
 
 
@@ -162,7 +158,7 @@ async def _recommended(
     ask: Awaitable[Answer[tuple[Recommendation, ...]]],
     *,
     private: bool = False,
-    guard: Callable[[], object] | None = None,
+    guard: Guard | None = None,
 ) -> Reply:
     found = await answered(ask)
     recommendations = tuple(

@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-__all__ = ["IN_THREAD_BYTES", "LEAST_BYTES", "AsItIs", "chosen", "compressing", "packed"]
+__all__ = ["LEAST_BYTES", "AsItIs", "chosen", "compressing", "packed"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LEAST_BYTES = 1_024
-IN_THREAD_BYTES = 64 << 10  # gzip takes 2 ms for these
+_IN_THREAD_BYTES = 64 << 10  # gzip takes 2 ms for these
 _GZIP_LEVEL, _ZSTD_LEVEL = 4, 3
 _PREFERRED = ("zstd", "gzip")
 _TYPES = ("application/json", "application/problem+json", "text/")
@@ -67,8 +67,14 @@ def _weight(parameters: list[str]) -> float:
     return 1.0
 
 
-def packed(body: bytes, encoding: str) -> bytes:
-    """Compress a body."""
+async def packed(body: bytes, encoding: str) -> bytes:
+    """Compress a body, a large one in a thread."""
+    if len(body) >= _IN_THREAD_BYTES:
+        return await asyncio.to_thread(_packed, body, encoding)
+    return _packed(body, encoding)
+
+
+def _packed(body: bytes, encoding: str) -> bytes:
     if encoding == "zstd":
         compressed: bytes = _ZSTD.compress(body, level=_ZSTD_LEVEL)
         return compressed
@@ -93,10 +99,7 @@ def compressing() -> Any:
             return answer
         if hdrs.CONTENT_ENCODING in answer.headers:
             return answer
-        if len(body) >= IN_THREAD_BYTES:
-            answer.body = await asyncio.to_thread(packed, body, encoding)
-        else:
-            answer.body = packed(body, encoding)
+        answer.body = await packed(body, encoding)
         answer.headers[hdrs.CONTENT_ENCODING] = encoding
         return answer
 

@@ -17,12 +17,13 @@ import lmdb
 import numpy as np
 import psutil
 
+from benchmarks.catalog.requirements import METADATA_BYTES, QPS, RECALL, TITLES, VECTOR_BYTES
 from tv5core import Catalog
 from tv5core.vectors import VectorIndex
 
 __all__ = ["SIZES", "Line", "index_lines", "measure_catalog", "memory_lines", "storage_lines"]
 
-SIZES = (100_000, 1_000_000)
+SIZES = (100_000, TITLES)
 _PARTS = {
     "graph and codes": ("graph.",),
     "rows to rescore, int8": ("rows.",),
@@ -32,8 +33,7 @@ _PARTS = {
 }
 _TRUTH = "vectors, the truth, float32"
 _VECTORS = "vectors"
-_METADATA_BYTES, _VECTOR_BYTES, _QPS = 5e9, 550e6, (500.0, 1_200.0)
-_MANY, _RECALL = 1_000, 0.95
+_MANY = 1_000
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def storage_lines(folder: Path, titles: int) -> list[Line]:
             found.append(_storage_line(part, size, grown, projected))
         both = sum(held[name] for name in ("graph and codes", "rows to rescore, int8"))
         vectors = both * size / titles
-        found.append(_bounded("vectors, all that is searched", size, vectors, _VECTOR_BYTES,
+        found.append(_bounded("vectors, all that is searched", size, vectors, VECTOR_BYTES,
                               projected))  # fmt: skip
     return found
 
@@ -94,14 +94,14 @@ def _truth(folder: Path) -> dict[str, int]:
 
 def _storage_line(part: str, size: int, used: float, projected: str) -> Line:
     if part.startswith("metadata"):
-        return _bounded(part, size, used, _METADATA_BYTES, projected)
+        return _bounded(part, size, used, METADATA_BYTES, projected)
     if part.startswith("graph"):
-        return _bounded(part, size, used, _VECTOR_BYTES, projected)
+        return _bounded(part, size, used, VECTOR_BYTES, projected)
     return Line(part, size, "", _bytes(used, size) + projected)
 
 
 def _bounded(part: str, size: int, used: float, bound: float, projected: str) -> Line:
-    most = bound * size / SIZES[-1]
+    most = bound * size / TITLES
     return Line(part, size, f"<= {_shown(most)}", _bytes(used, size) + projected, used <= most)
 
 
@@ -153,7 +153,7 @@ def _calls(catalog: Catalog) -> dict[str, tuple[float, Callable[[], object]]]:
     names, texts, near = cycle(ids), cycle([text for text in asked if text]), cycle(vectors)
     return {
         "a title by id": (0.0, lambda: catalog.get(next(names))),
-        "search by vector": (_QPS[0], lambda: catalog.search(next(near), 10)),
+        "search by vector": (QPS[0], lambda: catalog.search(next(near), 10)),
         "search by words": (0.0, lambda: catalog.search(next(texts), 10, mode="keyword")),
         "search by meaning": (0.0, lambda: catalog.search(next(texts), 10, mode="semantic")),
         "search, hybrid": (0.0, lambda: catalog.search(next(texts), 10)),
@@ -187,15 +187,15 @@ def index_lines(folder: Path, queries: Path, seconds: float) -> list[Line]:
         near = cycle(asked)
         rate, p50, p99 = _rate(lambda: index.search(next(near), 10), seconds)
     shown = f"{rate:,.0f}/s at recall@10 {recall:.3f}, p50 {p50:.2f} ms, p99 {p99:.2f} ms"
-    target = f"{_QPS[0]:,.0f} to {_QPS[1]:,.0f}/s at {_RECALL}"
+    target = f"{QPS[0]:,.0f} to {QPS[1]:,.0f}/s at {RECALL}"
     return [
-        _bounded("index alone: graph and codes", rows, graph, _VECTOR_BYTES, ""),
-        _bounded("index alone: with rows to rescore", rows, files, _VECTOR_BYTES, ""),
+        _bounded("index alone: graph and codes", rows, graph, VECTOR_BYTES, ""),
+        _bounded("index alone: with rows to rescore", rows, files, VECTOR_BYTES, ""),
         Line(
             "index alone: search, one thread",
             rows,
             target,
             shown,
-            rate >= _QPS[0] and recall >= _RECALL,
+            rate >= QPS[0] and recall >= RECALL,
         ),
     ]

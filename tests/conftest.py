@@ -66,6 +66,16 @@ def _runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """Fail a test that leaves a variable changed: later ones start programs with it."""
+    before = dict(os.environ)
+    yield
+    changed = dict(os.environ.items() ^ before.items())
+    changed.pop("PYTEST_CURRENT_TEST", None)
+    assert not changed, f"expected the environment as it was, got {changed}"
+
+
 @pytest.fixture(scope="session")
 def tmdb_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Serve a stand-in for TMDB; yield the environment that leads to it."""

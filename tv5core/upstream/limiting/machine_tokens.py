@@ -124,8 +124,7 @@ class MachineTokenSource:
             if isinstance(taken, float):
                 await asyncio.sleep(taken)
             elif taken is not None:
-                fresh = self._token(taken)
-                token.place, token.shared, token.is_sent = fresh.place, fresh.shared, False
+                token.renew(self._token(taken))
         await self._own.wait_to_send(token)
 
     def answered(self, token: Token) -> None:

@@ -218,7 +218,7 @@ class RedisTokenSource:
             self.give_back(token)
             fresh = await self.take(Priority.USER)
             if fresh is not None:
-                token.place, token.shared, token.is_sent = fresh.place, fresh.shared, False
+                token.renew(fresh)
                 break
             await asyncio.sleep(max(0.001, self.delay_s(Priority.USER)))
         token.is_sent = True

@@ -52,6 +52,10 @@ class Token:
         self.place, self.shared = place, shared
         self.is_sent = False
 
+    def renew(self, fresh: Token) -> None:
+        """Take over what another token has, in place of what was used or is too old."""
+        self.place, self.shared, self.is_sent = fresh.place, fresh.shared, False
+
 
 class TokenSource(Protocol):
     """Supplies a scheduler with tokens."""

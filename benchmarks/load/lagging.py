@@ -24,7 +24,7 @@ from benchmarks.load.judging import percentile
 from benchmarks.load.running import Bench, ids_of, users
 from benchmarks.load.services import Gateway, Standin
 from tv5core import Catalog
-from tv5core.server.app import make_app, server_options
+from tv5core.server.app import make_app, make_runner
 from tv5core.server.resources import Resources, open_resources
 from tv5core.server.settings import Settings
 
@@ -89,7 +89,7 @@ async def _with_gateway(
 
 
 async def _serve(settings: Settings, resources: Resources, stack: AsyncExitStack) -> str:
-    runner = web.AppRunner(make_app(settings, resources), **server_options(settings))
+    runner = make_runner(make_app(settings, resources), settings)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -18,7 +18,7 @@ from tests.upstream.standin.server import Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
 from tv5core.data import demo_titles
-from tv5core.server.app import make_app, server_options
+from tv5core.server.app import make_app, make_runner
 from tv5core.server.resources import Resources, open_resources
 from tv5core.server.settings import Settings
 
@@ -77,9 +77,7 @@ async def running(
     async with AsyncExitStack() as stack:
         tmdb = None if provider is None else tmdb_client(provider)
         resources = await stack.enter_async_context(open_resources(checked, tmdb=tmdb))
-        runner = web.AppRunner(
-            make_app(checked, resources), **server_options(checked), shutdown_timeout=1.0
-        )
+        runner = make_runner(make_app(checked, resources), checked, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)

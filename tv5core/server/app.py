@@ -24,13 +24,13 @@ from tv5core.server.observing import observing
 from tv5core.server.pages import add_pages
 from tv5core.server.protection.admission import Admission, admitting
 from tv5core.server.protection.compression import compressing
+from tv5core.server.protection.connections import ProblemRunner
 from tv5core.server.protection.cors import cors
-from tv5core.server.protection.parser_log import parser_log
 from tv5core.server.resources import RESOURCES, Resources
 from tv5core.server.reuse import reusing
 from tv5core.server.settings import Settings
 
-__all__ = ["ADMISSION", "make_app", "server_options"]
+__all__ = ["ADMISSION", "make_app", "make_runner"]
 
 ADMISSION = web.AppKey("admission", Admission)
 """Where an application keeps how many requests it answers and how many wait."""
@@ -89,19 +89,30 @@ def _is_admitted(request: web.Request) -> bool:
     return route is not None and route.access == "public"
 
 
-def server_options(settings: Settings) -> dict[str, Any]:
-    """Return what ``web.AppRunner`` takes: limits of what is read, and no log of requests."""
-    return {
+def make_runner(app: web.Application, settings: Settings, **options: Any) -> web.AppRunner:
+    """Return what serves an application: limits of what is read, every error a problem.
+
+    Parameters
+    ----------
+    app : web.Application
+    settings : Settings
+    **options
+        As ``web.AppRunner`` takes them.
+    """
+    # A longer target than is accepted is read as far as this, to be answered as a problem. Beyond,
+    # the parser tells lines and headers apart by their limits.
+    line = max(_LINE_BYTES, settings.max_target_bytes + 16)
+    header = settings.max_header_bytes
+    ours = {
         "access_log": None,
-        "logger": parser_log(),
-        # A longer target than is accepted is read as far as this, to be answered as a problem.
-        "max_line_size": max(_LINE_BYTES, settings.max_target_bytes + 16),
-        "max_field_size": settings.max_header_bytes,
+        "max_line_size": line + (line == header),
+        "max_field_size": header,
         "keepalive_timeout": settings.idle_timeout_s,
         "handler_cancellation": True,
         "auto_decompress": False,
         "lingering_time": 2.0,
     }
+    return ProblemRunner(app, app[RESOURCES].metrics.unparsed, **{**ours, **options})
 
 
 # -- where others join --------------------------------------------------------------------

@@ -8,6 +8,8 @@
         ├── MalformedBodyError       a body that cannot be read
         ├── BodyTooLargeError        more bytes than are accepted
         ├── TargetTooLongError       a path and query of more bytes than are accepted
+        ├── HeadersTooLargeError     more headers, or a longer one, than are accepted
+        ├── MalformedRequestError    what is no request of HTTP/1.1
         ├── MediaTypeError           a body of another type than is accepted
         ├── UnauthorizedError        no token, key or signature, or a wrong one
         ├── ClosedRouteError         a route that needs a secret which is not set
@@ -27,7 +29,9 @@ __all__ = [
     "ClientLimitError",
     "ClosedRouteError",
     "ConflictError",
+    "HeadersTooLargeError",
     "MalformedBodyError",
+    "MalformedRequestError",
     "MediaTypeError",
     "OverloadedError",
     "ParameterError",
@@ -66,6 +70,14 @@ class BodyTooLargeError(RequestError):
 
 class TargetTooLongError(RequestError):
     """A path and query of more bytes than are accepted."""
+
+
+class HeadersTooLargeError(RequestError):
+    """More headers, or a longer one, than are accepted."""
+
+
+class MalformedRequestError(RequestError):
+    """What is no request of HTTP/1.1."""
 
 
 class MediaTypeError(RequestError):

@@ -86,6 +86,8 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     ours.MalformedBodyError: Problem(400, "malformed-body", "The body cannot be read"),
     ours.BodyTooLargeError: Problem(413, "body-too-large", "The body is too large"),
     ours.TargetTooLongError: Problem(414, "target-too-long", "The path and query are too long"),
+    ours.HeadersTooLargeError: Problem(431, "headers-too-large", "The headers are too large"),
+    ours.MalformedRequestError: Problem(400, "malformed-request", "The request cannot be read"),
     ours.MediaTypeError: Problem(415, "media-type", "The body has another type"),
     ours.UnauthorizedError: Problem(401, "unauthorized", "The request is not authorized"),
     ours.ClosedRouteError: Problem(403, "closed", "The route is closed"),

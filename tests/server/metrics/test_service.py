@@ -19,7 +19,7 @@ from tests.server.conftest import Gateway, make_settings, running
 from tests.upstream.clients import KEY, tmdb_server
 from tests.upstream.standin.server import Standin
 from tests.upstream.standin.tmdb import TmdbContent
-from tv5core.server.app import make_app, server_options
+from tv5core.server.app import make_app, make_runner
 from tv5core.server.metrics import Metrics
 from tv5core.server.resources import open_resources
 from tv5core.upstream.fetching.fetcher import Fetcher
@@ -156,7 +156,7 @@ async def with_provider(folder: Path, server: Standin, **given: Any) -> AsyncIte
     async with AsyncExitStack() as stack:
         opened = open_resources(settings, tmdb=tmdb, metrics=metrics)
         resources = await stack.enter_async_context(opened)
-        runner = web.AppRunner(make_app(settings, resources), **server_options(settings))
+        runner = make_runner(make_app(settings, resources), settings)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()

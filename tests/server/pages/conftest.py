@@ -22,7 +22,7 @@ from tests.server.conftest import make_settings
 from tests.server.pages.titles import HOSTILE, POSTER, SVG
 from tv5core import Catalog
 from tv5core.data import demo_titles
-from tv5core.server.app import make_app, server_options
+from tv5core.server.app import make_app, make_runner
 from tv5core.server.metrics import Figures
 from tv5core.server.pages import add_pages
 from tv5core.server.resources import open_resources
@@ -192,9 +192,8 @@ def serving(start: Callable[[AsyncExitStack], Any]) -> Iterator[None]:
         loop.close()
 
 
-async def listen(stack: AsyncExitStack, app: web.Application, port: int, **options: Any) -> None:
+async def listen(stack: AsyncExitStack, runner: web.AppRunner, port: int) -> None:
     """Serve an application until the stack closes."""
-    runner = web.AppRunner(app, shutdown_timeout=0.2, **options)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -247,7 +246,7 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         app = make_app(settings, resources)
         app.middlewares.insert(0, meddle)
         app.router.add_get(POSTER, poster)
-        await listen(stack, app, port, **server_options(settings))
+        await listen(stack, make_runner(app, settings, shutdown_timeout=0.2), port)
 
     with serving(start):
         yield site
@@ -272,7 +271,7 @@ def live_site(read: Read, port: int, **options: Any) -> Iterator[str]:
     async def start(stack: AsyncExitStack) -> None:
         app = web.Application()
         add_pages(app, read, interval_s=0.1, **options)
-        await listen(stack, app, port)
+        await listen(stack, web.AppRunner(app, shutdown_timeout=0.2), port)
 
     with serving(start):
         yield f"http://127.0.0.1:{port}"

@@ -7,6 +7,7 @@ requests.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -23,8 +24,8 @@ SMUGGLED = b"GET /api/admin/cache/stats HTTP/1.1\r\nHost: x\r\n\r\n"
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
-async def send(gateway: Gateway, raw: bytes, *, wait_s: float = 2.0) -> list[int]:
-    """Send bytes; return the statuses of all answers until the gateway closes, or is silent."""
+async def exchange(gateway: Gateway, raw: bytes, *, wait_s: float = 2.0) -> bytes:
+    """Send bytes; return what comes until the gateway closes, or is silent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     received = b""
     try:
@@ -38,7 +39,27 @@ async def send(gateway: Gateway, raw: bytes, *, wait_s: float = 2.0) -> list[int
         pass
     finally:
         writer.close()
+    return received
+
+
+async def send(gateway: Gateway, raw: bytes, *, wait_s: float = 2.0) -> list[int]:
+    """Send bytes; return the statuses of all answers."""
+    received = await exchange(gateway, raw, wait_s=wait_s)
     return [int(status) for status in STATUS.findall(received)]
+
+
+def check_problem(received: bytes) -> None:
+    """Check that an answer is a problem, whole, with the id that its header has, too."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    assert headers[b"Content-Type"] == b"application/problem+json"
+    assert headers[b"Server"] == b"tv5core"
+    assert int(headers[b"Content-Length"]) == len(body)
+    problem = json.loads(body)
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
+    assert problem["status"] == int(head.split()[1])
+    assert problem["request_id"] == headers[b"X-Request-Id"].decode()
+    assert problem["type"].startswith("urn:tv5core:problem:")
 
 
 @pytest.fixture
@@ -91,9 +112,12 @@ async def guarded(folder: Path) -> AsyncIterator[Gateway]:
     ],
 )
 async def test_what_is_ambiguous_is_refused(guarded: Gateway, raw: bytes) -> None:
-    statuses = await send(guarded, raw)
+    received = await exchange(guarded, raw)
+    statuses = [int(status) for status in STATUS.findall(received)]
     assert len(statuses) <= 1
     assert all(400 <= status < 600 and status != 500 for status in statuses)
+    if statuses:
+        check_problem(received)
 
 
 async def test_pipelined_requests_get_an_answer_each(guarded: Gateway) -> None:
@@ -113,9 +137,10 @@ async def test_a_body_that_follows_is_not_a_request(guarded: Gateway) -> None:
         pytest.param(
             b"GET /v1/search?q=" + b"a" * 5_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, id="query"
         ),
-        pytest.param(b"GET /" + b"a" * 99_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 400, id="line"),
-        pytest.param(GET + b"X-A: " + b"a" * 20_000 + b"\r\n\r\n", 400, id="header"),
-        pytest.param(GET + b"X-A: a\r\n" * 5_000 + b"\r\n", 400, id="headers"),
+        pytest.param(b"GET /" + b"a" * 99_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414, id="line"),
+        pytest.param(GET + b"X-A: " + b"a" * 20_000 + b"\r\n\r\n", 431, id="header"),
+        pytest.param(GET + b"X-A: a\r\n" * 5_000 + b"\r\n", 431, id="headers"),
+        pytest.param(GET + b"Expect: a miracle\r\n\r\n", 417, id="expectation"),
         pytest.param(POST + b"Content-Length: 9999999999\r\n\r\n", 413, id="announced body"),
         pytest.param(POST + b"Content-Length: 5000\r\n\r\n" + b"a" * 5_000, 413, id="sent body"),
         pytest.param(
@@ -137,6 +162,36 @@ async def test_what_is_too_large_or_wrong_has_its_status(
     guarded: Gateway, raw: bytes, status: int
 ) -> None:
     assert await send(guarded, raw) == [status]
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "kind"),
+    [
+        (b"no request at all\r\n\r\n", 400, "malformed-request"),
+        (b"GET /" + b"a" * 99_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414, "target-too-long"),
+        (GET + b"X-A: " + b"a" * 20_000 + b"\r\n\r\n", 431, "headers-too-large"),
+        (GET + b"X-A: a\r\n" * 500 + b"\r\n", 431, "headers-too-large"),
+    ],
+)
+async def test_what_the_parser_refuses_is_a_problem_and_counted(
+    guarded: Gateway, raw: bytes, status: int, kind: str
+) -> None:
+    received = await exchange(guarded, raw)
+    check_problem(received)
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["type"].endswith(kind)
+    _, metrics = await guarded.get("/metrics")
+    labels = 'method="OTHER",route="unparsed"'
+    assert f'http_requests_total{{{labels},status="{status}"}} 1.0' in metrics.decode()
+    counted = f'error_type="{kind}",{labels}'
+    assert f"http_request_errors_total{{{counted}}} 1.0" in metrics.decode()
+
+
+async def test_an_expectation_that_is_not_met_is_a_problem(guarded: Gateway) -> None:
+    received = await exchange(guarded, GET + b"Expect: a miracle\r\n\r\n")
+    assert STATUS.findall(received) == [b"417"]
+    problem = json.loads(received.partition(b"\r\n\r\n")[2])
+    assert problem["title"] == "Expectation Failed"
+    assert problem["request_id"].encode() in received.partition(b"\r\n\r\n")[0]
 
 
 async def test_slow_clients_hold_a_connection_and_nothing_else(folder: Path) -> None:

@@ -158,6 +158,11 @@ class Metrics:
         if route == "/v1/search" and status == 200 and recall is not None and recall.draws():
             recall.choose(request.query.get("q", ""), request.query.get("where", ""))
 
+    def unparsed(self, answer: web.StreamResponse) -> None:
+        """Note an answer to what is no request, or to one that no route has seen."""
+        self._batch.request("OTHER", "unparsed", answer.status)
+        self._to.errors.labels("OTHER", "unparsed", error_type(answer.status, answer)).inc()
+
     def _ended_api(
         self, status: int, answer: web.StreamResponse | None, seconds: float, trace: str | None
     ) -> None:

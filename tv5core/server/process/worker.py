@@ -8,13 +8,13 @@ import socket
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
-from tv5core.server.app import make_app, server_options
+from tv5core.server.app import make_app, make_runner
 from tv5core.server.logs import RequestLog, log
 from tv5core.server.process.life import Life
 from tv5core.server.process.sockets import BACKLOG
@@ -51,10 +51,10 @@ async def answer_until_stopped(
         app = make_app(settings, resources)
         drain = _Drain(settings.drain_s)
         app.on_response_prepare.append(drain.mark)
-        options = {**server_options(settings), "shutdown_timeout": settings.drain_s}
+        options: dict[str, Any] = {"shutdown_timeout": settings.drain_s}
         if settings.log_requests:
             options |= {"access_log": log, "access_log_class": RequestLog}
-        runner = web.AppRunner(app, **options)
+        runner = make_runner(app, settings, **options)
         await runner.setup()
         site = web.SockSite(runner, bound, backlog=BACKLOG)
         await site.start()

@@ -5,7 +5,7 @@
 ``access``      tokens and signatures
 ``cors``        which pages of other origins may read answers
 ``compression`` gzip and zstd
-``parser_log``  what cannot be parsed, logged without its bytes
+``connections`` what cannot be parsed, answered as a problem
 ==============  =====================================================================
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tv5core.catalog import Catalog
-from tv5core.server.app import make_app, server_options
+from tv5core.server.app import make_app, make_runner
 from tv5core.server.readiness.asking import Asking
 from tv5core.server.readiness.checks import Check, check_static_set
 from tv5core.server.resources import open_resources
@@ -32,7 +32,7 @@ async def try_failover() -> Check:
         provider = tmdb_provider(credentials=Credentials.of(bearer="none"), base_url=_NOWHERE)
         tmdb = Tmdb(Fetcher(provider))
         async with open_resources(settings, catalog=catalog, tmdb=tmdb) as resources:
-            runner = web.AppRunner(make_app(settings, resources), **server_options(settings))
+            runner = make_runner(make_app(settings, resources), settings)
             await runner.setup()
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()

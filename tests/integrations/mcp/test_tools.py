@@ -74,6 +74,7 @@ async def test_tools_are_few_and_their_schemas_small(client: _Connected) -> None
         assert tool.annotations.read_only_hint
         assert tool.output_schema is None
         assert len(json.dumps(tool.input_schema)) < 1_500
+        assert tool.input_schema["additionalProperties"] is False
         assert tool.description
 
 
@@ -137,6 +138,9 @@ async def test_offers_of_a_country(tmp_path: Path) -> None:
         ("find_titles", {"query": "a" * 501}, "at most 500"),
         ("where_to_watch", {"id": "a", "region": "USA"}, "pattern"),
         ("count_titles", {"fields": []}, "at least 1"),
+        ("find_titles", {"text": "a shark"}, "text\n  Extra inputs are not permitted"),
+        ("similar_titles", {"id": "a", "k": 3}, "k\n  Extra inputs are not permitted"),
+        ("find_titles", {"query": " "}, "expected query, where or both, got neither"),
     ],
 )
 async def test_what_is_wrong_is_said(

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server import MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
 
@@ -52,17 +53,25 @@ def make_server(catalog: Catalog | AsyncCatalog) -> MCPServer:
         Best opened with ``read_only=True``; closed by whoever opened it.
     """
     asked = catalog if isinstance(catalog, AsyncCatalog) else AsyncCatalog(catalog)
-    server = MCPServer(
+    return MCPServer(
         "tv5core",
         title="tv5core film catalogue",
         instructions=_INSTRUCTIONS,
         version=version("tv5core"),
         log_level="WARNING",
+        tools=[_strict(function) for function in Tools(asked).all()],
     )
-    for tool in Tools(asked).all():
-        # Text alone: structured content would reach the model without its fence.
-        server.add_tool(tool, annotations=_READS, structured_output=False)
-    return server
+
+
+def _strict(function: Callable[..., Awaitable[str]]) -> Tool:
+    """Return a tool that refuses arguments it does not have: the SDK's drops them, unsaid."""
+    # Text alone: structured content would reach the model without its fence.
+    tool = Tool.from_function(function, annotations=_READS, structured_output=False)
+    arguments = tool.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    tool.parameters = arguments.model_json_schema(by_alias=True)
+    return tool
 
 
 def serve_stdio(catalog: Catalog) -> None:

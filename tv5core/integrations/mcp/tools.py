@@ -69,6 +69,8 @@ class Tools:
 
     async def find_titles(self, query: Query = "", where: Where = "", limit: Limit = 10) -> str:
         """Find films and series by name, people, plot or description, best first."""
+        if not query.strip() and not where.strip():
+            raise ToolError("InvalidInputError: expected query, where or both, got neither")
         found = await _asked(self._catalog.search(query, limit, where=where or None))
         read = found.interpretation.where if found.interpretation else ""
         facts = {

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import threadpoolctl  # noqa: F401 - sets KMP_DUPLICATE_LIB_OK, which no single test is to answer for
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

@@ -6,6 +6,7 @@ traces stand first, so that they see every answer, those of other middlewares to
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from tv5core.server.client_limits.clients import Clients
 from tv5core.server.client_limits.gcra import RedisBuckets
 from tv5core.server.client_limits.limiting import client_limits, tell_limits
 from tv5core.server.client_limits.quota import Bucket
+from tv5core.server.client_limits.shared import CLIENTS_FILE, SharedBuckets
 from tv5core.server.measuring import running
 from tv5core.server.metrics import Metrics
 from tv5core.server.middlewares import errors_as_problems, request_ids
@@ -48,7 +50,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     resources : Resources
         Open; the caller closes them after the application.
     """
-    buckets = _buckets(settings)
+    buckets = _buckets(settings, resources.shared)
     admission = Admission(settings.max_concurrency, settings.max_queue, settings.queue_timeout_s)
     app = web.Application(
         middlewares=[
@@ -73,8 +75,10 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     return app
 
 
-def _buckets(settings: Settings) -> Bucket:
-    return MemoryBuckets() if settings.redis_url is None else RedisBuckets(settings.redis_url)
+def _buckets(settings: Settings, shared: Path | None) -> Bucket:
+    """Return the buckets of this process, of the gateway's, or of all gateways with one Redis."""
+    ours = MemoryBuckets() if shared is None else SharedBuckets(shared / CLIENTS_FILE)
+    return ours if settings.redis_url is None else RedisBuckets(settings.redis_url, ours)
 
 
 def _is_limited(request: web.Request) -> bool:

@@ -53,6 +53,8 @@ class Resources:
     metrics : Metrics
     tracing : Tracing
     jobs : JobBoard
+    shared : Path or None
+        The folder of what the processes of this gateway share; None where it is alone.
     ready : bool
         Whether new requests are welcome; false before the first, and while it drains.
     """
@@ -67,6 +69,7 @@ class Resources:
     tmdb: Tmdb | None = None
     justwatch: JustWatch | None = None
     jobs: JobBoard = field(default_factory=lambda: JobBoard(None))
+    shared: Path | None = None
     ready: bool = True
 
     @property
@@ -106,6 +109,7 @@ async def open_resources(
     tmdb: Tmdb | None = None,
     justwatch: JustWatch | None = None,
     metrics: Metrics | None = None,
+    shared: Path | None = None,
 ) -> AsyncIterator[Resources]:
     """Open everything in order, and close it in the reverse.
 
@@ -120,6 +124,8 @@ async def open_resources(
         Clients to use instead of those of the environment; opened and closed here.
     metrics : Metrics, optional
         Such as one whose observer the clients given have already.
+    shared : Path, optional
+        Folder of what the processes of this gateway share.
     """
     async with AsyncExitStack() as stack:
         metrics = metrics or Metrics(settings)
@@ -146,6 +152,7 @@ async def open_resources(
         )
         await stack.enter_async_context(cached)
         resources = Resources(settings, opened, asynchronous, cached, metrics, tracing, writer)
+        resources.shared = shared
         if writer is None and not settings.read_only:
             resources.writer = CatalogWriter(cached)
         if settings.cache_path is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import http_sf
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
@@ -85,7 +87,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 async def test_processes_share_a_bucket_in_redis(redis_url: str) -> None:
     quota = Quota("q", 5.0, 4)
-    one, other = RedisBuckets(redis_url), RedisBuckets(redis_url)
+    one, other = (RedisBuckets(redis_url, MemoryBuckets()) for _ in range(2))
     verdicts = [await each.take("shared", quota) for each in (one, other, one, other, one)]
     assert [verdict.allowed for verdict in verdicts] == [True] * 4 + [False]
     assert 0 < verdicts[-1].retry_after_s <= 0.2
@@ -94,8 +96,8 @@ async def test_processes_share_a_bucket_in_redis(redis_url: str) -> None:
     await other.close()
 
 
-async def test_without_redis_each_process_limits_alone() -> None:
-    buckets, quota = RedisBuckets("redis://127.0.0.1:1"), Quota("q", 1.0, 2)
+async def test_without_redis_the_gateway_limits_alone() -> None:
+    buckets, quota = RedisBuckets("redis://127.0.0.1:1", MemoryBuckets()), Quota("q", 1.0, 2)
     assert [(await buckets.take("a", quota)).allowed for _ in range(3)] == [True, True, False]
     await buckets.close()
 
@@ -109,6 +111,40 @@ def test_the_fields_are_those_of_the_draft() -> None:
         "RateLimit-Policy": '"key";q=10;w=3',
         "RateLimit": '"key";r=7;t=1',
     }
+
+
+def item_of(field: bytes) -> tuple[Any, dict[str, Any]]:
+    """Parse a list of one item as RFC 9651 has it; return its value and its parameters."""
+    parsed: Any = http_sf.parse(field, tltype="list")
+    ((value, parameters),) = parsed
+    return value, parameters
+
+
+@given(
+    steps=st.lists(st.floats(0, 3), min_size=1, max_size=30),
+    rate=st.floats(0.05, 100),
+    burst=st.integers(1, 50),
+)
+async def test_the_fields_are_structured_and_true(
+    steps: list[float], rate: float, burst: int
+) -> None:
+    """Parse them as RFC 9651; within ``t`` there is no more, and ``Retry-After`` is no sooner."""
+    clock, quota = Clock(), Quota("address", rate, burst)
+    buckets = MemoryBuckets(clock=clock)
+    for step in steps:
+        clock.now += step
+        verdict = await buckets.take("a", quota)
+        fields = {name: value.encode() for name, value in limit_fields(quota, verdict).items()}
+        name, policy = item_of(fields["RateLimit-Policy"])
+        assert (name, policy) == ("address", {"q": burst, "w": max(1, math.ceil(burst / rate))})
+        name, limit = item_of(fields["RateLimit"])
+        assert name == "address"
+        assert set(limit) == {"r", "t"}
+        assert 0 <= limit["r"] == verdict.remaining < burst
+        assert 0 <= limit["t"] <= math.ceil(1 / rate + 1e-6)
+        assert isinstance(limit["t"], int)
+        if not verdict.allowed:
+            assert (limit["r"], limit["t"]) == (0, math.ceil(verdict.retry_after_s))
 
 
 def test_clients_are_told_apart(tmp_path: Path) -> None:
@@ -150,6 +186,7 @@ async def test_one_request_too_many_is_told_when_to_come_back(folder: Path) -> N
         assert response.status == 429
         assert 1 <= int(response.headers["Retry-After"]) <= 2
         assert body["violated-policies"] == ["address"]
-        assert re.fullmatch(r'"address";r=0;t=\d+', response.headers["RateLimit"])
+        assert response.headers["RateLimit"] == f'"address";r=0;t={response.headers["Retry-After"]}'
+        assert response.headers["RateLimit-Policy"] == '"address";q=2;w=4'
         response, _ = await gateway.get("/healthz")
         assert response.status == 200, "health has no limit"

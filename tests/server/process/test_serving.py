@@ -28,7 +28,13 @@ TITLES = demo_titles()
 def gateway(tmp_path_factory: pytest.TempPathFactory, sealed: Path) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("gateway")
     catalog = Path(shutil.copytree(sealed, folder / "films"))
-    options = ("--demo", "--workers", "2", "--set", "log_requests=false", "--set", "client_rate=0")
+    keys = folder / "keys"
+    keys.write_text("known\n")
+    given = ("log_requests=false", "client_rate=0", f"api_keys_file={keys}")
+    limits = ("key_rate=0.001", "key_burst=12")
+    options = ["--demo", "--workers", "2"]
+    for each in (*given, *limits):
+        options += ["--set", each]
     with served(folder, str(catalog), *options) as running:
         assert running.url
         running.catalog = catalog  # type: ignore[attr-defined]
@@ -75,6 +81,17 @@ async def found(url: str, word: str, times: int = 12) -> set[bool]:
         ):
             answers.add(f"mine:{word}".encode() in await answer.read())
     return answers
+
+
+async def test_workers_share_the_limit_of_a_client(gateway: Served) -> None:
+    left = []
+    for _ in range(40):
+        async with (
+            aiohttp.ClientSession(headers={"X-Api-Key": "known"}) as session,
+            session.get(f"{gateway.url}/v1/suggest?q=jaw") as answer,
+        ):
+            left.append((answer.status, int(answer.headers["X-RateLimit-Remaining"])))
+    assert left == [(200, 11 - n) for n in range(12)] + [(429, 0)] * 28
 
 
 def named(word: str) -> object:

@@ -1,7 +1,7 @@
 """Buckets in Redis, which all processes and machines share: GCRA in one script.
 
 GCRA is the algorithm of ATM's traffic control (ITU-T I.371). Redis' own clock counts. While Redis
-does not answer, each process limits alone: a limit that fails should neither open nor close.
+does not answer, each gateway limits alone: a limit that fails should neither open nor close.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import logging
 import time
 from typing import Any
 
-from tv5core.server.client_limits.buckets import MemoryBuckets
-from tv5core.server.client_limits.quota import Quota, Verdict
+from tv5core.server.client_limits.quota import Bucket, Quota, Verdict
 
 __all__ = ["RedisBuckets"]
 
@@ -47,9 +46,11 @@ class RedisBuckets:
     ----------
     url : str
         Of the Redis.
+    alone : Bucket
+        Counts while Redis does not answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, alone: Bucket) -> None:
         from redis.asyncio import Redis
         from redis.exceptions import RedisError
 
@@ -58,7 +59,7 @@ class RedisBuckets:
             url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
         )
         self._script = self._redis.register_script(_SCRIPT)
-        self._alone, self._retry_at = MemoryBuckets(), 0.0
+        self._alone, self._retry_at = alone, 0.0
 
     async def take(self, client: str, quota: Quota) -> Verdict:
         """Take a token of a client's bucket, where there is one."""
@@ -71,9 +72,10 @@ class RedisBuckets:
                 return Verdict(raw[0] == 1, int(raw[1]), float(raw[2]), float(raw[3]))
             except self._errors as error:
                 self._retry_at = time.monotonic() + _COOLDOWN_S
-                log.warning("clients are limited per process: %s", type(error).__name__)
+                log.warning("clients are limited per gateway: %s", type(error).__name__)
         return await self._alone.take(client, quota)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and what counts meanwhile."""
         await self._redis.aclose()
+        await self._alone.close()

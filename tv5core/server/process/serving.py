@@ -17,6 +17,7 @@ import msgspec
 from tv5core.catalog import Catalog
 from tv5core.data import demo_titles
 from tv5core.errors import NotACatalogError, Tv5Error
+from tv5core.server.client_limits.shared import CLIENTS_FILE, SharedBuckets
 from tv5core.server.logs import configure_logs, log
 from tv5core.server.process.life import Life, run_child
 from tv5core.server.process.sockets import address_of, bind_workers, bind_writer
@@ -56,6 +57,7 @@ def serve(
         settings = _prepared(load(), folder)
         configure_logs(settings.log_level, threaded=False)
         _share_metrics(folder)
+        SharedBuckets.make(folder / CLIENTS_FILE)
         gateway = _Gateway(settings, folder, load)
         with gateway.listening():
             return gateway.supervisor(announce).run()
@@ -183,7 +185,8 @@ class _Gateway:
             self.writer.close()
             path = self.folder / "writer.sock"
         return self._run(
-            lambda life: answer_until_stopped(life, self.settings, bound, path), status
+            lambda life: answer_until_stopped(life, self.settings, bound, self.folder, path),
+            status,
         )
 
     def _write(self, status: int) -> int:

@@ -34,7 +34,7 @@ _IDLE_S = 1.0
 
 
 async def answer_until_stopped(
-    life: Life, settings: Settings, bound: socket.socket, writer: Path | None
+    life: Life, settings: Settings, bound: socket.socket, folder: Path, writer: Path | None
 ) -> None:
     """Be a worker.
 
@@ -44,10 +44,12 @@ async def answer_until_stopped(
     settings : Settings
     bound : socket
         Listening already; others may hold it too.
+    folder : Path
+        What the processes of this gateway share.
     writer : Path or None
         The writer's socket; None where nothing is stored.
     """
-    async with _resources(settings, writer) as resources:
+    async with _resources(settings, folder, writer) as resources:
         app = make_app(settings, resources)
         drain = _Drain(settings.drain_s)
         app.on_response_prepare.append(drain.mark)
@@ -65,7 +67,9 @@ async def answer_until_stopped(
 
 
 @contextlib.asynccontextmanager
-async def _resources(settings: Settings, writer: Path | None) -> AsyncIterator[Resources]:
+async def _resources(
+    settings: Settings, folder: Path, writer: Path | None
+) -> AsyncIterator[Resources]:
     """Open the catalogue as a reader, and everything else around it."""
     opening = partial(Catalog.open, settings.catalog, create=False, read_only=True)
     catalog = await asyncio.to_thread(opening)
@@ -75,7 +79,7 @@ async def _resources(settings: Settings, writer: Path | None) -> AsyncIterator[R
         if writer is not None and not reading:
             client = WriterClient(writer, deadline_s=settings.writer_deadline_s)
             await stack.enter_async_context(client)
-        opened = open_resources(settings, catalog=catalog, writer=client)
+        opened = open_resources(settings, catalog=catalog, writer=client, shared=folder)
         resources = await stack.enter_async_context(opened)
         if client is not None:
             client.changed = partial(_invalidate, resources.cached)

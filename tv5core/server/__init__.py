@@ -8,6 +8,7 @@
 ``setting_sources``  settings from a file, the environment and the command line
 ``type_words``       types in words, for messages
 ``resources``        what a process holds open: catalogue, cache, providers
+``providers``        clients of providers, and who keeps their limits
 ``policies``         what is cached of providers, and for how long
 ``writing``          who stores titles, and how
 ``errors``           errors of requests, besides those of the library

@@ -23,11 +23,11 @@ from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
 from tv5core.catalog.async_catalog import AsyncCatalog
 from tv5core.data import demo_titles
-from tv5core.errors import CredentialsError
 from tv5core.observing import Observer
 from tv5core.server.jobs import JobBoard
 from tv5core.server.metrics import Metrics
 from tv5core.server.policies import policies_of
+from tv5core.server.providers import open_justwatch, open_tmdb
 from tv5core.server.settings import Settings
 from tv5core.server.tracing import Tracing, open_tracing
 from tv5core.server.writing import CatalogWriter, Writer
@@ -165,18 +165,14 @@ async def open_resources(
 async def _open_providers(
     resources: Resources, stack: AsyncExitStack, tmdb: Tmdb | None, justwatch: JustWatch | None
 ) -> None:
-    if not resources.settings.providers:
+    settings = resources.settings
+    if not settings.providers:
         return
-    tmdb = tmdb or _tmdb(resources)
-    justwatch = justwatch or JustWatch.open(observer=resources.observer)
-    if tmdb is not None:
-        resources.tmdb = await stack.enter_async_context(tmdb)
-    if justwatch.enabled:
+    given = (settings, resources.observer, stack, resources.shared)
+    resources.tmdb = (
+        await open_tmdb(*given) if tmdb is None else await stack.enter_async_context(tmdb)
+    )
+    if justwatch is None:
+        resources.justwatch = await open_justwatch(*given)
+    elif justwatch.enabled:
         resources.justwatch = await stack.enter_async_context(justwatch)
-
-
-def _tmdb(resources: Resources) -> Tmdb | None:
-    try:
-        return Tmdb.open(observer=resources.observer, region=resources.settings.region)
-    except CredentialsError:
-        return None

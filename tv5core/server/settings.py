@@ -44,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Processes that answer.
     cache_path, redis_url : str or None
         The cache's tier on disk, and the Redis that processes and machines share.
+    gateways : int or None
+        Gateways that share the Redis: how providers' limits are shared out while it does not
+        answer; None where that is not known. See ``tv5core.server.providers``.
     l1_bytes, l2_bytes : int
         Capacities of the cache in memory and on disk.
     rendered_bytes : int
@@ -115,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     cache_path: str | None = None
     redis_url: str | None = None
+    gateways: Annotated[int, Meta(ge=1, le=1_000)] | None = None
     l1_bytes: _Bytes = 256 << 20
     l2_bytes: _Bytes = 2 << 30
     rendered_bytes: Annotated[int, Meta(ge=0)] = 32 << 20

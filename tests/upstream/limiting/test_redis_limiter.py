@@ -170,6 +170,60 @@ async def test_without_redis_from_the_start(server: RedisServer) -> None:
     assert busiest(times) <= 50
 
 
+async def test_a_number_that_nobody_knows_leaves_no_share_without_redis(
+    server: RedisServer,
+) -> None:
+    (limiter,) = limiters(server, 1, processes=None)
+    times: list[float] = []
+    await ask(limiter, times)
+    assert times, "all of the rate is in the pool"
+    assert limiter.snapshot().limit == 45
+    server.kill()
+    async with asyncio.timeout(60):
+        while not limiter.is_alone:
+            await asyncio.sleep(0.05)
+    before = time.monotonic()
+    for priority in (USER, Priority.BACKGROUND):
+        with pytest.raises(RateLimitedError) as refused:
+            async with limiter.permit(priority):
+                pass
+        assert 1 < refused.value.retry_after_s < 60
+    assert time.monotonic() - before < 1.0, "at once"
+    server.start()
+    async with asyncio.timeout(60):
+        while limiter.is_alone:
+            await asyncio.sleep(0.05)
+    times.clear()
+    async with asyncio.timeout(60):
+        while not times:
+            await ask(limiter, times)
+    await close([limiter])
+
+
+async def test_a_process_without_a_share_adds_nothing_to_the_pool(server: RedisServer) -> None:
+    owned = [True, False]
+    both = [
+        RedisLimiter(server.url, "tmdb", processes=2, owns_share=lambda n=n: owned[n])  # type: ignore[misc]
+        for n in range(2)
+    ]
+    times: list[float] = []
+    await asyncio.gather(*(ask(limiter, times) for limiter in both))
+    assert len(times) == 2
+    assert both[1].snapshot().limit == 22, "half of 45: one share of two"
+    owned[1] = True
+    async with asyncio.timeout(60):
+        while both[1].snapshot().limit != 45:
+            await asyncio.sleep(0.05)
+    owned[1] = False
+    server.kill()
+    async with asyncio.timeout(60):
+        while not all(limiter.is_alone for limiter in both):
+            await asyncio.sleep(0.05)
+    with pytest.raises(RateLimitedError):
+        await both[1].acquire(USER)
+    await close(both)
+
+
 async def test_bulk_work_of_all_keeps_its_share(server: RedisServer) -> None:
     all_of, times = limiters(server, 2), list[float]()
     tasks = [
@@ -225,6 +279,6 @@ def test_shares_add_up_to_the_contract_whoever_is_in_touch(contract: int, proces
 
 
 def test_settings_that_cannot_hold_are_refused() -> None:
-    for options in ({"processes": 0}, {"processes": 30}, {"processes": 2, "rate": 48.0}):
+    for options in ({"processes": 0}, {"processes": 2, "rate": 48.0}):
         with pytest.raises(InvalidInputError):
             RedisLimiter("redis://127.0.0.1:1/0", "tmdb", **options)  # type: ignore[arg-type]

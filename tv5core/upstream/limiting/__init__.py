@@ -16,7 +16,7 @@ allows. Read in this order:
 - :mod:`.provider_limiter`: the limiter over either source, and the registry that fetchers share.
 - :mod:`.redis_limiter`: the limiter of several processes. :mod:`.redis_tokens` is its token
   source, :mod:`.token_leases` the tokens this process holds, :mod:`.redis_scripts` what runs
-  inside Redis.
+  inside Redis, :mod:`.share_lock` which process owns a share.
 
 Nothing here imports :mod:`tv5core.upstream.fetching`.
 """

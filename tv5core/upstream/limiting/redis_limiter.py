@@ -23,9 +23,10 @@ class RedisLimiter(Scheduler):
         Address of Redis, such as ``redis://localhost:6379/0``.
     key : str
         Name of the limit in Redis; the same in all processes.
-    processes : int
+    processes : int or None
         Largest number of processes. Each owns ``rate / processes``; those that reach Redis pool
-        their shares.
+        their shares. With None, or more than half as many as the contract, all of the rate is
+        pooled, and a process that does not reach Redis sends nothing.
     rate : float
         Requests per second of all processes together.
     contract : int
@@ -38,6 +39,8 @@ class RedisLimiter(Scheduler):
         Time of day, for off-peak hours; None uses the system's.
     observer : Observer
         Counts ``upstream.limiter`` with state ``alone`` and ``shared`` on each change.
+    owns_share : callable
+        Whether a share is this process's at present; see :mod:`.share_lock`.
 
     Raises
     ------
@@ -50,15 +53,16 @@ class RedisLimiter(Scheduler):
         url: str,
         key: str,
         *,
-        processes: int,
+        processes: int | None,
         rate: float = 45,
         contract: int = 50,
         bulk_share: float = 0.2,
         max_connections: int = 20,
         now: Callable[[], datetime] | None = None,
         observer: Observer = SILENT,
+        owns_share: Callable[[], bool] = lambda: True,
     ) -> None:
-        if processes < 1 or not 0 < rate * TRANSIT + 1 < contract + 1:
+        if (processes is not None and processes < 1) or not 0 < rate * TRANSIT + 1 < contract + 1:
             raise InvalidInputError(
                 f"expected 1 or more processes and a rate below {contract / TRANSIT:.4g}, "
                 f"got {processes} and {rate}"
@@ -71,6 +75,7 @@ class RedisLimiter(Scheduler):
             processes=processes,
             bulk_share=bulk_share,
             observer=observer,
+            owns_share=owns_share,
         )
         super().__init__(
             self._pooled, rate=rate, bulk_share=bulk_share, max_connections=max_connections, now=now

@@ -38,8 +38,9 @@ LEASE = (
 -- interval and tolerance of bulk work, how long a silent process stays in the pool, how far ahead
 -- tokens are leased, how long a new pool waits; the contract, how long a request holds its place,
 -- the provider's second, how soon a full window is looked at again; the number of the first token;
--- then what became of earlier ones: how many answers with number and age each, how many numbers
--- that were not used, and how long each request of the own share may hold a place yet.
+-- whether the process has a share; then what became of earlier tokens: how many answers with number
+-- and age each, how many numbers that were not used, and how long each request of the own share may
+-- hold a place yet.
 local me, processes, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local requested, bulk = tonumber(ARGV[4]), ARGV[5] == '1'
 local bulk_interval, bulk_tolerance = tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -47,7 +48,9 @@ local silence, ahead, settle = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(AR
 local contract, counted, second = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local again, first = tonumber(ARGV[14]), tonumber(ARGV[15])
 
-local at = 16
+local has_share = ARGV[16] == '1'
+
+local at = 17
 local function rest()
     at = at + 1
     return ARGV[at - 1]
@@ -63,8 +66,11 @@ end
 redis.call('ZREMRANGEBYSCORE', places, '-inf', now)
 
 redis.call('ZREMRANGEBYSCORE', members, '-inf', now - silence)
-local is_new = redis.call('ZADD', members, now, me) == 1
+local is_new = has_share and redis.call('ZADD', members, now, me) == 1
 local live = math.min(redis.call('ZCARD', members), processes)
+-- One without a share uses what others pool, and waits where nobody does.
+local nobody = live == 0
+live = math.max(live, 1)
 local part = factor()
 local interval = 1000000 * processes / (rate * part * live)
 local most = live == processes and contract or math.floor(contract / processes) * live
@@ -79,8 +85,8 @@ if is_new then tat = tat + interval end
 local found, wait = {}, 0
 local paused, due = field('paused'), field('bulk')
 local hold = math.max(paused - now, bulk and due - bulk_tolerance - now or 0)
-if hold > 0 then
-    wait = hold
+if hold > 0 or nobody then
+    wait = math.max(hold, again)
 else
     while #found < math.min(requested, room) and tat - now <= ahead do
         local place = me .. ':' .. string.format('%.0f', first + #found)

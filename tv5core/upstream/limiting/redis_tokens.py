@@ -4,7 +4,9 @@ Each process owns an equal share of the rate. Processes that reach Redis pool th
 generic cell rate algorithm runs in Lua on Redis's clock, for the sum of the shares of the
 processes that reported within ``MEMBER_TTL_S``. A process that gets no reply waits until Redis
 must have removed it from the pool, then uses its own share alone. So it does not matter whether
-Redis is down for all or unreachable for some: the shares add up to the contract.
+Redis is down for all or unreachable for some: the shares add up to the contract. Where the number
+of processes is not known, or the contract is too small to be shared out, there are no shares: all
+of the rate is in the pool, and a process that gets no reply sends nothing.
 
 Tokens are leased evenly spaced, a few at a time, each for a moment shortly ahead. That moment is
 relative to Redis's reply, so clocks need not agree: a token is used no earlier than its offset
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -29,7 +31,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from tv5core.errors import InvalidInputError
 from tv5core.observing import SILENT, Observer
 from tv5core.upstream.limiting.bulk_share import BulkShare
 from tv5core.upstream.limiting.in_flight import COUNTED_S, SECOND_S, Place
@@ -64,26 +65,18 @@ _FULL_S = 0.05  # after which a full window is looked at again
 _HEARTBEAT_S = 0.2
 _TIMEOUT_S = 0.15
 _BATCH = 4
+_NO_SHARE_S = 5.0  # longer than users wait, so that they are refused at once
 _MICRO = 1e6
 
 
 def process_share(rate: float, contract: int, processes: int) -> float:
-    """Return the rate that a process may use on its own, in requests per second.
+    """Return the rate that a process may use on its own, in requests per second; 0 for none.
 
     Each may send one more than its rate times the time, so its part of the contract must hold
-    that one as well, over the ``TRANSIT`` seconds that may arrive within one.
-
-    Raises
-    ------
-    InvalidInputError
-        There are too many processes for that.
+    that one as well, over the ``TRANSIT`` seconds that may arrive within one. More than half as
+    many processes as the contract have no shares.
     """
-    share = (contract // processes - 1) / TRANSIT
-    if share <= 0:
-        raise InvalidInputError(
-            f"expected at most half as many processes as the contract's {contract}, got {processes}"
-        )
-    return min(rate / processes, share)
+    return max(0.0, min(rate / processes, (contract // processes - 1) / TRANSIT))
 
 
 class RedisTokenSource:
@@ -99,9 +92,12 @@ class RedisTokenSource:
         Requests per second of all processes.
     contract : int
         Requests the provider allows in any second.
-    processes : int
+    processes : int or None
+        Largest number of them; None where it is not known.
     bulk_share : float
     observer : Observer
+    owns_share : callable
+        Whether a share is this process's at present; see :mod:`.share_lock`.
     """
 
     burst = 1
@@ -113,14 +109,18 @@ class RedisTokenSource:
         *,
         rate: float,
         contract: int,
-        processes: int,
+        processes: int | None,
         bulk_share: float,
         observer: Observer = SILENT,
+        owns_share: Callable[[], bool] = lambda: True,
     ) -> None:
-        share = process_share(rate, contract, processes)
-        self._own, self._own_rate = LocalTokenSource(share, 1, contract // processes), share
+        share = process_share(rate, contract, processes or contract)
+        self._has_share, self._owns_share = share > 0, owns_share
+        shares = processes if processes and share > 0 else 1
+        self._own_rate = share or rate / contract
+        self._own = LocalTokenSource(self._own_rate, 1, max(2, contract // shares))
         self._key, self._observer = key, observer
-        self._settings, self._contract = (processes, rate), contract
+        self._settings, self._contract = (shares, rate), contract
         self.set_bulk_share(bulk_share)
         self._redis = Redis.from_url(
             url,
@@ -131,7 +131,7 @@ class RedisTokenSource:
         self._lease_script = self._redis.register_script(LEASE)
         self._pause_script = self._redis.register_script(PAUSE)
         self._member = secrets.token_hex(8)
-        self._leases, self._pool = TokenLeases(TTL_S), PoolState(rate / processes)
+        self._leases, self._pool = TokenLeases(TTL_S), PoolState(rate / shares)
         self._lock = asyncio.Lock()
         self._alone_from = 0.0
         self._is_alone = self._is_joining = False
@@ -162,17 +162,23 @@ class RedisTokenSource:
     def available(self) -> float:
         """Return the number of tokens; with Redis, 1 where a request for one can succeed."""
         if self._is_alone:
-            return self._own.available() if _time() >= self._alone_from else 0.0
+            may = self._may_use_share() and _time() >= self._alone_from
+            return self._own.available() if may else 0.0
         return 1.0 if self._pool.delay_s(Priority.USER, _time()) <= 0 else 0.0
 
     def delay_s(self, priority: Priority) -> float:
         """Return the seconds until :meth:`take` can succeed; 0 for now."""
         now = _time()
+        if self._is_alone and not self._may_use_share():
+            return _NO_SHARE_S
         if self._is_alone:
             bulk_s = self._own_bulk.delay_s(now) if priority is Priority.BULK else 0.0
             joining_s = _GRACE_S if self._is_joining else 0.0
             return max(self._alone_from - now, self._own.delay_s(priority), bulk_s, joining_s)
         return self._pool.delay_s(priority, now)
+
+    def _may_use_share(self) -> bool:
+        return self._has_share and self._owns_share()
 
     async def refresh(self) -> None:
         """Start the heartbeat, and apply a changed rate."""
@@ -301,6 +307,7 @@ class RedisTokenSource:
             *(self._member, *self._settings, count, int(is_bulk)),
             *(int(span_s * _MICRO) for span_s in (*spans_s, _SETTLE_S)),
             *(self._contract, *(int(span_s * _MICRO) for span_s in counted_s), first),
+            int(not self._has_share or self._owns_share()),
             *self._outcomes(),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from tv5core.server.api import lists, replies, routing
 from tv5core.server.api.calls import Reply
 from tv5core.server.api.replies import Rendered, render, respond
 from tv5core.server.reuse import RenderedAnswers
+
+
+class Words(msgspec.Struct):
+    words: tuple[str, ...]
+
 
 MATRIX = "tmdb:movie:603"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -207,6 +213,23 @@ async def test_bytes_are_bounded_and_the_oldest_go_first(alone: Gateway) -> None
     assert len(answers) == 100_000 // (8_000 + 2_048)
     answers.keep("/large", render(Reply(b"x" * 20_000, kind="title"), cache.policies), uses, 1)
     assert len(answers) == 100_000 // (8_000 + 2_048), "one answer takes an eighth at most"
+
+
+async def test_what_is_kept_takes_the_memory_that_is_counted(alone: Gateway) -> None:
+    answers = RenderedAnswers(alone.resources, 8 << 20)
+    version, cache = answers.version(), alone.resources.cached.cache
+    with recording() as uses:
+        await alone.resources.cached.answers.title(MATRIX)
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            words = Words(tuple(map(str, range(5_000))))  # several times its JSON
+            reply = Reply(words, kind="title", age_s=0.0)
+            answers.keep(f"/{number}", render(reply, cache.policies), uses, version)
+        assert len(answers) == 100
+        assert tracemalloc.get_traced_memory()[0] < 1.1 * answers.bytes_used
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_response_that_is_not_modified_has_no_body() -> None:

@@ -197,7 +197,7 @@ class CachedAnswers(RecommendingAnswers):
         # The key's version is read before the search, so an answer is at least as new as its key.
         key = self._key(parts)
         answer: Answer[T] = await self.cache.answer(kind, key, load)
-        return answer if answer.tier == "memory" else self.last.noted(key, answer)
+        return answer if answer.tier == "memory" else self.last.noted(kind, key, answer)
 
     def _key(self, parts: list[Any]) -> str:
         if self._freshness == "until_expiry":

@@ -115,7 +115,8 @@ class CachedCatalog:
             raise InvalidInputError(f"expected 'current' or 'until_expiry', got {shown(freshness)}")
         self.catalog, self.cache = catalog, cache
         self._owns_cache = False
-        self.answers = CachedAnswers(catalog, cache, freshness, last or LastAnswers())
+        last = LastAnswers(cache.policies) if last is None else last
+        self.answers = CachedAnswers(catalog, cache, freshness, last)
         self._namespace = self.answers.namespace
 
     @classmethod
@@ -150,7 +151,8 @@ class CachedCatalog:
         InvalidInputError
         """
         check_type("fallbacks", fallbacks, (Mapping, type(None)))
-        last = LastAnswers()
+        check_type("policies", policies, Mapping)
+        last = LastAnswers(policies)
         cache = TieredCache.open(
             path,
             l1_bytes=l1_bytes,

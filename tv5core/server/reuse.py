@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -113,7 +114,9 @@ class RenderedAnswers:
         is_whole = reply.reusable and reply.tier == "full" and reply.status == 200
         if not is_whole or not uses or reply.kind is None or reply.private or version is None:
             return
-        kept = _Kept(rendered, tuple(uses), version)
+        # An encoder's bytes hold on to what it allocated too much; a copy does not.
+        own = replace(rendered, body=bytes(memoryview(rendered.body)))
+        kept = _Kept(own, tuple(uses), version)
         if kept.bytes_used <= self._most_bytes // 8:
             self._forget(target)
             self._kept[target] = kept

@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import msgspec
@@ -39,6 +39,7 @@ class Rendered:
     Attributes
     ----------
     reply : Reply
+        Without its value, which takes several times the memory of the body.
     body : bytes
     headers : dict of str to str
         Those that stay the same as it grows old, ``ETag`` and ``Content-Type`` among them.
@@ -58,7 +59,8 @@ def render(reply: Reply, policies: Mapping[str, Policy]) -> Rendered:
     etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {**_headers(reply, policies), "ETag": etag, "Content-Type": _content_type(reply)}
     loaded_at = None if reply.age_s is None else time.monotonic() - reply.age_s
-    return Rendered(reply, body, {**headers, **reply.headers}, loaded_at)
+    bare = replace(reply, value=b"")
+    return Rendered(bare, body, {**headers, **reply.headers}, loaded_at)
 
 
 def respond(

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from tv5core.cache.answer import Answer, Loaded
 from tv5core.errors import UnavailableError, UpstreamError
 from tv5core.server.degradation.found import Found, found_of
@@ -60,7 +62,9 @@ def _why(error: Exception) -> str:
 
 
 def _asked(resources: Resources, title: Title, region: str) -> Awaitable[Answer[Availability]]:
-    load: Callable[[str], Awaitable[Any]] = partial(_load, resources, title, region)
+    # Whoever keeps an answer made of this keeps the loader: without what providers do not need.
+    asked = msgspec.structs.replace(title, cast=(), overview="", keywords=(), offers=())
+    load: Callable[[str], Awaitable[Any]] = partial(_load, resources, asked, region)
     key = f"{resources.cached.answers.namespace}:{title.id}:{region}"
     return resources.cached.cache.answer("availability", key, load, tags=(tag_of(title.id),))
 

@@ -16,6 +16,7 @@ from tv5core.errors import InvalidInputError, Tv5Error
 __all__ = [
     "as_array",
     "as_floats",
+    "as_int64",
     "as_list",
     "as_texts",
     "check_callable",
@@ -207,6 +208,11 @@ def as_floats(what: str, given: object) -> npt.NDArray[np.float32]:
             return array.astype(np.float32, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(f"expected {what}, got {error}") from error
+
+
+def as_int64(integers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return integers as int64; none of an empty array, whose type may be any, as of ``[]``."""
+    return integers.astype(np.int64) if integers.size else np.empty(integers.shape, np.int64)
 
 
 def _check_unmasked(what: str, given: object) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.junk import JUNK, PATHS, Unprintable, make_files
+from tests.junk import JUNK, NOT_CALLABLE, PATHS, Unprintable, make_files
 from tests.vectors.conftest import F32, clustered
 from tv5core import errors
 from tv5core.vectors import Filter, SearchOptions, SearchSettings, VectorIndex
@@ -56,6 +56,8 @@ METHODS = {
     for name, _ in inspect.getmembers(VectorIndex, callable)
     if not name.startswith("_") and name not in WITHOUT_PARAMETERS
 }
+WRONG = {"path": PATHS, "graph": PATHS, "rows": PATHS, "progress": NOT_CALLABLE}
+"""What goes in place of a parameter; a callable's own errors are its caller's."""
 OTHERS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
     "Filter.of": (Filter.of, always(allow=[1])),
     "Filter.from_bitmap": (Filter.from_bitmap, always(allowed=np.zeros(3, np.uint8))),
@@ -79,11 +81,7 @@ def replaced(
     """Replace one or two arguments by something else."""
     names = [name for name in inspect.signature(call).parameters if name not in ("cls", "self")]
     chosen = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True))
-    bad = {
-        name: data.draw(PATHS if name in ("path", "graph", "rows") else JUNK, name)
-        for name in chosen
-    }
-    return good | bad
+    return good | {name: data.draw(WRONG.get(name, JUNK), name) for name in chosen}
 
 
 @pytest.fixture(autouse=True)

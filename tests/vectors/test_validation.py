@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,15 @@ def test_bad_keys_are_refused(keys: object, error: type[Exception], vectors: F32
     with pytest.raises(error, match="expected"):
         VectorIndex.build(vectors[:3], keys)  # type: ignore[arg-type]
     assert len(index) == 0
+
+
+@pytest.mark.parametrize("dtype", [float, object, "U1", "M8[s]", [("a", "?"), ("b", "?")]])
+def test_no_keys_are_none_whatever_their_type(dtype: Any, index: VectorIndex, vectors: F32) -> None:
+    none = np.empty(0, dtype)
+    index.remove(none)
+    index.add(vectors[:0], none)
+    assert index.scores(vectors[0], none).shape == (0,)
+    assert index.search(vectors[:1], 3, allow=none).keys.tolist() == [[-1] * 3]
 
 
 def test_bad_options_are_refused(index: VectorIndex, vectors: F32) -> None:

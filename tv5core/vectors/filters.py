@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap, kernels
-from tv5core.arguments import as_array, shown
+from tv5core.arguments import as_array, as_int64, shown
 from tv5core.bitmap import Bitmap
 from tv5core.errors import InvalidInputError
 from tv5core.vectors.keyed_rows import Allowed, KeyedRows, SegmentId
@@ -118,7 +118,7 @@ class Filter:
         if given.ndim == 1 and given.dtype == np.bool_:
             return cls(_Mask(given.copy()))  # the caller's may change before a segment is met
         if given.ndim == 1 and (given.dtype.kind in "iu" or given.size == 0):
-            return cls(_Keys(given.astype(np.int64)))
+            return cls(_Keys(as_int64(given)))
         raise InvalidInputError(
             "expected allow to be keys or a boolean mask in one dimension, "
             f"got {given.dtype} of shape {given.shape}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_array, check_int, check_real, check_type
+from tv5core.arguments import as_array, as_int64, check_int, check_real, check_type
 from tv5core.errors import ClosedError, DimensionError, InvalidInputError
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.explaining import SegmentPlan, explain_search
@@ -304,7 +304,7 @@ class IndexReader:
             raise InvalidInputError(
                 f"expected integer keys, got {named.dtype} of shape {named.shape}"
             )
-        return (snapshot or self.snapshot).scores(vector, named.astype(np.int64, copy=False))
+        return (snapshot or self.snapshot).scores(vector, as_int64(named))
 
     def _one(self, query: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return one query as float32[1, dim]."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import kernels
-from tv5core.arguments import as_array, check_int, shown
+from tv5core.arguments import as_array, as_int64, check_int, shown
 from tv5core.errors import (
     DimensionError,
     DuplicateKeyError,
@@ -71,7 +71,7 @@ def check_keys(keys: npt.ArrayLike, count: int) -> I64:
         )
     if count and (int(given.min()) < 0 or int(given.max()) >= 2**63):
         raise InvalidInputError(f"expected keys from 0 to 2**63 - 1, got {int(given.min())}")
-    named = given.astype(np.int64)
+    named = as_int64(given)
     ordered = np.sort(named)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated):

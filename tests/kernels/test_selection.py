@@ -76,6 +76,20 @@ def test_scan_bounded(
     assert counts[0].tolist() == counts[1].tolist(), "rows scored exactly"
 
 
+def test_scan_bounded_rescores_in_between(native, reference, same, floats):
+    """More rows than may wait: what was rescored first decides on the others."""
+    rng = np.random.default_rng(5)
+    some = codes_of(rng, floats, 10_000, 1, "normal")
+    ready = queries_of(rng, floats, 1, 1, "normal")
+    rows, scales = rows_of(rng, floats, 10_000, 8, "int8", "normal")
+    exact = rng.standard_normal((1, 8)).astype(np.float32)
+    given = some, ready, rows, scales, exact, 10, 0.5
+    counts = np.full((2, 1), -1, np.int32)
+    found = native.scan_bounded(*given, compared=counts[0])
+    same(found, reference.scan_bounded(*given, compared=counts[1]))
+    assert counts[0] == counts[1] > 10
+
+
 def test_scan_bounded_finds_what_its_margin_allows(native):
     """It finds what an exact scan finds, though estimates alone would rank it too low."""
     rng = np.random.default_rng(3)

@@ -7,7 +7,15 @@ import pytest
 
 from tests.vectors.conftest import F32
 from tv5core.errors import InvalidInputError
-from tv5core.vectors import COSINE, Metric, SearchOptions, Segment, Snapshot, VectorIndex
+from tv5core.vectors import (
+    COSINE,
+    Filter,
+    Metric,
+    SearchOptions,
+    Segment,
+    Snapshot,
+    VectorIndex,
+)
 from tv5core.vectors.planner import Plan, choose_plan
 from tv5core.vectors.settings import SearchSettings
 
@@ -86,3 +94,41 @@ def test_metrics_are_found_by_name() -> None:
     assert Metric.named("ip").default_settings().error_margin is None
     with pytest.raises(InvalidInputError, match="expected metric 'cosine' or 'ip', got 'l2'"):
         Metric.named("l2")
+
+
+# -- how far a scan of allowed rows looks ---------------------------------------------------
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_scan_with_a_margin_of_its_own_rescores_fewer(
+    vectors: F32, queries: F32, live: bool
+) -> None:
+    """The last of many may be others; the first stay."""
+    if live:
+        index = VectorIndex.empty(vectors.shape[1])
+        index.add(vectors, np.arange(len(vectors)))
+    else:
+        index = VectorIndex.build(vectors)
+    ready, allowed = COSINE.validate(queries, 96), Filter.of(np.arange(0, len(vectors), 2))
+    settings = SearchSettings(expansion_search=len(vectors))
+
+    def found(margin: float | None) -> list[list[int]]:
+        options = SearchOptions(settings, filter=allowed, scan_margin=margin)
+        keys: list[list[int]] = index.snapshot.search(ready, 200, options)[0].tolist()
+        return keys
+
+    whole, some, none = found(None), found(1.0), found(0.0)
+
+    def same(one: list[list[int]], count: int) -> float:
+        pairs = zip(whole, one, strict=True)
+        return sum(len(set(a[:count]) & set(b)) for a, b in pairs) / (count * len(whole))
+
+    assert found(2.0) == whole
+    assert same(none, 200) < same(some, 200) < 1
+    assert same(some, 20) > 0.98
+
+
+@pytest.mark.parametrize("margin", [-1.0, float("nan"), "wide"])
+def test_a_margin_that_is_none_is_refused(margin: object) -> None:
+    with pytest.raises(InvalidInputError, match="scan_margin"):
+        SearchOptions(SearchSettings(), scan_margin=margin)  # type: ignore[arg-type]

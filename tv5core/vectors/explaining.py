@@ -90,7 +90,7 @@ def _explained(
     if isinstance(segment, SealedSegment) and plan == "walk":
         plan, visited, compared = _walked(segment, query, k, options, allowed)
     elif isinstance(segment, LiveSegment) and plan == "scan":
-        plan, visited, compared = segment.counted(query, k, settings, allowed)
+        plan, visited, compared = segment.counted(query, k, settings, allowed, options.scan_margin)
     elif plan == "scan":
         visited, compared = count, _scanned(segment, query, k, options, allowed)
     expected = expected_reads(len(segment), max(count, 1), k, settings)
@@ -108,7 +108,7 @@ def _scanned(segment: Segment, query: F32, k: int, options: SearchOptions, allow
         segment.quantizer.prepare(query),
         query,
         k,
-        scan_margin(settings),
+        scan_margin(settings, options.scan_margin),
         allowed.bitmap,
         counted,
     )

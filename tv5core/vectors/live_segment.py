@@ -104,15 +104,27 @@ class LiveSegment:
         with stage(plan):
             if plan == "exact":
                 return scan_rows(self, queries, k, which)
-            return self._scan(queries, k, options.settings, which)
+            return self._scan(queries, k, options.settings, which, options.scan_margin)
 
-    def _scan(self, queries: F32, k: int, settings: SearchSettings, which: Allowed) -> SegmentHits:
+    def _scan(
+        self,
+        queries: F32,
+        k: int,
+        settings: SearchSettings,
+        which: Allowed,
+        margin: float | None = None,
+    ) -> SegmentHits:
         if which.bitmap is not None:
-            return scan_bounded(self, queries, k, scan_margin(settings), which)
+            return scan_bounded(self, queries, k, scan_margin(settings, margin), which)
         return scan_codes(self, queries, k, max(settings.candidates(k), _MIN_CANDIDATES), which)
 
     def counted(
-        self, query: F32, k: int, settings: SearchSettings, which: Allowed
+        self,
+        query: F32,
+        k: int,
+        settings: SearchSettings,
+        which: Allowed,
+        margin: float | None = None,
     ) -> tuple[str, int, int]:
         """Return how codes are searched for one query, and how many codes and rows are read.
 
@@ -125,7 +137,7 @@ class LiveSegment:
         if which.bitmap is None:
             return "scan", len(self), min(max(settings.candidates(k), _MIN_CANDIDATES), len(self))
         prepared, counted = self.quantizer.prepare(query), np.zeros(1, np.int32)
-        margin = scan_margin(settings)
+        margin = scan_margin(settings, margin)
         self.rows.scan_bounded(self.codes, prepared, query, k, margin, which.bitmap, counted)
         return "scan", which.row_count, int(counted[0])
 

@@ -113,8 +113,13 @@ def filtered_walk(
     return min(pool, rows), RowFilter(bitmap, allowed, min(budget, _BRIDGES), budget)
 
 
-def scan_margin(settings: SearchSettings) -> float:
-    """Return the error margin of a scan: for half as many misses as the walk was calibrated for."""
+def scan_margin(settings: SearchSettings, given: float | None = None) -> float:
+    """Return the error margin of a scan: for half as many misses as the walk was calibrated for.
+
+    One that the search itself is given goes before.
+    """
+    if given is not None:
+        return given
     if settings.recall is None or not 0 < settings.recall < 1:
         return _SCAN_MARGIN
     return max(_SCAN_MARGIN, NormalDist().inv_cdf((1 + settings.recall) / 2))

@@ -103,16 +103,21 @@ class SealedSegment:
             if plan == "walk":
                 return self.walk(queries, k, options.settings, which)
             if plan == "scan":
-                return self.scan(queries, k, options.settings, which)
+                return self.scan(queries, k, options.settings, which, options.scan_margin)
             return scan_rows(self, queries, k, which)
 
     def scan(
-        self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None
+        self,
+        queries: F32,
+        k: int,
+        settings: SearchSettings,
+        allowed: Allowed | None = None,
+        margin: float | None = None,
     ) -> SegmentHits:
         """Find the k best rows by reading all codes, or those of all allowed rows."""
         which = allowed or Allowed.of(self)
         if which.bitmap is not None:
-            return scan_bounded(self, queries, k, scan_margin(settings), which)
+            return scan_bounded(self, queries, k, scan_margin(settings, margin), which)
         return scan_codes(self, queries, k, settings.candidates(k), which)
 
     def walk(

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-_WAITING = 2_048  # rows that wait to be rescored, at most
+_WAITING = 8_192  # rows that wait to be rescored, at most
 _BATCH = 64
 _ROUNDING_ERROR = np.float32(4) * np.float32(0.288675135)
 """Four standard deviations of what is uniform within one step."""

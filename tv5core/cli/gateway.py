@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tv5core.server.readiness.checks import Check
     from tv5core.server.readiness.plan import Plan
     from tv5core.server.readiness.warming import PhaseReport
+    from tv5core.upstream.provider import Secret
 
 __all__ = ["COMMANDS", "check", "warm"]
 
@@ -103,9 +105,21 @@ def _print(report: PhaseReport) -> None:
         print_status(f"  failed: {error}")
 
 
-def check(url: UrlOption = _URL, as_json: AsJson = False) -> None:
+def check(
+    url: UrlOption = _URL,
+    metrics_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TV5_METRICS_TOKEN_FILE", help="A file with the token that /metrics requires."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Run the checklist against a running gateway; exit code 1 where anything fails."""
-    found = asyncio.run(_check(url))
+    from tv5core.server.settings import Settings
+
+    given = None if metrics_token_file is None else str(metrics_token_file)
+    found = asyncio.run(_check(url, Settings(metrics_token_file=given).metrics_token))
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -118,12 +132,12 @@ def check(url: UrlOption = _URL, as_json: AsJson = False) -> None:
     raise typer.Exit(1 if any(each.result != "pass" for each in found) else 0)
 
 
-async def _check(url: str) -> list[Check]:
+async def _check(url: str, metrics_token: Secret | None) -> list[Check]:
     from tv5core.server.readiness.asking import Asking
     from tv5core.server.readiness.checks import check_gateway
     from tv5core.server.readiness.failover import try_failover
 
-    async with Asking(url, rate=_CHECK_RATE) as asking:
+    async with Asking(url, rate=_CHECK_RATE, metrics_token=metrics_token) as asking:
         found = await check_gateway(asking)
     return [*found, await try_failover()]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from tv5core.server.api.routes import ROUTES
 from tv5core.server.api.routing import add_routes, route_of
@@ -24,6 +24,7 @@ from tv5core.server.metrics import Metrics
 from tv5core.server.middlewares import errors_as_problems, request_ids
 from tv5core.server.observing import observing
 from tv5core.server.pages import add_pages
+from tv5core.server.protection.access import check_token
 from tv5core.server.protection.admission import Admission, admitting
 from tv5core.server.protection.compression import compressing
 from tv5core.server.protection.connections import ProblemRunner
@@ -69,7 +70,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[RESOURCES], app[ADMISSION] = resources, admission
     app.on_cleanup.append(lambda _: buckets.close())
     add_routes(app, ROUTES)
-    _add_metrics(app, resources.metrics)
+    _add_metrics(app, settings, resources.metrics)
     if settings.live_page:
         _add_pages(app, settings, resources)
     return app
@@ -122,9 +123,19 @@ def make_runner(app: web.Application, settings: Settings, **options: Any) -> web
 # -- where others join --------------------------------------------------------------------
 
 
-def _add_metrics(app: web.Application, metrics: Metrics) -> None:
-    """Serve ``/metrics``, and keep what it shows current."""
-    app.router.add_get("/metrics", metrics.scraped)
+def _add_metrics(app: web.Application, settings: Settings, metrics: Metrics) -> None:
+    """Serve ``/metrics``, and keep what it shows current.
+
+    Without a token it is open. A check of addresses would be none: behind a proxy on the same
+    machine every client is at loopback.
+    """
+
+    async def scraped(request: web.Request) -> web.Response:
+        if settings.metrics_token is not None:
+            check_token(settings.metrics_token, request.headers.get(hdrs.AUTHORIZATION))
+        return await metrics.scraped(request)
+
+    app.router.add_get("/metrics", scraped)
     app.cleanup_ctx.append(running(metrics))
 
 

@@ -22,7 +22,7 @@ _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _Rate = Annotated[float, Meta(ge=0, le=1e9)]
 _Region = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
 
-_SECRETS = ("admin_token", "hook_secret")
+_SECRETS = ("admin_token", "hook_secret", "metrics_token")
 _ORIGIN = re.compile(r"\*|https?://[^/\s,]+")
 _HOST = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")  # goes into a header as it is
 
@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         What routes below ``/api/admin`` require; without one they are closed.
     hook_secret, hook_secret_file : Secret and str, or None
         What signs calls of ``/api/hooks``; without one they are closed.
+    metrics_token, metrics_token_file : Secret and str, or None
+        What ``/metrics`` requires; without one it is open to whoever reaches the gateway.
     api_keys_file : str or None
         A file of clients' keys, one a line; each has a limit of its own.
     cors_origins : tuple of str
@@ -129,6 +131,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     admin_token_file: str | None = None
     hook_secret: Secret | None = None
     hook_secret_file: str | None = None
+    metrics_token: Secret | None = None
+    metrics_token_file: str | None = None
     api_keys_file: str | None = None
     cors_origins: tuple[str, ...] = ()
     client_rate: _Rate = 50.0

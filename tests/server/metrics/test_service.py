@@ -211,3 +211,17 @@ async def test_recall_is_measured_on_what_people_search(folder: Path) -> None:
         assert sampler._chosen == ("a heist in paris", "")
         recall = await asyncio.to_thread(sampler.check, "a heist in paris")
         assert recall == 1.0, "few titles are compared exactly"
+
+
+async def test_with_a_token_only_who_has_it_sees_the_metrics(folder: Path) -> None:
+    async with running(folder, providers=False, metrics_token="a-token-for-metrics") as gateway:
+        for given in ({}, {"Authorization": "Bearer another"}, {"Authorization": "Basic x"}):
+            response, problem = await gateway.get("/metrics", headers=given)
+            assert response.status == problem["status"] == 401
+            assert response.content_type == "application/problem+json"
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        given = {"Authorization": "Bearer a-token-for-metrics"}
+        response, text = await gateway.get("/metrics", headers=given)
+        assert response.status == 200
+        assert b"http_requests_total" in text
+        assert b"a-token" not in text

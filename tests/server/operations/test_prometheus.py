@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.server.conftest import Gateway
+from tests.server.conftest import TOKEN, Gateway
 from tests.server.metrics.test_service import with_provider
 from tests.server.operations.programs import free_port, needs, serving
 from tests.upstream.clients import tmdb_server
@@ -42,11 +42,16 @@ def test_the_dashboard_has_five_rows_of_three_panels() -> None:
 async def test_every_query_returns_data(folder: Path, tmp_path: Path) -> None:
     async with (
         tmdb_server(TmdbContent(500), latency_s=0.1) as server,
-        with_provider(folder, server) as gateway,
+        with_provider(folder, server, metrics_token=TOKEN) as gateway,
     ):
         port = free_port()
         (tmp_path / "tv5-rules.yml").write_text(rules())
-        config = prometheus(target=f"127.0.0.1:{gateway.port}", interval="1s")
+        (tmp_path / "metrics_token").write_text(TOKEN)
+        config = prometheus(
+            target=f"127.0.0.1:{gateway.port}",
+            interval="1s",
+            metrics_token_file=str(tmp_path / "metrics_token"),
+        )
         (tmp_path / "prometheus.yml").write_text(config)
         command = (
             shutil.which("prometheus") or "",

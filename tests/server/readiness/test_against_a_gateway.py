@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import Gateway
+from tests.server.conftest import Gateway, running
 from tv5core.errors import UnreachableError
 from tv5core.server.readiness.asking import Asking
 from tv5core.server.readiness.checks import check_gateway
@@ -84,3 +84,15 @@ async def test_without_a_gateway_there_is_an_error(unused_tcp_port: int) -> None
     async with Asking(f"http://127.0.0.1:{unused_tcp_port}") as asking:
         with pytest.raises(UnreachableError, match="expected a gateway at"):
             await asking.get("/healthz")
+
+
+async def test_metrics_that_need_a_token_are_seen_with_it(folder: Path) -> None:
+    async with running(folder, providers=False, metrics_token="a-token-for-metrics") as gateway:
+        async with Asking(gateway.url) as asking:
+            found = {check.name: check for check in await check_gateway(asking)}
+        assert found["metrics"].result == "fail"
+        assert "metrics_token" in found["metrics"].measured
+        token = gateway.resources.settings.metrics_token
+        async with Asking(gateway.url, metrics_token=token) as asking:
+            found = {check.name: check for check in await check_gateway(asking)}
+        assert found["metrics"].result == "pass"

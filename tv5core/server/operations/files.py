@@ -12,7 +12,9 @@ from tv5core.server.operations.rules import rules
 __all__ = ["write_files"]
 
 
-def write_files(folder: Path, *, demo: bool = False) -> list[Path]:
+def write_files(
+    folder: Path, *, demo: bool = False, metrics_token_file: str | None = None
+) -> list[Path]:
     """Write all files; those that are there are replaced.
 
     Parameters
@@ -21,11 +23,13 @@ def write_files(folder: Path, *, demo: bool = False) -> list[Path]:
         Made where it is missing.
     demo : bool
         With the alerts' thresholds of a demonstration.
+    metrics_token_file : str, optional
+        Where Prometheus reads the token that ``/metrics`` requires.
     """
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "tv5-rules.yml": rules(demo=demo),
-        "prometheus.yml": prometheus(),
+        "prometheus.yml": prometheus(metrics_token_file=metrics_token_file),
         "alertmanager.yml": alertmanager(),
         "grafana-dashboard.json": json.dumps(dashboard(), indent=2) + "\n",
     }

@@ -23,6 +23,11 @@ scrape_configs:
       - targets: ["{target}"]
 """
 
+_AUTHORIZATION = """\
+    authorization:
+      credentials_file: {file}
+"""
+
 _ALERTMANAGER = """\
 route:
   receiver: nobody
@@ -67,11 +72,22 @@ def prometheus(
     target: str = "127.0.0.1:8080",
     alertmanager: str = "127.0.0.1:9093",
     interval: str = "5s",
+    metrics_token_file: str | None = None,
 ) -> str:
-    """Return Prometheus' configuration."""
-    return _PROMETHEUS.format(
+    """Return Prometheus' configuration.
+
+    Parameters
+    ----------
+    rules, target, alertmanager, interval : str
+    metrics_token_file : str, optional
+        Where it reads the gateway's ``metrics_token``, at each scrape.
+    """
+    made = _PROMETHEUS.format(
         rules=rules, target=target, alertmanager=alertmanager, interval=interval
     )
+    if metrics_token_file is None:
+        return made
+    return made + _AUTHORIZATION.format(file=metrics_token_file)
 
 
 def alertmanager(

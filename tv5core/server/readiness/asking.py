@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from tv5core.errors import UnreachableError
+from tv5core.upstream.provider import Secret
 
 __all__ = ["Answered", "Asking", "listed_ids", "title_path"]
 
@@ -57,10 +58,15 @@ class Asking:
         Such as ``http://127.0.0.1:8080``.
     rate : float
         Requests a second, at most; they are spaced evenly.
+    metrics_token : Secret, optional
+        For ``/metrics``; sent there only.
     """
 
-    def __init__(self, url: str, rate: float = 1_000.0) -> None:
+    def __init__(
+        self, url: str, rate: float = 1_000.0, *, metrics_token: Secret | None = None
+    ) -> None:
         self._url, self._gap_s = url.rstrip("/"), 1 / rate
+        self._metrics_token = metrics_token
         self._next_s = 0.0
         self.sent = 0
 
@@ -76,7 +82,7 @@ class Asking:
         await self._pause()
         begun = time.perf_counter()
         try:
-            async with self._session.get(self._url + asked) as answer:
+            async with self._session.get(self._url + asked, headers=self._headers(path)) as answer:
                 raw = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(
@@ -86,6 +92,11 @@ class Asking:
         is_json = "json" in answer.content_type
         body = msgspec.json.decode(raw) if is_json and raw else raw.decode(errors="replace")
         return Answered(answer.status, body, took_ms, answer.headers.get("X-Tv5-Tier", ""))
+
+    def _headers(self, path: str) -> dict[str, str]:
+        if path != "/metrics" or self._metrics_token is None:
+            return {}
+        return {"Authorization": f"Bearer {self._metrics_token.reveal()}"}
 
     async def _pause(self) -> None:
         now = time.monotonic()

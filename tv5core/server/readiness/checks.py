@@ -52,9 +52,9 @@ async def check_gateway(asking: Asking) -> list[Check]:
     UnreachableError
         No gateway answers.
     """
-    before = await _metrics(asking)
+    before, _ = await _metrics(asking)
     statuses, times, searches = await _probe(asking)
-    after = await _metrics(asking)
+    after, seen = await _metrics(asking)
     bad = [status for status in statuses if status >= 500 or status == 429]
     p95, search_p95 = _p95(times), _p95(searches)
     return [
@@ -68,7 +68,7 @@ async def check_gateway(asking: Asking) -> list[Check]:
         _recall(after),
         _refused(after),
         _memory(before, after),
-        _judged("metrics", "visible", f"{len(after)} series", bool(after)),
+        _judged("metrics", "visible", seen, bool(after)),
     ]  # fmt: skip
 
 
@@ -92,16 +92,18 @@ def _p95(values: Sequence[float]) -> float:
     return ordered[max(0, -(-95 * len(ordered) // 100) - 1)] if ordered else float("inf")
 
 
-async def _metrics(asking: Asking) -> dict[str, float]:
-    """Return the samples of ``/metrics``; nothing where there is none."""
+async def _metrics(asking: Asking) -> tuple[dict[str, float], str]:
+    """Return the samples of ``/metrics``, and in words how many; none where it is not shown."""
     answer = await asking.get("/metrics")
+    if answer.status == 401:
+        return {}, "401: needs the gateway's metrics_token, see --metrics-token-file"
     if answer.status != 200 or not isinstance(answer.body, str):
-        return {}
+        return {}, f"status {answer.status}"
     found = {}
     for line in answer.body.splitlines():
         if match := _SAMPLE.match(line):
             found[match[1] + (match[2] or "")] = float(match[3])
-    return found
+    return found, f"{len(found)} series"
 
 
 def _sum(metrics: dict[str, float], name: str, *having: str) -> float | None:

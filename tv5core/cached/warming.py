@@ -63,7 +63,7 @@ def plan_catalog(
 
 
 def _popular(catalog: Catalog, limit: int) -> Iterator[Item]:
-    return (Item("title", title.id) for title in catalog.popular(limit))
+    yield from (Item("title", title.id) for title in catalog.popular(limit))
 
 
 def _demo(catalog: Catalog) -> Iterator[Item]:

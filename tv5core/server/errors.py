@@ -16,6 +16,7 @@
         ├── ConflictError            something else is under way
         ├── ClientLimitError         a client asks more often than it may
         ├── OverloadedError          more requests than can be answered in time
+        ├── StartingError            the catalogue is not open yet
         ├── RequestTimeoutError      no answer by the request's deadline
         └── WriterUnavailableError   no process stored a change in time
 """
@@ -37,6 +38,7 @@ __all__ = [
     "ParameterError",
     "RequestError",
     "RequestTimeoutError",
+    "StartingError",
     "TargetTooLongError",
     "UnauthorizedError",
     "WriterUnavailableError",
@@ -125,6 +127,10 @@ class ClientLimitError(_LaterError):
 
 class OverloadedError(_LaterError):
     """More requests than can be answered in time."""
+
+
+class StartingError(_LaterError):
+    """The catalogue is not open yet."""
 
 
 class RequestTimeoutError(_LaterError):

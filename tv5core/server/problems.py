@@ -94,6 +94,7 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     ours.ConflictError: Problem(409, "conflict", "Something else is under way"),
     ours.ClientLimitError: Problem(429, _QUOTA_EXCEEDED, "The client's quota is exceeded"),
     ours.OverloadedError: Problem(503, _REDUCED_CAPACITY, "The gateway is overloaded"),
+    ours.StartingError: Problem(503, "starting", "The gateway is starting"),
     ours.RequestTimeoutError: Problem(503, "timed-out", "There was no answer in time"),
     ours.WriterUnavailableError: Problem(503, "writer-unavailable", "Nothing is stored now"),
 }

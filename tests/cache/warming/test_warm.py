@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +115,19 @@ def test_warming_itself_can_be_cancelled() -> None:
             await task
 
     asyncio.run(work())
+
+
+def test_what_to_load_is_asked_for_off_the_event_loop() -> None:
+    seen: list[bool] = []
+
+    def items() -> Iterator[Item]:
+        for number in range(5):
+            seen.append(threading.current_thread() is threading.main_thread())
+            yield Item("title", str(number))
+
+    async def load(_: Item) -> None:
+        pass
+
+    report = asyncio.run(warm(items(), load, batch_size=2))
+    assert report.done == 5
+    assert seen == [False] * 5

@@ -160,6 +160,8 @@ async def warm(
     Parameters
     ----------
     items : iterable of Item
+        Iterated in threads, a batch at a time: what is asked of a catalogue for them takes longer
+        than an event loop may stand still.
     load : callable
         Loads one item through the cache; its failures are counted, not raised.
     batch_size : int
@@ -184,14 +186,18 @@ async def warm(
     run = _Run(load, concurrency, progress, total)
     stream = iter(items)
     if checkpoints is not None:
-        stream = run.skip(stream, checkpoints.checkpoint(name))
-    while batch := list(islice(stream, batch_size)):
+        stream = await asyncio.to_thread(run.skip, stream, checkpoints.checkpoint(name))
+    while batch := await asyncio.to_thread(_taken, stream, batch_size):
         await run.load(batch)
         if checkpoints is not None:
             await checkpoints.set_checkpoint(name, run.checkpoint())
     if checkpoints is not None:
         await checkpoints.set_checkpoint(name, None)
     return run.report
+
+
+def _taken(stream: Iterator[Item], count: int) -> list[Item]:
+    return list(islice(stream, count))
 
 
 class _Run:

@@ -15,7 +15,7 @@ next one. Read in this order:
 - :mod:`.supervisor`: which processes should run, and what happens when one ends; on a signal.
 - :mod:`.children`: one process: forked, watched by its heartbeat, ended.
 - :mod:`.sockets`: the sockets, and the private folder of the writer's.
-- :mod:`.worker`: what a worker does, until it drains.
+- :mod:`.worker`: what a worker does, until it drains; :mod:`.opening`: what it says until then.
 - :mod:`.life`: what a child owes its supervisor: signals, heartbeat, an event loop.
 - :mod:`.writer_process`: the writer; :mod:`.writer_client`: the workers' side of it.
 - :mod:`.messages`, :mod:`.framing`: what they say, and how it is cut into frames.

@@ -144,10 +144,7 @@ class _Gateway:
 
     def supervisor(self, announce: Callable[[Settings, str], None]) -> Supervisor:
         """Return the supervisor of all processes."""
-        places = [
-            Place(f"worker {n}", partial(self._work, bound))
-            for n, bound in enumerate(self.workers, 1)
-        ]
+        places = [self._place(n, bound) for n, bound in enumerate(self.workers, 1)]
         if self.writer is not None:
             places.insert(0, Place("writer", self._write, alone=True))
         return Supervisor(
@@ -159,6 +156,10 @@ class _Gateway:
             on_end=_forget_metrics,
             beat_timeout_s=self.settings.heartbeat_timeout_s,
         )
+
+    def _place(self, number: int, bound: socket.socket) -> Place:
+        place = Place(f"worker {number}", lambda status: self._work(place, bound, status))
+        return place
 
     def _reload(self) -> None:
         loaded, held = self.load(), self.settings
@@ -176,7 +177,7 @@ class _Gateway:
 
     # -- in a child ---------------------------------------------------------------------------
 
-    def _work(self, bound: socket.socket, status: int) -> int:
+    def _work(self, place: Place, bound: socket.socket, status: int) -> int:
         for other in self.workers:
             if other is not bound:
                 other.close()
@@ -184,8 +185,11 @@ class _Gateway:
         if self.writer is not None:
             self.writer.close()
             path = self.folder / "writer.sock"
+        silent_s = place.silent_s
         return self._run(
-            lambda life: answer_until_stopped(life, self.settings, bound, self.folder, path),
+            lambda life: answer_until_stopped(
+                life, self.settings, bound, self.folder, path, silent_s=silent_s
+            ),
             status,
         )
 

@@ -29,6 +29,8 @@ _STEADY_S = 10.0
 """A process that lived for so long is started again at once."""
 _START_S = 300.0
 """How long a process may take to be ready; opening may rebuild an index."""
+_PATIENCE_S = 10.0
+"""How long clients of a process that is started again wait before they are told to come back."""
 _BEAT_S = 30.0
 """How long the event loop of a process may stand still."""
 _KILL_S = 5.0
@@ -51,6 +53,9 @@ class Place:
         Whether the one before has to end before the next may start, as of the writer.
     current, next : Child or None
     draining : list of Child
+    silent_s : float or None
+        For how long the process that starts may leave clients waiting before it tells them so;
+        None where another answers them.
     """
 
     name: str
@@ -61,6 +66,7 @@ class Place:
     draining: list[Child] = field(default_factory=list)
     failures: int = 0
     start_at_s: float = 0.0
+    silent_s: float | None = None
 
     def children(self) -> Iterator[Child]:
         """Iterate over the processes of the place."""
@@ -270,6 +276,9 @@ class Supervisor:
     def _start(self, place: Place, now: float) -> Child:
         foreign = [end.fileno() for end in self._wakeup]
         foreign += [child.status for child in self._children()]
+        place.silent_s = None
+        if place.current is None:
+            place.silent_s = _PATIENCE_S if self._was_ready else 0.0
         child = start(place.name, place.main, now, foreign)
         log.info("%s started", place.name, extra={"child": child.pid})
         return child

@@ -17,6 +17,7 @@ from tv5core.catalog import Catalog
 from tv5core.server.app import make_app, make_runner
 from tv5core.server.logs import RequestLog, log
 from tv5core.server.process.life import Life
+from tv5core.server.process.opening import Opening
 from tv5core.server.process.sockets import BACKLOG
 from tv5core.server.process.writer_client import WriterClient
 from tv5core.server.resources import Resources, open_resources
@@ -34,7 +35,13 @@ _IDLE_S = 1.0
 
 
 async def answer_until_stopped(
-    life: Life, settings: Settings, bound: socket.socket, folder: Path, writer: Path | None
+    life: Life,
+    settings: Settings,
+    bound: socket.socket,
+    folder: Path,
+    writer: Path | None,
+    *,
+    silent_s: float | None = None,
 ) -> None:
     """Be a worker.
 
@@ -48,8 +55,14 @@ async def answer_until_stopped(
         What the processes of this gateway share.
     writer : Path or None
         The writer's socket; None where nothing is stored.
+    silent_s : float, optional
+        For how long clients are left to wait until they are told that the catalogue opens; for
+        ever by default, as where others answer meanwhile.
     """
-    async with _resources(settings, folder, writer) as resources:
+    async with (
+        Opening(bound, silent_s) as opening,
+        _resources(settings, folder, writer) as resources,
+    ):
         app = make_app(settings, resources)
         drain = _Drain(settings.drain_s)
         app.on_response_prepare.append(drain.mark)
@@ -60,6 +73,7 @@ async def answer_until_stopped(
         await runner.setup()
         site = web.SockSite(runner, bound, backlog=BACKLOG)
         await site.start()
+        opening.over()
         life.ready()
         await life.stop.wait()
         resources.ready = False

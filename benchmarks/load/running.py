@@ -67,7 +67,7 @@ def bench(
         if with_redis:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tv5-redis-")))
             url, process = stack.enter_context(redis(folder))
-        given = (*settings, *(() if url is None else (f"redis_url={url}",)))
+        given = (*settings, *(() if url is None else (f"redis_url={url}", "gateways=1")))
         served = stack.enter_context(
             gateway(
                 catalog, *given, workers=workers, tmdb=tmdb.url,

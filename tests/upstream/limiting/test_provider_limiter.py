@@ -428,6 +428,27 @@ def test_cancelled_waiters_leave_their_place() -> None:
     run(main())
 
 
+def test_one_who_is_refused_and_gone_at_once_gives_back_nothing() -> None:
+    async def main() -> None:
+        limiter = ProviderLimiter()
+
+        async def ask() -> None:
+            async with limiter.permit(USER, timeout_s=1):
+                raise AssertionError("expected no token during a pause")
+
+        for _ in range(5):  # the burst
+            await limiter.acquire(USER)
+        task = asyncio.ensure_future(ask())
+        await asyncio.sleep(0)  # it waits, for a moment as it seems
+        limiter.pause(10)
+        asyncio.get_running_loop().call_later(1, task.cancel)  # in the turn in which it is refused
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert limiter.snapshot().in_flight == 0
+
+    run(main())
+
+
 def test_a_connection_granted_to_one_who_is_gone_comes_back() -> None:
     async def main() -> None:
         limiter = ProviderLimiter()

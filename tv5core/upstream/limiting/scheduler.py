@@ -166,10 +166,10 @@ class Scheduler:
 
     def _return_grant(self, waiter: Waiter) -> None:
         """Take back what a request got that was granted in the moment of its cancellation."""
-        if waiter.future.done() and not waiter.future.cancelled():
+        future = waiter.future
+        if future.done() and not future.cancelled() and future.exception() is None:
             self._in_flight -= waiter.connections
-            if waiter.future.exception() is None:
-                self._tokens.give_back(waiter.future.result())
+            self._tokens.give_back(future.result())
 
     async def wait_to_send(self, token: Token) -> None:
         """Wait until a granted request may be written; see :meth:`Permit.wait_to_send`."""

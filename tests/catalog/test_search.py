@@ -303,6 +303,33 @@ def test_what_is_near_is_paged(catalog: Catalog, like: str) -> None:
         catalog.search("jaws", 20, cursor=page.cursor)
 
 
+@pytest.mark.parametrize("where", ["kind:movie", "year:>=1990 -genre:Drama", "year:1850", ""])
+def test_what_is_near_under_filters(catalog: Catalog, where: str) -> None:
+    """As many as are asked for, the same that pages begin with, and no more is looked at."""
+    vector = catalog.embed_queries(["a shark at the beach"])[0]
+    found = catalog.search(vector, 7, where=where)
+    pages = catalog.search(vector, 7, where=where, cursor="")
+    assert [hit.id for hit in found] == [hit.id for hit in pages]
+    allowed = [title.id for title in catalog.browse(where=where, k=1_000)]
+    assert len(found) == min(7, len(allowed))
+    assert {hit.id for hit in found} <= set(allowed)
+    assert found.cursor == ""
+    some = catalog.search(vector, 5, where=where, allow=allowed[::3])
+    assert {hit.id for hit in some} <= set(allowed[::3])
+    assert len(some) == min(5, len(allowed[::3]))
+    with pytest.raises(errors.InvalidFilterError):
+        catalog.search(vector, 7, where="genres:x")
+
+
+def test_a_page_can_be_explained_where_the_one_before_was_not(catalog: Catalog) -> None:
+    first = catalog.search("love", 2)
+    page = catalog.search("love", 2, cursor=first.cursor, explain=True)
+    assert [hit.id for hit in page] == [hit.id for hit in catalog.search("love", 4)[2:]]
+    assert page.explanation
+    for hit in page:
+        assert sum(hit.parts.values()) == pytest.approx(hit.score, rel=1e-4)
+
+
 def test_a_cursor_of_another_search_is_refused(catalog: Catalog) -> None:
     cursor = catalog.search("love", 2).cursor
     for text, other in [("war", cursor), ("love", "x"), ("love", cursor[:-2]), ("love", "\ud800")]:

@@ -79,8 +79,8 @@ class SearchReader:
         group : {"collection", "title"}, optional
             One hit for all records of what is nearly one title; or for all of a collection, too.
         cursor : str, optional
-            Of the answer before, to continue after its last hit. To save time, a vector alone is
-            answered with a cursor only where one is passed: the empty one begins.
+            Of the answer before, to continue after its last hit. To save time, a vector, filtered
+            or not, is answered with a cursor only where one is passed: the empty one begins.
         understand : bool
             Read words such as ``thrillers from the 80s`` as filters.
         explain : bool

@@ -45,6 +45,7 @@ from tv5core.vectors import (
     Matches,
     SearchOptions,
     SearchSettings,
+    Snapshot,
     VectorIndex,
     check_vectors,
 )
@@ -198,15 +199,32 @@ class Searcher:
     def _nearest(
         self, served: ServedIndex, request: SearchRequest, vector: npt.NDArray[Any]
     ) -> SearchResult:
+        """Answer a vector with as many of the titles nearest to it as are asked for."""
         index = served.index
         if index is None:
             check_vectors(vector[None])
             return SearchResult()
-        options = self._options(index, request.allow, request.exact, text=False)
-        matches = index.search_with(vector, request.k, options)
-        search = partial(_search, index, vector, options)
+        snapshot: Snapshot | None = None
+        if request.where is None:
+            options = self._options(index, request.allow, request.exact, text=False)
+        else:
+            snapshot, options = self._filtered(served, index, request)
+        search = partial(_search, index, vector, options, snapshot=snapshot)
+        matches = search(request.k)
         with stage("decode"):
             return _of_hits(self._titles.hits(matches, request.k, search), request.k)
+
+    def _filtered(
+        self, served: ServedIndex, index: VectorIndex, request: SearchRequest
+    ) -> tuple[Snapshot | None, SearchOptions]:
+        """Return the vectors to search, and which of them the filters of a request allow."""
+        view = served.view()
+        with stage("plan"):
+            where = as_filter(request.where, self._store.meta.extra_fields)
+            may = self.context(served, view, request).allowed(where, request)
+            some = view.vector_filter(may.full(view.documents.segments)) if may.restricts else None
+        settings = self._settings(index, text=False)
+        return view.vectors, SearchOptions(settings, request.exact, some)
 
     def _options(
         self,
@@ -235,6 +253,8 @@ class Searcher:
         query = digest(like) if like else digest(request.text, *request.asked())
         cursor = None if request.cursor is None else Cursor.decode(request.cursor, query)
         page = None if cursor is None else self._pages.get(cursor)
+        if request.explain and page is not None and not page.answer.explanation:
+            page = None  # the page before was not explained
         start = offset if cursor is None else cursor.place
         if page is None:
             context = self.context(served, view, request)
@@ -347,8 +367,14 @@ class Searcher:
         return vector
 
 
-def _search(index: VectorIndex, vector: npt.ArrayLike, options: SearchOptions, k: int) -> Matches:
-    return index.search_with(vector, k, options)
+def _search(
+    index: VectorIndex,
+    vector: npt.ArrayLike,
+    options: SearchOptions,
+    k: int,
+    snapshot: Snapshot | None = None,
+) -> Matches:
+    return index.search_with(vector, k, options, snapshot)
 
 
 def _of_hits(hits: list[Hit], k: int) -> SearchResult:

@@ -61,6 +61,13 @@ class Evidence:
     def __len__(self) -> int:
         return len(self.documents)
 
+    def take(self, chosen: npt.NDArray[np.bool_]) -> Evidence:
+        """Return what speaks for some documents, by a mask."""
+        at = np.flatnonzero(chosen)
+        return Evidence(
+            self.documents[at], self.scores[:, at], self.words[:, at], self.title_match[at]
+        )
+
 
 def score(
     segment: WordSegment,

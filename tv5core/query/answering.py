@@ -104,7 +104,7 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
 def _ordered(context: Context, search: Search, found: Matches, request: SearchRequest) -> Ranking:
     """Order matches as asked for."""
     if request.sort.by == "relevance":
-        return by_relevance(search, found)
+        return by_relevance(search, found, explain=request.explain)
     documents = search.view.documents
     places = found.places(search.view)
     if request.sort.by == "title":

@@ -111,12 +111,9 @@ class SearchRequest:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but hits in the order of relevance is asked for."""
-        return (
-            self.where is None
-            and self.sort.by == "relevance"
-            and not (self.facets or self.explain or self.group or self.paged or self.reranker)
-        )
+        """Whether no more is asked for than some hits in the order of relevance."""
+        more = self.facets or self.explain or self.group or self.paged or self.reranker
+        return self.sort.by == "relevance" and not more
 
     @property
     def lists(self) -> bool:

@@ -13,7 +13,7 @@ Read in this order:
 ``sparse_rows``, ``random_projection``
     Products of sparse rows, and the fixed random directions of terms.
 ``lsa_fitting``
-    Fits a model. Only this imports SciPy and scikit-learn.
+    Fits a model. Only this imports SciPy.
 ``blas_threads``
     Limits BLAS to one thread while a model is fitted.
 ``transformer``, ``model2vec_model``

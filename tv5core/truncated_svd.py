@@ -87,6 +87,6 @@ def _range(matrix: Any, width: int, seed: int, iterations: int) -> Floats:
 
 
 def _signs(vectors: Floats) -> Floats:
-    greatest = np.abs(vectors).argmax(axis=1)
-    signs: Floats = np.where(vectors[np.arange(len(vectors)), greatest] < 0, -1, 1)
+    # Not by abs() and argmax(): rows lie across memory here, where those take ten times as long.
+    signs: Floats = np.where(-vectors.min(axis=1) > vectors.max(axis=1), -1, 1)
     return signs.astype(vectors.dtype)

@@ -220,7 +220,21 @@ def attempt(wheel: Path, cpu: str | None) -> None:
         )  # fmt: skip
     if done.returncode or '"titles": 305' not in done.stdout:
         sys.exit(f"{wheel.name}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    print(f"{wheel.name}: installed without a compiler, answers;", done.stdout.splitlines()[0])
+    kernels = done.stdout.splitlines()[0].split()[1:]
+    wanted = [] if cpu else kernels_of_processor()
+    if missing := set(wanted) - set(kernels):
+        sys.exit(f"{wheel.name}: expected kernels {wanted}, got {kernels}: no {sorted(missing)}")
+    print(f"{wheel.name}: installed without a compiler, answers; kernels", *kernels)
+
+
+def kernels_of_processor() -> list[str]:
+    """Return the kernels that this processor can run, as Linux says what it can."""
+    if platform.machine() != "x86_64":
+        return ["neon", "portable"]
+    flags = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
+    avx2 = {"avx2", "f16c", "bmi1", "bmi2", "popcnt"} <= flags
+    avx512 = {"avx512vl", "avx512bw", "avx512dq", "avx512_vnni", "avx512_vpopcntdq"} <= flags
+    return ["portable", *(["avx2"] if avx2 else []), *(["avx512"] if avx2 and avx512 else [])]
 
 
 def main() -> None:

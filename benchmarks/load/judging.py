@@ -135,7 +135,7 @@ def _judge_hits(wanted: float | dict[str, float], ratios: dict[str, float] | Non
 
 def _judge_ratio(kind: str, least: float, ratio: float | None) -> Verdict:
     measured = "no look-ups" if ratio is None else f"{ratio:.3f}"
-    passed = None if ratio is None else ratio > least
+    passed = ratio is not None and ratio > least
     return Verdict(f"hit ratio, {kind}", f"> {least:.2f}", measured, passed)
 
 

@@ -154,7 +154,7 @@ SCENARIOS = {
     "storm": Scenario(20, search, 0.85, together=True),
     "recommend": Scenario(10, recommend, 0.60),
     "mixed": Scenario(
-        50, mixed, {"popular": 0.95, "search": 0.70, "title": 0.90, "recommended": 0.60}
+        50, mixed, {"browse": 0.95, "search": 0.70, "title": 0.90, "recommended": 0.60}
     ),
 }
 """By name, as the issue of the gateway numbers them."""

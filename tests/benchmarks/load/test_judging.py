@@ -41,6 +41,7 @@ def test_a_good_run_fails_nothing() -> None:
         ("5xx and lost", (rows(*[1.0] * 9) + rows(1.0, status=503), RATIOS, GOOD, 50, [1] * 99)),
         ("5xx and lost", (rows(*[1.0] * 9) + rows(1.0, status=0), RATIOS, GOOD, 50, [1] * 99)),
         ("hit ratio, all", (rows(1.0), {"a": 0.8, "a look-ups": 9.0}, GOOD, 50, [1] * 99)),
+        ("hit ratio, all", (rows(1.0), {}, GOOD, 50, [1] * 99)),
         ("429 of the provider", (rows(1.0), RATIOS, GOOD | {"refused": 1}, 50, [1] * 99)),
         ("most in a sliding second",
          (rows(1.0), RATIOS, GOOD | {"busiest_second": 51}, 50, [1] * 99)),

@@ -123,7 +123,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     source: str = ""
 
 
-class Title(msgspec.Struct, frozen=True, omit_defaults=True):
+class Title(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A film or a series.
 
     Attributes
@@ -217,7 +217,7 @@ class Title(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, ExtraValue] = {}
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One answer of a search.
 
     Attributes

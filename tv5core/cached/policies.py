@@ -16,7 +16,7 @@ from tv5core.types import Hit, Title
 __all__ = ["CATALOG_POLICIES", "CachedTitle", "validate_policies"]
 
 
-class CachedTitle(msgspec.Struct, frozen=True, array_like=True):
+class CachedTitle(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A title as it is cached.
 
     Attributes

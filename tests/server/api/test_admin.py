@@ -84,6 +84,13 @@ async def test_one_job_at_a_time(alone: Gateway, monkeypatch: pytest.MonkeyPatch
     assert response.status == 409
     going.set()
     assert (await job(alone))["state"] == "done"
+    going.clear()
+    _, first = await alone.post(WARM, headers=AUTHORIZED, json={"preset": "demo"})
+    response, same = await alone.post(WARM, headers=AUTHORIZED, json={"preset": "demo-titles"})
+    assert response.status == 202, "the same job by its other name"
+    assert same["started_at"] == first["started_at"]
+    going.set()
+    await job(alone)
 
 
 async def test_processes_have_one_job_together(folder: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ __all__ = ["invalidate", "statistics", "warm", "warm_progress"]
 _CHOICES = ("strategy", "preset", "source")
 _BELONGS = {"limit": "strategy", "batch_size": "source"}
 _BATCH = 100
+_PRESET = "demo-titles"
 
 
 async def warm(call: Call[object, WarmBody]) -> Reply:
@@ -35,6 +36,8 @@ async def warm(call: Call[object, WarmBody]) -> Reply:
     request = {
         name: value for name, value in msgspec.structs.asdict(body).items() if value is not None
     }
+    if body.preset is not None:
+        request["preset"] = _PRESET  # one job by either name
     job, _ = call.resources.jobs.start(request, partial(_load, call.resources, body))
     return Reply(job, status=202, headers={"Location": "/api/admin/cache/warm"})
 

@@ -12,16 +12,21 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 
 from tv5core.errors import Tv5Error
 from tv5core.server.logs import log
 
-__all__ = ["BEAT_S", "CANNOT_START", "Life", "run_child"]
+__all__ = ["BEAT_S", "CANNOT_START", "Life", "keep_what_is_open", "run_child", "switch_often"]
 
 BEAT_S = 1.0
 CANNOT_START = 3
 """The exit code of a child that failed before it was ready."""
+
+_SWITCH_S = 0.0005
+"""How long a thread may hold the interpreter while another waits. Python's own 5 ms are what the
+event loop waits for each thread that searches."""
 
 _IGNORED = (signal.SIGINT, signal.SIGHUP)
 """What they mean is up to the supervisor."""
@@ -82,9 +87,25 @@ def run_child(main: Callable[[Life], Awaitable[None]], status: int) -> int:
         The pipe to the supervisor.
     """
     gc.freeze()  # what was loaded before the fork stays shared with the other processes
+    switch_often()
     os.set_blocking(status, False)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_lived(main, status))
+
+
+def switch_often() -> None:
+    """Have threads that search hand the interpreter to the event loop soon."""
+    sys.setswitchinterval(_SWITCH_S)
+
+
+def keep_what_is_open() -> None:
+    """Leave what there is to the end of the process: collecting garbage looks at it no more.
+
+    A full collection looks at every object and stops all threads; over what a worker holds open
+    it takes 100 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -16,7 +16,7 @@ from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
 from tv5core.server.app import make_app, make_runner
 from tv5core.server.logs import RequestLog, log
-from tv5core.server.process.life import Life
+from tv5core.server.process.life import Life, keep_what_is_open
 from tv5core.server.process.opening import Opening
 from tv5core.server.process.sockets import BACKLOG
 from tv5core.server.process.writer_client import WriterClient
@@ -72,6 +72,7 @@ async def answer_until_stopped(
         runner = make_runner(app, settings, **options)
         await runner.setup()
         site = web.SockSite(runner, bound, backlog=BACKLOG)
+        keep_what_is_open()
         await site.start()
         opening.over()
         life.ready()

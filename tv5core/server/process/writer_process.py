@@ -20,7 +20,7 @@ from tv5core.catalog import Catalog
 from tv5core.errors import InvalidInputError, Tv5Error
 from tv5core.server.logs import log
 from tv5core.server.process.framing import frame, read_frame
-from tv5core.server.process.life import Life
+from tv5core.server.process.life import Life, keep_what_is_open
 from tv5core.server.process.messages import Add, Reply, Request, decode_request, encode, failure_of
 
 __all__ = ["MAX_TITLES", "WriterServer", "write_until_stopped"]
@@ -29,6 +29,8 @@ MAX_TITLES = 1_000
 """Titles of one commit."""
 _QUEUE = 256
 _PEER = struct.Struct("3i")
+_NICER = 5
+"""Sealing takes what processors the workers leave: a third of one where all are wanted."""
 
 
 @dataclass(eq=False)
@@ -180,7 +182,10 @@ async def write_until_stopped(life: Life, folder: str, bound: socket.socket) -> 
     bound : socket
         Listening already.
     """
+    with contextlib.suppress(OSError):
+        os.nice(_NICER)  # before there are threads: each inherits it
     catalog = await asyncio.to_thread(partial(Catalog.open, folder, create=False))
+    keep_what_is_open()
     try:
         async with WriterServer(catalog).serving(bound):
             life.ready()

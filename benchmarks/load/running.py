@@ -32,7 +32,7 @@ PACES = {"10/min": 6.0, "30/min": 2.0, "none": 0.0}
 """Seconds between the requests of one user."""
 _PAGE = 100
 _SETTLE_S = 2.0
-_WARM_RATE = 35.0
+_WARM_RATE = 18.0
 _BARE_S = 10.0
 
 
@@ -94,7 +94,7 @@ def _warm(served: Gateway) -> None:
 
 
 async def _warm_details(url: str, ids: list[str]) -> None:
-    """Have the provider asked about the most popular titles, below its limit."""
+    """Have the provider asked about the most popular titles: two requests each, below its limit."""
     async with Asking(url, rate=_WARM_RATE) as asking:
         await asyncio.gather(*(asking.get(title_path(name)) for name in ids))
 

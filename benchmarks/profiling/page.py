@@ -23,6 +23,7 @@ _STYLE = (
     "td:first-child,th:first-child,td:last-child{text-align:left}tr{border-bottom:1px solid #ddd}"
     "svg{max-width:100%;height:auto}.part{color:#666}caption{text-align:left;font-weight:600}"
 )
+_NARROW = 0.06  # of the longest bar
 _HEAD = ("stage", "us", "rows compared", "ns a row", "KB read", "recall", "")
 
 Named = list[tuple[str, list[Stage]]]
@@ -129,13 +130,14 @@ def _picture(draw: Callable[[Any], None], height: float) -> str:
 
 
 def _times(axes: Any, systems: Named) -> None:
-    """Stack the stages of each library, on a scale that shows tenths and hundreds."""
+    """Stack the stages of each library; those too narrow for their names go without."""
+    longest = max(sum(1e6 * s.seconds for s in stages if s.counts) for _, stages in systems)
     for row, (_, stages) in enumerate(reversed(systems)):
         left = 0.0
         for place, stage in enumerate(s for s in stages if s.counts):
             wide = 1e6 * stage.seconds
             axes.barh(row, wide, left=left, color=_COLOURS[place % len(_COLOURS)])
-            if wide > 0:
+            if wide > _NARROW * longest:
                 axes.annotate(
                     stage.name, (left + wide / 2, row), ha="center", va="center", fontsize=7,
                     color="white", clip_on=True,

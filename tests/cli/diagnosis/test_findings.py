@@ -121,3 +121,8 @@ def test_what_the_system_does_not_say_is_no_fault() -> None:
     )
     disk = replace(SOUND.disk, mount="", kind="", free_files=-1, sync_s=None)
     assert find(replace(SOUND, machine=machine, disk=disk)) == []
+
+
+def test_an_extra_is_not_installed_in_part_by_what_another_brought() -> None:
+    extras = {"cli": {"rich": "15"}, "mcp": {"mcp": "", "rich": "15"}}
+    assert find(but("packages", extras=extras)) == []

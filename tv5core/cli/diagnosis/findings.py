@@ -78,9 +78,12 @@ def _in_packages(packages: Packages) -> Iterator[Finding]:
             True, f"packages that tv5core needs are missing: {', '.join(missing)}",
             "install tv5core again: pip install --force-reinstall tv5core",
         )  # fmt: skip
-    for extra, versions in packages.extras.items():
+    extras = packages.extras
+    whole = {name for found in extras.values() if all(found.values()) for name in found}
+    for extra, versions in extras.items():
         missing = [name for name, version in versions.items() if not version]
-        if missing and len(missing) < len(versions):
+        # What another extra brought is no part of this one: several bring `cli`.
+        if missing and any(version and name not in whole for name, version in versions.items()):
             yield Finding(
                 False, f"the extra {extra} is installed in part; missing: {', '.join(missing)}",
                 f"where it is wanted: pip install 'tv5core[{extra}]'",

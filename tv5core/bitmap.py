@@ -24,7 +24,10 @@ Bitmap = npt.NDArray[np.uint8]
 
 def full(n: int) -> Bitmap:
     """Return a bitmap of ``n`` set bits; those past ``n`` are clear."""
-    return from_mask(np.ones(n, bool))
+    bitmap = np.full(-(-n // 8), 0xFF, np.uint8)
+    if n % 8:
+        bitmap[-1] = (1 << n % 8) - 1
+    return bitmap
 
 
 def from_mask(mask: npt.NDArray[np.bool_]) -> Bitmap:
@@ -85,7 +88,11 @@ def intersect(a: Bitmap | None, b: Bitmap | None) -> Bitmap | None:
 
 def count(bitmap: Bitmap) -> int:
     """Count set bits."""
-    return int(np.bitwise_count(bitmap).sum(dtype=np.int64))
+    if not bitmap.flags.c_contiguous:
+        bitmap = bitmap.copy()
+    whole = len(bitmap) & ~7  # eight bytes at once take a fifth of the time
+    words = np.bitwise_count(bitmap[:whole].view(np.uint64)).sum(dtype=np.int64)
+    return int(words + np.bitwise_count(bitmap[whole:]).sum(dtype=np.int64))
 
 
 def _bits(rows: npt.NDArray[np.integer]) -> Bitmap:

@@ -16,6 +16,7 @@ from tv5core.importers.jsonl import read_jsonl
 from tv5core.importers.justwatch import read_justwatch
 from tv5core.importers.links import read_links
 from tv5core.importers.mapping import read_mapped_csv
+from tv5core.importers.own_table import read_own_table
 from tv5core.importers.streaming import read_streaming
 from tv5core.importers.tmdb import read_tmdb_csv, read_tmdb_json
 from tv5core.importers.wikipedia import read_wikipedia
@@ -544,7 +545,9 @@ def test_a_long_array_is_streamed(tmp_path: Path) -> None:
         ("x_titles.csv", ",".join(JUSTWATCH).encode(), "justwatch"),
         ("x_credits.csv", b"person_id,id,name,character,role", "justwatch-credits"),
         ("x.csv", HEADER, "streaming"),
-        ("x.csv", b"id,title,overview", "tmdb-csv"),
+        ("x.csv", b"id,title,overview,vote_count", "tmdb-csv"),
+        ("x.csv", b"id,kind,title,year", "table"),
+        ("x.csv", b"id,kind,title,overview,release_date,genres", "table"),
         ("x.csv", b"movie_id,title,cast,crew", "tmdb-csv"),
         ("x.json", json.dumps(DETAILS).encode(), "tmdb-json"),
         ("x.json", json.dumps(DETAILS, indent=2).encode(), "tmdb-json"),
@@ -565,10 +568,24 @@ def test_detection(name: str, content: bytes, want: str, tmp_path: Path) -> None
     assert found.why
 
 
+def test_a_table_written_by_hand_keeps_its_ids(tmp_path: Path) -> None:
+    content = b"id,kind,title,year,genres,languages\n1,movie,Jaws,1975,Thriller| Horror,\n"
+    content += b'b:2,show,Lost,,"[""Drama""]",en\n3,film,X,1990,,\n'
+    first, second, third = read(read_own_table, raw_file(tmp_path / "x.csv", content))
+    assert (first.title.id, first.title.year) == ("1", 1975)
+    assert first.title.genres == ("Thriller", "Horror")
+    assert (second.title.id, second.title.genres, second.title.languages) == (
+        "b:2", ("Drama",), ("en",),
+    )  # fmt: skip
+    assert third.reason == "wrong type"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("x.csv", b"a,b,c\n", "unknown columns a, b, c"),
+        ("x.csv", b"id,title,overview\n", "unknown columns id, title, overview; --map title="),
+        ("x.csv", b"id,kind,title,vote_count\n", "unknown columns id, kind, title, vote_count"),
         ("ratings.csv", b"userId,movieId,rating,timestamp\n", "MovieLens"),
         ("x.csv", b"", "empty"),
         ("x.csv", "id,title".encode("utf-16"), "unknown columns id, title"),

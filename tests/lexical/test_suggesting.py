@@ -127,6 +127,22 @@ def test_corrected_titles_follow_those_that_need_none() -> None:
     assert all(f.corrected for f in found[1:])
 
 
+def test_a_word_that_titles_have_may_be_a_slip_where_nothing_else_fits() -> None:
+    titles = [film("Harry Potter and the Stone", 9), film("Harry Potter", 5), film("Poter Harpy")]
+    assert suggested(titles, "harry poter") == ["Harry Potter and the Stone", "Harry Potter"]
+    assert suggested(titles, "harry potter") == ["Harry Potter and the Stone", "Harry Potter"]
+    # "poter harry" would lead there, but somebody means what is called so
+    assert suggested(titles, "poter harp") == ["Poter Harpy"]
+
+
+def test_the_rarer_words_of_many_are_taken_for_slips() -> None:
+    others = "Great Green", "Great Garden", "Green Garden", "Gneat Gneen Gorden"
+    titles = [film("Great Green Garden Gate"), *map(film, others)]
+    assert suggested(titles, "great gneen garden ga") == ["Great Green Garden Gate"]
+    assert suggested(titles, "great green gorden ga") == ["Great Green Garden Gate"]
+    assert suggested(titles, "gneat gneen gorden ga") == []
+
+
 def test_several_segments_and_deletions() -> None:
     alive = bitmap.from_mask(np.array([i != 0 for i in range(len(FILMS))]))
     parts = [

@@ -1,7 +1,9 @@
 """Tables of our own titles, as ``tv5 export`` writes them: Parquet and CSV.
 
 A column holds a field of the same name, ``extra.NAME`` one of the catalogue's own. In CSV, lists
-and structures are JSON.
+and structures are JSON; lists of words may also be written ``Drama|Crime``. Tables written by hand
+are read the same way: a CSV is ours if it has ``id``, ``kind``, ``title`` and no column that is no
+field.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from tv5core.types import Title
 __all__ = ["FORMAT", "read_own_table"]
 
 _FIELDS = set(Title.__struct_fields__) - {"extra"}
-_NEEDED = ("id", "kind", "title", "external_ids")
+_NEEDED = ("id", "kind", "title")
 _NESTED = {
     *("genres", "keywords", "cast", "directors", "creators", "languages", "countries"),
     *("offers", "alternative_titles", "collection", "external_ids"),
 }
+_WORDS = ("genres", "keywords", "languages", "countries")
 _VECTOR = "vector"
 
 
@@ -67,6 +70,12 @@ def _nested(text: str) -> Any:
     return msgspec.json.decode(text) if text else None
 
 
+def _words(text: str) -> Any:
+    if text.lstrip().startswith("["):
+        return _nested(text)
+    return [word.strip() for word in text.split("|") if word.strip()] or None
+
+
 def _pairs(text: str) -> Any:
     value = _nested(text)
     return dict(value) if isinstance(value, list) else value  # Arrow's maps are lists of pairs
@@ -74,6 +83,7 @@ def _pairs(text: str) -> Any:
 
 _READERS: dict[str, Callable[[str], Any]] = {
     **{name: _nested if name in _NESTED else str for name in _FIELDS},
+    **dict.fromkeys(_WORDS, _words),
     **dict.fromkeys(("year", "runtime", "seasons", "votes", "updated_at"), _whole),
     **dict.fromkeys(("rating", "popularity"), _real),
     "adult": _flag,

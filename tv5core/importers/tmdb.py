@@ -146,7 +146,8 @@ def _item(line: int, record: Mapping[str, Any], context: Context) -> Item:
 def _matching_columns(header: Sequence[str]) -> Sequence[str]:
     columns = folded(header)
     named = columns & {"title", "name", "original_title"}
-    if columns & {"id", "movie_id"} and named and columns & _COLUMNS:
+    telling = columns & _COLUMNS - {"overview"}  # many have an overview
+    if columns & {"id", "movie_id"} and named and telling and "kind" not in columns:
         return ["id", *sorted(columns & _COLUMNS)[:3]]
     return []
 

@@ -245,6 +245,10 @@ class Statistics:
         """Tell whether a title has a term."""
         return any(part.segment.lists(term, GROUPS[0].fields) for part in self.parts)
 
+    def title_count(self, term: str) -> int:
+        """Count the alive documents that have a term in their titles."""
+        return self.document_frequency((term,), GROUPS[0].fields)
+
     def has_title_phrase(self, words: Sequence[str]) -> bool:
         """Tell whether an alive document has some words, side by side, in one of its titles."""
         return any(part.segment.has_title_phrase(words, part.alive) for part in self.parts)

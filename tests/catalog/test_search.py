@@ -392,7 +392,6 @@ def test_suggestions_and_fragments(catalog: Catalog) -> None:
     [
         lambda c: c.search("x", 0),
         lambda c: c.search("x", 10**6),
-        lambda c: c.similar("x:1", 10**6),
         lambda c: c.search("x" * 100_000),
         lambda c: c.search("a \ud800"),
         lambda c: c.search("x", mode="magic"),

@@ -35,7 +35,7 @@ __all__ = [
 _LISTS = ("results", "movie_results", "tv_results", "parts", "items")
 _COLUMNS = {
     "vote_average", "vote_count", "overview", "release_date", "first_air_date", "original_title",
-    "crew",
+    "crew", "poster_path", "backdrop_path", "genre_ids", "original_language",
 }  # fmt: skip
 _FILM_KEYS = {"original_title", "release_date", "overview", "imdb_id", "vote_average"}
 

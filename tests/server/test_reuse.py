@@ -227,7 +227,7 @@ async def test_what_is_kept_takes_the_memory_that_is_counted(alone: Gateway) -> 
             reply = Reply(words, kind="title", age_s=0.0)
             answers.keep(f"/{number}", render(reply, cache.policies), uses, version)
         assert len(answers) == 100
-        assert tracemalloc.get_traced_memory()[0] < 1.1 * answers.bytes_used
+        assert tracemalloc.get_traced_memory()[0] < 1.25 * answers.bytes_used
     finally:
         tracemalloc.stop()
 

@@ -50,8 +50,8 @@ __all__ = [
 
 MEMBER_TTL_S = 0.75
 """Seconds without a request after which Redis removes a process from the pool."""
-TTL_S = 0.03
-"""Seconds that a token may be used."""
+TTL_S = 0.1
+"""Seconds that a token may be used: what ``TRANSIT`` has beyond one. Busy event loops are late."""
 TRANSIT = 1.1
 """Requests that arrive within one second may have been sent within this many."""
 

@@ -62,7 +62,10 @@ async def test_two_that_share_are_as_one_in_memory(
     one = MemoryBuckets(clock=clock)
     for step, client, which in steps:
         clock.now += step
-        assert await both[which].take(client, quota) == await one.take(client, quota)
+        got, expected = await both[which].take(client, quota), await one.take(client, quota)
+        assert (got.allowed, got.remaining) == (expected.allowed, expected.remaining)
+        assert got.reset_s == pytest.approx(expected.reset_s, abs=1e-6)
+        assert got.retry_after_s == pytest.approx(expected.retry_after_s, abs=1e-6)
     for each in both:
         await each.close()
 

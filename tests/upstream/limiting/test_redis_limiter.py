@@ -18,7 +18,7 @@ from tv5core.errors import InvalidInputError, RateLimitedError
 from tv5core.observing import Tally
 from tv5core.upstream import Priority
 from tv5core.upstream.limiting.redis_limiter import RedisLimiter
-from tv5core.upstream.limiting.redis_tokens import MEMBER_TTL_S, process_share
+from tv5core.upstream.limiting.redis_tokens import MEMBER_TTL_S, TRANSIT, TTL_S, process_share
 from tv5core.upstream.limiting.token_leases import TokenLeases
 
 USER, BULK = Priority.USER, Priority.BULK
@@ -249,6 +249,13 @@ async def test_a_pause_is_everybodys(server: RedisServer) -> None:
     await asyncio.sleep(0.3)
     assert other.snapshot().limit in (22, 23), "half the rate"
     await close(all_of)
+
+
+def test_a_busy_event_loop_is_in_time_and_no_later_than_the_rate_allows_for() -> None:
+    leases = TokenLeases(TTL_S)
+    leases.add(1, 0.0, 0.02, 0.0)
+    assert leases.pop(0.08) is not None
+    assert pytest.approx(TRANSIT - 1) == TTL_S, "more would let a second have too many"
 
 
 def test_tokens_are_used_when_they_are_due_or_not_at_all() -> None:

@@ -32,6 +32,8 @@ def test_a_fallback_is_stale_only_where_it_is_what_was_answered() -> None:
     other = Answer(POPULAR[:3], "fallback", None, "static")
     assert last.noted("popular", "films:1.2:abc", other) is other
     assert last.noted("popular", "films:1.2:abd", fallback) is fallback
+    strange = Answer((object(),), "fallback", None, "static")  # no codec could encode it
+    assert last.noted("popular", "films:1.2:abc", strange) is strange  # type: ignore[arg-type]
     assert last.fallbacks()["popular"]("films:1.2:abd") is None
 
 

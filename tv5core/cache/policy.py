@@ -211,6 +211,10 @@ class Codec:
                 f"expected a value of the policy's type, got {error}"
             ) from error
 
+    def to_bytes(self, value: Any) -> bytes:
+        """Encode a value that was decoded before, and so is one of the policy's type."""
+        return self._encoder.encode(value)
+
     def decode(self, data: bytes) -> Any:
         """Decode a value.
 

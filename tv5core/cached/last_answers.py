@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from tv5core.cache.answer import Answer
+from tv5core.cache.memory.footprint import compact
 from tv5core.cache.policy import Policy, codecs_of
+from tv5core.errors import InvalidInputError
 
 __all__ = ["LastAnswers"]
 
@@ -84,15 +86,18 @@ class LastAnswers:
         if codec is None:
             return answer
         if answer.tier == "loader":
-            # An encoder's bytes hold on to what it allocated too much; a copy does not.
-            encoded = bytes(memoryview(codec.encode(answer.value)[0]))
+            encoded = compact(codec.to_bytes(answer.value))
             self._keep(question, _Last(encoded, self._clock()))
             return answer
         known = self._known.get(question)
         if answer.state != "fallback" or known is None:
             return answer
         # Another fallback may stand in place of this one: what it gave is not stale.
-        if codec.encode(answer.value)[0] != known.encoded:
+        try:
+            is_known = codec.encode(answer.value)[0] == known.encoded
+        except InvalidInputError:  # a fallback may give anything
+            is_known = False
+        if not is_known:
             return answer
         return Answer(answer.value, "stale", self._clock() - known.loaded_at, "memory")
 

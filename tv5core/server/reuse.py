@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from tv5core.cache.memory.footprint import compact
 from tv5core.cache.uses import Use, recording
 from tv5core.errors import Tv5Error
 from tv5core.server.api.replies import Rendered, respond
@@ -114,8 +115,7 @@ class RenderedAnswers:
         is_whole = reply.reusable and reply.tier == "full" and reply.status == 200
         if not is_whole or not uses or reply.kind is None or reply.private or version is None:
             return
-        # An encoder's bytes hold on to what it allocated too much; a copy does not.
-        own = replace(rendered, body=bytes(memoryview(rendered.body)))
+        own = replace(rendered, body=compact(rendered.body))
         kept = _Kept(own, tuple(uses), version)
         if kept.bytes_used <= self._most_bytes // 8:
             self._forget(target)

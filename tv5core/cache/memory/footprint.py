@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-__all__ = ["SizeEstimator", "SizedDict", "footprint", "string_bytes"]
+__all__ = ["SizeEstimator", "SizedDict", "compact", "footprint", "string_bytes"]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -129,6 +129,11 @@ class SizedDict(Generic[K, V]):
         freed = self._bytes_per_entry * (self.peak - count)
         self.items, self.peak = dict(self.items), count
         return freed
+
+
+def compact(encoded: bytes) -> bytes:
+    """Return bytes for keeping: a copy without what their encoder allocated beyond them."""
+    return bytes(memoryview(encoded))
 
 
 def string_bytes(values: Iterable[str]) -> int:

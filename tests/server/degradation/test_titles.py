@@ -76,41 +76,41 @@ async def test_a_slow_provider_costs_300_ms_and_the_catalogue_answers(
 
 
 async def test_the_static_set_answers_where_nobody_else_does(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    folder: Path, provider: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert gateway.provider is not None
-    gateway.provider.dead = True
+    provider.dead = True
 
     def fails(_: str) -> None:
         raise CatalogError("expected a catalogue, got /some/folder")
 
-    monkeypatch.setattr(gateway.resources.catalog, "get_versioned", fails)
-    monkeypatch.setattr(gateway.resources.catalog, "get", fails)
-    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
-    assert response.headers["X-Tv5-Tier"] == "static"
-    assert (body["_stale"], body["_fallback"]) == (False, True)
-    assert body["title"]["title"] == "The Matrix"
-    response, body = await gateway.get(f"/v1/titles/{NEW}")
-    assert response.status == 503
-    assert int(response.headers["Retry-After"]) >= 1
-    assert "folder" not in str(body)
+    async with running(folder, provider=provider, unknown_deadline_s=0.5) as gateway:
+        monkeypatch.setattr(gateway.resources.catalog, "get_versioned", fails)
+        monkeypatch.setattr(gateway.resources.catalog, "get", fails)
+        response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+        assert response.headers["X-Tv5-Tier"] == "static"
+        assert (body["_stale"], body["_fallback"]) == (False, True)
+        assert body["title"]["title"] == "The Matrix"
+        response, body = await gateway.get(f"/v1/titles/{NEW}")
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) >= 1
+        assert "folder" not in str(body)
 
 
 async def test_a_slow_cache_never_fails_a_stored_title(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    folder: Path, provider: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that is short of time must not take stored titles for unknown ones."""
-    assert gateway.provider is not None
-    gateway.provider.dead = True
+    provider.dead = True
 
     async def never(_: str) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(gateway.resources.cached.answers, "title", never)
-    response, body = await gateway.get(f"/v1/titles/{MATRIX}")
-    assert response.status == 200
-    assert body["title"]["title"] == "The Matrix"
-    assert body["sources"]["catalog"] == "fresh"
+    async with running(folder, provider=provider) as gateway:
+        monkeypatch.setattr(gateway.resources.cached.answers, "title", never)
+        response, body = await gateway.get(f"/v1/titles/{MATRIX}")
+        assert response.status == 200
+        assert body["title"]["title"] == "The Matrix"
+        assert body["sources"]["catalog"] == "fresh"
 
 
 @pytest.mark.parametrize("fault", ["status_500", "invalid_json", "wrong_types", "reset"])

@@ -49,7 +49,7 @@ async def test_a_place_handed_to_one_that_is_cancelled_goes_on() -> None:
     admission.leave()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 4)
     admission.leave()
     assert admission.active == 0
 

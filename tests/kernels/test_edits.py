@@ -30,9 +30,16 @@ def points(word):
     return np.array([ord(c) for c in word], np.uint32)
 
 
-@given(word=LETTERS, words=WORDS, edits=st.integers(1, 2), prefix=st.booleans())
+@given(
+    word=LETTERS,
+    words=WORDS,
+    times=st.sampled_from([1, 5]),
+    edits=st.integers(1, 2),
+    prefix=st.booleans(),
+)
 @many
-def test_within_edits(any_backend, word, words, edits, prefix):
+def test_within_edits(any_backend, word, words, times, edits, prefix):
+    words = words * times  # more than 64 wait to be compared
     signature = int(signatures_of([word])[0])
     given = (points(word), signature, edits, prefix, *terms_of(words))
     found, distances = any_backend.within_edits(*given)

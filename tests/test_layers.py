@@ -23,7 +23,7 @@ LONGEST = 400
 
 # What each part of tv5core may import, besides itself. A dotted name allows one module only.
 GROUND = {"errors", "types", "results", "observing", "arguments", "bitmap", "backoff", "files"}
-GROUND |= {"extra_fields", "names", "arrow", "notebook", "truncated_svd", "cores"}
+GROUND |= {"extra_fields", "names", "arrow", "notebook", "truncated_svd", "cores", "worker_pool"}
 ALLOWED = {
     "types": set(),
     "results": {"types", "errors", "arrow", "notebook"},
@@ -37,7 +37,8 @@ ALLOWED = {
     "extra_fields": {"errors", "types", "arguments"},
     "names": set(),
     "truncated_svd": set(),
-    "cores": set(),
+    "cores": {"errors"},
+    "worker_pool": {"cores"},
     "kernels": {"errors", "types"},
     "files": {"errors", "observing"},
     "lmdb_env": GROUND,

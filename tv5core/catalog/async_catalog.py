@@ -24,6 +24,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tv5core.arguments import check_int, check_real, check_type
 from tv5core.catalog.catalog import Catalog
+from tv5core.cores import usable_cores
 from tv5core.errors import ClosedError, TimedOutError
 
 __all__ = ["AsyncCatalog"]
@@ -110,7 +111,7 @@ class AsyncCatalog:
 
     def __init__(self, catalog: Catalog, *, threads: int | None = None) -> None:
         check_type("catalog", catalog, Catalog)
-        count = max(2, os.cpu_count() or 1) if threads is None else threads
+        count = max(2, usable_cores()) if threads is None else threads
         self.catalog = catalog
         self.deadline_s: float | None = None
         self._workers = _Workers(check_int("threads", count, 1, 1_024))

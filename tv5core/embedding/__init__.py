@@ -10,6 +10,8 @@ Read in this order:
     :class:`LsaEmbedder`, the default: latent semantic analysis of the catalogue's own text.
 ``lsa_model``
     The fitted model, saved to a file and mapped from it.
+``lsa_processes``
+    Embeds blocks of titles with a saved model in several processes.
 ``sparse_rows``, ``random_projection``
     Products of sparse rows, and the fixed random directions of terms.
 ``lsa_fitting``
@@ -18,8 +20,8 @@ Read in this order:
     Limits BLAS to one thread while a model is fitted.
 ``transformer``, ``model2vec_model``
     Sentence-transformers and Model2Vec models from a folder.
-``multilingual``, ``sentence_encoder``, ``worker``
-    A model of sixteen languages; it is loaded and checked; it embeds in other processes.
+``multilingual``, ``sentence_encoder``
+    A model of sixteen languages, in other processes for many titles; it is loaded and checked.
 ``second``
     What may be named as the embedder of a second space.
 """

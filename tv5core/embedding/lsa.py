@@ -258,7 +258,11 @@ def _topics_of(model: LsaModel, known: npt.NDArray[np.int64]) -> F32:
 
 
 def _embed_block(model: LsaModel, titles: Sequence[Title]) -> F32:
-    content, lengths = _project(model, [title_terms(pieces(title)) for title in titles])
+    terms = [title_terms(pieces(title)) for title in titles]
+    # BLAS multiplies one row by another routine, which rounds otherwise: so one is taken twice, and
+    # a title has one vector, whatever it is embedded with.
+    content, lengths = _project(model, terms if len(terms) > 1 else terms * 2)
+    content, lengths = content[: len(terms)], lengths[: len(terms)]
     fullness = np.minimum(1, lengths / np.float32(model.pivot))
     known = np.array([_prior(title.votes) for title in titles], np.float32)
     content *= (_CONTENT_SHARE * fullness * known)[:, None]

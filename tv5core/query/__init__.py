@@ -24,7 +24,7 @@
     Filters as text: ``where=``, on the command line and in a query's clauses.
 ``documents``, ``parts``
     Titles numbered within a segment, with columns and words; ``document_index`` keeps the segments
-    in step with what changes.
+    in step with what changes, and ``document_processes`` makes those of many on all cores.
 ``document_files``, ``document_sealing``, ``document_audit``
     Documents in mapped files, numbered like the graph's rows; compared with their titles.
 ``view``

@@ -33,6 +33,7 @@ __all__ = ["BLOCK_TITLES", "DocumentIndex", "Report", "TitleSource", "compacted"
 
 I64 = npt.NDArray[np.int64]
 Report = Callable[[int, int], None]
+Share = Callable[[Iterator[tuple[I64, list[Title]]], int], Iterator[DocumentSegment] | None]
 
 BLOCK_TITLES = 1_024
 """Titles that are in memory at once while segments are made of many."""
@@ -60,21 +61,34 @@ class TitleSource:
     schema : callable
         Gives the types of the catalogue's own fields.
     parts : DocumentParts
+    share : callable, optional
+        Makes segments of many blocks of titles on several cores; it is given the blocks and how
+        many titles they may have, and returns None where that is not worth it.
     """
 
     load: Callable[[I64], tuple[I64, list[Title]]]
     rows: Callable[[], I64]
     schema: Callable[[], Schema]
     parts: DocumentParts
+    share: Share | None = None
 
     def segments(self, rows: I64, report: Report) -> Iterator[DocumentSegment]:
         """Make segments of the titles in some rows, ascending and unique, in blocks."""
+        blocks = self._blocks(rows, report)
+        shared = None if self.share is None else self.share(blocks, len(rows))
+        if shared is not None:
+            yield from shared
+        else:
+            for keys, titles in blocks:
+                yield DocumentSegment.build(self.parts, keys, titles, self.schema())
+        report(len(rows), len(rows))
+
+    def _blocks(self, rows: I64, report: Report) -> Iterator[tuple[I64, list[Title]]]:
         for start in range(0, len(rows), BLOCK_TITLES):
             report(start, len(rows))
             keys, titles = self.load(rows[start : start + BLOCK_TITLES])
             if titles:
-                yield DocumentSegment.build(self.parts, keys, titles, self.schema())
-        report(len(rows), len(rows))
+                yield keys, titles
 
 
 Note = I64 | Callable[[], bool]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.cores import usable_cores
 from tv5core.errors import InvalidInputError
 
 __all__ = ["split_queries"]
@@ -47,4 +47,4 @@ def split_queries(search: Search, queries: F32, threads: int) -> tuple[I64, F32]
 def _thread_count(threads: int) -> int:
     if threads < 0:
         raise InvalidInputError(f"expected threads >= 0, got {threads}")
-    return threads or os.cpu_count() or 1
+    return threads or usable_cores()

@@ -12,9 +12,12 @@ from tv5core.catalog.index.background import BackgroundWorker, give_way
 from tv5core.catalog.index.recovery_log import RecoveryLog
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.query.document_index import TitleSource
+from tv5core.query.document_processes import made_in_processes
+from tv5core.query.documents import DocumentSegment
 from tv5core.query.parts import PARTS
 from tv5core.store import Store, titles
 from tv5core.types import Title
+from tv5core.worker_pool import processes_for
 
 __all__ = ["StoredTitles"]
 
@@ -37,7 +40,19 @@ class StoredTitles:
 
     def __init__(self, store: Store, recovery: RecoveryLog, background: BackgroundWorker) -> None:
         self._store, self._recovery, self._background = store, recovery, background
-        self.source = TitleSource(self.load, self._all_rows, lambda: store.meta.extra_fields, PARTS)
+        self.source = TitleSource(
+            self.load, self._all_rows, lambda: store.meta.extra_fields, PARTS, self._shared
+        )
+
+    def _shared(
+        self, blocks: Iterator[tuple[I64, list[Title]]], count: int
+    ) -> Iterator[DocumentSegment] | None:
+        """Make documents in processes, where there are many."""
+        behind = self._background.is_current
+        number = processes_for(count, behind=behind)
+        if not number:
+            return None
+        return made_in_processes(blocks, self._store.meta.extra_fields, number, behind=behind)
 
     def rows(self) -> I64:
         """Return the rows of all titles, in ascending order."""

@@ -5,6 +5,8 @@ Read in this order:
 ``text_embedding``
     ``TextEmbedding``: the embedder in charge, the titles that wait for it, whether texts can be
     searched.
+``pending``
+    The titles that wait, in blocks.
 ``fitting``
     When the default embedder is fitted, in the background or not, and what follows a failure.
 ``unfinished_fit``

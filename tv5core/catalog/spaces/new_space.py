@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ from tv5core.catalog.index.background import give_way
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.index.seal_policy import MAX_LIVE_ROWS
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding
+from tv5core.embedding.lsa_processes import LsaProcesses
 from tv5core.errors import Tv5Error
 from tv5core.files import SealedFile
 from tv5core.files.failpoints import failpoint
@@ -22,6 +23,7 @@ from tv5core.store.records import Generation
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
 from tv5core.vectors import VectorIndex
+from tv5core.worker_pool import processes_for
 
 __all__ = ["drop_abandoned_spaces", "embed_into_new_space"]
 
@@ -160,19 +162,54 @@ class _NewSpace:
 
     def _fill(self, embedder: Embedder, count: int) -> None:
         done = 0
+        with self._processes(embedder, count) as processes:
+            some = self._one_by_one(embedder) if processes is None else self._blockwise(processes)
+            for rows in some:
+                done += len(rows)
+                self._report(min(done, count), count, "embedding")
+
+    def _one_by_one(self, embedder: Embedder) -> Iterator[list[int]]:
         for rows in self._row_blocks():
             self._embed(embedder, rows)
-            done += len(rows)
-            self._report(min(done, count), count, "embedding")
+            yield rows
+
+    @contextmanager
+    def _processes(self, embedder: Embedder, count: int) -> Iterator[LsaProcesses | None]:
+        """Have processes that embed all titles; None where they are not worth it, or cannot."""
+        behind = self._manager.background.is_current
+        number = processes_for(count, behind=behind)
+        if not number or not isinstance(embedder, LsaEmbedder):
+            yield None  # a function of the user's is in this process only
+            return
+        path = generations.model_path(self._store.folder, self._space)
+        with LsaProcesses(embedder, path, number, behind=behind) as processes:
+            yield processes
+
+    def _blockwise(self, processes: LsaProcesses) -> Iterator[list[int]]:
+        for (rows, found), vectors in processes.blocks(self._blocks()):
+            self._put(rows, found, checked_embedding(vectors, len(found), self._dim))
+            yield rows
+
+    def _blocks(self) -> Iterator[tuple[tuple[list[int], list[int]], list[Title]]]:
+        for rows in self._row_blocks():
+            loaded = self._load(rows)
+            yield (rows, [row for row, _ in loaded]), [title for _, title in loaded]
+            if self._manager.background.is_current:
+                give_way()
 
     def _embed(self, embedder: Embedder, rows: Sequence[int]) -> None:
         """Bring rows of the new space to the vectors of their present titles."""
         loaded = self._load(rows)
-        by_row: dict[int, F32] = {}
+        vectors = np.empty((0, self._dim), np.float32)
         if loaded:
             vectors = self._vectors(embedder, [title for _, title in loaded])
+        self._put(rows, [row for row, _ in loaded], vectors)
+
+    def _put(self, rows: Sequence[int], found: Sequence[int], vectors: F32) -> None:
+        """Store the vectors of those of some rows that have a title; the others get none."""
+        if found:
             self._dim = vectors.shape[1]
-            by_row = {row: v for (row, _), v in zip(loaded, vectors, strict=True) if v.any()}
+        by_row = {row: v for row, v in zip(found, vectors, strict=True) if v.any()}
 
         def work(txn: Txn) -> None:
             for row in rows:

@@ -9,8 +9,8 @@ background (``fitting``), or when the caller seals or embeds what is pending.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
 import msgspec
@@ -20,12 +20,15 @@ import numpy.typing as npt
 from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.spaces.fitting import Fitting
 from tv5core.catalog.spaces.new_space import embed_into_new_space
+from tv5core.catalog.spaces.pending import Pending, pending_blocks, unchanged
 from tv5core.embedding import Embedder, LsaEmbedder, checked_embedding, resolve_embedder
+from tv5core.embedding.lsa_processes import LsaProcesses
 from tv5core.errors import CorruptFileError, EmbedderMismatchError, FittingError
 from tv5core.store import Store, embeddings, generations, journal, titles
 from tv5core.store.meta import Meta, with_entry
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
+from tv5core.worker_pool import processes_for
 
 __all__ = ["EXTERNAL", "EmbedderSpec", "TextEmbedding", "TextReadiness"]
 
@@ -171,7 +174,7 @@ class TextEmbedding:
         if not total or self._is_without_embedder():
             return 0
         report = self._manager.cancellable(progress)
-        done, last = 0, -1
+        done, last = self._embed_in_processes(total, report), -1
         while True:
             with self._store.lock:
                 rows = self._embed_some(last)
@@ -180,6 +183,44 @@ class TextEmbedding:
             done, last = done + len(rows), rows[-1]
             report(min(done, total), total, "embedding")
             self._manager.seal_if_due()
+
+    def _embed_in_processes(self, total: int, report: Progress) -> int:
+        """Embed what is pending on several cores; return how many that were.
+
+        It holds no lock meanwhile. What changes in the time is left pending, and so is all the
+        rest where another embedder takes over.
+        """
+        served, done = self._manager.current(), 0
+        with self._processes(served, total) as processes:
+            if processes is None:
+                return 0
+            for block, vectors in processes.blocks(pending_blocks(self._store, _BLOCK)):
+                with self._store.lock:
+                    if self._manager.current().fingerprint != served.fingerprint:
+                        return done
+                    done += self._store_unchanged(block, vectors)
+                report(min(done, total), total, "embedding")
+                self._manager.seal_if_due()
+        return done
+
+    def _store_unchanged(self, block: Pending, vectors: F32) -> int:
+        places = unchanged(self._store, block)
+        if places:
+            vectors = checked_embedding(vectors, len(block), self._store.meta.dim)
+            self._store_vectors([block[place][0] for place in places], vectors[places])
+        return len(places)
+
+    @contextmanager
+    def _processes(self, served: ServedIndex, count: int) -> Iterator[LsaProcesses | None]:
+        """Have processes that embed as many titles; None where they are not worth it, or cannot."""
+        number = processes_for(count, behind=self._manager.background.is_current)
+        embedder = self.embedder(served) if number and self._given is None else None
+        if not isinstance(embedder, LsaEmbedder) or served.model is None:
+            yield None
+            return
+        path = self._store.folder / served.model.name
+        with LsaProcesses(embedder, path, number) as processes:
+            yield processes
 
     def _fit(self, progress: Progress | None) -> bool:
         """Fit; where that fails, keep an earlier model if there is one."""

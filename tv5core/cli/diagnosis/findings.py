@@ -119,7 +119,7 @@ def _in_machine(machine: Machine) -> Iterator[Finding]:
         yield Finding(
             False,
             f"the container may use {machine.core_quota:g} cores, and {machine.cores} are visible",
-            "set the number of threads and workers yourself: it is taken from the visible ones",
+            "tv5core keeps to that; set OMP_NUM_THREADS for libraries that go by the visible ones",
         )
 
 

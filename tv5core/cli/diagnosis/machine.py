@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tv5core import kernels
-from tv5core.cores import usable_cores
+from tv5core.cores import core_quota, visible_cores
 
 __all__ = ["Kernels", "Limits", "Machine", "Memory", "look_at_kernels", "look_at_machine"]
 
@@ -122,8 +122,8 @@ def look_at_machine(root: Path = _ROOT) -> Machine:
         " ".join([platform.system(), platform.release(), *filter(None, platform.libc_ver())]),
         platform.machine(),
         sys.maxsize.bit_length() + 1,
-        usable_cores(),
-        _quota(root),
+        visible_cores(),
+        core_quota(root),
         _memory(root),
         _limits(root),
     )
@@ -138,11 +138,6 @@ def _read(root: Path, path: str) -> str:
 
 def _number(text: str) -> int | None:
     return int(text) if text.strip().isdigit() else None
-
-
-def _quota(root: Path) -> float | None:
-    limit, _, period = _read(root, "sys/fs/cgroup/cpu.max").strip().partition(" ")
-    return int(limit) / int(period) if limit.isdigit() and period.isdigit() else None
 
 
 def _memory(root: Path) -> Memory:

@@ -24,7 +24,7 @@ quick and users of one part do not wait for the others. Packages, from the top d
     Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
     what all sources of titles share, titles to try things with.
 ``types``, ``results``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``,
-``names``, ``extra_fields``, ``notebook``, ``arrow``, ``truncated_svd``, ``cores``
+``names``, ``extra_fields``, ``notebook``, ``arrow``, ``truncated_svd``, ``cores``, ``worker_pool``
     What everything else builds on. Start reading here.
 """
 

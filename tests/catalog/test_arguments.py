@@ -25,8 +25,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
 
 @pytest.mark.parametrize(
     "k",
-    [61, 10_001, 2**31, 2**64, 10**5_000, np.int64(70)],
-    ids=["more", "padded", "31", "64", "long", "numpy"],
+    [61, 10_000, np.int64(70)],
 )
 def test_as_many_as_there_are(catalog: Catalog, k: int) -> None:
     assert len(catalog.search(VECTORS[0], k)) == 60
@@ -46,7 +45,7 @@ def test_more_than_answers_have_columns(catalog: Catalog, monkeypatch: pytest.Mo
     [
         *(
             lambda c, k=k, name=name, of=of: getattr(c, name)(of, k)
-            for k in (0, "3", 2.5, True, None)
+            for k in (0, 10_001, 10**6, 2**31, 2**64, "3", 2.5, True, None)
             for name, of in (
                 ("search", VECTORS[0]),
                 ("search_many", VECTORS[:2]),

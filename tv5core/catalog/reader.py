@@ -74,7 +74,7 @@ class CatalogReader(SearchReader):
         ----------
         id : str
         k : int
-            At least 1; of pages, at most 10,000.
+            1 to 10,000.
         cursor : str, optional
             The empty one begins a list of pages of the 200 nearest titles (``k``, if more); that
             of an answer continues after its last hit.

@@ -13,7 +13,7 @@ from tv5core.catalog.searcher import Searcher, are_texts
 from tv5core.columns import Expression
 from tv5core.errors import InvalidInputError
 from tv5core.query.parsing import MAX_CHARACTERS
-from tv5core.query.request import Reranker, SearchRequest
+from tv5core.query.request import MAX_K, Reranker, SearchRequest
 from tv5core.results import FacetValue, SearchResult, Suggestion
 
 __all__ = ["Expression", "Facets", "Mode", "SearchReader", "SearchRequest"]
@@ -63,7 +63,8 @@ class SearchReader:
         ----------
         query : str or array_like [dim]
         k : int
-            1 to 10,000; of a vector without filters, any number from 1.
+            1 to 10,000: each hit is a decoded title. Where more are wanted, ask a ``VectorIndex``
+            for keys alone.
         mode : {"hybrid", "keyword", "semantic"}
             ``hybrid`` weighs all evidence, ``keyword`` leaves vectors out, and ``semantic``
             compares vectors only, as a vector always does.
@@ -148,7 +149,7 @@ class SearchReader:
         ids = None if allow is None else as_list("allow", allow)
         exact = check_flag("exact", exact)
         if not are_texts(queries) and where is None:
-            k = check_int("k", k, 1)
+            k = check_int("k", k, 1, MAX_K)
             return self._searcher.search_vectors(
                 self._current(), queries, k, ids, exact=exact, threads=threads
             )
@@ -160,7 +161,7 @@ class SearchReader:
             for one in several
         ]
         if not requests:
-            check_int("k", k, 1)
+            check_int("k", k, 1, MAX_K)
         return self._searcher.search_many(self._current(), requests, threads)
 
     def filter_text(self, where: Expression | str | None) -> str:

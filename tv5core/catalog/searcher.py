@@ -32,7 +32,7 @@ from tv5core.query.grammar import as_filter
 from tv5core.query.knowledge import Knowledge
 from tv5core.query.paging import MAX_KEPT, Cursor, Page, PageStore, Ranking, digest
 from tv5core.query.planning import Context
-from tv5core.query.request import SearchRequest
+from tv5core.query.request import MAX_K, SearchRequest
 from tv5core.query.search import POOL
 from tv5core.query.second import ExplainedSearch, NearestSearch, Scores, SecondMeaning
 from tv5core.query.view import View
@@ -147,7 +147,7 @@ class Searcher:
         k : int
         cursor : str or None
         """
-        k, dim = check_int("k", k, 1), self._store.meta.dim
+        k, dim = check_int("k", k, 1, MAX_K), self._store.meta.dim
         with self._store.read() as txn:
             row, title = found_by(txn)
             vector = embeddings.get(txn, served.space, row, dim)

@@ -177,11 +177,10 @@ class SearchRequest:
         text = query if isinstance(query, str) else ""
         check_query(text)
         vector = None if isinstance(query, str) else _one_vector(query)
-        plain = vector is not None and where is None and cursor is None
         return cls(
             text,
             vector,
-            check_int("k", k, 1, None if plain else MAX_K),
+            check_int("k", k, 1, MAX_K),
             _one_of("mode", mode, MODES),
             where,
             Sort.of(sort),

@@ -10,7 +10,6 @@ above it:
 ``progress``   Progress lines on the standard error.
 ``results``    The records that a run writes and a report reads.
 ``machine``    Cores, memory and disk of this machine.
-``files``      Readers of vector files: ``.npy``, ``.fvecs``, ``.bvecs``, HDF5.
 ``data``       Vectors, queries, their true neighbours, filters and titles.
 ``peers``      One class a library, tv5core among them, behind one interface.
 ``process``    The process that a peer is built and searched in, and the client that talks to it.

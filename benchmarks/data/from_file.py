@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.data.generator import BLOCK, unit
-from benchmarks.files import Rows, hdf5, open_rows
+from benchmarks.data.rows import Rows, is_hdf5, open_rows
 
 __all__ = ["METRICS", "FromFile"]
 
@@ -60,7 +60,7 @@ class FromFile:
         seed: int = 0,
     ) -> None:
         self._path, self._queries_path, self._seed = path, queries_path, seed
-        self._whole = hdf5.is_hdf5(path)
+        self._whole = is_hdf5(path)
         self._rows = open_rows(path)
         self._given = self._open_queries()
         self._held_out = (0 if self._given else _HELD_OUT) if held_out is None else held_out
@@ -133,11 +133,25 @@ class FromFile:
             raise ValueError(f"expected a metric among {METRICS}, got {asked!r}")
         if not self._whole:
             return asked or "cosine"
-        stated = hdf5.metric(self._path)
+        stated = self._stated_metric()
         if asked not in (None, stated):
             raise ValueError(
                 f"expected the metric {stated!r} that {self._path} states, got {asked!r}"
             )
+        return stated
+
+    def _stated_metric(self) -> str:
+        """Return what HDF5 states; Euclidean distances rank rows of unit length as cosines do."""
+        stated = self._rows.file.metric
+        if stated == "l2":
+            if all(_is_unit(values) for _, _, values in _blocks(self._rows)):
+                return "cosine"
+            raise ValueError(
+                f"expected angular or dot distances in {self._path}, or rows of unit length, "
+                "got euclidean"
+            )
+        if stated not in METRICS:
+            raise ValueError(f"expected a distance among {METRICS} in {self._path}, got {stated!r}")
         return stated
 
     def _require_sizes(self) -> None:
@@ -176,6 +190,10 @@ class FromFile:
 def _blocks(rows: Rows) -> Iterator[tuple[Rows, int, F32]]:
     for start in range(0, rows.count, BLOCK):
         yield rows, start, rows.take(np.arange(start, min(start + BLOCK, rows.count)))
+
+
+def _is_unit(rows: F32) -> bool:
+    return not (abs(np.linalg.norm(rows, axis=1) - 1) > 1e-3).any()
 
 
 def _digests(rows: F32) -> npt.NDArray[np.bytes_]:

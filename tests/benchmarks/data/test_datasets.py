@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -192,12 +191,12 @@ def refusals() -> dict[str, tuple[Write, str]]:
     head = np.int32(24).tobytes()
     return {
         "missing": (lambda folder: folder / "none.npy", "expected a file of vectors"),
-        "suffix": (raw("rows.csv", b"1,2"), "expected a file .npy"),
-        "garbage": (raw("rows.npy", b"nothing"), "expected an array of floats"),
-        "objects": (npy(np.array([{}, {}], object)), "expected an array of floats"),
-        "dtype": (npy(np.ones((50, 4), np.int64)), "expected float16 or float32 .* got int64"),
-        "flat": (npy(np.ones(50, np.float32)), "expected rows and dimensions"),
-        "no rows": (npy(np.ones((0, 4), np.float32)), r"got the shape \(0, 4\)"),
+        "suffix": (raw("rows.csv", b"1,2"), "expected a file of vectors"),
+        "garbage": (raw("rows.npy", b"nothing"), "expected an array of numbers"),
+        "objects": (npy(np.array([{}, {}], object)), "expected an array of numbers"),
+        "dtype": (npy(np.ones((50, 4), np.int64)), "expected floats .* got int64"),
+        "flat": (npy(np.ones(50, np.float32)), "expected rows of numbers"),
+        "no rows": (npy(np.ones((0, 4), np.float32)), "expected at least 10 rows .* got 0"),
         "few": (npy(made(9)), "expected at least 10 rows .* got 9"),
         "copies": (
             npy(np.ones((50, 4), np.float32)),
@@ -205,12 +204,12 @@ def refusals() -> dict[str, tuple[Write, str]]:
         ),
         "NaN": (npy(nan), "expected finite values .* row 7"),
         "zeros": (npy(zero), "expected no rows of zeros .* row 9"),
-        "empty": (raw("rows.fvecs", b""), "expected a dimension first"),
-        "dimension": (raw("rows.fvecs", np.int32(-1).tobytes()), "expected a dimension first"),
-        "cut short": (raw("rows.fvecs", head + odd[:50]), "expected a multiple of 100 bytes"),
+        "empty": (raw("rows.fvecs", b""), "got 0 bytes that begin"),
+        "dimension": (raw("rows.fvecs", np.int32(-1).tobytes()), "a dimension of -1"),
+        "cut short": (raw("rows.fvecs", head + odd[:50]), "no multiple of the 100"),
         "mixed": (
             raw("rows.fvecs", head + odd[:96] + np.int32(23).tobytes() + odd[:96]),
-            "expected 24 dimensions in every row .* got 23 in row 1",
+            "got 23 dimensions in row 1, not 24",
         ),
     }
 
@@ -285,7 +284,7 @@ class TestHdf5:
 
     def test_refusals(self, tmp_path: Path, save: Callable[..., Path]) -> None:
         rows = made(50)
-        with pytest.raises(ValueError, match="expected a dataset 'test'"):
+        with pytest.raises(ValueError, match="expected 'test' in HDF5, got only train"):
             FromFile(save(train=rows))
         with pytest.raises(ValueError, match="expected a distance among"):
             FromFile(save("jaccard", train=rows, test=rows))
@@ -296,7 +295,7 @@ class TestHdf5:
         with pytest.raises(ValueError, match="expected no --queries"):
             FromFile(save(train=rows, test=rows), tmp_path / "queries.npy")
         (tmp_path / "bad.hdf5").write_bytes(b"nothing")
-        with pytest.raises(ValueError, match="expected an HDF5 file"):
+        with pytest.raises(ValueError, match="expected 'train' in HDF5"):
             FromFile(tmp_path / "bad.hdf5")
 
 
@@ -304,13 +303,6 @@ class TestHdf5:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source: Source = Generated(20_000, 16, queries=20)
     return prepare(source, tmp_path_factory.mktemp("cache")).folder
-
-
-def test_hdf5_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    (tmp_path / "rows.h5").write_bytes(b"any")
-    with pytest.raises(ValueError, match="expected h5py for HDF5 files: pip install h5py"):
-        FromFile(tmp_path / "rows.h5")
 
 
 class TestTruth:
@@ -415,7 +407,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (["--vectors", "none.npy"], "expected a file of vectors, got none.npy"),
+            (["--vectors", "none.npy"], "none.npy: expected a file of vectors to read"),
             (["--size", "1k", "--vectors", "none.npy"], "got both"),
             (["--queries", "none.npy"], "expected --vectors with --queries"),
             (["--seed", "-1"], "expected --seed of at least 0"),

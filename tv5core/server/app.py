@@ -29,6 +29,7 @@ from tv5core.server.protection.admission import Admission, admitting
 from tv5core.server.protection.compression import compressing
 from tv5core.server.protection.connections import ProblemRunner
 from tv5core.server.protection.cors import cors
+from tv5core.server.protection.turns import Turns, in_turn
 from tv5core.server.resources import RESOURCES, Resources
 from tv5core.server.reuse import reusing
 from tv5core.server.settings import Settings
@@ -62,6 +63,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
             tell_limits,
             errors_as_problems,
             client_limits(Clients(settings), buckets, _is_limited),
+            in_turn(Turns(settings.max_concurrency + settings.max_queue), _is_admitted),
             reusing(settings.rendered_bytes, _is_admitted),
             admitting(admission, settings.request_timeout_s, _is_admitted),
         ],

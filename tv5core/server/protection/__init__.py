@@ -2,6 +2,7 @@
 
 ==============  =====================================================================
 ``admission``   how many requests are answered at once, how many wait; time limits
+``turns``       few begin in one turn of the event loop, so that those under way go on
 ``access``      tokens and signatures
 ``cors``        which pages of other origins may read answers
 ``compression`` gzip and zstd

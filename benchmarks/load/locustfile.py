@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import FastHttpUser, constant, constant_pacing, events, task
+from locust import FastHttpUser, events, task
 
-from benchmarks.load.scenarios import QUERIES, SCENARIOS, Asked, Population
+from benchmarks.load.scenarios import QUERIES, SCENARIOS, Asked, Pace, Population
 
 _GIVEN = json.loads(Path(os.environ["TV5_LOAD"]).read_text())
 _SCENARIO = SCENARIOS[_GIVEN["scenario"]]
@@ -27,15 +27,21 @@ _NUMBERS = itertools.count()
 class Visitor(FastHttpUser):
     """One user."""
 
-    wait_time = constant_pacing(_GIVEN["pace_s"]) if _GIVEN["pace_s"] else constant(0)
     connection_timeout, network_timeout = 30.0, 30.0
 
     def on_start(self) -> None:
         """Give the user a mind of its own."""
         seed = next(_NUMBERS) + _GIVEN["seed"]
         self.population = Population(_GIVEN["ids"], seed, is_uniform=_GIVEN["uniform"])
+        begin_s = 0.0
         if not _SCENARIO.together:  # people do not all ask in the same moment of their minute
-            gevent.sleep(self.population.random.random() * _GIVEN["pace_s"])
+            begin_s = self.population.random.random() * _GIVEN["pace_s"]
+        self.pace = Pace(_GIVEN["pace_s"], time.perf_counter() + begin_s)
+        gevent.sleep(begin_s)
+
+    def wait_time(self) -> float:
+        """Return the seconds until the next request is due."""
+        return self.pace.wait_s(time.perf_counter())
 
     @task
     def ask(self) -> None:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 from urllib.parse import quote, urlencode
 
-__all__ = ["QUERIES", "SCENARIOS", "Asked", "Population", "Scenario"]
+__all__ = ["QUERIES", "SCENARIOS", "Asked", "Pace", "Population", "Scenario"]
 
 PROFILES = ("action_fan", "documentary_enthusiast", "family_viewer")
 GENRES = ("Action", "Comedy", "Drama", "Horror", "Romance", "Thriller", "Documentary", "Family")
@@ -40,6 +40,27 @@ class Asked:
     kind: str
     path: str
     body: dict[str, Any] | None = None
+
+
+@dataclass
+class Pace:
+    """When a user asks again: at equal distances from its own beginning.
+
+    Parameters
+    ----------
+    pace_s : float
+        0 for no thinking time.
+    due : float
+        When the user begins.
+    """
+
+    pace_s: float
+    due: float
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until the next request is due; 0 where it is late."""
+        self.due += self.pace_s
+        return max(0.0, self.due - now)
 
 
 @dataclass

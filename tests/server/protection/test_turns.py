@@ -11,7 +11,7 @@ from tv5core.server.protection.turns import Turns
 
 
 async def test_one_under_way_passes_those_that_have_not_begun() -> None:
-    turns, order = Turns(100), list[str]()
+    turns, order = Turns(100, 1), list[str]()
 
     async def work(name: str, steps: int) -> None:
         await turns.mine()
@@ -45,7 +45,7 @@ async def test_so_many_begin_in_a_turn_of_the_loop(at_once: int) -> None:
 
 
 async def test_one_that_is_given_up_costs_no_turn() -> None:
-    turns, begun = Turns(100), list[int]()
+    turns, begun = Turns(100, 1), list[int]()
 
     async def work(number: int) -> None:
         await turns.mine()
@@ -61,6 +61,6 @@ async def test_one_that_is_given_up_costs_no_turn() -> None:
 
 
 async def test_more_than_may_wait_are_refused() -> None:
-    turns = Turns(3)
+    turns = Turns(3, 1)
     found = await asyncio.gather(*(turns.mine() for _ in range(6)), return_exceptions=True)
     assert [type(each) for each in found] == [*(4 * [type(None)]), *(2 * [OverloadedError])]

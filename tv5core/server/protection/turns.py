@@ -2,7 +2,7 @@
 
 An event loop runs everything that is ready, then looks again. Where fifty requests come at once,
 and each takes two milliseconds, one turn takes a tenth of a second; one that waits for a disk, for
-Redis, a thread and a provider waits such a turn each time. With one beginning in a turn, what is
+Redis, a thread and a provider waits such a turn each time. With few beginning in a turn, what is
 under way passes those that have not begun: all wait once, in the order in which they came.
 """
 
@@ -21,6 +21,10 @@ __all__ = ["Turns", "in_turn"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_AT_ONCE = 4
+"""50 users without thinking time, 66,120 titles, requests a second and p95 in ms: without bound 393
+and 498, with one 303 and 351, with four 507 and 308. With one, commands to Redis go out singly."""
+
 
 class Turns:
     """Hands out turns in the order in which they are asked for, so many in a turn of the loop.
@@ -32,7 +36,7 @@ class Turns:
         How many begin in one turn of the loop.
     """
 
-    def __init__(self, most_waiting: int, at_once: int = 1) -> None:
+    def __init__(self, most_waiting: int, at_once: int = _AT_ONCE) -> None:
         self._most_waiting, self._at_once = most_waiting, at_once
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._begun = 0

@@ -319,7 +319,7 @@ cdef class Backend(Scans):
         return (documents[:found], np.ascontiguousarray(scores[:, :found]),
                 np.ascontiguousarray(masks[:, :found]))
 
-    def within_edits(self, word, signature, edits, prefix, signatures, terms, offsets, data):
+    def within_edits(self, word, signature, edits, signatures, terms, offsets, data):
         cdef View w = view(word, "word", 1, c'I'), s = view(signatures, "signatures", 1, c'L')
         cdef View t = view(terms, "terms", 1, c'I'), o = view(offsets, "offsets", 1, c'I')
         cdef View x = view(data, "data", 1, c'B')
@@ -330,7 +330,7 @@ cdef class Backend(Scans):
         check_at_least(1, o.size(0), "length of offsets")
         check_equal(s.size(0), t.size(0), "length of terms")
         near.word, near.length = <const uint32_t *>w.buffer.buf, w.size(0)
-        near.edits, near.prefix, near.signature = edits, prefix, signature
+        near.edits, near.signature = edits, signature
         near.signatures, near.count = <const uint64_t *>s.buffer.buf, s.size(0)
         near.terms = <const uint32_t *>t.buffer.buf
         near.offsets, near.term_count = <const uint32_t *>o.buffer.buf, o.size(0) - 1
@@ -340,6 +340,26 @@ cdef class Backend(Scans):
         cdef View d = view(distances, "distances", 1, c'B', PyBUF_WRITABLE)
         with nogil:
             count = self.k.within_edits(&near, <uint32_t *>f.buffer.buf, <uint8_t *>d.buffer.buf)
+        return found[:count].copy(), distances[:count].copy()
+
+    def prefixes_within_edits(self, word, edits, allow, offsets, data):
+        cdef View w = view(word, "word", 1, c'I'), a = view(allow, "allow", 1, c'B')
+        cdef View o = view(offsets, "offsets", 1, c'I'), x = view(data, "data", 1, c'B')
+        cdef tv5_terms terms
+        cdef size_t count
+        check_range(w.size(0), 1, TV5_MAX_LETTERS, "letters of the word")
+        check_range(edits, 1, 2, "edits")
+        check_at_least(1, o.size(0), "length of offsets")
+        terms.word, terms.length, terms.edits = <const uint32_t *>w.buffer.buf, w.size(0), edits
+        terms.offsets, terms.count = <const uint32_t *>o.buffer.buf, o.size(0) - 1
+        terms.allow = bitmap_of(a, terms.count)
+        terms.data, terms.bytes = <const uint8_t *>x.buffer.buf, x.size(0)
+        found, distances = _EMPTY(terms.count, _U32), _EMPTY(terms.count, _U8)
+        cdef View f = view(found, "found", 1, c'I', PyBUF_WRITABLE)
+        cdef View d = view(distances, "distances", 1, c'B', PyBUF_WRITABLE)
+        with nogil:
+            count = self.k.prefixes_within_edits(&terms, <uint32_t *>f.buffer.buf,
+                                                 <uint8_t *>d.buffer.buf)
         return found[:count].copy(), distances[:count].copy()
 
     def top_scores(self, scores, k):

@@ -146,13 +146,21 @@ cdef extern from "tv5/kernels.h" nogil:
     ctypedef struct tv5_near:
         const uint32_t *word
         uint32_t length, edits
-        bint prefix
         uint64_t signature
         const uint64_t *signatures
         const uint32_t *terms
         size_t count
         const uint32_t *offsets
         size_t term_count
+        const uint8_t *data
+        size_t bytes
+
+    ctypedef struct tv5_terms:
+        const uint32_t *word
+        uint32_t length, edits
+        const uint8_t *allow
+        const uint32_t *offsets
+        size_t count
         const uint8_t *data
         size_t bytes
 
@@ -203,6 +211,7 @@ cdef extern from "tv5/kernels.h" nogil:
         size_t (*score_postings)(const tv5_blocks *, const tv5_scoring *, tv5_cursor *,
                                  tv5_window *, const tv5_scored *) noexcept nogil
         size_t (*within_edits)(const tv5_near *, uint32_t *, uint8_t *) noexcept nogil
+        size_t (*prefixes_within_edits)(const tv5_terms *, uint32_t *, uint8_t *) noexcept nogil
         void (*top_scores)(const float *, size_t, const tv5_top_k *) noexcept nogil
         void (*count_values)(const tv5_values *, const uint8_t *, size_t, uint32_t *,
                              size_t) noexcept nogil

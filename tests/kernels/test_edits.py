@@ -35,19 +35,36 @@ def points(word):
     words=WORDS,
     times=st.sampled_from([1, 5]),
     edits=st.integers(1, 2),
-    prefix=st.booleans(),
 )
 @many
-def test_within_edits(any_backend, word, words, times, edits, prefix):
+def test_within_edits(any_backend, word, words, times, edits):
     words = words * times  # more than 64 wait to be compared
     signature = int(signatures_of([word])[0])
-    given = (points(word), signature, edits, prefix, *terms_of(words))
+    given = (points(word), signature, edits, *terms_of(words))
     found, distances = any_backend.within_edits(*given)
     assert (found.dtype, distances.dtype) == (np.uint32, np.uint8)
-    measure = model.prefix_distance if prefix else model.distance
-    want = [
-        (i, measure(word, other)) for i, other in enumerate(words) if prefix or len(other) <= 64
-    ]
+    want = [(i, model.distance(word, other)) for i, other in enumerate(words) if len(other) <= 64]
+    got = list(zip(found.tolist(), distances.tolist(), strict=True))
+    assert got == [(i, distance) for i, distance in want if distance <= edits]
+
+
+@given(
+    word=st.one_of(LETTERS, st.text("ab", min_size=60, max_size=64)),
+    words=st.lists(st.one_of(LETTERS, st.text("abc", min_size=1, max_size=70)), max_size=60),
+    edits=st.integers(1, 2),
+    data=st.data(),
+)
+@many
+def test_prefixes_within_edits(any_backend, word, words, edits, data):
+    words = sorted(set(words), key=str.encode)
+    may = data.draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
+    allow = np.packbits(np.array(may, bool), bitorder="little")
+    offsets, letters = terms_of(words)[2:]
+    found, distances = any_backend.prefixes_within_edits(
+        points(word), edits, allow, offsets, letters
+    )
+    assert (found.dtype, distances.dtype) == (np.uint32, np.uint8)
+    want = [(i, model.prefix_distance(word, other)) for i, other in enumerate(words) if may[i]]
     got = list(zip(found.tolist(), distances.tolist(), strict=True))
     assert got == [(i, distance) for i, distance in want if distance <= edits]
 
@@ -68,7 +85,7 @@ def test_a_word_is_found_after_edits(any_backend, word, changes):
     if not other or model.distance(other, word) > 2:
         return
     signature = int(signatures_of([other])[0])
-    found, _ = any_backend.within_edits(points(other), signature, 2, False, *terms_of([word]))
+    found, _ = any_backend.within_edits(points(other), signature, 2, *terms_of([word]))
     assert found.tolist() == [0]
 
 
@@ -79,14 +96,22 @@ def test_any_bytes_are_read_without_harm(native, seed):
     data = rng.integers(0, 256, 400, np.uint8)
     signatures = np.zeros(100, np.uint64)
     terms = rng.integers(0, 200, 100).astype(np.uint32)
-    found, _ = native.within_edits(points("ab"), 0, 2, False, signatures, terms, offsets, data)
+    found, _ = native.within_edits(points("ab"), 0, 2, signatures, terms, offsets, data)
     assert set(found.tolist()) <= set(terms.tolist())
+    allow = rng.integers(0, 256, 13, np.uint8)
+    found, _ = native.prefixes_within_edits(points("ab"), 2, allow, offsets, data)
+    assert np.unpackbits(allow, bitorder="little")[found].all()
+    assert (np.diff(found.astype(np.int64)) > 0).all()
 
 
 def test_arguments_are_checked(native):
     given = terms_of(["rocky"])
     for word, edits in ((np.zeros(0, np.uint32), 1), (points("x" * 65), 1), (points("x"), 3)):
         with pytest.raises(ValueError, match="expected"):
-            native.within_edits(word, 0, edits, False, *given)
+            native.within_edits(word, 0, edits, *given)
+        with pytest.raises(ValueError, match="expected"):
+            native.prefixes_within_edits(word, edits, np.zeros(1, np.uint8), *given[2:])
     with pytest.raises(ValueError, match="expected"):
-        native.within_edits(points("x"), 0, 1, False, given[0][:0].copy(), *given[1:])
+        native.within_edits(points("x"), 0, 1, given[0][:0].copy(), *given[1:])
+    with pytest.raises(ValueError, match="expected a bitmap"):
+        native.prefixes_within_edits(points("x"), 1, np.zeros(0, np.uint8), *given[2:])

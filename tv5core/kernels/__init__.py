@@ -85,6 +85,7 @@ __all__ = [
     "invert_values",
     "linker",
     "normalize",
+    "prefixes_within_edits",
     "prepare",
     "quantize_i8",
     "quantize_i16",
@@ -176,6 +177,7 @@ hamming = _active.hamming
 invert_values = _active.invert_values
 linker = _active.linker
 normalize = _active.normalize
+prefixes_within_edits = _active.prefixes_within_edits
 prepare = _active.prepare
 quantize_i8 = _active.quantize_i8
 quantize_i16 = _active.quantize_i16

@@ -103,11 +103,13 @@ class Backend:
         word: U32,
         signature: int,
         edits: int,
-        prefix: bool,
         signatures: U64,
         terms: U32,
         offsets: U32,
         data: U8,
+    ) -> tuple[U32, U8]: ...
+    def prefixes_within_edits(
+        self, word: U32, edits: int, allow: U8, offsets: U32, data: U8
     ) -> tuple[U32, U8]: ...
     def top_scores(self, scores: F32, k: int) -> tuple[U32, F32]: ...
     def count_values(self, lists: ValueLists, mask: int, bits: U8, n: int, groups: int) -> U32: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tv5core.lexical import postings as postings_module
 from tv5core.lexical import suggestions as suggestions_module
 from tv5core.lexical import terms as terms_module
 from tv5core.lexical import title_keys as title_keys_module
-from tv5core.lexical.fields import FIELDS, field_number
+from tv5core.lexical.fields import FIELDS, TITLE, field_number
 from tv5core.lexical.phrases import PlacedTerm, documents_with, phrase_of
 from tv5core.lexical.postings import Postings
 from tv5core.lexical.suggestions import Suggestions
@@ -28,6 +29,7 @@ __all__ = ["SECTIONS_VERSION", "WordSegment"]
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 SECTIONS_VERSION = 1
 """Of what the sections mean; a segment's file carries it."""
@@ -35,7 +37,7 @@ _AT_ONCE = 20_000
 """Titles tokenised at once: some 3 million tokens, 150 MB while they are sorted."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class WordSegment:
     """The words of documents 0 to n - 1.
 
@@ -173,6 +175,23 @@ class WordSegment:
     def memory_bytes(self) -> int:
         """Bytes of all arrays."""
         return sum(array.nbytes for array in self.sections().values())
+
+    @cached_property
+    def title_counts(self) -> U32:
+        """How many documents, deleted ones too, have each term in their titles: uint32[t]."""
+        postings, counts = self.postings, np.zeros(len(self.terms), np.uint32)
+        first = postings.terms[:-1]  # of a term's lists, the title's is first
+        known = np.flatnonzero(first < postings.terms[1:])
+        lists = first[known]
+        counts[known] = np.where(postings.fields[lists] == TITLE, postings.counts[lists], 0)
+        return counts
+
+    @cached_property
+    def title_terms(self) -> bitmap.Bitmap:
+        """The terms of titles that a misspelt word may stand for."""
+        chosen = np.zeros(len(self.terms), bool)
+        chosen[self.terms.by_length] = True
+        return bitmap.from_mask(chosen & (self.title_counts > 0))
 
     def lists(self, term: str, fields: Iterable[int]) -> list[int]:
         """Return the numbers of a term's posting lists in some fields, in order."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core import bitmap
-from tv5core.lexical.fields import FIELDS, GROUPS, TITLE
+from tv5core.lexical.fields import FIELDS, GROUPS
 from tv5core.lexical.tokens import ranges
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class SegmentStatistics:
         self.documents = len(segment) if alive is None else bitmap.count(alive)
         self.length_totals = self._length_totals()
         self._frequencies: dict[tuple[tuple[str, ...], tuple[int, ...]], int] = {}
-        self._near: tuple[tuple[str, int, bool], tuple[I64, U8]] | None = None
+        self._near: tuple[tuple[str, int], tuple[I64, U8]] | None = None
 
     def _length_totals(self) -> I64:
         totals = self.segment.length_totals
@@ -104,17 +104,17 @@ class SegmentStatistics:
 
     def near(self, word: str, edits: int) -> tuple[I64, npt.NDArray[np.uint8], I64]:
         """Return the alive terms within edits of a word: numbers, distances, frequencies."""
-        numbers, distances = self._within_edits(word, edits, prefix=False)
+        numbers, distances = self._within_edits(word, edits)
         frequencies = self._alive_postings(numbers)
         alive = frequencies > 0
         return numbers[alive], distances[alive], frequencies[alive]
 
-    def _within_edits(self, word: str, edits: int, *, prefix: bool) -> tuple[I64, U8]:
+    def _within_edits(self, word: str, edits: int) -> tuple[I64, U8]:
         """Compare all terms with a word; one that is asked for again is the one before."""
         known = self._near
-        if known is None or known[0] != (word, edits, prefix):
-            found = self.segment.terms.within_edits(word, edits, prefix=prefix)
-            known = self._near = (word, edits, prefix), found
+        if known is None or known[0] != (word, edits):
+            found = self.segment.terms.within_edits(word, edits)
+            known = self._near = (word, edits), found
         return known[1]
 
     def _alive_postings(self, numbers: I64) -> I64:
@@ -135,10 +135,13 @@ class SegmentStatistics:
         self, word: str, edits: int, most: int, prefix: bool
     ) -> list[tuple[int, int, int]]:
         """Return terms of titles near a word: number, distance, titles; the likeliest first."""
-        numbers, distances = self._within_edits(word, edits, prefix=prefix)
-        postings = self.segment.postings
-        first = postings.terms[numbers].astype(np.int64)  # of a term's lists, the title's is first
-        titles = np.where(postings.fields[first] == TITLE, postings.counts[first], 0)
+        segment = self.segment
+        if prefix:
+            some = segment.title_terms
+            numbers, distances = segment.terms.prefixes_within_edits(word, edits, some)
+        else:
+            numbers, distances = self._within_edits(word, edits)
+        titles = segment.title_counts[numbers]
         order = np.lexsort((numbers, -titles.astype(np.int64), distances))
         order = order[titles[order] > 0][:most]
         columns = (array[order].tolist() for array in (numbers, distances, titles))

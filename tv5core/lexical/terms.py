@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tv5core import kernels
+from tv5core import bitmap, kernels
 from tv5core.analysis.names import MAX_WORD
 from tv5core.analysis.words import stem
 from tv5core.errors import CorruptFileError
@@ -123,7 +123,7 @@ class Dictionary:
         found = sorted(self.stem_order[low:high].tolist())
         return [number for number in found if stem(self.term(number)) == word]
 
-    def within_edits(self, word: str, edits: int, *, prefix: bool = False) -> tuple[I64, U8]:
+    def within_edits(self, word: str, edits: int) -> tuple[I64, U8]:
         """Return the numbers of the terms within so many edits of a word, and their distances.
 
         Parameters
@@ -132,23 +132,38 @@ class Dictionary:
             Folded.
         edits : int
             At least 1; a transposition counts one.
-        prefix : bool
-            Compare with the beginnings of terms.
         """
         if not 0 < len(word) <= MAX_WORD or edits < 1:
             return np.zeros(0, np.int64), np.zeros(0, np.uint8)
         low = max(len(word) - edits, 0)
-        high = MAX_WORD if prefix else min(len(word) + edits, MAX_WORD)
+        high = min(len(word) + edits, MAX_WORD)
         begin, end = int(self.lengths[low]), int(self.lengths[high + 1])
         found, distances = kernels.within_edits(
-            np.array([ord(c) for c in word], np.uint32),
+            _points([word]),
             int(signatures_of([word])[0]),
             edits,
-            prefix,
             self.signatures[begin:end],
             self.by_length[begin:end],
             self.offsets,
             self.data,
+        )
+        return found.astype(np.int64), distances
+
+    def prefixes_within_edits(self, word: str, edits: int, allow: bitmap.Bitmap) -> tuple[I64, U8]:
+        """Return the terms of which a beginning is within so many edits of a word.
+
+        Parameters
+        ----------
+        word, edits
+            As for :meth:`within_edits`.
+        allow : Bitmap
+            Terms to compare with.
+        """
+        if not 0 < len(word) <= MAX_WORD or edits < 1:
+            return np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        points = _points([word])
+        found, distances = kernels.prefixes_within_edits(
+            points, edits, allow, self.offsets, self.data
         )
         return found.astype(np.int64), distances
 

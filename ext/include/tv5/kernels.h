@@ -121,6 +121,8 @@ typedef struct tv5_kernels {
                              tv5_cursor *cursors, tv5_window *window, const tv5_scored *out);
     /* Find the terms within edits of a word; return how many there are. */
     size_t (*within_edits)(const tv5_near *near, uint32_t *found, uint8_t *distances);
+    /* Find the terms of which a beginning is within edits of a word; return how many there are. */
+    size_t (*prefixes_within_edits)(const tv5_terms *terms, uint32_t *found, uint8_t *distances);
     /* Select the k best of n scores, by descending score, then ascending place. */
     void (*top_scores)(const float *scores, size_t n, const tv5_top_k *top);
     /* Count the documents below n of a bitmap by the groups of their values; adds to `counts`. */

@@ -72,7 +72,6 @@ typedef struct tv5_scored {
 typedef struct tv5_near {
     const uint32_t *word; /* code points */
     uint32_t length, edits;
-    int prefix;           /* compare with the beginnings of terms */
     uint64_t signature;
     const uint64_t *signatures; /* of count terms */
     const uint32_t *terms;      /* their numbers */
@@ -82,5 +81,16 @@ typedef struct tv5_near {
     const uint8_t *data;
     size_t bytes;
 } tv5_near;
+
+/* Sorted terms, and a word that beginnings of theirs are compared with. */
+typedef struct tv5_terms {
+    const uint32_t *word; /* code points */
+    uint32_t length, edits;
+    const uint8_t *allow;    /* bitmap of the terms that may be found */
+    const uint32_t *offsets; /* count + 1 */
+    size_t count;
+    const uint8_t *data;
+    size_t bytes;
+} tv5_terms;
 
 #endif

@@ -133,13 +133,20 @@ static void check_edits(const tv5_kernels *table, const tv5_kernels *reference)
             uint32_t length = 1 + below(8), *word = room(4 * (size_t)length);
             for (uint32_t i = 0; i < length; ++i)
                 word[i] = 'a' + below(3);
-            tv5_near near = {word,  length, 1 + (uint32_t)(step % 2), kind & 1, any_bits() & 7,
+            tv5_near near = {word,  length, 1 + (uint32_t)(step % 2), any_bits() & 7,
                              signatures, terms,  count, offsets, count, data, at};
+            tv5_terms sorted = {word, length, 1 + (uint32_t)(step % 2), bytes(count / 8 + 1),
+                                offsets, count, data, at};
             uint32_t *got = room(4 * count), *want = room(4 * count);
             uint8_t *far = room(count), *wanted = room(count);
             note("%zu terms, kind %d", count, kind);
             size_t some = table->within_edits(&near, got, far);
             size_t others = reference->within_edits(&near, want, wanted);
+            same_bytes("count", &some, &others, sizeof some);
+            same_bytes("terms", got, want, 4 * some);
+            same_bytes("distances", far, wanted, some);
+            some = table->prefixes_within_edits(&sorted, got, far);
+            others = reference->prefixes_within_edits(&sorted, want, wanted);
             same_bytes("count", &some, &others, sizeof some);
             same_bytes("terms", got, want, 4 * some);
             same_bytes("distances", far, wanted, some);

@@ -16,7 +16,7 @@ The modules, in reading order; folders of ``ext/`` hold the same operations in C
   what a scan of codes lets qualify;
 * ``postings``: decode, count and score posting lists;
 * ``counting``: count documents by value, arrange values anew;
-* ``edits``: words within a few edits of a word;
+* ``edits``: words, and beginnings of words, within a few edits of a word;
 * ``best_first``: the walk of one query; ``walk``: a graph, and searches of it;
 * ``links``: selection of the links of a graph.
 """
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from tv5core.kernels._numpy.codes import asymmetric, encode, hamming, prepare
 from tv5core.kernels._numpy.counting import count_values, invert_values, take_values
-from tv5core.kernels._numpy.edits import within_edits
+from tv5core.kernels._numpy.edits import prefixes_within_edits, within_edits
 from tv5core.kernels._numpy.links import linker
 from tv5core.kernels._numpy.postings import count_documents, decode_postings, score_postings
 from tv5core.kernels._numpy.rows import (
@@ -64,6 +64,7 @@ __all__ = [
     "invert_values",
     "linker",
     "normalize",
+    "prefixes_within_edits",
     "prepare",
     "quantize_i8",
     "quantize_i16",

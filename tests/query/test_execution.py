@@ -13,11 +13,11 @@ from tv5core.lexical import Evidence
 from tv5core.query.allowed import Allowed
 from tv5core.query.evidence import Neighbours, WordShares
 from tv5core.query.execution import (
-    _highest,
     _likeliest,
     _matching_evidence,
     _sharing_words,
 )
+from tv5core.query.paging import highest
 
 SIZES = (900, 100)
 EVERYTHING = Allowed((None, None), SIZES, restricts=False)
@@ -72,7 +72,7 @@ def test_the_highest_are_those_of_the_lowest_keys_among_equals(count):
     rng = np.random.default_rng(count)
     values, keys = rng.integers(0, 6, 200).astype(np.float32), rng.permutation(200)
     want = sorted(range(200), key=lambda at: (-values[at], keys[at]))[:count]
-    assert sorted(_highest(values, keys, count).tolist()) == sorted(want)
+    assert sorted(highest(values, keys, count).tolist()) == sorted(want)
 
 
 def test_of_very_many_those_are_compared_that_words_say_most_for():

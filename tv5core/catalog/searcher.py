@@ -258,7 +258,9 @@ class Searcher:
         start = offset if cursor is None else cursor.place
         if page is None:
             context = self.context(served, view, request)
-            found = reranked(self._titles, answer(context, request, cursor), request)
+            whole = cursor is not None or request.group is not None
+            first = None if whole else offset + max(request.k, MAX_KEPT)
+            found = reranked(self._titles, answer(context, request, cursor, first), request)
             start = offset if cursor is None else found.ranking.behind(cursor.last)
             page = Page(found)
         found = page.answer

@@ -61,7 +61,12 @@ NOTHING = Ranking(
 )
 
 
-def answer(context: Context, request: SearchRequest, cursor: Cursor | None = None) -> Answer:
+def answer(
+    context: Context,
+    request: SearchRequest,
+    cursor: Cursor | None = None,
+    first: int | None = None,
+) -> Answer:
     """Make a search by text, or list what filters leave.
 
     Parameters
@@ -70,6 +75,8 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
     request : SearchRequest
     cursor : Cursor or None
         Leaves out titles that are newer than its first page.
+    first : int or None
+        How many matches need be in order; None: all.
     """
     rows, pool = (None, POOL) if cursor is None else (cursor.rows, cursor.pool)
     with stage("plan"):
@@ -87,7 +94,7 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
         found = matches_of(made.search, made.allowed)
     explanation = explain(context, made, found) if request.explain else {}
     with stage("rank"):
-        ranking = _ordered(context, made.search, found, request)
+        ranking = _ordered(context, made.search, found, request, first)
     search = made.search
     words = None if search.words is None or search.foreign else search.words.query
     return Answer(
@@ -101,19 +108,21 @@ def answer(context: Context, request: SearchRequest, cursor: Cursor | None = Non
     )
 
 
-def _ordered(context: Context, search: Search, found: Matches, request: SearchRequest) -> Ranking:
+def _ordered(
+    context: Context, search: Search, found: Matches, request: SearchRequest, first: int | None
+) -> Ranking:
     """Order matches as asked for."""
     if request.sort.by == "relevance":
-        return by_relevance(search, found, explain=request.explain)
+        return by_relevance(search, found, explain=request.explain, first=first)
     documents = search.view.documents
     places = found.places(search.view)
     if request.sort.by == "title":
         values = by_place(context.knowledge.title_order(documents), places)
     else:
         values = values_of(documents.segments, request.sort.by, places)
-    ones = np.ones(len(values), np.float32)
     values = descending(values, request.sort)
-    return Ranking.of(found.keys(search.view), values, ones, ones, {})
+    ones = np.ones(len(values), np.float32)
+    return Ranking.listed(found.keys_at(search.view, places), values, ones, first)
 
 
 def facets_of(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from tv5core.lexical.scoring import allowed_by
 from tv5core.lexical.suggestions import typed_phrase
 from tv5core.query.allowed import Allowed
 from tv5core.query.evidence import Candidates, Neighbours, WordShares, evidence_of, gather
-from tv5core.query.paging import MAX_KEPT, Ranking
+from tv5core.query.paging import MAX_KEPT, Ranking, highest
 from tv5core.query.ranking import (
     FEATURES,
     NAME_FEATURES,
@@ -115,16 +116,15 @@ class Matches:
         segment = np.repeat(np.arange(len(some), dtype=np.int32), [len(one) for one in some])
         return segment, np.concatenate([np.empty(0, np.int64), *some])
 
-    def keys(self, view: View) -> I64:
-        """Return their keys, in the order of :meth:`places`."""
+    def keys_at(self, view: View, places: tuple[npt.NDArray[np.int32], I64]) -> I64:
+        """Return their keys at the places that :meth:`places` gives."""
         if not self.everything:
             return self.candidates.keys
-        segment, document = self.places(view)
-        found = np.empty(len(document), np.int64)
-        for place, one in enumerate(view.documents.segments):
-            here = segment == place
-            found[here] = one.keys[document[here]]
-        return found
+        segment, document = places
+        bounds = np.searchsorted(segment, np.arange(len(view.documents.segments) + 1))
+        pairs = zip(pairwise(bounds.tolist()), view.documents.segments, strict=True)
+        parts = [one.keys[document[begin:end]] for (begin, end), one in pairs]
+        return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def matches_of(search: Search, allowed: Allowed) -> Matches:
@@ -308,13 +308,16 @@ def _stands_out(cosine: F32) -> npt.NDArray[np.bool_]:
 # -- order --------------------------------------------------------------------------------
 
 
-def by_relevance(search: Search, found: Matches, *, explain: bool = False) -> Ranking:
+def by_relevance(
+    search: Search, found: Matches, *, explain: bool = False, first: int | None = None
+) -> Ranking:
     """Order matches by all evidence; where nothing was searched for, by votes.
 
-    With ``explain``, the order keeps what each score is the sum of.
+    With ``explain``, the order keeps what each score is the sum of. Of what is ordered by votes,
+    only the first so many need be there.
     """
     if found.everything:
-        return _by_votes(search, found)
+        return _by_votes(search, found, first)
     some = found.candidates
     if search.words is None or search.mode == "semantic":
         if search.second is not None:
@@ -340,7 +343,7 @@ def weighed(search: Search, words: WordSide, some: Candidates) -> tuple[Candidat
     table = features(some, words.shares, _priors(search, some), words.years, last)
     if typed := typed_phrase(words.query.text).strip():
         total = scores(table, weights_of(second=search.second is not None))
-        first = _highest(total, some.keys, _COMPARED)
+        first = highest(total, some.keys, _COMPARED)
         table[NAME_FEATURES, first] = name_features(typed, _names(search, some, first))
     return some, table
 
@@ -364,16 +367,7 @@ def _best(some: Candidates, shares: WordShares) -> Candidates:
     rough = shares.of(np.bitwise_or.reduce(some.words, axis=0)) + some.title_match
     rough = rough + np.nan_to_num(some.cosine, nan=0) + np.nan_to_num(some.second, nan=0)
     rough = rough + 0.01 * some.scores.sum(axis=0)
-    return some.take(_highest(rough, some.keys, MAX_KEPT))
-
-
-def _highest(values: F32, keys: I64, count: int) -> I64:
-    """Return the places of so many of the highest values; of equal ones, of the lowest keys."""
-    if len(values) <= count:
-        return np.arange(len(values))
-    last = -np.partition(-values, count - 1)[count - 1]
-    above, equal = np.flatnonzero(values > last), np.flatnonzero(values == last)
-    return np.concatenate([above, equal[np.argsort(keys[equal])[: count - len(above)]]])
+    return some.take(highest(rough, some.keys, MAX_KEPT))
 
 
 def _priors(search: Search, some: Candidates) -> Priors:
@@ -389,10 +383,10 @@ def _priors(search: Search, some: Candidates) -> Priors:
     return Priors(np.maximum(votes, 0), year, readings)
 
 
-def _by_votes(search: Search, found: Matches) -> Ranking:
+def _by_votes(search: Search, found: Matches, first: int | None) -> Ranking:
     segments, places = search.view.documents.segments, found.places(search.view)
     votes = np.nan_to_num(numbers(segments, "votes", places), nan=0)
     popularity = np.nan_to_num(numbers(segments, "popularity", places), nan=0)
     values = np.log1p(np.maximum(votes, 0)) + 0.1 * np.log1p(np.maximum(popularity, 0))
-    ones = np.ones(len(values), np.float32)
-    return Ranking.of(found.keys(search.view), values, values.astype(np.float32), ones, {})
+    keys = found.keys_at(search.view, places)
+    return Ranking.listed(keys, values, values.astype(np.float32), first)

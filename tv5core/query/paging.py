@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tv5core.arguments import shown
 from tv5core.errors import InvalidInputError
 
-__all__ = ["MAX_KEPT", "Cursor", "Page", "PageStore", "Ranking", "digest"]
+__all__ = ["MAX_KEPT", "Cursor", "Page", "PageStore", "Ranking", "digest", "highest"]
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -102,6 +102,15 @@ def digest(*asked: Any) -> bytes:
     return blake2b(raw, digest_size=8).digest()
 
 
+def highest(values: F32 | F64, keys: I64, count: int) -> I64:
+    """Return the places of so many of the highest values; of equal ones, of the lowest keys."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    last = -np.partition(-values, count - 1)[count - 1]
+    above, equal = np.flatnonzero(values > last), np.flatnonzero(values == last)
+    return np.concatenate([above, equal[np.argsort(keys[equal])[: count - len(above)]]])
+
+
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Matches in their order.
@@ -136,6 +145,14 @@ class Ranking:
         order = np.lexsort((keys, -values))
         some = {name: part[order] for name, part in parts.items()}
         return cls(keys[order], values[order], scores[order], relevance[order], some)
+
+    @classmethod
+    def listed(cls, keys: I64, values: F64, scores: F32, first: int | None) -> Ranking:
+        """Order what nothing was searched for, or only so many that come first."""
+        chosen = np.arange(len(keys)) if first is None else highest(values, keys, first)
+        ones = np.ones(len(chosen), np.float32)
+        found = cls.of(keys[chosen], values[chosen], scores[chosen], ones, {})
+        return replace(found, rest=len(chosen) < len(keys))
 
     def cut(self, start: int, stop: int) -> Ranking:
         """Return some of them, which hold nothing of the others."""

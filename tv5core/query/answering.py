@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from tv5core.query.planning import Context, Plan, plan
 from tv5core.query.request import SearchRequest
 from tv5core.query.search import POOL, Search
 from tv5core.query.second import ExplainedSearch
-from tv5core.query.sorting import by_place, descending, values_of
+from tv5core.query.sorting import first_places, keys_at, values_at
 from tv5core.results import FacetValue, Interpretation, Total
 
 __all__ = ["Answer", "answer", "facets_of"]
@@ -112,17 +113,18 @@ def _ordered(
     context: Context, search: Search, found: Matches, request: SearchRequest, first: int | None
 ) -> Ranking:
     """Order matches as asked for."""
-    if request.sort.by == "relevance":
-        return by_relevance(search, found, explain=request.explain, first=first)
-    documents = search.view.documents
-    places = found.places(search.view)
-    if request.sort.by == "title":
-        values = by_place(context.knowledge.title_order(documents), places)
-    else:
-        values = values_of(documents.segments, request.sort.by, places)
-    values = descending(values, request.sort)
-    ones = np.ones(len(values), np.float32)
-    return Ranking.listed(found.keys_at(search.view, places), values, ones, first)
+    by_votes = request.sort.by == "relevance"
+    if by_votes and not found.everything:
+        return by_relevance(search, found, explain=request.explain)
+    documents, knowledge = search.view.documents, context.knowledge
+    segments, titles = documents.segments, partial(knowledge.title_order, documents)
+    places = found.candidates.segment, found.candidates.document
+    if found.everything:
+        order_of = partial(knowledge.order, documents, request.sort)
+        places = first_places(found.bitmaps(search.view), segments, first, order_of)
+    values = values_at(segments, request.sort, places, titles)
+    scores = values.astype(np.float32) if by_votes else np.ones(len(values), np.float32)
+    return Ranking.listed(keys_at(segments, places), values, scores, found.count, first)
 
 
 def facets_of(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -104,27 +103,6 @@ class Matches:
             bitmap.from_rows(found.document[found.segment == place], len(segment))
             for place, segment in enumerate(segments)
         ]
-
-    def places(self, view: View) -> tuple[npt.NDArray[np.int32], I64]:
-        """Return them as segments and documents."""
-        if not self.everything:
-            return self.candidates.segment, self.candidates.document
-        some = [
-            bitmap.rows(one, len(segment))
-            for one, segment in zip(self.bitmaps(view), view.documents.segments, strict=True)
-        ]
-        segment = np.repeat(np.arange(len(some), dtype=np.int32), [len(one) for one in some])
-        return segment, np.concatenate([np.empty(0, np.int64), *some])
-
-    def keys_at(self, view: View, places: tuple[npt.NDArray[np.int32], I64]) -> I64:
-        """Return their keys at the places that :meth:`places` gives."""
-        if not self.everything:
-            return self.candidates.keys
-        segment, document = places
-        bounds = np.searchsorted(segment, np.arange(len(view.documents.segments) + 1))
-        pairs = zip(pairwise(bounds.tolist()), view.documents.segments, strict=True)
-        parts = [one.keys[document[begin:end]] for (begin, end), one in pairs]
-        return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def matches_of(search: Search, allowed: Allowed) -> Matches:
@@ -308,16 +286,11 @@ def _stands_out(cosine: F32) -> npt.NDArray[np.bool_]:
 # -- order --------------------------------------------------------------------------------
 
 
-def by_relevance(
-    search: Search, found: Matches, *, explain: bool = False, first: int | None = None
-) -> Ranking:
-    """Order matches by all evidence; where nothing was searched for, by votes.
+def by_relevance(search: Search, found: Matches, *, explain: bool = False) -> Ranking:
+    """Order matches of what was searched for by all evidence.
 
-    With ``explain``, the order keeps what each score is the sum of. Of what is ordered by votes,
-    only the first so many need be there.
+    With ``explain``, the order keeps what each score is the sum of.
     """
-    if found.everything:
-        return _by_votes(search, found, first)
     some = found.candidates
     if search.words is None or search.mode == "semantic":
         if search.second is not None:
@@ -381,12 +354,3 @@ def _priors(search: Search, some: Candidates) -> Priors:
             here = some.segment == place
             readings[here] += bitmap.test(one, some.document[here]) / np.float32(len(search.soft))
     return Priors(np.maximum(votes, 0), year, readings)
-
-
-def _by_votes(search: Search, found: Matches, first: int | None) -> Ranking:
-    segments, places = search.view.documents.segments, found.places(search.view)
-    votes = np.nan_to_num(numbers(segments, "votes", places), nan=0)
-    popularity = np.nan_to_num(numbers(segments, "popularity", places), nan=0)
-    values = np.log1p(np.maximum(votes, 0)) + 0.1 * np.log1p(np.maximum(popularity, 0))
-    keys = found.keys_at(search.view, places)
-    return Ranking.listed(keys, values, values.astype(np.float32), first)

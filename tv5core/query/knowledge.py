@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from tv5core.bitmap import Bitmap
 from tv5core.lexical import SegmentStatistics, Statistics
 from tv5core.query.documents import DocumentSegment, DocumentSnapshot
+from tv5core.query.request import Sort
+from tv5core.query.sorting import ordered
 from tv5core.query.title_text import title_order
 from tv5core.query.vocabulary import Vocabulary
 from tv5core.vectors import SegmentId
@@ -24,6 +27,7 @@ from tv5core.vectors import SegmentId
 __all__ = ["Knowledge", "spelled_name"]
 
 F64 = npt.NDArray[np.float64]
+I32 = npt.NDArray[np.int32]
 
 _FIELDS = ("genre", "on", "country", "language", "certification")
 _CHANGE = 50
@@ -38,6 +42,9 @@ class Knowledge:
     )
     _statistics: tuple[DocumentSnapshot | None, Statistics] | None = None
     _title_order: tuple[DocumentSnapshot, list[F64]] | None = None
+    _orders: WeakKeyDictionary[SegmentId, dict[Sort, I32]] = field(
+        default_factory=WeakKeyDictionary
+    )
     _vocabulary: tuple[int, Vocabulary] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,6 +70,14 @@ class Knowledge:
         if known is None or known[0] is not documents:
             known = self._title_order = documents, title_order(documents.segments)
         return known[1]
+
+    def order(self, documents: DocumentSnapshot, sort: Sort, place: int) -> I32:
+        """Return the documents of a segment in an order; it is kept as long as the segment."""
+        kept = self._orders.setdefault(documents.segments[place].id, {})
+        if sort not in kept:
+            titles = partial(self.title_order, documents)
+            kept[sort] = ordered(documents.segments, place, sort, titles)
+        return kept[sort]
 
     def vocabulary(self, documents: DocumentSnapshot) -> Vocabulary:
         """Return the words that documents give a meaning to."""

@@ -147,12 +147,15 @@ class Ranking:
         return cls(keys[order], values[order], scores[order], relevance[order], some)
 
     @classmethod
-    def listed(cls, keys: I64, values: F64, scores: F32, first: int | None) -> Ranking:
-        """Order what nothing was searched for, or only so many that come first."""
-        chosen = np.arange(len(keys)) if first is None else highest(values, keys, first)
-        ones = np.ones(len(chosen), np.float32)
-        found = cls.of(keys[chosen], values[chosen], scores[chosen], ones, {})
-        return replace(found, rest=len(chosen) < len(keys))
+    def listed(
+        cls, keys: I64, values: F64, scores: F32, total: int, first: int | None = None
+    ) -> Ranking:
+        """Order some of so many matches, among them those that come first."""
+        chosen = slice(None) if first is None else highest(values, keys, first)
+        keys = keys[chosen]
+        ones = np.ones(len(keys), np.float32)
+        found = cls.of(keys, values[chosen], scores[chosen], ones, {})
+        return replace(found, rest=len(keys) < total)
 
     def cut(self, start: int, stop: int) -> Ranking:
         """Return some of them, which hold nothing of the others."""

@@ -88,8 +88,8 @@ def count_facet(
     Returns
     -------
     dict
-        Counts above 0 by value, descending, then by value: names of words and services, numbers,
-        dates as ``2010-07-16``, True and False.
+        Counts above 0 by value, descending, then by value, without regard to case and accents:
+        names of words and services, numbers, dates as ``2010-07-16``, True and False.
 
     Raises
     ------
@@ -104,20 +104,19 @@ def count_facet(
     if (kind := field_type(field, schema)) == "id":
         raise InvalidInputError("expected a field that can be counted, got id")
     tables = [_counted(part.columns, matches, field, kind, chosen) for part, matches in parts]
-    found = _united([table for table in tables if table is not None], limit)
-    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return dict(ordered[:limit])
+    return _united([table for table in tables if table is not None], limit)
 
 
 def _united(tables: list[_Counted], limit: int | None) -> dict[Any, int]:
-    """Add up tables of several segments.
+    """Add up tables of several segments, and return the most frequent values.
 
     Only the values that may be among the most frequent are named: all of the smaller tables, and of
     the largest one those that are among its own most frequent.
     """
     if not tables:
         return {}
-    tables.sort(key=lambda table: np.count_nonzero(table.counts), reverse=True)
+    if len(tables) > 1:
+        tables.sort(key=lambda table: np.count_nonzero(table.counts), reverse=True)
     largest, found, names = tables[0], dict[Any, int](), dict[Any, Any]()
     for table in tables[1:]:
         for value in np.flatnonzero(table.counts).tolist():
@@ -128,19 +127,25 @@ def _united(tables: list[_Counted], limit: int | None) -> dict[Any, int]:
         if (value := largest.find(key)) >= 0 and largest.counts[value]:
             found[key] += int(largest.counts[value])
             names[key] = largest.name_of(value)
-    for value in _most_frequent(largest.counts, limit):
+    for value in _most_frequent(largest.counts, limit, len(found)):
         key = largest.key_of(value)
         if key not in found:
             found[key], names[key] = int(largest.counts[value]), largest.name_of(value)
-    return {names[key]: count for key, count in found.items()}
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return {names[key]: count for key, count in ordered[:limit]}
 
 
-def _most_frequent(counts: I64, limit: int | None) -> list[int]:
-    """Return the values of the highest counts above 0, and all that tie with the last of them."""
+def _most_frequent(counts: I64, limit: int | None, more: int = 0) -> list[int]:
+    """Return the values of the highest counts above 0.
+
+    Of equal ones, which are very many of people, the first in the order of keys, and so many more.
+    """
     used = np.flatnonzero(counts)
     if limit is not None and len(used) > limit:
-        least = np.partition(counts[used], -limit)[-limit]
-        used = used[counts[used] >= least]
+        some = counts[used]
+        least = np.partition(some, -limit)[-limit]
+        above, equal = used[some > least], used[some == least]
+        used = np.concatenate([above, equal[: limit - len(above) + more]])
     found: list[int] = used.tolist()
     return found
 
@@ -199,8 +204,8 @@ def known_values(
         return []
     first, end = column.keys.prefix_range(name_key(prefix) if prefix else "")
     counts = column.key_counts(roles)[first:end]
-    found = [(column.name(first + n), int(counts[n])) for n in _most_frequent(counts, limit)]
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
+    chosen = sorted(_most_frequent(counts, limit), key=lambda n: (-counts[n], n))
+    return [(column.name(first + n), int(counts[n])) for n in chosen[:limit]]
 
 
 def find_value(columns: Columns, field: str, text: str) -> tuple[str, int] | None:

@@ -350,9 +350,9 @@ class KeywordColumn:
     def name(self, group: int) -> str:
         """Return how a key is spelled in most documents."""
         first, end = int(self.starts[group]), int(self.starts[group + 1])
-        counts = np.diff(self.ends[first : end + 1].astype(np.int64))
-        rest = self.rests[first + int(np.argmax(counts))]
-        return rest.partition(SEPARATOR)[0] or self.keys[group]
+        if end - first > 1:
+            first += int(np.argmax(np.diff(self.ends[first : end + 1].astype(np.int64))))
+        return self.rests[first].partition(SEPARATOR)[0] or self.keys[group]
 
 
 def _united(

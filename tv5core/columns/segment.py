@@ -212,7 +212,7 @@ class ColumnSegment:
         Returns
         -------
         list of (str, int)
-            By descending count, then by name.
+            By descending count, then by name, without regard to case and accents.
         """
         return facets.known_values(self.columns, field, prefix, limit)
 

@@ -16,8 +16,9 @@
     What a text says about titles: services, genres, eras, places, running time, people.
 ``conditions``, ``knowledge``
     Readings as filters; the words and statistics that a catalogue gives a meaning to.
-``spelling``, ``title_text``
-    Names that a text is a misspelling of; titles as they are compared and sorted.
+``spelling``, ``title_text``, ``series``
+    Names that a text is a misspelling of; titles as they are compared and sorted; parts of a series
+    by their number.
 ``allowed``, ``sorting``, ``paging``
     What restricts a search; other orders than relevance; cursors.
 ``grammar``

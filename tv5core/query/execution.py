@@ -47,6 +47,7 @@ from tv5core.query.second import (
     meaning_of_both,
     scored,
 )
+from tv5core.query.series import with_part
 from tv5core.query.sorting import numbers
 from tv5core.query.title_text import phrases
 from tv5core.query.view import View
@@ -137,7 +138,8 @@ def _evidence(search: Search, allowed: Allowed) -> list[Evidence]:
     if words is None or search.mode == "semantic":
         return evidence_of(segments, allowed.bitmaps, None, None)
     plain = replace(words.query, phrases=(), excluded=())
-    return evidence_of(segments, allowed.bitmaps, plain, words.statistics)
+    found = evidence_of(segments, allowed.bitmaps, plain, words.statistics)
+    return with_part(found, plain, segments, allowed.bitmaps)
 
 
 def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:

@@ -45,6 +45,8 @@ ALLOWED = {
     "analysis": {"errors", "types"},
     "sources": {"errors", "types"},
     "data": {"types"},
+    "object_storage": {"arguments", "errors", "files"},
+    "snapshots": {"arguments", "errors", "types", "files", "object_storage"},
     "store": GROUND | {"lmdb_env"},
     "vectors": GROUND | {"kernels"},
     "vector_files": GROUND | {"kernels", "vectors"},
@@ -60,7 +62,8 @@ ALLOWED = {
     "importers": GROUND | {"sources", "store.aliases"},
     "catalog": GROUND
     | {"kernels", "lmdb_env", "analysis"}
-    | {"store", "vectors", "vector_files", "embedding", "lexical", "columns", "query", "recommend"},
+    | {"store", "vectors", "vector_files", "embedding", "lexical", "columns", "query", "recommend"}
+    | {"object_storage", "snapshots"},
     "cached": GROUND | {"catalog", "cache", "embedding", "columns", "recommend", "data"},
 }
 # These import what they like, and nobody imports them.

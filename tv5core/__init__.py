@@ -20,6 +20,8 @@ quick and users of one part do not wait for the others. Packages, from the top d
     Vectors in files of other programs, read and written.
 ``cache``, ``upstream``
     A tiered cache, and clients of metadata providers; neither knows of catalogues.
+``snapshots``, ``object_storage``
+    Files published and fetched: what S3 and others are used for; nor do they.
 ``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``
     Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
     what all sources of titles share, titles to try things with.
@@ -57,9 +59,13 @@ from tv5core.errors import (
     MalformedResponseError,
     NonFiniteVectorError,
     NotACatalogError,
+    ObjectStoreAccessError,
+    ObjectStoreError,
+    ObjectStoreUnavailableError,
     RateLimitedError,
     ReadOnlyError,
     ResponseTooLargeError,
+    SnapshotConflictError,
     SourceDisabledError,
     TimedOutError,
     TitleNotFoundError,
@@ -143,6 +149,9 @@ __all__ = [
     "Matches",
     "NonFiniteVectorError",
     "NotACatalogError",
+    "ObjectStoreAccessError",
+    "ObjectStoreError",
+    "ObjectStoreUnavailableError",
     "Offer",
     "OptimizeReport",
     "Person",
@@ -155,6 +164,7 @@ __all__ = [
     "ResponseTooLargeError",
     "SearchResult",
     "SearchSettings",
+    "SnapshotConflictError",
     "SourceDisabledError",
     "Suggestion",
     "TimedOutError",

@@ -18,13 +18,17 @@
     │   ├── CatalogReplacedError         another folder took its place
     │   ├── EmbedderMismatchError        vectors of another embedder
     │   ├── DiskFailureError             the disk did not store what was written
-    │   └── DiskFullError                no room to write; nothing was written
+    │   ├── DiskFullError                no room to write; nothing was written
+    │   └── SnapshotConflictError        somebody else published meanwhile
     ├── CorruptFileError                 checksum, size or structure is wrong
     │   └── FormatVersionError           written by a newer tv5core
     ├── EmbedderError                an embedder does not give the vectors it should
     ├── FittingError                 an embedder cannot be fitted on these texts
     ├── ImportFormatError                a file's format is unknown or unusable
     │   └── UnknownColumnsError          a table whose columns only its owner can name
+    ├── ObjectStoreError                 object storage did not do what was asked of it
+    │   ├── ObjectStoreAccessError       no such bucket, no credentials, or no right
+    │   └── ObjectStoreUnavailableError  it is gone, or too slow
     ├── TimedOutError (TimeoutError)     no answer of a catalogue by the deadline
     ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a call to a provider failed
@@ -70,9 +74,13 @@ __all__ = [
     "MalformedResponseError",
     "NonFiniteVectorError",
     "NotACatalogError",
+    "ObjectStoreAccessError",
+    "ObjectStoreError",
+    "ObjectStoreUnavailableError",
     "RateLimitedError",
     "ReadOnlyError",
     "ResponseTooLargeError",
+    "SnapshotConflictError",
     "SourceDisabledError",
     "TimedOutError",
     "TitleNotFoundError",
@@ -174,6 +182,10 @@ class DiskFullError(CatalogError):
     """The disk has no room for the write; nothing of it was stored."""
 
 
+class SnapshotConflictError(CatalogError):
+    """Somebody else published a snapshot while this one was being stored; it is not published."""
+
+
 class CorruptFileError(Tv5Error):
     """A file's checksum, size or structure does not hold."""
 
@@ -206,6 +218,18 @@ class UnknownColumnsError(ImportFormatError):
     def __init__(self, message: str, columns: list[str]) -> None:
         super().__init__(message)
         self.columns = columns
+
+
+class ObjectStoreError(Tv5Error):
+    """Object storage did not do what was asked of it."""
+
+
+class ObjectStoreAccessError(ObjectStoreError):
+    """There is no such bucket, there are no credentials, or they give no right to do this."""
+
+
+class ObjectStoreUnavailableError(ObjectStoreError):
+    """Object storage cannot be reached, or takes too long."""
 
 
 class TimedOutError(Tv5Error, TimeoutError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.command import COUNT, flip, tv5
 
 
@@ -33,3 +35,31 @@ def test_a_damaged_catalogue_is_backed_up_unchecked_only(films: Path, tmp_path: 
     assert "NOT checked" in done.stderr
     assert tv5("restore", tmp_path / "b", tmp_path / "r").returncode == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_publishing_and_what_is_published(films: Path, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/published"
+    done = tv5("backup", url, "-c", films, "--keep", 3)
+    assert done.returncode == 0, done.stderr
+    assert f"snapshot 1 at {url}" in done.stderr
+    assert "1 are left" in done.stderr
+    listed = json.loads(tv5("snapshots", url, "--json").stdout)
+    assert [one["titles"] for one in listed["snapshots"]] == [COUNT]
+    done = tv5("restore", url, tmp_path / "r", "--snapshot", 1)
+    assert done.returncode == 0, done.stderr
+    assert f"restored {COUNT} titles" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("backup", "s3://key:hush@bucket/films"),
+        ("snapshots", "a-folder"),
+        ("serve", "s3://bucket/films", "--read-only"),
+    ],
+)
+def test_wrong_use_of_urls(films: Path, arguments: tuple[str, ...]) -> None:
+    done = tv5(*arguments, TV5_CATALOG=str(films))
+    assert done.returncode == 2
+    assert "expected" in done.stderr
+    assert "hush" not in done.stderr

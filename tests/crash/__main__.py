@@ -3,6 +3,7 @@
 python -m tests.crash --rounds 2000
 python -m tests.crash --faults
 python -m tests.crash --power --rounds 500
+python -m tests.crash --publish --rounds 500
 python -m tests.crash --recovery 100000
 """
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--faults", action="store_true", help="fail at every step instead")
     parser.add_argument("--power", action="store_true", help="lose power instead")
+    parser.add_argument("--publish", action="store_true", help="kill publishers and readers")
     parser.add_argument("--some", type=int, default=0, help="only so many faults; 0 for all")
     parser.add_argument("--recovery", type=int, default=0, help="time opening at so many titles")
     parser.add_argument("--each", type=int, default=25, help="rounds on one folder")
@@ -59,11 +61,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    from tests.crash import faults, power, recovery, rounds
+    from tests.crash import faults, power, publishing, recovery, rounds
 
     printed = 0
 
-    def progress(totals: rounds.Totals | faults.Totals | power.Totals) -> None:
+    def progress(
+        totals: rounds.Totals | faults.Totals | power.Totals | publishing.Totals,
+    ) -> None:
         nonlocal printed
         done, bad = totals.done, len(totals.violations)
         print(f"{done} done, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr, flush=True)
@@ -80,6 +84,9 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], lis
     if options.power:
         lost = power.run(folder, options.rounds, options.seed, progress)
         return lost.as_dict(), lost.violations
+    if options.publish:
+        ended = publishing.run(folder, options.rounds, options.seed, progress)
+        return ended.as_dict(), ended.violations
     kinds = [kind for kind in rounds.KINDS if kind.embeds or not options.embeds]
     totals = rounds.run(
         folder, options.rounds, options.seed, progress, each=options.each, kinds=kinds

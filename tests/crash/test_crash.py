@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tv5core
-from tests.crash import checking, faults, model, shim, worker
+from tests.crash import checking, faults, model, publishing, shim, worker
 from tests.crash.model import Op, State
 from tv5core.catalog import Catalog
 from tv5core.embedding import LsaEmbedder
@@ -55,6 +55,13 @@ def test_fifty_rounds() -> None:
     assert sum(figures["bits flipped"].values()) > 3
 
 
+def test_some_publications() -> None:
+    figures = harness("--publish", "--rounds", "12", "--seed", "3")
+    assert figures["rounds"] == 12
+    assert figures["acknowledged snapshots"] > 3
+    assert len(figures["killed"]) > 3
+
+
 def test_some_faults() -> None:
     figures = harness("--faults", "--some", "40", "--seed", "5")
     assert 30 <= figures["faults injected"] <= 40
@@ -65,7 +72,7 @@ def test_some_faults() -> None:
 def test_every_failpoint_is_known() -> None:
     source = "\n".join(p.read_text("utf-8") for p in Path(tv5core.__file__).parent.rglob("*.py"))
     named = set(re.findall(r'failpoint\(\s*"([^"]+)"', source))
-    assert named == set(worker.FAILPOINTS)
+    assert named == {*worker.FAILPOINTS, *publishing.FAILPOINTS}
 
 
 # -- the harness itself sees what it must -------------------------------------------------

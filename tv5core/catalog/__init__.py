@@ -33,7 +33,9 @@ Read in this order:
 ``maintenance``
     Statistics, verification, repair, optimization.
 ``copies``
-    Backups, exports, and catalogues made of either.
+    Backups, exports, snapshots, and catalogues made of them.
+``published``
+    A catalogue at a URL: fetched, read, followed.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from __future__ import annotations
 from tv5core.catalog.catalog import AddResult, Catalog, OptimizeReport, VerifyReport
 from tv5core.catalog.copies.backup import BackupReport
 from tv5core.catalog.copies.export import ExportReport
+from tv5core.catalog.published import PublishedCatalog
 
 __all__ = [
     "AddResult",
@@ -48,5 +51,6 @@ __all__ = [
     "Catalog",
     "ExportReport",
     "OptimizeReport",
+    "PublishedCatalog",
     "VerifyReport",
 ]

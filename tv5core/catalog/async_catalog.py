@@ -42,7 +42,7 @@ def _reading(
     """Make a method that awaits one of the catalogue's that reads."""
 
     async def call(self: AsyncCatalog, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._read(partial(method, self.catalog, *args, **kwargs))
+        return await self._read(partial(self._bound(method), *args, **kwargs))
 
     update_wrapper(call, method)
     return call
@@ -54,7 +54,7 @@ def _changing(
     """Make a method that awaits one of the catalogue's that changes it, or works for long."""
 
     async def call(self: AsyncCatalog, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._change(partial(method, self.catalog, *args, **kwargs))
+        return await self._change(partial(self._bound(method), *args, **kwargs))
 
     update_wrapper(call, method)
     return call
@@ -144,6 +144,11 @@ class AsyncCatalog:
     def __repr__(self) -> str:
         within = "" if self.deadline_s is None else f", within {self.deadline_s} s"
         return f"<AsyncCatalog of {self.catalog!r}{within}>"
+
+    def _bound(self, method: Callable[Concatenate[Catalog, P], T]) -> Callable[P, T]:
+        """Return the catalogue's own method: one that is published answers in its own way."""
+        found: Callable[P, T] = getattr(self.catalog, method.__name__)
+        return found
 
     async def _read(self, call: Callable[[], T]) -> T:
         future = self._workers.submit(self._workers.readers, call)

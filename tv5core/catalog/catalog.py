@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy.typing as npt
 
@@ -40,6 +40,7 @@ from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
 from tv5core.catalog.writer import AddResult, Checkpoint, Vectors, Writer
 from tv5core.errors import DiskFullError
 from tv5core.extra_fields import check_declaration
+from tv5core.object_storage import check_no_url, is_url
 from tv5core.store import Store, VerifyReport
 from tv5core.store.extra_fields import declare_extra_fields
 from tv5core.store.meta import clear_checkpoints
@@ -48,6 +49,15 @@ from tv5core.types import ExtraType, Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
 
 __all__ = ["AddResult", "Catalog", "OptimizeReport", "UpgradeReport", "VerifyReport"]
+__all__ += ["open_urls_with"]
+
+
+_URLS: list[Callable[..., Catalog]] = []
+
+
+def open_urls_with(opener: Callable[..., Catalog]) -> None:
+    """Have ``Catalog.open`` call this for a URL: it makes a catalogue out of catalogues."""
+    _URLS.append(opener)
 
 
 class Catalog(MaintainedCatalog):
@@ -96,6 +106,9 @@ class Catalog(MaintainedCatalog):
         rescoring: str = "auto",
         auto_seal: bool = True,
         extra_fields: Mapping[str, ExtraType] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        follow_s: float | None = 10.0,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> Catalog:
         """Open a catalogue.
 
@@ -105,8 +118,9 @@ class Catalog(MaintainedCatalog):
 
         Parameters
         ----------
-        path : path-like
-            The catalogue's folder.
+        path : path-like or str
+            The catalogue's folder; or the URL where one is published, such as
+            ``s3://bucket/films``, whose newest snapshot is fetched, followed and read.
         create : bool
             Make one where the folder is missing or empty.
         read_only : bool
@@ -131,6 +145,12 @@ class Catalog(MaintainedCatalog):
             of the sealed vectors were removed or replaced.
         extra_fields : mapping of str to str, optional
             Types of your own fields, see ``tv5core.extra_fields``; only new ones need naming.
+        cache_dir : path-like, optional
+            With a URL: a folder for its snapshots, of its own; processes of one machine share it.
+        follow_s : float or None
+            With a URL: look for a newer snapshot about so often; None for never.
+        storage_options : mapping, optional
+            With a URL: as for :meth:`backup`.
 
         Raises
         ------
@@ -143,10 +163,23 @@ class Catalog(MaintainedCatalog):
             Its vectors were made by another embedder.
         CorruptFileError, FormatVersionError
             LMDB's file is damaged, or of a newer tv5core.
+        ObjectStoreError
+            Nothing can be fetched, and ``cache_dir`` has nothing to begin with.
         """
         auto_seal = check_flag("auto_seal", auto_seal)
         create, read_only = check_flag("create", create), check_flag("read_only", read_only)
         declared = check_declaration({} if extra_fields is None else extra_fields)
+        if is_url(path):
+            return _URLS[-1](
+                str(path),
+                read_only=read_only,
+                cache_dir=cache_dir,
+                follow_s=follow_s,
+                storage_options=storage_options,
+                embedder=embedder,
+                second_embedder=second_embedder,
+            )
+        check_no_url("opening", cache_dir=cache_dir, storage_options=storage_options)
         if create and not read_only:
             VectorIndex.empty(8, metric=metric, rescoring=rescoring)  # checks the names
         open_store = partial(Store.open, check_path(path), derived=cls._derived)

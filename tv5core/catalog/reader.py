@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import monotonic
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tv5core.arguments import as_list, as_texts, check_callable, check_flag, check_int, check_path
 from tv5core.catalog.copies.backup import BackupReport, backup
 from tv5core.catalog.copies.export import ExportReport, export_folder, export_lines, export_titles
+from tv5core.catalog.copies.snapshot import publish_snapshot
 from tv5core.catalog.copies.table_files import TABLES, export_table
 from tv5core.catalog.copies.usearch_file import SUFFIX as USEARCH
 from tv5core.catalog.copies.usearch_file import export_usearch
@@ -26,6 +27,7 @@ from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.versions import Changes, Version, VersionedTitle, VersionReader
 from tv5core.errors import CatalogError, ClosedError, UnknownIdError
+from tv5core.object_storage import check_no_url, is_url
 from tv5core.results import SearchResult
 from tv5core.store import Store, embeddings, lookup, titles
 from tv5core.store.derived import DERIVED
@@ -269,6 +271,8 @@ class CatalogReader(SearchReader):
         compact: bool = False,
         check: bool = True,
         progress: Progress | None = None,
+        replace: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> BackupReport:
         """Copy the catalogue as it is at one moment, while others read and write.
 
@@ -278,10 +282,14 @@ class CatalogReader(SearchReader):
         at work makes the store grow by about what it writes; in a process that only reads, a
         growing map can make searches wait for that part.
 
+        At a URL it becomes the next snapshot of those there, which stores only what is new, goes on
+        where it was interrupted, and is seen whole or not at all: see ``docs/guide/fleets.md``.
+
         Parameters
         ----------
-        dest : path-like
-            A new or an empty folder, outside the catalogue's.
+        dest : path-like or str
+            A new or an empty folder, outside the catalogue's; or the URL of a place for snapshots
+            of this catalogue: ``s3://bucket/prefix``, ``file:///folder``.
         compact : bool
             Leave out free pages of the store.
         check : bool
@@ -290,18 +298,30 @@ class CatalogReader(SearchReader):
         progress : callable, optional
             Called with (done, total, stage); an exception it raises ends the work, and nothing of
             the copy is left.
+        replace : bool
+            Publish also where the snapshots are of another catalogue, or of a later state.
+        storage_options : mapping, optional
+            For a URL: options of fsspec's file system. By default the environment decides.
 
         Raises
         ------
         InvalidInputError
             There is something at ``dest``.
+        SnapshotConflictError
+            Somebody else published meanwhile: do it again.
+        ObjectStoreError
         CorruptFileError
             The copy is not sound, because the catalogue is not: repair it first.
         DiskFullError, DiskFailureError, CatalogLockedError
         """
         self._check_open()
         compact, check = check_flag("compact", compact), check_flag("check", check)
+        replace = check_flag("replace", replace)
         report = self._manager.cancellable(progress)
+        if is_url(dest):
+            given = {"compact": compact, "check": check, "replace": replace}
+            return publish_snapshot(self._store, str(dest), storage_options, **given, report=report)
+        check_no_url("backup", replace=replace, storage_options=storage_options)
         return backup(self._store, check_path(dest), compact=compact, check=check, report=report)
 
     def export(

@@ -9,7 +9,8 @@
 ``importing``, ``export``
     ``import`` and ``export``: files in, files out.
 ``maintenance``, ``verify``, ``backup``
-    ``info``, ``seal``, ``optimize``, ``upgrade``; ``verify``; ``backup`` and ``restore``.
+    ``info``, ``seal``, ``optimize``, ``upgrade``; ``verify``; ``backup``, ``restore`` and
+    ``snapshots``.
 ``embedding``
     ``embed``: a second space.
 ``upstream``, ``syncing``, ``sync_progress``

@@ -37,6 +37,7 @@ __all__ = [
     "print_status",
     "progress",
     "readable",
+    "results",
     "size",
     "title_line",
 ]

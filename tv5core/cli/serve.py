@@ -18,7 +18,8 @@ __all__ = ["COMMANDS", "serve"]
 
 def serve(
     catalog: Annotated[
-        Path | None, typer.Argument(help="The catalogue's folder; tv5-catalog by default.")
+        str | None,
+        typer.Argument(help="The catalogue's folder, tv5-catalog by default; or a URL, to read."),
     ] = None,
     demo: Annotated[
         bool,
@@ -44,7 +45,7 @@ def serve(
     drains, SIGHUP reloads the catalogue and the settings without a dropped request.
     """
     given = {
-        "catalog": None if catalog is None else str(catalog),
+        "catalog": catalog,
         "demo": demo or None,
         "host": host,
         "port": port,

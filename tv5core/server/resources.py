@@ -23,6 +23,7 @@ from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
 from tv5core.catalog.async_catalog import AsyncCatalog
 from tv5core.data import demo_titles
+from tv5core.object_storage import is_url
 from tv5core.observing import Observer
 from tv5core.server.jobs import JobBoard
 from tv5core.server.metrics import Metrics
@@ -33,7 +34,7 @@ from tv5core.server.tracing import Tracing, open_tracing
 from tv5core.server.writing import CatalogWriter, Writer
 from tv5core.upstream import JustWatch, Tmdb
 
-__all__ = ["RESOURCES", "Resources", "open_catalog", "open_resources"]
+__all__ = ["RESOURCES", "Resources", "open_catalog", "open_reader", "open_resources"]
 
 
 @dataclass
@@ -92,12 +93,26 @@ def open_catalog(settings: Settings, folder: str | os.PathLike[str] | None = Non
         Where the catalogue of ``demo`` is made.
     """
     if not settings.demo:
-        return Catalog.open(settings.catalog, create=False, read_only=settings.read_only)
+        if settings.read_only:
+            return open_reader(settings)
+        return Catalog.open(settings.catalog, create=False)
     catalog = Catalog.open(settings.catalog if folder is None else folder)
     if not catalog.count():
         catalog.add(demo_titles())
         catalog.seal()
     return catalog
+
+
+def open_reader(settings: Settings) -> Catalog:
+    """Open the catalogue of some settings to read it: a folder, or what is published at a URL."""
+    cache_dir = settings.snapshot_path if is_url(settings.catalog) else None
+    return Catalog.open(
+        settings.catalog,
+        create=False,
+        read_only=True,
+        cache_dir=cache_dir,
+        follow_s=settings.follow_s,
+    )
 
 
 @asynccontextmanager

@@ -33,7 +33,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes
     ----------
     catalog : str
-        The catalogue's folder.
+        The catalogue's folder; or the URL where it is published, for gateways that are read-only.
+    snapshot_path : str or None
+        Folder for the snapshots of such a URL; workers share it.
+    follow_s : float
+        How often a newer snapshot is looked for.
     demo : bool
         Serve the shipped titles from a temporary catalogue.
     read_only : bool
@@ -113,6 +117,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     catalog: str = "tv5-catalog"
+    snapshot_path: str | None = None
+    follow_s: _Seconds = 10.0
     demo: bool = False
     read_only: bool = False
     host: str = "127.0.0.1"

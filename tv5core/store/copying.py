@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +25,9 @@ _TRIES = 10
 _REPORT_S = 0.1
 
 
-def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -> Meta:
+def copy_store(
+    store: Store, folder: Path, *, compact: bool, report: Progress, link: bool = False
+) -> Meta:
     """Copy a catalogue into an empty folder; return the record of the copy.
 
     LMDB's file is copied as one transaction sees it. The files that go with it may be replaced
@@ -41,6 +43,9 @@ def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -
         Leave out free pages.
     report : callable
         An exception it raises ends the copy.
+    link : bool
+        Give sealed files a second name instead of copying them, where that can be done: for a copy
+        that is gone soon.
     """
     for _ in range(_TRIES):
         with ExitStack() as stack:
@@ -51,7 +56,8 @@ def copy_store(store: Store, folder: Path, *, compact: bool, report: Progress) -
                 _copy_lmdb(store.environment, folder / "data.mdb", report)
             meta = _record_of(folder)
             if {record.name for record in generations.sealed_files(meta)} <= held.keys():
-                _copy_files(meta, held, folder, report)
+                linked = _link_files(store.folder, meta, held, folder) if link else set()
+                _copy_files(meta, held, linked, folder, report)
                 return meta
     raise CatalogError(f"{store.folder}: expected a moment without sealing, got none")
 
@@ -197,13 +203,34 @@ def _pump(source: BinaryIO, to: BinaryIO, total: int, report: Progress, stage: s
 # -- the files beside it ------------------------------------------------------------------
 
 
+def _link_files(
+    source: Path, meta: Meta, held: dict[str, BinaryIO | None], folder: Path
+) -> set[str]:
+    """Link files, as far as their names still lead to what is held; return their names."""
+    linked = set()
+    for record in generations.sealed_files(meta):
+        file, path = held[record.name], folder / record.name
+        if file is not None:
+            with suppress(OSError):  # another file system, or one without links
+                path.hardlink_to(source / record.name)
+                if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                    linked.add(record.name)
+                else:
+                    path.unlink()
+    return linked
+
+
 def _copy_files(
-    meta: Meta, held: dict[str, BinaryIO | None], folder: Path, report: Progress
+    meta: Meta,
+    held: dict[str, BinaryIO | None],
+    linked: set[str],
+    folder: Path,
+    report: Progress,
 ) -> None:
     """Copy the bytes, not the links: a backup must not share what it is to protect."""
     for record in generations.sealed_files(meta):
         source = held[record.name]
-        if source is not None:
+        if source is not None and record.name not in linked:
             _copy_file(record, source, folder / record.name, report)
 
 

@@ -217,3 +217,18 @@ def test_a_catalogue_that_another_writes_to_is_an_error(tmp_path: Path) -> None:
         assert running.process.wait(30) == 1
         said = " ".join(running.lines)
         assert "expected to be the only writer" in said, said
+
+
+async def test_a_published_catalogue_is_served_and_followed(sealed: Path, tmp_path: Path) -> None:
+    films, url = Path(shutil.copytree(sealed, tmp_path / "films")), f"file://{tmp_path}/published"
+    with Catalog.open(films) as source:
+        source.backup(url, check=False)
+        given = ("--read-only", "--set", f"snapshot_path={tmp_path / 'cache'}")
+        with served(tmp_path, url, *given, "--workers", "2", "--set", "follow_s=0.05") as running:
+            source.add([named("Quixotical")])  # type: ignore[list-item]
+            source.backup(url, check=False)
+            for _ in range(600):
+                if await found(running.url, "Quixotical") == {True}:
+                    break
+                await asyncio.sleep(0.1)
+            assert await found(running.url, "Quixotical") == {True}

@@ -8,6 +8,8 @@
     Writes Parquet and CSV, and tables in memory.
 ``usearch_file``
     Writes the index as usearch loads it, and the ids of its keys.
+``snapshot``
+    Publishes a catalogue to object storage, and restores what is published.
 ``restore``
     Makes an equal catalogue of an export.
 """

@@ -24,17 +24,23 @@ class BackupReport(msgspec.Struct, frozen=True):
     Attributes
     ----------
     path : str
-        Its folder.
+        Its folder, or the URL where it is published.
     titles, vectors : int
         Counted when the copy was checked; 0 where it was not.
     bytes : int
         Of all its files.
+    snapshot : int
+        Its number among those at a URL; 0 for a folder.
+    sent_bytes : int
+        What had to be stored at a URL; 0 where the newest snapshot there is the same.
     """
 
     path: str
     titles: int
     vectors: int
     bytes: int
+    snapshot: int = 0
+    sent_bytes: int = 0
 
 
 def backup(

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import check_callable, check_path
+from tv5core.arguments import check_callable, check_int, check_path
 from tv5core.catalog.copies.backup import BackupReport, checked_copy, restore_backup
 from tv5core.catalog.copies.export import EXACT_FIELD, EXPORT, EXPORT_VERSION, Manifest, checksum_of
+from tv5core.catalog.copies.snapshot import restore_snapshot
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.embedding import lsa_model
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import SealedFile, SectionFile
+from tv5core.object_storage import check_no_url, is_url
 from tv5core.recommend import co_consumption
 from tv5core.recommend.profiles import SECTION, SECTION_VERSION, encode_profiles
 from tv5core.store import Store, embeddings, generations, journal, titles
@@ -55,29 +57,43 @@ def restore(
     source: str | os.PathLike[str],
     dest: str | os.PathLike[str],
     progress: Progress | None = None,
+    *,
+    snapshot: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> BackupReport:
-    """Make a catalogue of a backup or an export, after checking all of it.
+    """Make a catalogue of a backup, an export or a snapshot, after checking all of it.
 
     Of an export it is equal in titles, vectors, what is pending, checkpoints and settings; the
-    graph is built again.
+    graph is built again. From a URL, a restoring that was interrupted leaves what it fetched in
+    ``DEST.partial``, and the next one goes on from there.
 
     Parameters
     ----------
-    source : path-like
-        What ``Catalog.backup`` or ``Catalog.export`` made: a folder.
+    source : path-like or str
+        What ``Catalog.backup`` or ``Catalog.export`` made: a folder, or a URL.
     dest : path-like
         A new or an empty folder; nothing is ever overwritten.
     progress : callable, optional
         As for ``Catalog.backup``.
+    snapshot : int, optional
+        From a URL: its number; the newest by default.
+    storage_options : mapping, optional
+        From a URL: as for ``Catalog.backup``.
 
     Raises
     ------
     NotACatalogError
-        There is neither at ``source``.
-    InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError
+        There is none of them at ``source``.
+    InvalidInputError, CorruptFileError, DiskFullError, DiskFailureError, ObjectStoreError
     """
-    folder, into = check_path(source), check_path(dest)
+    into = check_path(dest)
     check_callable("progress", progress)
+    if is_url(source):
+        number = None if snapshot is None else check_int("snapshot", snapshot, 1)
+        report = progress or _ignore
+        return restore_snapshot(str(source), into, number, storage_options, report)
+    check_no_url("restore", snapshot=snapshot, storage_options=storage_options)
+    folder = check_path(source)
     make = restore_export if is_export(folder) else restore_backup
     return make(folder, into, progress or _ignore)
 

@@ -16,7 +16,8 @@ import msgspec
 
 from tv5core.catalog import Catalog
 from tv5core.data import demo_titles
-from tv5core.errors import NotACatalogError, Tv5Error
+from tv5core.errors import InvalidInputError, NotACatalogError, Tv5Error
+from tv5core.object_storage import is_url, parse_location
 from tv5core.server.client_limits.shared import CLIENTS_FILE, SharedBuckets
 from tv5core.server.logs import configure_logs, log
 from tv5core.server.process.life import Life, run_child
@@ -87,8 +88,23 @@ def _prepared(settings: Settings, folder: Path) -> Settings:
 
 
 def _check_catalog(settings: Settings) -> None:
-    if not Path(settings.catalog).is_dir():
+    if is_url(settings.catalog):
+        _check_published(settings)
+    elif not Path(settings.catalog).is_dir():
         raise NotACatalogError(f"expected a catalogue in {settings.catalog}, got no folder")
+
+
+def _check_published(settings: Settings) -> None:
+    where = parse_location(settings.catalog).url
+    if not settings.read_only:
+        raise InvalidInputError(
+            f"setting read_only: expected true (--read-only) with {where}, got false: what is "
+            "published is only read"
+        )
+    if settings.snapshot_path is None:
+        raise InvalidInputError(
+            f"setting snapshot_path: expected a folder for the snapshots of {where}, got none"
+        )
 
 
 def _in_child(work: Callable[[], object]) -> None:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from tv5core.cached import CachedCatalog
-from tv5core.catalog import Catalog
 from tv5core.server.app import make_app, make_runner
 from tv5core.server.logs import RequestLog, log
 from tv5core.server.process.life import Life, keep_what_is_open
 from tv5core.server.process.opening import Opening
 from tv5core.server.process.sockets import BACKLOG
 from tv5core.server.process.writer_client import WriterClient
-from tv5core.server.resources import Resources, open_resources
+from tv5core.server.resources import Resources, open_reader, open_resources
 from tv5core.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,8 +85,7 @@ async def _resources(
     settings: Settings, folder: Path, writer: Path | None
 ) -> AsyncIterator[Resources]:
     """Open the catalogue as a reader, and everything else around it."""
-    opening = partial(Catalog.open, settings.catalog, create=False, read_only=True)
-    catalog = await asyncio.to_thread(opening)
+    catalog = await asyncio.to_thread(open_reader, settings)
     reading = settings.read_only or writer is None
     async with contextlib.AsyncExitStack() as stack:
         client = None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tv5core.arguments import check_flag
 from tv5core.catalog.index.manager import IndexManager
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
+from tv5core.embedding.lsa_processes import LsaProcesses
 from tv5core.errors import (
     CatalogError,
     CorruptFileError,
@@ -122,18 +123,21 @@ class Writer:
         if ready is None and embed and some:
             self._text.check_can_embed()
         total, result, stored = len(some), AddResult(), 0
-        for start, stop in _chunks(data):
-            plans = [_Plan(t, d) for t, d in zip(some[start:stop], data[start:stop], strict=True)]
-            given = None if ready is None else ready[start:stop]
-            try:
-                last = checkpoint if stop == total else None
-                result += self._store_chunk(plans, given, embed, last)
-            except (DiskFullError, DiskFailureError) as error:
-                raise _partly(error, stored, total) from error
-            stored = stop
-            if progress is not None:
-                progress(stored, total, "storing")
-            self._manager.seal_if_due()
+        to_embed = total if embed and ready is None else 0
+        with self._text.processes(self._manager.current(), to_embed) as processes:
+            for start, stop in _chunks(data):
+                pairs = zip(some[start:stop], data[start:stop], strict=True)
+                plans = [_Plan(title, stored_as) for title, stored_as in pairs]
+                given = None if ready is None else ready[start:stop]
+                try:
+                    last = checkpoint if stop == total else None
+                    result += self._store_chunk(plans, given, embed, last, processes)
+                except (DiskFullError, DiskFailureError) as error:
+                    raise _partly(error, stored, total) from error
+                stored = stop
+                if progress is not None:
+                    progress(stored, total, "storing")
+                self._manager.seal_if_due()
         if not some and checkpoint is not None:
             self._store_chunk([], None, False, checkpoint)
         return result
@@ -169,12 +173,13 @@ class Writer:
         given: Sequence[F32 | None] | None,
         embed: bool,
         checkpoint: Checkpoint | None,
+        processes: LsaProcesses | None = None,
     ) -> AddResult:
         with self._store.lock:
             self._manager.current()  # in step again, where an earlier change was interrupted
             self._compare(plans, given)
             if given is None:
-                self._plan_embedding(plans, embed)
+                self._plan_embedding(plans, embed, processes)
             if checkpoint is not None or not all(plan.idle for plan in plans):
                 self._commit(plans, given is not None, checkpoint)
         added = sum(plan.old is None for plan in plans)
@@ -195,7 +200,9 @@ class Writer:
                     plan.vector = given[place]
                     plan.touches_vector = _differs(txn, space, plan)
 
-    def _plan_embedding(self, plans: list[_Plan], embed: bool) -> None:
+    def _plan_embedding(
+        self, plans: list[_Plan], embed: bool, processes: LsaProcesses | None
+    ) -> None:
         """Embed what has no vector of its present text, or leave it for later."""
         todo = [p for p in plans if p.was_pending or p.old is None or not _same_text(p)]
         embedder = self._text.embedder(self._manager.served) if embed and todo else None
@@ -203,7 +210,7 @@ class Writer:
             for plan in todo:
                 plan.becomes_pending = not plan.was_pending
             return
-        vectors = self._text.embed_titles(embedder, [plan.title for plan in todo])
+        vectors = self._text.embed_titles(embedder, [plan.title for plan in todo], processes)
         for plan, vector in zip(todo, vectors, strict=True):
             plan.touches_vector, plan.vector = True, vector if vector.any() else None
 

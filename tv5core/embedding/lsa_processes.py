@@ -33,6 +33,10 @@ class LsaProcesses:
         Processes, from 1.
     behind : bool
         Whether they give way to other processes.
+
+    Attributes
+    ----------
+    embedder : LsaEmbedder
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class LsaProcesses:
         behind: bool = False,
     ) -> None:
         task = f"{__name__}:{embedding_task.__name__}"
-        self._count = count
+        self.embedder, self._count = embedder, count
         self._pool = WorkerPool(task, os.fsencode(path), _task(embedder), count, behind=behind)
 
     def blocks(self, some: Iterable[tuple[C, Sequence[Title]]]) -> Iterator[tuple[C, F32]]:

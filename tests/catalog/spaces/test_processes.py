@@ -79,6 +79,24 @@ def test_the_same_to_the_bit_as_with_one_core(
     assert not any(pool._workers() for pool in pools)  # nobody is left
 
 
+def test_titles_added_at_once_have_the_same_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pools: list[worker_pool.WorkerPool]
+) -> None:
+    monkeypatch.setattr(text_embedding, "_SHARED", 5)
+    found = []
+    for cores in (2, 1):
+        monkeypatch.setattr(worker_pool, "usable_cores", lambda cores=cores: cores)
+        with Catalog.open(tmp_path / str(cores), auto_seal=False) as catalog:
+            catalog.add(TITLES[:40])  # fits
+            pools.clear()
+            catalog.add(TITLES[40:])
+            assert len(pools) == cores - 1
+            assert not any(pool._workers() for pool in pools)
+            assert catalog.info()["pending"] == 0
+            found.append(vectors(catalog))
+    assert found[0] == found[1]
+
+
 def test_a_killed_process_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pools: list[worker_pool.WorkerPool]
 ) -> None:

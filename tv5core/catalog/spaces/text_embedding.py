@@ -41,6 +41,8 @@ EXTERNAL = "external"
 """Recorded as embedder where vectors were given and no embedder was named."""
 
 _BLOCK = 1_000
+_SHARED = 100
+"""Titles from which the way to other processes is worth it."""
 
 
 class TextEmbedding:
@@ -159,8 +161,21 @@ class TextEmbedding:
             return np.zeros((len(texts), self._store.meta.dim), np.float32)
         return checked_embedding(embedder.embed_queries(texts), len(texts), self._store.meta.dim)
 
-    def embed_titles(self, embedder: Embedder, some: Sequence[Title]) -> F32:
-        """Embed titles: float32[n, dim]; a zero row where a title has no known text."""
+    def embed_titles(
+        self, embedder: Embedder, some: Sequence[Title], processes: LsaProcesses | None = None
+    ) -> F32:
+        """Embed titles: float32[n, dim]; a zero row where a title has no known text.
+
+        Parameters
+        ----------
+        embedder : Embedder
+        some : sequence of Title
+        processes : LsaProcesses, optional
+            Used where they are this embedder's, and the titles are many.
+        """
+        if processes is not None and processes.embedder is embedder and len(some) >= _SHARED:
+            made = processes.embed(some)
+            return checked_embedding(made, len(some), self._store.meta.dim)
         return checked_embedding(embedder.embed_titles(some), len(some), self._store.meta.dim)
 
     # -- what is pending ------------------------------------------------------------------
@@ -191,7 +206,7 @@ class TextEmbedding:
         rest where another embedder takes over.
         """
         served, done = self._manager.current(), 0
-        with self._processes(served, total) as processes:
+        with self.processes(served, total) as processes:
             if processes is None:
                 return 0
             for block, vectors in processes.blocks(pending_blocks(self._store, _BLOCK)):
@@ -211,7 +226,7 @@ class TextEmbedding:
         return len(places)
 
     @contextmanager
-    def _processes(self, served: ServedIndex, count: int) -> Iterator[LsaProcesses | None]:
+    def processes(self, served: ServedIndex, count: int) -> Iterator[LsaProcesses | None]:
         """Have processes that embed as many titles; None where they are not worth it, or cannot."""
         number = processes_for(count, behind=self._manager.background.is_current)
         embedder = self.embedder(served) if number and self._given is None else None

@@ -104,14 +104,21 @@ def decode_body(kind: type[T], raw: bytes) -> T:
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         name = place.rstrip("`").lstrip(".") or "body"
-        raise ParameterError(name, _lowered(message), "another value") from None
+        raise ParameterError(name, *_wrong(message)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBodyError(f"expected JSON, got {shown(raw[:40])}") from None
 
 
-def _lowered(message: str) -> str:
-    """Turn a message such as ``Expected `int` >= 1`` into what stands behind "expected"."""
-    return message.removeprefix("Expected ") or message
+def _wrong(message: str) -> tuple[str, str]:
+    """Return what was expected and what came, of a message such as ``Expected `int` >= 1``."""
+    unknown, _, field = message.partition("Object contains unknown field ")
+    if field and not unknown:
+        return "known fields only", f"the field {field}"
+    missing, _, field = message.partition("Object missing required field ")
+    if field and not missing:
+        return f"the field {field}", "an object without it"
+    expected, _, got = message.removeprefix("Expected ").partition(", got ")
+    return expected, got or "another value"
 
 
 def _one_of(names: Mapping[str, object]) -> str:

@@ -60,7 +60,7 @@ cdef class Scans:
         check_range(k, 1, MAX_K, "k")
         if n > 1 and n * k <= LISTED:
             block = max(1, BLOCK_BYTES // (q.size(1) * v.values.buffer.itemsize))
-        cdef TopK top = TopK(n, k, n if block < <Py_ssize_t>v.rows.count else 1)
+        cdef TopK top = TopK(n, k, n if n * k <= LISTED else 1)
         if allow is not None:
             a = view(allow, "allow", 1, c'B')
             bits = bitmap_of(a, v.rows.count)
@@ -72,16 +72,30 @@ cdef class Scans:
                          Py_ssize_t block, const uint8_t *bits, TopK top) noexcept nogil:
         """Score blocks of rows by all queries: a row is read from memory once."""
         cdef Py_ssize_t i, start = 0, stop
+        cdef Py_ssize_t together = 0 if top.shared else n - n % TV5_TOGETHER
         cdef tv5_top_k to
         while True:
             stop = min(start + block, <Py_ssize_t>rows.count)
-            for i in range(n):
+            for i in range(together // TV5_TOGETHER):
+                self._scan_rows_together(rows, start, stop, queries, i * TV5_TOGETHER, bits, top)
+            for i in range(together, n):
                 to = top.of(i)
                 top.sizes[i] = self.k.scan_rows(rows, start, stop, queries + i * rows.dim, bits,
                                                 &to, top.sizes[i])
             start = stop
             if start >= <Py_ssize_t>rows.count:
                 return
+
+    cdef void _scan_rows_together(self, const tv5_rows *rows, Py_ssize_t start, Py_ssize_t stop,
+                                  const float *queries, Py_ssize_t first, const uint8_t *bits,
+                                  TopK top) noexcept nogil:
+        """Score a block of rows by TV5_TOGETHER queries from the first on."""
+        cdef Py_ssize_t i
+        cdef tv5_top_k to[TV5_TOGETHER]
+        for i in range(TV5_TOGETHER):
+            to[i] = top.of(first + i)
+        self.k.scan_rows_together(rows, start, stop, queries + first * rows.dim, bits, to,
+                                  top.sizes + first)
 
     def scan_bounded(self, codes, prepared, rows, scales, queries, k, float error_margin,
                      allow=None, residuals=None, compared=None):

@@ -84,6 +84,7 @@ cdef extern from "tv5/link.h" nogil:
 cdef extern from "tv5/kernels.h" nogil:
     enum:
         TV5_MAX_DIM
+        TV5_TOGETHER
 
     ctypedef struct tv5_candidates:
         const uint32_t *rows
@@ -189,6 +190,8 @@ cdef extern from "tv5/kernels.h" nogil:
                            const uint8_t *, const tv5_top_k *) noexcept nogil
         uint32_t (*scan_rows)(const tv5_rows *, size_t, size_t, const float *, const uint8_t *,
                               const tv5_top_k *, uint32_t) noexcept nogil
+        void (*scan_rows_together)(const tv5_rows *, size_t, size_t, const float *,
+                                   const uint8_t *, const tv5_top_k *, uint32_t *) noexcept nogil
         uint32_t (*scan_bounded)(const tv5_codes *, const tv5_rows *, const tv5_query *,
                                  const float *, float, const uint8_t *,
                                  const tv5_top_k *) noexcept nogil

@@ -14,6 +14,13 @@ static inline int32_t dot_one_i8(const int8_t *row, const int16_t *query, size_t
     return (int32_t)sum;
 }
 
+static inline void dot_four_i8(const int8_t *row, const int16_t *const *queries, size_t dim,
+                               int32_t *out)
+{
+    for (int query = 0; query < 4; ++query)
+        out[query] = dot_one_i8(row, queries[query], dim);
+}
+
 static inline void load_half(const uint16_t *from, float *to)
 {
     uint16x8_t half = vld1q_u16(from);

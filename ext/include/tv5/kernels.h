@@ -22,6 +22,7 @@
 
 #define TV5_LANES 32
 #define TV5_MAX_DIM 4096
+#define TV5_TOGETHER 4 /* queries by which a scan scores a row at once */
 
 /* Rows to score exactly. With upper bounds, a row whose bound is below the k-th best score so far
  * is skipped. */
@@ -85,6 +86,10 @@ typedef struct tv5_kernels {
      * `stop` is the number of rows. So a caller with many queries reads rows once for all. */
     uint32_t (*scan_rows)(const tv5_rows *rows, size_t start, size_t stop, const float *query,
                           const uint8_t *allow, const tv5_top_k *top, uint32_t size);
+    /* The same for TV5_TOGETHER queries: each row is read and made wider once for all. */
+    void (*scan_rows_together)(const tv5_rows *rows, size_t start, size_t stop,
+                               const float *queries, const uint8_t *allow, const tv5_top_k *tops,
+                               uint32_t *sizes);
     /* Score all (allowed) rows exactly whose estimates plus `error_margin` standard deviations of
      * their errors reach the k-th best exact score so far; keep the k best. `exact` is the query
      * that the stored rows take. Return how many were scored. */

@@ -73,11 +73,29 @@ static tv5_rows rows_of(size_t n, size_t dim, tv5_kind kind, flavour values)
     return rows;
 }
 
+/* Four queries at once, in two steps, against each alone. */
+static void same_together(const tv5_kernels *table, const tv5_kernels *reference,
+                          const tv5_rows *rows, const float *queries, const uint8_t *allow,
+                          uint32_t k, size_t half)
+{
+    tv5_top_k got[TV5_TOGETHER], want = best_of(k);
+    uint32_t sizes[TV5_TOGETHER] = {0};
+    for (int i = 0; i < TV5_TOGETHER; ++i)
+        got[i] = best_of(k);
+    if (half)
+        table->scan_rows_together(rows, 0, half, queries, allow, got, sizes);
+    table->scan_rows_together(rows, half, rows->count, queries, allow, got, sizes);
+    for (int i = 0; i < TV5_TOGETHER; ++i) {
+        reference->scan_rows(rows, 0, rows->count, queries + i * rows->dim, allow, &want, 0);
+        same_best("scan_rows_together", got + i, &want);
+    }
+}
+
 static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, size_t n,
                         size_t dim, tv5_kind kind, flavour values)
 {
     tv5_rows rows = rows_of(n, dim, kind, values);
-    float *query = floats(dim, values);
+    float *query = floats(TV5_TOGETHER * dim, values);
     uint32_t *some = room(4 * 50);
     float *upper_bounds = floats(50, values);
     for (size_t i = 0; i < 50; ++i)
@@ -93,6 +111,7 @@ static void one_rescore(const tv5_kernels *table, const tv5_kernels *reference, 
         table->scan_rows(&rows, half, n, query, allow, &got, listed);
         reference->scan_rows(&rows, 0, n, query, allow, &want, 0);
         same_best("scan_rows", &got, &want);
+        same_together(table, reference, &rows, query, allow, wanted[w], half);
         tv5_candidates candidates = {some, w % 3 ? upper_bounds : NULL, w ? 50 : 0};
         table->rescore(&rows, query, &candidates, &got);
         reference->rescore(&rows, query, &candidates, &want);

@@ -83,7 +83,7 @@ def test_an_index_closed_while_settings_are_chosen_keeps_none(
     index = VectorIndex.build(vectors[:50])
     before = index.settings
 
-    def choose(*_: object) -> SearchSettings:
+    def choose(*_: object, **__: object) -> SearchSettings:
         index.close()
         return SearchSettings(recall=0.5)
 

@@ -7,17 +7,18 @@ calibrated on queries made of that text, not on the average dataset.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import msgspec
+import numpy as np
 import numpy.typing as npt
 
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.reader import CatalogReader
 from tv5core.catalog.searcher import Searcher, are_texts
 from tv5core.errors import CatalogError, CorruptFileError
-from tv5core.store import Store
+from tv5core.store import Store, embeddings
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings
 
@@ -27,6 +28,9 @@ SAMPLE = 250
 """Titles to make queries of: recall is then known to about one in a hundred."""
 
 _WORDS = 8
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
 
 
 def calibrate(
@@ -42,11 +46,12 @@ def calibrate(
         raise CatalogError("expected a catalogue with vectors, got one without")
     matrix = searcher.vectors_of(served, queries)
     matrix = matrix[matrix.any(axis=1)]
+    given = _vectors_given(store, served)
     if are_texts(queries):
-        chosen = served.index.settings_for(matrix, target_recall, k)
+        chosen = served.index.settings_for(matrix, target_recall, k, given=given)
         store.change_meta(text_settings=msgspec.to_builtins(chosen))
     else:
-        chosen = served.index.calibrate(matrix, target_recall, k)
+        chosen = served.index.calibrate(matrix, target_recall, k, given=given)
         store.change_meta(settings=msgspec.to_builtins(chosen))
     return chosen
 
@@ -72,9 +77,23 @@ def calibrate_on_own_text(
     matrix = searcher.vectors_of(served, _text_queries(titles))
     matrix = matrix[matrix.any(axis=1)]
     if len(matrix):
-        chosen = served.index.settings_for(matrix)
+        chosen = served.index.settings_for(matrix, given=_vectors_given(store, served))
         store.change_meta(text_settings={**msgspec.to_builtins(chosen), "own_text": True})
     progress(SAMPLE, SAMPLE, "calibrating")
+
+
+def _vectors_given(store: Store, served: ServedIndex) -> Callable[[I64], F32]:
+    """Return what reads the vectors of some rows; NaN for those that are gone or damaged."""
+    space, dim = served.space, store.meta.dim
+
+    def given(rows: I64) -> F32:
+        with store.read() as txn:
+            found = embeddings.gather(txn, space, rows, dim)
+        vectors = np.full((len(rows), dim), np.nan, np.float32)
+        vectors[np.searchsorted(rows, found.rows)] = found.vectors
+        return vectors
+
+    return given
 
 
 def _readable(reader: CatalogReader, id: str) -> Title | None:

@@ -81,7 +81,7 @@ def _text_search(facts: Mapping[str, Any]) -> str:
 def _vectors(facts: Mapping[str, Any]) -> str:
     if not facts["vectors"]:
         return "none"
-    kinds = f"{facts['dim']:,} dimensions, {facts['metric']}, rescored from {facts['rescoring']}"
+    kinds = f"{facts['dim']:,} dimensions, {facts['metric']}, {stored_rows(facts)}"
     return f"{facts['vectors']:,} of {kinds}"
 
 
@@ -104,8 +104,19 @@ def _index(facts: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def stored_rows(facts: Mapping[str, Any]) -> str:
+    """Say how rows are stored for exact scores, and what that keeps."""
+    kind, kept = facts["stored_as"], facts["row_recall"].get("stored")
+    asked = facts["rescoring"]
+    stored = asked if kind in ("", asked) else f"{kind} ({asked})"
+    keeps = "" if kept is None else f", which keep {kept:.3f} of the ten nearest as given"
+    return f"rescored from {stored} rows{keeps}"
+
+
 def _settings(settings: Mapping[str, Any]) -> str:
     shown = {name: settings[name] for name in settings if name != "own_text"}
+    if not shown.get("exact_rows"):
+        shown.pop("exact_rows", None)
     scans = shown.get("expansion_search", 0) >= WIDEST_POOL
     if scans:
         del shown["expansion_search"]

@@ -126,7 +126,8 @@ def recall(
     truth: Annotated[
         Path | None,
         typer.Option(
-            help="True neighbours by key (.ivecs, .npy); else an exact search finds them."
+            help="True neighbours by key (.ivecs, .npy); else an exact search finds them, and what "
+            "storing rows loses counts as missed."
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Neighbours compared.")] = 10,
@@ -142,14 +143,15 @@ def recall(
     with VectorIndex.open(index, read_only=calibrate is None) as opened:
         if calibrate is not None:
             opened.calibrate(rows, calibrate, k)
-        found = opened.search(rows, k, threads=0).keys
         true = _truth(truth, asked, k, len(rows))
         if true is None:
-            true = opened.search(rows, k, exact=True, threads=0).keys
-        settings = opened.settings
-    share = recall_at_k(found, true)
+            share = opened.recall(rows, k)
+        else:
+            share = recall_at_k(opened.search(rows, k, threads=0).keys, true)
+        settings, kept = opened.settings, opened.row_recall
     if as_json:
-        print_json({"recall": share, "k": k, "queries": len(rows), "settings": settings})
+        measured = {"recall": share, "k": k, "queries": len(rows)}
+        print_json({**measured, "settings": settings, "row_recall": kept})
     else:
         print(f"recall@{k} of {len(rows):,} queries: {share:.4f}")
 
@@ -177,6 +179,11 @@ def info(index: IndexArgument, as_json: AsJson = False) -> None:
         print_json(facts)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
+    kept = facts.pop("row_recall")
+    if kept["stored"] is not None:
+        facts["rows_keep"] = (
+            f"{kept['stored']:.3f} of the ten nearest as given, measured on {kept['queries']} rows"
+        )
     for name, value in facts.items():
         table.add_row(
             name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
@@ -191,6 +198,8 @@ def _facts(index: VectorIndex) -> dict[str, Any]:
         "given_dim": index.given_dim,
         "metric": index.metric,
         "rescoring": index.rescoring,
+        "stored_as": index.stored_as,
+        "row_recall": msgspec.structs.asdict(index.row_recall),
         "settings": msgspec.to_builtins(index.settings),
         "bytes": sum(part["total"] for part in index.memory().values()),
     }

@@ -3,7 +3,8 @@
 Read in this order:
 
 - ``index``: :class:`VectorIndex`, which builds, opens, changes and seals; ``reader``: its reading
-  side, from a call's keywords to a search; ``matches``: what a search returns.
+  side, from a call's keywords to a search; ``measured_reader``: what it says of its recall;
+  ``matches``: what a search returns.
 - ``settings`` (how hard to look), ``options`` (everything a call asks for), ``filters`` (which rows
   may be returned), ``metric`` (what a score is).
 - ``segment``: what is searched: a snapshot is a tuple of segments, each with row numbers and
@@ -18,7 +19,8 @@ Read in this order:
   ``linking`` (or ``usearch_graph``, over ``usearch_layout``); ``growing`` (from sealed files and
   live rows to files);
   ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
-- ``recall`` (calibration), ``audit`` (is the index that of its vectors?), ``memory``,
+- ``calibration`` (the cheapest settings for a recall; ``costs``: what searches cost), ``truth`` (what
+  they should find), ``recall``, ``audit`` (is the index that of its vectors?), ``memory``,
   ``validation``.
 """
 

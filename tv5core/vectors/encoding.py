@@ -113,6 +113,7 @@ def encode_rows(
     folder: Path,
     report: Progress,
     sample: Sample,
+    target_recall: float,
 ) -> EncodedRows:
     """Encode all vectors; stored rows are mapped from files in ``folder``.
 
@@ -144,7 +145,7 @@ def encode_rows(
     _check_unique(keys)
     stored = files[0].rows()
     recall = sample.recall(stored)
-    if rescoring == "auto" and recall.is_enough_without_residuals:
+    if rescoring == "auto" and recall.is_enough_without_residuals(target_recall):
         stored, recall = stored.coarse, recall.without_residuals
     coarse = stored if len(files) == 1 else files[1].rows()
     return EncodedRows(keys, codes, stored, coarse.coarse, recall)

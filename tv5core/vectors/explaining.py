@@ -15,7 +15,7 @@ from tv5core import kernels
 from tv5core.vectors.keyed_rows import Allowed
 from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import choose_plan, expected_reads, filtered_walk, scan_margin
+from tv5core.vectors.planner import choose_plan, expected_reads, filtered_walk
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Segment, Snapshot
 
@@ -100,7 +100,8 @@ def _explained(
 def _scanned(segment: Segment, query: F32, k: int, options: SearchOptions, allowed: Allowed) -> int:
     """Return how many rows a scan of codes compares."""
     settings = options.settings
-    if allowed.bitmap is None:
+    bound = segment.scan_margin(settings, k, allowed, options.scan_margin)
+    if bound is None:
         return min(settings.candidates(k), allowed.row_count)
     counted = np.zeros(1, np.int32)
     segment.rows.scan_bounded(
@@ -108,7 +109,7 @@ def _scanned(segment: Segment, query: F32, k: int, options: SearchOptions, allow
         segment.quantizer.prepare(query),
         query,
         k,
-        scan_margin(settings, options.scan_margin),
+        bound,
         allowed.bitmap,
         counted,
     )

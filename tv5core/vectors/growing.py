@@ -41,6 +41,7 @@ from tv5core.vectors.graph import (
 )
 from tv5core.vectors.linking import Workers, connect, link_rows, reversed_links, room_for
 from tv5core.vectors.live_segment import LiveSegment
+from tv5core.vectors.row_recall import enough_for
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.sealing import BuildOptions, row_sections, rows_meta
 from tv5core.vectors.segment import Snapshot, alive_rows
@@ -102,11 +103,20 @@ class Growth:
             and graph.metric.unit_length
             and values.dtype == np.int8
             and alike
+            and self._keeps_enough
             and graph.links.shape[1] == room_for(self.options.connectivity)
             and bool(graph.codes.shape[1] == graph.quantizer.layout.stride)
             and graph.changed is not None
             and self._changed <= MOST_CHANGED * len(graph)
         )
+
+    @property
+    def _keeps_enough(self) -> bool:
+        """Whether rows are stored as exactly as a recall asked for since they were needs it."""
+        graph = self.sealed.graph
+        kept, wanted = graph.recall.stored, enough_for(self.options.target_recall)
+        coarse = graph.rescoring == "auto" and graph.rows.residuals is None
+        return not coarse or kept is None or kept >= wanted
 
     @property
     def _changed(self) -> int:

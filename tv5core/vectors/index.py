@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tv5core.arguments import as_array, check_callable, check_flag, check_path, check_type
-from tv5core.errors import CorruptFileError, InvalidInputError, ReadOnlyError, UnknownIdError
+from tv5core.errors import CorruptFileError, InvalidInputError, UnknownIdError
 from tv5core.files import SealedFile
 from tv5core.types import Progress
 from tv5core.vectors import folder
@@ -21,8 +21,8 @@ from tv5core.vectors.folder import Manifest
 from tv5core.vectors.folder_writer import FolderWriter
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.growing import growth_of
+from tv5core.vectors.measured_reader import MeasuredReader
 from tv5core.vectors.metric import Metric
-from tv5core.vectors.reader import IndexReader
 from tv5core.vectors.sealing import BuildOptions, Sealing
 from tv5core.vectors.segment import alive_blocks
 from tv5core.vectors.segment_set import SegmentSet
@@ -32,7 +32,7 @@ from tv5core.vectors.validation import check_keys
 __all__ = ["VectorIndex"]
 
 
-class VectorIndex(IndexReader):
+class VectorIndex(MeasuredReader):
     """Vectors searched by a walk over one-bit codes, then rescored exactly.
 
     Build one with :meth:`build`, start one with :meth:`empty` or map one with :meth:`open`. Any
@@ -54,7 +54,6 @@ class VectorIndex(IndexReader):
     ) -> None:
         super().__init__(dim, metric, rescoring, settings, graph, given_dim)
         self._folder: FolderWriter | None = None  # where there is a folder to write to
-        self._read_only = False
         self._options = BuildOptions()
 
     # -- making and opening ---------------------------------------------------------------
@@ -91,6 +90,7 @@ class VectorIndex(IndexReader):
         progress: Progress | None = None,
         seed: int = 0,
         graph: str = "native",
+        target_recall: float = 0.95,
     ) -> VectorIndex:
         """Build a sealed index over vectors.
 
@@ -106,7 +106,7 @@ class VectorIndex(IndexReader):
         dim : int, optional
             Keep the first so many dimensions only (of Matryoshka models), scaled to unit length
             for cosine. From then on vectors and queries may have either width.
-        metric, rescoring, connectivity, expansion_add, graph
+        metric, rescoring, connectivity, expansion_add, graph, target_recall
             As in :meth:`empty` and :class:`BuildOptions`.
         threads : int
             0 for all cores; only a graph of usearch depends on it.
@@ -134,7 +134,9 @@ class VectorIndex(IndexReader):
         named = check_keys(np.arange(count) if keys is None else keys, count)
         kept = width if dim is None else dim
         index = cls(kept, Metric.named(metric), rescoring, given_dim=width)
-        index._options = BuildOptions(connectivity, expansion_add, threads, seed, graph)
+        index._options = BuildOptions(
+            connectivity, expansion_add, threads, seed, graph, target_recall
+        )
         try:
             if path is not None:
                 index._folder = FolderWriter.create(check_path(path), index._described())
@@ -205,35 +207,6 @@ class VectorIndex(IndexReader):
             raise CorruptFileError(f"{graph.name}: {error}") from error
 
     # -- settings -------------------------------------------------------------------------
-
-    def calibrate(
-        self, queries: npt.ArrayLike, target_recall: float = 0.95, k: int = 10
-    ) -> SearchSettings:
-        """Choose and store the cheapest settings that reach a recall on these queries.
-
-        Parameters
-        ----------
-        queries : array_like [n, dim]
-            Like those to come; a few hundred. Recall differs much between kinds of queries.
-        target_recall : float
-            Above 0, at most 1; a RuntimeWarning tells when it is out of reach.
-        k : int
-
-        Returns
-        -------
-        SearchSettings
-            Also kept in :attr:`settings` and, for an index in a folder, on disk.
-
-        Raises
-        ------
-        InvalidInputError
-            No queries, or a target out of range.
-        ReadOnlyError
-        """
-        self._check_writable()
-        settings = self.settings_for(queries, target_recall, k)
-        self._store(settings)
-        return settings
 
     def _store(self, settings: SearchSettings) -> None:
         with self._lock:
@@ -393,8 +366,3 @@ class VectorIndex(IndexReader):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _check_writable(self) -> None:
-        self._check_open()
-        if self._read_only:
-            raise ReadOnlyError("expected a writable index, got one opened with read_only=True")

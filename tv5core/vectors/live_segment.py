@@ -16,7 +16,7 @@ from tv5core.observing import stage
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.live_graph import LiveGraph
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import choose_plan, scan_margin
+from tv5core.vectors.planner import choose_plan, scan_margin, scan_margin_of_all
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.segment import (
     Allowed,
@@ -61,7 +61,8 @@ class LiveSegment:
     alive: Bitmap | None
     alive_count: int
     graph: LiveGraph | None = None
-    """What links the first of the rows, perhaps with rows added since; None: all are scanned."""
+    """What links the first of the rows, perhaps with rows added since; None: all are scanned, for
+    their lengths differ."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -114,9 +115,18 @@ class LiveSegment:
         which: Allowed,
         margin: float | None = None,
     ) -> SegmentHits:
-        if which.bitmap is not None:
-            return scan_bounded(self, queries, k, scan_margin(settings, margin), which)
+        bound = self.scan_margin(settings, k, which, margin)
+        if bound is not None:
+            return scan_bounded(self, queries, k, bound, which)
         return scan_codes(self, queries, k, max(settings.candidates(k), _MIN_CANDIDATES), which)
+
+    def scan_margin(
+        self, settings: SearchSettings, k: int, allowed: Allowed, margin: float | None = None
+    ) -> float | None:
+        """Return the error margin of a scan; None where it rescores a number of candidates."""
+        if allowed.bitmap is None:
+            return scan_margin_of_all(settings, k, unit_length=self.graph is not None)
+        return scan_margin(settings, margin)
 
     def counted(
         self,
@@ -134,11 +144,11 @@ class LiveSegment:
             left = len(self) - (self.graph.covered & ~7 if self.graph else 0)
             width = math.ceil(walk_width(settings, k) * len(self) / max(which.row_count, 1))
             return "walk", max(left, 0) + width, width + min(max(left, 0), walk_width(settings, k))
-        if which.bitmap is None:
+        bound = self.scan_margin(settings, k, which, margin)
+        if bound is None:
             return "scan", len(self), min(max(settings.candidates(k), _MIN_CANDIDATES), len(self))
         prepared, counted = self.quantizer.prepare(query), np.zeros(1, np.int32)
-        margin = scan_margin(settings, margin)
-        self.rows.scan_bounded(self.codes, prepared, query, k, margin, which.bitmap, counted)
+        self.rows.scan_bounded(self.codes, prepared, query, k, bound, which.bitmap, counted)
         return "scan", which.row_count, int(counted[0])
 
     def _walk(

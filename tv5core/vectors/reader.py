@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_array, as_int64, check_int, check_real, check_type
-from tv5core.errors import ClosedError, DimensionError, InvalidInputError
+from tv5core.arguments import as_array, as_int64, check_int, check_type
+from tv5core.errors import ClosedError, DimensionError, InvalidInputError, ReadOnlyError
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.explaining import SegmentPlan, explain_search
 from tv5core.vectors.filters import Filter
@@ -20,9 +20,6 @@ from tv5core.vectors.matches import MAX_PADDED, Matches
 from tv5core.vectors.memory import memory_usage
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.recall import cheapest_settings, fewest_candidates, recall_at_k
-from tv5core.vectors.row_recall import RowRecall
-from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot, alive_rows
 from tv5core.vectors.segment_set import SegmentSet
 from tv5core.vectors.settings import SearchSettings
@@ -57,7 +54,7 @@ class IndexReader:
         self._given_dim = _wider(self._dim, given_dim)
         self._settings = settings or metric.default_settings()
         self._segments = SegmentSet(dim, self._rescoring, graph, walkable=self._metric.unit_length)
-        self._closed = False
+        self._closed = self._read_only = False
         self._renew_locks()
         _OPEN.add(self)
 
@@ -87,14 +84,6 @@ class IndexReader:
     def rescoring(self) -> str:
         """Type of the stored rows."""
         return self._rescoring
-
-    @property
-    def row_recall(self) -> RowRecall:
-        """What sealed rows, as they are stored, keep of the order of the vectors given."""
-        for segment in self.snapshot.segments:
-            if isinstance(segment, SealedSegment):
-                return segment.graph.recall
-        return RowRecall()
 
     @property
     def settings(self) -> SearchSettings:
@@ -327,31 +316,6 @@ class IndexReader:
         vector, columns = self._one(query), self._columns(k)
         return explain_search(snapshot or self.snapshot, vector, columns, options)
 
-    def recall(self, queries: npt.ArrayLike, k: int = 10) -> float:
-        """Measure recall@k of :meth:`search` against exact search over the stored rows."""
-        matrix = np.atleast_2d(as_array("queries", queries))
-        truth = self.search(matrix, k, exact=True, threads=0)
-        return recall_at_k(self.search(matrix, k, threads=0).keys, truth.keys)
-
-    def settings_for(
-        self, queries: npt.ArrayLike, target_recall: float = 0.95, k: int = 10
-    ) -> SearchSettings:
-        """Choose settings as :meth:`VectorIndex.calibrate` does, without keeping them."""
-        self._check_open()
-        vectors = self._validate(queries)
-        target = check_real("target_recall", target_recall, 0, 1)
-        if not target or not len(vectors):
-            raise InvalidInputError(
-                f"expected queries and a target_recall above 0, got {len(vectors)} and {target}"
-            )
-        snapshot, k = self.snapshot, self._columns(k)
-        for segment in snapshot.segments:
-            if isinstance(segment, SealedSegment) and segment.alive_count:
-                return cheapest_settings(segment, vectors, min(k, segment.alive_count), target)
-        if not snapshot.alive_count:
-            return self._metric.default_settings()  # there is nothing to measure
-        return fewest_candidates(snapshot, vectors, min(k, snapshot.alive_count), target)
-
     def _validate(self, vectors: npt.ArrayLike) -> F32:
         if self._given_dim:
             vectors = self._first_dimensions(as_array("vectors", vectors))
@@ -371,6 +335,11 @@ class IndexReader:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open index, got one after close()")
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self._read_only:
+            raise ReadOnlyError("expected a writable index, got one opened with read_only=True")
 
 
 def _wider(dim: int, given: int) -> int:

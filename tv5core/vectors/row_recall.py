@@ -16,14 +16,16 @@ import numpy.typing as npt
 from tv5core.kernels import NONE
 from tv5core.vectors.stored_rows import StoredRows
 
-__all__ = ["ENOUGH", "RowRecall", "Sample"]
+__all__ = ["TARGET", "RowRecall", "Sample", "enough_for"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 
-ENOUGH = 0.985
-"""Recall from which int8 rows are stored without residuals where nothing else is asked for."""
+TARGET = 0.95
+"""Recall that searches are to reach where nothing else is asked for."""
+_LOST_BY_STORING = 0.3
+"""Share of the misses which that allows that storing rows may take."""
 
 _K = 10
 _QUERIES = 128
@@ -50,10 +52,9 @@ class RowRecall(msgspec.Struct, frozen=True):
     coarse: float | None = None
     queries: int = 0
 
-    @property
-    def is_enough_without_residuals(self) -> bool:
-        """Whether residuals would add next to nothing."""
-        return self.coarse is None or self.coarse >= ENOUGH
+    def is_enough_without_residuals(self, target: float) -> bool:
+        """Tell whether searches can reach a recall without residuals."""
+        return self.coarse is None or self.coarse >= enough_for(target)
 
     @property
     def without_residuals(self) -> RowRecall:
@@ -67,6 +68,11 @@ class RowRecall(msgspec.Struct, frozen=True):
             None if self.coarse is None else _least(self.coarse, earlier.stored),
             self.queries or earlier.queries,
         )
+
+
+def enough_for(target: float) -> float:
+    """Return the recall of stored rows that is enough for searches to reach one: 0.985 for 0.95."""
+    return 1 - _LOST_BY_STORING * (1 - target)
 
 
 def _least(now: float | None, before: float | None) -> float | None:

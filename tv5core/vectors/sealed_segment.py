@@ -14,7 +14,12 @@ from tv5core.observing import stage
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
-from tv5core.vectors.planner import choose_plan, filtered_walk, scan_margin
+from tv5core.vectors.planner import (
+    choose_plan,
+    filtered_walk,
+    scan_margin,
+    scan_margin_of_all,
+)
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.segment import (
     Allowed,
@@ -116,9 +121,18 @@ class SealedSegment:
     ) -> SegmentHits:
         """Find the k best rows by reading all codes, or those of all allowed rows."""
         which = allowed or Allowed.of(self)
-        if which.bitmap is not None:
-            return scan_bounded(self, queries, k, scan_margin(settings, margin), which)
+        bound = self.scan_margin(settings, k, which, margin)
+        if bound is not None:
+            return scan_bounded(self, queries, k, bound, which)
         return scan_codes(self, queries, k, settings.candidates(k), which)
+
+    def scan_margin(
+        self, settings: SearchSettings, k: int, allowed: Allowed, margin: float | None = None
+    ) -> float | None:
+        """Return the error margin of a scan; None where it rescores a number of candidates."""
+        if allowed.bitmap is None:
+            return scan_margin_of_all(settings, k, unit_length=self.graph.metric.unit_length)
+        return scan_margin(settings, margin)
 
     def walk(
         self, queries: F32, k: int, settings: SearchSettings, allowed: Allowed | None = None

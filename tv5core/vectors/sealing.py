@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import check_callable, check_int
+from tv5core.arguments import check_callable, check_int, check_real
 from tv5core.errors import InvalidInputError
 from tv5core.files import SealedFile, SectionStream, disk_errors, write_sections
 from tv5core.kernels.code_layout import CodeLayout
@@ -30,7 +30,7 @@ from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.quantizer import Quantizer
-from tv5core.vectors.row_recall import ENOUGH, RowRecall
+from tv5core.vectors.row_recall import TARGET, RowRecall, enough_for
 from tv5core.vectors.settings import MAX_ROWS
 from tv5core.vectors.stored_rows import StoredRows
 from tv5core.vectors.validation import Rescoring, check_rescoring
@@ -64,6 +64,9 @@ class BuildOptions(msgspec.Struct, frozen=True):
     graph : {"native", "usearch"}
         Who grows the links: tv5core's own walk, or usearch's HNSW over int8 rows, of which the base
         level is kept and walked like any other; for comparisons. It depends on the threads.
+    target_recall : float
+        Recall that searches are to reach, 0 to 1: ``rescoring="auto"`` stores rows more exactly
+        where int8 would take more than three tenths of the misses it allows.
     """
 
     connectivity: int = 16
@@ -71,6 +74,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
     threads: int = 0
     seed: int = 0
     graph: str = NATIVE
+    target_recall: float = TARGET
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -80,6 +84,8 @@ class BuildOptions(msgspec.Struct, frozen=True):
             ("seed", self.seed, 0, 2**63),
         ):
             msgspec.structs.force_setattr(self, name, check_int(name, value, low, high))
+        target = check_real("target_recall", self.target_recall, 0, 1)
+        msgspec.structs.force_setattr(self, "target_recall", target)
         if self.graph not in GRAPHS:
             raise InvalidInputError(f"expected graph {' or '.join(GRAPHS)}, got {self.graph!r}")
 
@@ -97,6 +103,7 @@ def build_files(
     rescoring: str = "auto",
     threads: int = 0,
     seed: int = 0,
+    target_recall: float = TARGET,
     progress: Progress | None = None,
 ) -> tuple[SealedFile, SealedFile]:
     """Build a graph over vectors and write it and the stored rows, durably.
@@ -111,7 +118,7 @@ def build_files(
     graph, rows : Path
         Files to write, synced when this returns.
     metric : {"cosine", "ip"}
-    connectivity, expansion_add, threads, seed : int
+    connectivity, expansion_add, threads, seed, target_recall
         See :class:`BuildOptions`.
     rescoring : {"auto", "int8", "int16", "float16", "float32"}
     progress : callable, optional
@@ -130,7 +137,7 @@ def build_files(
         for keys, vectors in blocks():
             yield Block(keys, chosen.validate(vectors, dim))
 
-    options = BuildOptions(connectivity, expansion_add, threads, seed)
+    options = BuildOptions(connectivity, expansion_add, threads, seed, target_recall=target_recall)
     kind = check_rescoring(rescoring)
     return Sealing(validated, count, dim, chosen, kind, options, progress).write(graph, rows)
 
@@ -181,9 +188,10 @@ class Sealing:
                 Path(folder),
                 report,
                 surveyed.sample,
+                self.options.target_recall,
             )
             recall = encoded.recall.after(self.earlier)
-            _warn_of_loss(self.rescoring, recall)
+            _warn_of_loss(self.rescoring, recall, self.options.target_recall)
             built = self._build(quantizer, encoded)
             report(0, self.count, "writing")
             # Files of two sealings must never be taken for a pair, also with equal seeds.
@@ -284,12 +292,14 @@ def rows_meta(
     }
 
 
-def _warn_of_loss(rescoring: Rescoring, recall: RowRecall) -> None:
-    if rescoring == "auto" or recall.stored is None or recall.stored >= ENOUGH:
+def _warn_of_loss(rescoring: Rescoring, recall: RowRecall, target: float) -> None:
+    enough = enough_for(target)
+    if rescoring == "auto" or recall.stored is None or recall.stored >= enough:
         return
     warnings.warn(
         f"rows stored as {rescoring} find {recall.stored:.3f} of the ten nearest vectors given, "
-        f"measured on {recall.queries} of them; expected {ENOUGH}: rescoring='int16' finds more",
+        f"measured on {recall.queries} of them; expected {enough:.3f}: "
+        "rescoring='int16' finds more",
         RuntimeWarning,
         stacklevel=4,
     )

@@ -17,10 +17,12 @@ import numpy.typing as npt
 from tv5core import bitmap, kernels
 from tv5core.observing import stage
 from tv5core.vectors.encoding import Block
+from tv5core.vectors.filters import Filter
 from tv5core.vectors.keyed_rows import Allowed, KeyedRows
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.parallel import split_queries
 from tv5core.vectors.quantizer import Quantizer
+from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = [
@@ -76,6 +78,11 @@ class Segment(KeyedRows, Protocol):
 
     def find(self, keys: I64) -> I64:
         """Return a row that has each key, -1 for none: int64[n]; of several, the last."""
+
+    def scan_margin(
+        self, settings: SearchSettings, k: int, allowed: Allowed, margin: float | None = None
+    ) -> float | None:
+        """Return the error margin of a scan of codes; None where it rescores a number of rows."""
 
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
@@ -144,6 +151,11 @@ class Snapshot:
     def alive_count(self) -> int:
         """Rows that can be found."""
         return sum(segment.alive_count for segment in self.segments)
+
+    def parts(self, chosen: Filter | None) -> list[tuple[Segment, Allowed]]:
+        """Return the segments that have rows, and which rows of each may be found."""
+        some = [segment for segment in self.segments if segment.alive_count]
+        return [(one, Allowed.of(one) if chosen is None else chosen.allowed(one)) for one in some]
 
     def search(self, queries: F32, k: int, options: SearchOptions) -> tuple[I64, F32]:
         """Find the k best rows of all segments for each query.

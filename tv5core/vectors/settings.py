@@ -27,7 +27,8 @@ class SearchSettings(msgspec.Struct, frozen=True):
         Candidates rescored exactly for each answer, at most. More find what the one-bit estimate
         ranks too low; each costs a read of a stored row.
     recall : float or None
-        Recall measured when these settings were calibrated; None where they were not.
+        Recall measured when these settings were calibrated, against the vectors given as far as is
+        known; None where they were not.
     error_margin : float or None
         A row whose estimate is more standard deviations of the estimate's error behind the
         estimate of the last answer is neither expanded nor rescored. A small margin ends easy
@@ -36,10 +37,18 @@ class SearchSettings(msgspec.Struct, frozen=True):
         A search for fewer answers looks as far as a search for ``min_k`` and keeps the best: the
         estimate of the first answer alone says little about how far to look. Calibration sets it
         to its ``k``.
+    exact_rows : int
+        Where no more rows of a segment may be answers, all of them are scored exactly. Calibration
+        sets it where that is cheaper than any walk or scan of codes that finds enough.
+    stored_recall : float or None
+        What exact search over the stored rows found of the true neighbours when these settings were
+        calibrated: no settings find more. ``recall`` includes it. None where it was not measured.
+    target : float or None
+        The recall that was asked for when these settings were calibrated.
 
     Notes
     -----
-    Stored files name the last two ``reach`` and ``answers``.
+    Stored files name ``error_margin`` and ``min_k`` ``reach`` and ``answers``.
     """
 
     expansion_search: int = 512
@@ -47,6 +56,9 @@ class SearchSettings(msgspec.Struct, frozen=True):
     recall: float | None = None
     error_margin: float | None = msgspec.field(default=None, name="reach")
     min_k: int = msgspec.field(default=10, name="answers")
+    exact_rows: int = 0
+    stored_recall: float | None = None
+    target: float | None = None
 
     def __post_init__(self) -> None:
         if self._is_plain():
@@ -57,14 +69,19 @@ class SearchSettings(msgspec.Struct, frozen=True):
         self._put("min_k", check_int("min_k", self.min_k, 1, MAX_ROWS))
         if self.error_margin is not None:
             self._put("error_margin", check_real("error_margin", self.error_margin, 0, 1_000))
-        if self.recall is not None:
-            self._put("recall", check_real("recall", self.recall, 0, 1))
+        self._put("exact_rows", check_int("exact_rows", self.exact_rows, 0, MAX_ROWS))
+        for name in ("recall", "stored_recall", "target"):
+            share = getattr(self, name)
+            if share is not None:
+                self._put(name, check_real(name, share, 0, 1))
 
     def _is_plain(self) -> bool:
         """Tell whether this is the common case, what one call asks for, and nothing is wrong."""
         margin = self.error_margin
         return (
-            self.recall is None
+            self.recall is self.stored_recall is self.target is None
+            and type(self.exact_rows) is int
+            and self.exact_rows == 0
             and (margin is None or (type(margin) is float and 0 <= margin <= 1_000))
             and type(self.expansion_search) is int
             and type(self.oversampling) is float
@@ -78,6 +95,11 @@ class SearchSettings(msgspec.Struct, frozen=True):
         """Turn a number of NumPy, which cannot be stored, into Python's."""
         if checked is not getattr(self, name):
             msgspec.structs.force_setattr(self, name, checked)
+
+    @property
+    def scan_margin(self) -> float | None:
+        """Error margin of a scan of all codes, where these settings are of one."""
+        return self.error_margin if self.expansion_search >= WIDEST_POOL else None
 
     def effective_k(self, k: int) -> int:
         """Return the number of answers that a search for ``k`` looks for."""

@@ -19,11 +19,13 @@ from tv5core.types import Progress
 from tv5core.vectors import SearchSettings, VectorIndex, build_files
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.growing import Growth
+from tv5core.vectors.row_recall import TARGET
 
 __all__ = [
     "build_generation",
     "grow_generation",
     "open_generation",
+    "wanted_recall",
 ]
 
 F32 = npt.NDArray[np.float32]
@@ -130,6 +132,7 @@ def _build(
             stored,
             metric=meta.metric,
             rescoring=meta.rescoring,
+            target_recall=wanted_recall(meta),
             threads=threads,
             progress=progress,
         )
@@ -214,6 +217,12 @@ def _blocks(store: Store, space: int, rows: I64, dim: int) -> Iterator[tuple[I64
 def _search_settings(meta: Meta) -> SearchSettings | None:
     """Return the calibrated settings, if there are any."""
     return None if meta.settings is None else msgspec.convert(meta.settings, SearchSettings)
+
+
+def wanted_recall(meta: Meta) -> float:
+    """Return the highest recall that searches were calibrated to."""
+    stored = (meta.settings or {}, meta.text_settings or {})
+    return max(TARGET, *(float(one.get("target") or 0) for one in stored))
 
 
 def _check_identity(path: Path, kind: str, version: int, record: SealedFile) -> None:

@@ -15,7 +15,11 @@ import msgspec
 from tv5core.catalog.index.background import StoppedError
 from tv5core.catalog.index.document_generation import SealedTitles, seal_documents
 from tv5core.catalog.index.follower import IndexFollower
-from tv5core.catalog.index.generation_files import build_generation, grow_generation
+from tv5core.catalog.index.generation_files import (
+    build_generation,
+    grow_generation,
+    wanted_recall,
+)
 from tv5core.catalog.index.seal_policy import Changes, SealPolicy
 from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
 from tv5core.errors import CatalogError, Tv5Error
@@ -198,6 +202,11 @@ class IndexManager(IndexFollower):
         """Threads to build with: in the background, a core is left to those who search."""
         return max(1, (os.cpu_count() or 1) - 1) if self.background.is_current else 0
 
+    @property
+    def _build_options(self) -> BuildOptions:
+        wanted = wanted_recall(self._store.meta)
+        return BuildOptions(threads=self._threads, target_recall=wanted)
+
     def _grown(
         self, space: int, progress: Progress | None
     ) -> tuple[ServedIndex, Generation] | None:
@@ -205,7 +214,7 @@ class IndexManager(IndexFollower):
         applied, vectors = self.served.published_vectors
         if vectors is None or self.served.space != space:
             return None
-        growth = growth_of(vectors, BuildOptions(threads=self._threads))
+        growth = growth_of(vectors, self._build_options)
         if growth is None:
             return None
         made = grow_generation(self._store, growth, space, applied, self.cancellable(progress))

@@ -35,6 +35,8 @@ def describe(
         "dim": meta.dim,
         "metric": meta.metric,
         "rescoring": meta.rescoring,
+        "stored_as": "" if index is None else index.stored_as,
+        "row_recall": {} if index is None else msgspec.structs.asdict(index.row_recall),
         "embedder": meta.embedder or "none yet",
         "fitted_on": meta.fitted_on,
         "learnt": "" if meta.learnt is None else meta.learnt.name,

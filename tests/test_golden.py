@@ -43,13 +43,14 @@ def ask(catalog: Catalog, expected: dict[str, Any]) -> None:
     # The files were written when info() called the live rows the head.
     if "head" in expected["facts"]:
         expected["facts"]["live"] = expected["facts"].pop("head")
-    # Settings have gained two members, and lost one, without which more is rescored; what was not
+    # Settings have gained members, and lost one, without which more is rescored; what was not
     # calibrated follows the defaults.
     settings, before = facts.pop("settings"), expected["facts"].pop("settings")
     assert settings["recall"] == before["recall"]
     if before["recall"] is not None:
         before.pop("error_bound", None)
-        stored = {"reach": None, "answers": 10, **before}
+        new = {"exact_rows": 0, "stored_recall": None, "target": None}
+        stored = {"reach": None, "answers": 10, **new, **before}
         parameters = {"reach": "error_margin", "answers": "min_k"}
         assert settings == {parameters.get(name, name): stored[name] for name in stored}
     assert {name: facts[name] for name in expected["facts"]} == expected["facts"]

@@ -21,6 +21,7 @@ from tv5core.errors import CatalogError, CorruptFileError
 from tv5core.store import Store, embeddings
 from tv5core.types import Progress, Title
 from tv5core.vectors import SearchSettings
+from tv5core.vectors.calibration import warn_of_missing
 
 __all__ = ["SAMPLE", "calibrate", "calibrate_on_own_text"]
 
@@ -50,6 +51,7 @@ def calibrate(
     if are_texts(queries):
         chosen = served.index.settings_for(matrix, target_recall, k, given=given)
         store.change_meta(text_settings=msgspec.to_builtins(chosen))
+        warn_of_missing(chosen)
     else:
         chosen = served.index.calibrate(matrix, target_recall, k, given=given)
         store.change_meta(settings=msgspec.to_builtins(chosen))

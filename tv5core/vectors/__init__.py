@@ -19,8 +19,8 @@ Read in this order:
   ``linking`` (or ``usearch_graph``, over ``usearch_layout``); ``growing`` (from sealed files and
   live rows to files);
   ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
-- ``calibration`` (the cheapest settings for a recall; ``costs``: what searches cost), ``truth`` (what
-  they should find), ``recall``, ``audit`` (is the index that of its vectors?), ``memory``,
+- ``calibration`` (the cheapest settings for a recall; ``costs``: what searches cost), ``truth``
+  (what they should find), ``recall``, ``audit`` (is the index that of its vectors?), ``memory``,
   ``validation``.
 """
 

@@ -23,7 +23,7 @@ from tv5core.vectors.segment import Snapshot
 from tv5core.vectors.settings import MAX_ROWS, WIDEST_POOL, SearchSettings
 from tv5core.vectors.truth import Truth
 
-__all__ = ["Trial", "cheapest_settings"]
+__all__ = ["Trial", "cheapest_settings", "warn_of_missing"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -142,8 +142,7 @@ def cheapest_settings(trial: Trial, target: float, default: SearchSettings) -> S
     """Find the cheapest settings that give a recall.
 
     Costs are counted, not timed, so the choice is the same on a noisy machine. Where the target is
-    out of reach a RuntimeWarning says so, and the settings come as near as they can without reading
-    every row for it.
+    out of reach, the settings come as near as they can without reading every row for it.
 
     Parameters
     ----------
@@ -154,10 +153,7 @@ def cheapest_settings(trial: Trial, target: float, default: SearchSettings) -> S
         What is kept where there are so few rows that all are scored anyway.
     """
     best = default if trial.is_small else _cheapest(trial, trial.wanted(target))
-    chosen = trial.measured(best, target)
-    if (chosen.recall or 0.0) < target:
-        _warn_of_missing(target, chosen)
-    return chosen
+    return trial.measured(best, target)
 
 
 def _cheapest(trial: Trial, wanted: float) -> SearchSettings:
@@ -240,16 +236,20 @@ def _exact(trial: Trial, other: SearchSettings | None) -> SearchSettings:
     return msgspec.structs.replace(beyond, exact_rows=rows)
 
 
-def _warn_of_missing(target: float, chosen: SearchSettings) -> None:
-    share, recall = chosen.stored_recall, chosen.recall or 0.0
-    if share is not None and share < 1 and recall / share >= target:
-        why = f": exact search over rows as they are stored finds {share:.4f}"
-        advice = "; rescoring='int16' or 'float32' stores them more exactly"
-    else:
-        why, advice = "", ""
+def warn_of_missing(chosen: SearchSettings) -> None:
+    """Warn where settings do not reach the recall that was asked for."""
+    target, share, recall = chosen.target or 0.0, chosen.stored_recall, chosen.recall
+    if recall is None or recall >= target:
+        return
+    why = ""
+    if share is not None and share < 1:
+        why = (
+            f": exact search over rows as they are stored finds {share:.4f}; rescoring='int16' or "
+            "'float32' stores them more exactly"
+        )
     warnings.warn(
         f"no settings reach recall {target} on these queries; the best found reach "
-        f"{recall:.4f}{why}{advice}",
+        f"{recall:.4f}{why}",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=3,
     )

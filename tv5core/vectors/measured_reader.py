@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tv5core.arguments import as_array, check_callable, check_real
 from tv5core.errors import InvalidInputError
-from tv5core.vectors.calibration import Trial, cheapest_settings
+from tv5core.vectors.calibration import Trial, cheapest_settings, warn_of_missing
 from tv5core.vectors.filters import Filter
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.reader import IndexReader
@@ -84,7 +84,7 @@ class MeasuredReader(IndexReader):
         allow: npt.ArrayLike | Filter | None = None,
         given: VectorsGiven | None = None,
     ) -> SearchSettings:
-        """Choose settings as :meth:`calibrate` does, without keeping them."""
+        """Choose settings as :meth:`calibrate` does, without keeping them or a warning."""
         self._check_open()
         vectors = self._validate(queries)
         target = check_real("target_recall", target_recall, 0, 1)
@@ -167,6 +167,7 @@ class MeasuredReader(IndexReader):
         self._check_writable()
         settings = self.settings_for(queries, target_recall, k, allow=allow, given=given)
         self._store(settings)
+        warn_of_missing(settings)
         return settings
 
     def _store(self, settings: SearchSettings) -> None:

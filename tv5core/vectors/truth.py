@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Snapshot
 from tv5core.vectors.settings import SearchSettings
 
-__all__ = ["Truth", "TruthKeeper", "VectorsOf", "recall_of_rows"]
+__all__ = ["GivenTruth", "Truth", "TruthKeeper", "VectorsOf", "recall_of_rows"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -33,6 +34,8 @@ _FIRST, _WIDER = 32, 4
 """Stored rows compared anew beside four times ``k``, and how many times more where that was not
 certainly enough."""
 _MOST = 4_096
+_EQUAL = 1e-6
+"""Of a score: what float32 sums differ by."""
 _AT_ONCE = 16_384  # vectors in memory: 50 MB at 768 dimensions
 
 
@@ -55,16 +58,16 @@ class Truth:
     ----------
     stored : int64[queries, k]
         Keys, by the rows as they are stored.
-    given : int64[queries, k] or None
-        By the vectors given, where these can be had.
     share : float or None
-        Share of the latter that is in the former: of these queries, or as sealing measured it on
-        others; None where it did not.
+        Share of the truth that is in these: of these queries, where the vectors given can be had,
+        or as sealing measured it on others; None where it did not.
+    given : GivenTruth or None
+        By the vectors given, where these can be had.
     """
 
     stored: I64
-    given: I64 | None
     share: float | None
+    given: GivenTruth | None = None
 
     @classmethod
     def of(
@@ -80,9 +83,10 @@ class Truth:
         stored, _ = snapshot.search(queries, k, options)
         if vectors_of is None:
             every = k >= snapshot.alive_count  # nothing is left out, however rows are stored
-            return cls(stored, None, 1.0 if every else recall_of_rows(snapshot))
-        given = _nearest_given(snapshot, queries, k, options, vectors_of)
-        return cls(stored, given, recall_at_k(stored, given))
+            return cls(stored, 1.0 if every else recall_of_rows(snapshot))
+        nearest = _nearest_given(snapshot, queries, k, options, vectors_of)
+        given = GivenTruth(queries, nearest, vectors_of)
+        return cls(stored, given.recall(stored), given)
 
     def found(self, keys: I64) -> float:
         """Return the share of the nearest stored rows that was found."""
@@ -91,8 +95,46 @@ class Truth:
     def recall(self, keys: I64) -> float:
         """Return the recall of keys found against the vectors given, as far as is known."""
         if self.given is not None:
-            return recall_at_k(keys, self.given)
+            return self.given.recall(keys)
         return self.found(keys) * (1.0 if self.share is None else self.share)
+
+
+@dataclass(frozen=True)
+class GivenTruth:
+    """The nearest rows by the vectors given; of rows that are equally near, any is right.
+
+    Attributes
+    ----------
+    queries : float32[queries, dim]
+    nearest : int64[queries, k]
+        Keys, -1 for none.
+    vectors_of : callable
+    """
+
+    queries: F32
+    nearest: I64
+    vectors_of: VectorsOf
+
+    @cached_property
+    def _least(self) -> F32:
+        """float32[queries]: the score of the last of the nearest, within rounding."""
+        scores = _true_scores(self.queries, self.nearest, self.vectors_of)
+        known = np.isfinite(scores)
+        last = np.where(known, scores, np.inf).min(axis=1, initial=np.inf)
+        largest = np.where(known, np.abs(scores), 0).max(axis=1, initial=0)
+        least: F32 = np.where(np.isfinite(last), last - _EQUAL * largest, -np.inf)
+        return least
+
+    def recall(self, keys: I64) -> float:
+        """Return the recall of keys that were found."""
+        scores = _true_scores(self.queries, keys, self.vectors_of)
+        right = (keys >= 0) & (scores >= self._least[:, None])
+        # One whose vector is gone is right where it is among the nearest.
+        lost = (keys >= 0) & np.isnan(scores)
+        right |= lost & (keys[:, :, None] == self.nearest[:, None, :]).any(axis=2)
+        wanted = (self.nearest >= 0).sum(axis=1)
+        shares = np.minimum(right.sum(axis=1) / np.maximum(wanted, 1), 1.0)
+        return float(np.where(wanted > 0, shares, 1.0).mean())
 
 
 def _nearest_given(

@@ -106,6 +106,7 @@ async def test_both_down_is_no_error(tmdb: Tmdb, justwatch: JustWatch) -> None:
     found = await find_availability(nobody, tmdb=tmdb, justwatch=justwatch, deadline_s=5.0)
     assert (found.offers, found.sources) == ((), ())
     assert set(found.missing) == {"tmdb", "justwatch"}
+    assert set(found.unknown) == {"tmdb", "justwatch"}
     assert "expected" in found.missing["tmdb"]
 
 
@@ -114,6 +115,7 @@ async def test_a_broken_answer_is_named(tmdb: Tmdb, justwatch: JustWatch, films:
     found = await find_availability(MATRIX, tmdb=tmdb, justwatch=justwatch, deadline_s=5.0)
     assert found.sources == ("justwatch",)
     assert "$.results" in found.missing["tmdb"]
+    assert found.unknown == (), "it did not say that there is no such title"
 
 
 async def test_a_country_that_fails_alone_is_named(

@@ -42,12 +42,15 @@ class Availability(msgspec.Struct, frozen=True):
         The reason why a source, or a source and country (``justwatch DE``), has no result.
     attribution : str
         Attribution to show wherever the offers are shown.
+    unknown : tuple of str
+        Those sources of ``missing`` that responded: they know no such title.
     """
 
     offers: tuple[Offer, ...]
     sources: tuple[str, ...]
     missing: dict[str, str]
     attribution: str = WATCH_ATTRIBUTION
+    unknown: tuple[str, ...] = ()
 
 
 async def find_availability(
@@ -100,6 +103,12 @@ _Result = tuple[tuple[Offer, ...], dict[str, str]]
 """Offers, and the reasons why countries have none."""
 
 
+class _Unknown(str):
+    """The reason of a source that knows no such title."""
+
+    __slots__ = ()
+
+
 async def _run_all(
     calls: dict[str, Coroutine[Any, Any, _Result]], deadline_s: float
 ) -> dict[str, _Result | str]:
@@ -119,6 +128,8 @@ def _result_or_reason(task: asyncio.Task[_Result], deadline_s: float) -> _Result
     error = task.exception()
     if error is None:
         return task.result()
+    if isinstance(error, TitleNotFoundError):
+        return _Unknown(error)
     if isinstance(error, UpstreamError):
         return str(error)
     raise error
@@ -126,14 +137,15 @@ def _result_or_reason(task: asyncio.Task[_Result], deadline_s: float) -> _Result
 
 def _merge(results: dict[str, _Result | str]) -> Availability:
     responses = {name: each for name, each in results.items() if not isinstance(each, str)}
-    missing = {name: each for name, each in results.items() if isinstance(each, str)}
+    missing = {name: str(each) for name, each in results.items() if isinstance(each, str)}
+    unknown = tuple(name for name, each in results.items() if isinstance(each, _Unknown))
     for name, (_, reasons) in responses.items():
         missing |= {f"{name} {region}": reason for region, reason in reasons.items()}
     priced = responses["justwatch"][0] if "justwatch" in responses else ()
     known = {(offer.provider, offer.region, offer.kind) for offer in priced}
     others = responses["tmdb"][0] if "tmdb" in responses else ()
     rest = (o for o in others if (o.provider, o.region, o.kind) not in known)
-    return Availability((*priced, *rest), tuple(responses), missing)
+    return Availability((*priced, *rest), tuple(responses), missing, unknown=unknown)
 
 
 async def _from_tmdb(

@@ -15,6 +15,7 @@ from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.works import FIRST_GENERATED
 from tv5core.errors import CatalogError
 from tv5core.server.degradation.patience import patience_s
+from tv5core.types import Offer, Title
 from tv5core.upstream import Priority
 
 MATRIX = "tmdb:movie:603"
@@ -163,6 +164,26 @@ async def test_nowhere_is_known_where_a_provider_says_so(gateway: Gateway) -> No
     assert response.headers["X-Tv5-Tier"] == "full"
     assert body["availability"]["offers"] == []
     assert body["availability"]["known"] is True
+
+
+async def test_a_title_that_no_source_of_offers_knows_is_asked_for_once(
+    gateway: Gateway,
+) -> None:
+    assert gateway.provider is not None
+    ids = {"imdb": "tt9999998"}
+    alone = Title("own:1", "movie", "A film of one's own", external_ids=ids)
+    offered = msgspec.structs.replace(alone, id="own:2", offers=(Offer("mubi", "US"),))
+    gateway.resources.catalog.add([alone, offered])
+    _, body = await gateway.get("/v1/titles/own:1")
+    assert body["sources"]["availability"] == "unknown"
+    assert body["availability"]["known"] is False
+    asked = len(gateway.provider.arrivals)
+    assert asked > 0
+    await gateway.get("/v1/titles/own:1")
+    assert len(gateway.provider.arrivals) == asked
+    response, body = await gateway.get("/v1/titles/own:2/availability?region=US")
+    assert response.headers["X-Tv5-Tier"] == "full"
+    assert [offer["provider"] for offer in body["availability"]["offers"]] == ["mubi"]
 
 
 async def test_a_busy_provider_is_not_waited_for_and_not_asked_about_known_titles(

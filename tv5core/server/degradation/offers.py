@@ -39,12 +39,15 @@ async def availability(resources: Resources, title: Title, region: str) -> Found
         return Found(_stored(title, region))
     try:
         async with asyncio.timeout(_wait_s(resources)):
-            return found_of(await _asked(resources, title, region))
+            found = found_of(await _asked(resources, title, region))
     except (TimeoutError, UnavailableError) as error:
         stored = _stored(title, region)
         if stored.offers:
             return Found(stored, "cached", _age_s(stored))
         return Found(Availability((), (), {"providers": _why(error)}, ""), "cached")
+    if not found.value.sources and (stored := _stored(title, region)).offers:
+        return Found(stored)  # no source knows the title, and so none knows better
+    return found
 
 
 def _wait_s(resources: Resources) -> float:
@@ -77,7 +80,7 @@ async def _load(resources: Resources, title: Title, region: str, _: str) -> Load
         regions=(region,),
         deadline_s=resources.settings.unknown_deadline_s,
     )
-    if not found.sources:
+    if not found.sources and set(found.missing) != set(found.unknown):
         raise NoSourceError(f"expected offers of {title.id}, got {found.missing}")
     return Loaded(found, ttl_s=_TTL_S if found.offers else _EMPTY_TTL_S)
 

@@ -58,8 +58,7 @@ def test_fifty_rounds() -> None:
 def test_some_publications() -> None:
     figures = harness("--publish", "--rounds", "12", "--seed", "3")
     assert figures["rounds"] == 12
-    assert figures["acknowledged snapshots"] > 3
-    assert len(figures["killed"]) > 3
+    assert sum(figures["killed"].values()) >= 12
 
 
 def test_some_faults() -> None:

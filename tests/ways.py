@@ -34,7 +34,7 @@ ROOT = Path(tv5core.__file__).parent
 # What everything stands on: words every reader knows after ARCHITECTURE.md, not steps of a way.
 GROUND = {
     *("types", "results", "errors", "observing", "arguments", "bitmap", "backoff"),
-    *("kernels", "files", "lmdb_env", "analysis"),
+    *("kernels", "files", "lmdb_env", "analysis", "cores", "worker_pool"),
 }
 
 

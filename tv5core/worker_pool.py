@@ -58,9 +58,9 @@ def processes_for(titles: int, *, behind: bool) -> int:
         Whether it goes on behind other work: then a core is left to that, and one process is
         better than a thread here, for others do not wait for Python's lock.
     """
-    cores = min(usable_cores(), MAX_PROCESSES)
     if titles < LEAST_TITLES:
         return 0
+    cores = min(usable_cores(), MAX_PROCESSES)
     if behind:
         return max(1, cores - 1)
     return cores if cores > 1 else 0

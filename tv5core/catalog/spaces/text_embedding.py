@@ -228,7 +228,7 @@ class TextEmbedding:
     @contextmanager
     def processes(self, served: ServedIndex, count: int) -> Iterator[LsaProcesses | None]:
         """Have processes that embed as many titles; None where they are not worth it, or cannot."""
-        number = processes_for(count, behind=self._manager.background.is_current)
+        number = processes_for(count, behind=False)  # fits alone embed in the background
         embedder = self.embedder(served) if number and self._given is None else None
         if not isinstance(embedder, LsaEmbedder) or served.model is None:
             yield None

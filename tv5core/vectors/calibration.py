@@ -38,6 +38,8 @@ _COSTED = 40
 """Queries on which costs are counted, each by itself."""
 _GROWS = 2
 """Settings that score every row hold while there are at most so many times as many."""
+_WORTH = 1.25
+"""Scoring every row may cost so many times what other settings do: it finds all."""
 _LEFT_TO_SEARCH = 0.25
 """Share of the misses allowed that is left to searching where storing takes more than the rest:
 else a target near what stored rows can give would have all of them read."""
@@ -161,7 +163,7 @@ def _cheapest(trial: Trial, wanted: float) -> SearchSettings:
     if not enough or min(enough, key=_cost)[0] > trial.least_scan():
         enough += [(trial.cost(one), one) for one in _scans(trial, wanted)]
     exact = _exact(trial, min(enough, key=_cost)[1] if enough else None)
-    return min([*enough, (trial.cost(exact), exact)], key=_cost)[1]
+    return min([*enough, (trial.cost(exact) / _WORTH, exact)], key=_cost)[1]
 
 
 def _cost(priced: tuple[float, SearchSettings]) -> float:

@@ -26,12 +26,14 @@ class Metric:
     unit_length : bool
         Whether vectors and queries are scaled to unit length.
     error_margin : float or None
-        Default of an index that is not calibrated; see :class:`SearchSettings`.
+    expansion_search : int
+        Defaults of an index that is not calibrated; see :class:`SearchSettings`.
     """
 
     name: str
     unit_length: bool
     error_margin: float | None
+    expansion_search: int = 512
 
     @classmethod
     def named(cls, name: str) -> Metric:
@@ -78,7 +80,7 @@ class Metric:
 
     def default_settings(self) -> SearchSettings:
         """Return the settings of an index that is not calibrated."""
-        return SearchSettings(error_margin=self.error_margin)
+        return SearchSettings(self.expansion_search, error_margin=self.error_margin)
 
 
 # Recall@10 of a margin of 3 on generated rows, for titles and for free text: 0.977 and 0.963 at
@@ -86,5 +88,7 @@ class Metric:
 COSINE = Metric("cosine", unit_length=True, error_margin=3.0)
 # The path to a long row leads through shorter ones, whose products are far smaller: where lengths
 # vary from 0.7 to 1.3, recall@10 is 0.80 with a margin of 3 and 0.99 without one.
-INNER_PRODUCT = Metric("ip", unit_length=False, error_margin=None)
+# Where they follow a power law, walks with a pool of 512 find 0.88 of the ten nearest among 30,000
+# rows and 0.72 among 70,000; of 2,048, 0.89 in as long as a scan. So up to 234,000 rows are scanned.
+INNER_PRODUCT = Metric("ip", unit_length=False, error_margin=None, expansion_search=8_192)
 METRICS = (COSINE, INNER_PRODUCT)

@@ -89,6 +89,7 @@ COSINE = Metric("cosine", unit_length=True, error_margin=3.0)
 # The path to a long row leads through shorter ones, whose products are far smaller: where lengths
 # vary from 0.7 to 1.3, recall@10 is 0.80 with a margin of 3 and 0.99 without one.
 # Where they follow a power law, walks with a pool of 512 find 0.88 of the ten nearest among 30,000
-# rows and 0.72 among 70,000; of 2,048, 0.89 in as long as a scan. So up to 234,000 rows are scanned.
+# rows and 0.72 among 70,000; with one of 2,048, 0.89 in as long as a scan takes. So up to 234,000
+# rows are scanned.
 INNER_PRODUCT = Metric("ip", unit_length=False, error_margin=None, expansion_search=8_192)
 METRICS = (COSINE, INNER_PRODUCT)

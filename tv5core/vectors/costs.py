@@ -1,7 +1,7 @@
 """What searches cost: counted in what they read, at prices that were measured once.
 
 So a comparison comes out the same on a busy machine. Prices are of one thread of an Intel Xeon
-(Sapphire Rapids) and fit Zen 3 and 4 within a quarter; each is a constant and what a byte adds.
+(Sapphire Rapids) and were not checked on other processors; each is a constant and what a byte adds.
 """
 
 from __future__ import annotations

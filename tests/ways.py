@@ -12,6 +12,7 @@ ARCHITECTURE.md lists them; ``tests/test_architecture.py`` holds it to that.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import tempfile
 import threading
@@ -34,7 +35,7 @@ ROOT = Path(tv5core.__file__).parent
 # What everything stands on: words every reader knows after ARCHITECTURE.md, not steps of a way.
 GROUND = {
     *("types", "results", "errors", "observing", "arguments", "bitmap", "backoff"),
-    *("kernels", "files", "lmdb_env", "analysis", "cores", "worker_pool"),
+    *("kernels", "files", "lmdb_env", "analysis", "names", "cores", "worker_pool"),
 }
 
 
@@ -50,6 +51,8 @@ class Trace:
 
     @contextmanager
     def on(self) -> Iterator[None]:
+        gc.collect()
+        gc.disable()  # what was left by others would run its finalizers on this way
         self._on = True
         sys.setprofile(self._event)
         try:
@@ -57,6 +60,7 @@ class Trace:
         finally:
             sys.setprofile(None)
             self._on = False
+            gc.enable()
 
     def close(self) -> None:
         threading.setprofile(None)

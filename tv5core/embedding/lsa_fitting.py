@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import linalg, sparse  # noqa: F401 - see _decompose
 
 from tv5core.embedding.blas_threads import one_blas_thread
 from tv5core.embedding.documents import Pieces, pieces, title_terms
@@ -194,6 +194,7 @@ def _decompose(matrix: Any, rank: int, seed: int) -> tuple[F32, F32]:
     FittingError
         No way gave finite numbers.
     """
+    # SciPy's BLAS is limited only where it is loaded by now: so ``linalg`` is imported above.
     failures = []
     for precision, driver in _WAYS:
         try:

@@ -38,7 +38,7 @@ def test_upgrade(films: Path) -> None:
     ("arguments", "said"),
     [
         (["verify", "--quarantine", "x"], "--repair"),
-        (["backup"], "DIR"),
+        (["backup"], "DEST"),
         (["backup", "FILMS"], "outside the catalogue"),
         (["export"], "--output"),
         (["export", "-o", "-", "--json"], "--json"),

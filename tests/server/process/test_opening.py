@@ -15,6 +15,7 @@ from tv5core import Catalog
 from tv5core.server.client_limits.shared import CLIENTS_FILE, SharedBuckets
 from tv5core.server.process import worker
 from tv5core.server.process.sockets import address_of, bind_workers
+from tv5core.server.settings import Settings
 
 
 class Life:
@@ -36,13 +37,13 @@ async def get(url: str) -> tuple[int, Any, Any]:
 async def test_clients_are_told_to_come_back_until_the_catalogue_is_open(
     sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_open, opened = threading.Event(), Catalog.open
+    may_open, opened = threading.Event(), worker.open_reader
 
-    def slow(*arguments: Any, **options: Any) -> Catalog:
+    def slow(settings: Settings) -> Catalog:
         may_open.wait(60)
-        return opened(*arguments, **options)
+        return opened(settings)
 
-    monkeypatch.setattr(worker.Catalog, "open", slow)
+    monkeypatch.setattr(worker, "open_reader", slow)
     settings = make_settings(catalog=str(sealed), read_only=True, providers=False)
     (bound,) = bind_workers("127.0.0.1", 0, 1)
     url, life = address_of(bound), Life()

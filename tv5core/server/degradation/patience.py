@@ -13,8 +13,8 @@ from tv5core.upstream.fetching.client import ProviderClient
 
 __all__ = ["check_turn", "patience_s"]
 
-_SHARE = 1 / 3
-"""Part of a deadline that may pass before a request is sent; the provider and we have the rest."""
+_SHARE = 0.5
+"""Part of a deadline that may pass before a request is sent; the rest is the provider's."""
 
 
 def patience_s(

@@ -21,9 +21,9 @@ __all__ = ["Turns", "in_turn"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_AT_ONCE = 4
-"""50 users without thinking time, 66,120 titles, requests a second and p95 in ms: without bound 393
-and 498, with one 303 and 351, with four 507 and 308. With one, commands to Redis go out singly."""
+_AT_ONCE = 1
+"""50 users without thinking time, p95 over the mean: without bound 3.1 to 4.3, with four 2.2 to
+3.1, with one 1.8 to 2.1 (benchmarks/NOTES.md)."""
 
 
 class Turns:

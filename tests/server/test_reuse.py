@@ -11,11 +11,16 @@ import pytest
 
 from tests.server.conftest import TOKEN, Gateway, running
 from tests.upstream.standin.server import Standin
+from tv5core.cache.policy import Policy
 from tv5core.cache.uses import recording
+from tv5core.cached import CATALOG_POLICIES
+from tv5core.server import resources
 from tv5core.server.api import lists, replies, routing
 from tv5core.server.api.calls import Reply
 from tv5core.server.api.replies import Rendered, render, respond
+from tv5core.server.policies import policies_of
 from tv5core.server.reuse import RenderedAnswers
+from tv5core.server.settings import Settings
 
 
 class Words(msgspec.Struct):
@@ -34,6 +39,21 @@ TARGETS = [
     f"/v1/titles/{MATRIX}/availability",
     "/v1/recommendations?profile=action_fan",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for what the catalogue says now: a busy machine would get the last answer instead."""
+
+    def patient(settings: Settings) -> dict[str, Policy]:
+        return {
+            kind: msgspec.structs.replace(policy, soft_timeout_s=policy.hard_timeout_s)
+            if kind in CATALOG_POLICIES
+            else policy
+            for kind, policy in policies_of(settings).items()
+        }
+
+    monkeypatch.setattr(resources, "policies_of", patient)
 
 
 @pytest.fixture

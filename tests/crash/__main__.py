@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash import shim
+from tests.crash.figures import Figures
 
 
 def main(arguments: list[str]) -> int:
@@ -65,9 +66,7 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], lis
 
     printed = 0
 
-    def progress(
-        totals: rounds.Totals | faults.Totals | power.Totals | publishing.Totals,
-    ) -> None:
+    def progress(totals: Figures | faults.Totals) -> None:
         nonlocal printed
         done, bad = totals.done, len(totals.violations)
         print(f"{done} done, {bad} violations, {totals.seconds:.0f} s", file=sys.stderr, flush=True)

@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.crash import checking, shim, worker
 from tests.crash.disk import NOTE, Disk, Record, read_log
+from tests.crash.figures import Figures
 from tests.crash.model import Kind, Op, State, apply, as_dict, choose, from_dict, outcomes
 from tests.crash.rounds import KINDS, PATIENCE_S, checked
 from tests.crash.worker import Child
@@ -32,21 +33,13 @@ OPS = 40
 
 
 @dataclass
-class Totals:
+class Totals(Figures):
     """Figures over all losses of power."""
 
-    rounds: int = 0
     logs: int = 0
     operations: int = 0
     acknowledged: int = 0
     in_doubt: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def done(self) -> int:
-        """How many there were."""
-        return self.rounds
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures to print."""

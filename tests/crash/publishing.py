@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash import shim
+from tests.crash.figures import Figures
 from tests.crash.model import title, vector
 from tests.crash.worker import Child
 from tv5core.catalog import Catalog
@@ -51,19 +52,11 @@ _PATIENCE_S = 60.0
 
 
 @dataclass
-class Totals:
+class Totals(Figures):
     """Figures over all rounds."""
 
-    rounds: int = 0
     published: int = 0
     killed: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def done(self) -> int:
-        """How many there were."""
-        return self.rounds
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures to print."""
@@ -76,7 +69,7 @@ class Totals:
         }
 
 
-def run(folder: Path, rounds: int, seed: int, progress: Callable[[Any], None]) -> Totals:
+def run(folder: Path, rounds: int, seed: int, progress: Callable[[Totals], None]) -> Totals:
     """Run rounds in a folder of their own."""
     assert publish.__kwdefaults__ is not None
     publish.__kwdefaults__["chunk_bytes"] = _CHUNK

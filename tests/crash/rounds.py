@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.crash import checking, flipping, worker
 from tests.crash.disk import Disk, read_log
+from tests.crash.figures import Figures
 from tests.crash.model import Kind, Op, State, apply, describe, from_dict, outcomes
 from tests.crash.worker import Child, Plan
 
@@ -35,10 +36,9 @@ KINDS = (
 
 
 @dataclass
-class Totals:
+class Totals(Figures):
     """Figures over all rounds."""
 
-    rounds: int = 0
     acknowledged: int = 0
     in_doubt: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
@@ -51,13 +51,6 @@ class Totals:
     backups: int = 0
     opens_s: list[float] = field(default_factory=list)
     recalls: list[float] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def done(self) -> int:
-        """How many there were."""
-        return self.rounds
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures to print."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.data.datasets import Dataset
 from benchmarks.data.options import add_source_arguments, prepare_from
-from benchmarks.data.rows import is_hdf5
+from benchmarks.data.rows import open_rows
 from benchmarks.data.truth import describe, neighbours
 from benchmarks.progress import say
 from tv5core.vector_files.hdf5 import true_neighbours
@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _agreement(path: Path | None, dataset: Dataset) -> float | None:
     """Return the share of the file's own ten neighbours that ours hold, where it gives any."""
-    given = true_neighbours(path) if path and is_hdf5(path) else None
+    given = true_neighbours(path) if path and open_rows(path).is_hdf5 else None
     if given is None:
         return None
     ours = neighbours(dataset)[0][:, :10]

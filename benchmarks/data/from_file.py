@@ -1,4 +1,4 @@
-"""Vectors of your own: ``.npy``, ``.fvecs``, ``.bvecs``, and HDF5 as ann-benchmarks has it.
+"""Vectors of your own, in any format that tv5core reads; HDF5 as ann-benchmarks has it.
 
 Files are read in blocks and everything is checked before anything is written. Rows that are the
 same to the last bit are taken once: which of them is "the" neighbour has no answer, and a graph
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.data.generator import BLOCK, unit
-from benchmarks.data.rows import Rows, is_hdf5, open_rows
+from benchmarks.data.rows import Rows, open_rows
 
 __all__ = ["METRICS", "FromFile"]
 
@@ -33,8 +33,8 @@ class FromFile:
     Parameters
     ----------
     path
-        ``.npy``, ``.fvecs`` or ``.bvecs`` with the rows; ``.hdf5`` or ``.h5`` with ``train`` and
-        ``test``.
+        The rows, in any format that :func:`tv5core.vector_files.open_vectors` reads; HDF5 with
+        ``train`` and ``test``.
     queries_path
         Queries of the same width; never for HDF5.
     metric
@@ -60,8 +60,8 @@ class FromFile:
         seed: int = 0,
     ) -> None:
         self._path, self._queries_path, self._seed = path, queries_path, seed
-        self._whole = is_hdf5(path)
         self._rows = open_rows(path)
+        self._whole = self._rows.is_hdf5
         self._given = self._open_queries()
         self._held_out = (0 if self._given else _HELD_OUT) if held_out is None else held_out
         self.metric = self._choose_metric(metric)

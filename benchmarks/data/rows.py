@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tv5core.errors import Tv5Error
 from tv5core.vector_files import VectorFile, open_vectors
 
-__all__ = ["Rows", "is_hdf5", "open_rows"]
+__all__ = ["Rows", "open_rows"]
 
 _BYTES = {"bvecs"}
 """Formats whose integers are vectors; in others they are numbers of neighbours, or a mistake."""
@@ -31,6 +31,11 @@ class Rows:
         return len(self.file)
 
     @property
+    def is_hdf5(self) -> bool:
+        """Return whether it has the layout of ann-benchmarks: rows, queries and a metric."""
+        return self.file.format == "hdf5"
+
+    @property
     def dim(self) -> int:
         """Return how wide they are."""
         return self.file.dim
@@ -41,11 +46,6 @@ class Rows:
         whole = last - first == len(rows)
         read = self.file.vectors[first:last] if whole else self.file.vectors[rows]
         return np.ascontiguousarray(read, np.float32)
-
-
-def is_hdf5(path: Path) -> bool:
-    """Return whether the suffix says so."""
-    return path.suffix in (".hdf5", ".h5")
 
 
 def open_rows(path: Path, part: str = "train") -> Rows:
@@ -60,7 +60,7 @@ def open_rows(path: Path, part: str = "train") -> Rows:
         file = open_vectors(path, part=part)
     except Tv5Error as error:
         raise ValueError(str(error)) from error
-    label = f"{part!r} of {path}" if is_hdf5(path) else str(path)
+    label = f"{part!r} of {path}" if file.format == "hdf5" else str(path)
     if file.vectors.dtype.kind != "f" and file.format not in _BYTES:
         raise ValueError(f"expected floats in {label}, got {file.vectors.dtype}")
     return Rows(file, label)

@@ -156,8 +156,8 @@ class RenderedAnswers:
 def reusing(most_bytes: int, is_reusable: Callable[[web.Request], bool]) -> Any:
     """Return the middleware.
 
-    It stands before admission: an answer that is given again takes no place, so that what is in
-    memory is answered under any load.
+    It stands before admission: an answer that is given again waits for its turn to begin, as all
+    do, but takes no place and waits for none.
 
     Parameters
     ----------

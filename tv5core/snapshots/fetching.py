@@ -106,9 +106,9 @@ def fetch(
 
 def _link(manifest: Manifest, folder: Path, earlier: Earlier | None) -> Iterator[str]:
     """Link the files that an earlier snapshot has, too; yield their names."""
-    same = set() if earlier is None else set(earlier.manifest.files) & set(manifest.files)
-    for file in same:
-        assert earlier is not None
+    if earlier is None:
+        return
+    for file in set(earlier.manifest.files) & set(manifest.files):
         source, path = earlier.folder / file.name, folder / file.name
         try:
             if source.stat().st_size == file.bytes:

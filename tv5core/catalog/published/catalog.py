@@ -97,7 +97,9 @@ class PublishedCatalog(Catalog):
     def _start(self) -> None:
         self._process = os.getpid()
         if self._follow_s is not None:
-            self._thread = threading.Thread(target=self._follow, name="tv5-follow", daemon=True)
+            self._thread = threading.Thread(
+                target=self._follow, args=(self._follow_s,), name="tv5-follow", daemon=True
+            )
             self._thread.start()
 
     def _pinned(self) -> Pin:
@@ -107,10 +109,9 @@ class PublishedCatalog(Catalog):
 
     # -- following ------------------------------------------------------------------------
 
-    def _follow(self) -> None:
-        assert self._follow_s is not None
+    def _follow(self, every_s: float) -> None:
         try:
-            self._follower.run(self._follow_s, self._step)
+            self._follower.run(every_s, self._step)
         finally:
             self._follower.release()
 
@@ -129,7 +130,7 @@ class PublishedCatalog(Catalog):
         ObjectStoreError, CorruptFileError, FormatVersionError, DiskFullError
             It cannot be had; what was served before still is.
         """
-        self._pins.served  # noqa: B018 - raises where this is closed
+        self._check_open()
         error = self._follower.look()
         taken = self._take_newest()
         if error is not None and not taken:
@@ -251,7 +252,7 @@ class PublishedCatalog(Catalog):
 
     def identity(self) -> str:
         """Return a name that all readers of this catalogue at this URL have in common."""
-        self._pins.served  # noqa: B018 - raises where this is closed
+        self._check_open()
         return f"{self._uid}:{self._url}"
 
     def version(self) -> Version:

@@ -51,7 +51,8 @@ class Follower:
 
     def __init__(self, shelf: Shelf, options: Mapping[str, Any] | None) -> None:
         self._shelf, self._options = shelf, options
-        open_store(shelf.url, options) if options else None  # wrong ones are told at once
+        if options:
+            open_store(shelf.url, options)  # wrong ones are told at once
         self._store: ObjectStore | None = None
         self._lead: WriterLock | None = None
         self._failures = 0
@@ -118,7 +119,7 @@ class Follower:
                 self._note_failure(error)
                 return error
             self._failures = 0
-            self._note(ShelfState(time.time()))
+            self._shelf.note(ShelfState(time.time()))
             return None
 
     def _fetch_newest(self) -> None:
@@ -167,10 +168,7 @@ class Follower:
         looked_s = before.looked_s if isinstance(error, ObjectStoreError) else time.time()
         if before.error != str(error):
             log.warning("%s: %s", type(error).__name__, error)
-        self._note(ShelfState(looked_s, str(error)))
-
-    def _note(self, state: ShelfState) -> None:
-        self._shelf.note(state)
+        self._shelf.note(ShelfState(looked_s, str(error)))
 
     def remove_older(self, number: int) -> None:
         """Remove snapshots before one that nobody on this machine reads, where this one leads."""

@@ -271,8 +271,8 @@ async def _offers(
     found = await availability(resources, title, region)
     is_known = bool(found.value.sources)
     state = "stale" if found.stale else "fresh"
-    late = "unknown" if found.value.unknown else "no source answered in time"
-    sources["availability"] = state if is_known else late
+    otherwise = "unknown" if found.value.unknown else "no source answered in time"
+    sources["availability"] = state if is_known else otherwise
     return found.value
 
 

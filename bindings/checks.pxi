@@ -3,6 +3,7 @@
 cdef enum:
     MAX_ROWS = 0x7fffffff  # a row number has 31 bits (ext/select/select.inc)
     MAX_K = 1 << 30
+    MAX_DEGREE = 65535  # a record has 16 bits for the length of its list
 
 
 cdef int check_equal(Py_ssize_t expected, Py_ssize_t got, str what) except -1:

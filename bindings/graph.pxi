@@ -12,31 +12,30 @@ cdef class NativeGraph:
                  Py_ssize_t bits):
         self.backend, self.idle = backend, []
         self.codes = view(codes, "codes", 2, c'B')
-        self.links = view(links, "links", 2, c'I')
         self.centroids = view(centroids, "centroids", 2, c'B')
         self.offsets = view(offsets, "offsets", 1, c'I')
         check_bits(bits)
         check_at_least(bits // 8 + 8, self.codes.size(1), "bytes of a code")
         check_range(self.codes.size(0), 1, MAX_ROWS, "rows")
-        check_equal(self.codes.size(0), self.links.size(0), "rows of links")
-        check_range(self.links.size(1), 1, 65536, "links of a row")
         check_equal(self.codes.size(1), self.centroids.size(1), "bytes of a centroid")
         check_range(self.centroids.size(0), 1, self.codes.size(0), "centroids")
         check_equal(self.centroids.size(0) + 1, self.offsets.size(0), "length of offsets")
         check_range(probes, 1, self.centroids.size(0), "probes")
         self.graph.codes = <const uint8_t *>self.codes.buffer.buf
-        self.graph.links = <const uint32_t *>self.links.buffer.buf
         self.graph.centroids = <const uint8_t *>self.centroids.buffer.buf
         self.graph.offsets = <const uint32_t *>self.offsets.buffer.buf
         self.graph.rows = self.codes.size(0)
         self.graph.words, self.graph.stride = bits // 64, self.codes.size(1)
-        self.graph.degree = self.links.size(1)
         self.graph.lists, self.graph.probes = self.centroids.size(0), probes
         # A list without rows would leave a walk without entry points.
         check_strictly_ascending(self.graph.offsets, self.graph.lists + 1, "offsets")
         check_range(self.graph.offsets[0], 0, 0, "the first offset")
         check_range(self.graph.offsets[self.graph.lists], 1, self.graph.rows, "the last offset")
         self.graph.mean_rescale = mean_rescale(codes, bits)
+        if isinstance(links, tuple):
+            self._packed_links(links)
+        else:
+            self._padded_links(links)
 
     @property
     def scratch_bytes(self):
@@ -108,6 +107,28 @@ cdef class NativeGraph:
                  residuals=None):
         return NativeSearcher(self, center, signs, rows, scales, rotated_center, row_center,
                               residuals)
+
+    cdef int _padded_links(self, links) except -1:
+        self.links = view(links, "links", 2, c'I')
+        check_equal(self.graph.rows, self.links.size(0), "rows of links")
+        check_range(self.links.size(1), 1, MAX_DEGREE, "links of a row")
+        self.graph.links = <const uint32_t *>self.links.buffer.buf
+        self.graph.degree = self.links.size(1)
+        return 0
+
+    cdef int _packed_links(self, links) except -1:
+        cdef Py_ssize_t width, degree
+        check_equal(3, len(links), "parts of packed links")
+        data, width, degree = links
+        self.links = view(data, "links", 1, c'B')
+        check_range(width, 1, 4, "bytes of a link")
+        check_range(degree, 1, MAX_DEGREE, "links of a row")
+        check_at_least(TV5_LINK_SLACK, self.links.size(0), "bytes of links")
+        check_at_least(8 * self.graph.words + 16, self.graph.stride, "bytes of a record")
+        self.graph.links, self.graph.degree, self.graph.width = NULL, degree, width
+        self.graph.packed = <const uint8_t *>self.links.buffer.buf
+        self.graph.packed_count = (self.links.size(0) - TV5_LINK_SLACK) // width
+        return 0
 
     cdef tv5_walk_options _options(self, Py_ssize_t pool, Py_ssize_t candidates, Py_ssize_t k,
                                    error_margin) except *:

@@ -21,11 +21,15 @@ cdef extern from "tv5/walk.h" nogil:
     enum:
         TV5_NONE
         TV5_SCRATCH_LAYOUT
+        TV5_LINK_SLACK
         TV5_FILTERED_PROBES
 
     ctypedef struct tv5_graph:
         const uint8_t *codes
         const uint32_t *links
+        const uint8_t *packed
+        uint64_t packed_count
+        uint32_t width
         const uint8_t *centroids
         const uint32_t *offsets
         uint32_t rows, words, degree, lists, stride, probes

@@ -16,6 +16,7 @@ from tv5core import Catalog, kernels
 from tv5core.kernels import Prepared
 from tv5core.vectors import SearchSettings, recall_at_k
 from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.packed_links import PackedLists
 from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["Asked", "Stage", "best_seconds", "catalogue_stage", "quantized_stages"]
@@ -146,10 +147,10 @@ def _preparing(sealed: SealedGraph, asked: Asked) -> list[Stage]:
 def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared) -> Stage:
     pool, margin = asked.pool, asked.settings.error_margin
     pooled, _, visited = sealed.walker.walk(prepared, pool, pool, None, asked.effective_k, margin)
-    record, degree = sealed.codes.shape[1], sealed.links.shape[1]
+    record, links = sealed.codes.shape[1], _bytes_of_links(sealed)
     read = float(visited.mean())
     # At least: every row left in the pool, and within the margin, had its links read.
-    linked = (4.0 * degree + degree) * _found(pooled)
+    linked = links * _found(pooled)
     return Stage(
         "walk",
         best_seconds(lambda: asked.walk(sealed, prepared), len(asked.queries)),
@@ -157,6 +158,14 @@ def _walking(sealed: SealedGraph, asked: Asked, prepared: Prepared) -> Stage:
         read,
         note="estimates included: nothing is estimated again; bytes of links are a lower bound",
     )
+
+
+def _bytes_of_links(sealed: SealedGraph) -> float:
+    """Return the bytes of links and visited marks that expanding a row reads on average."""
+    links, n = sealed.links, len(sealed)
+    if isinstance(links, PackedLists):
+        return len(links.packed.data) / n * (1 + 1 / links.packed.width)
+    return 5.0 * links.shape[1]
 
 
 def _found(rows: U32) -> float:

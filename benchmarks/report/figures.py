@@ -31,7 +31,9 @@ __all__ = [
 OURS = "tv5core-int8"
 """The default: what every other peer is compared with."""
 
-_GRAPH_AND_CODES = frozenset({"graph", "links", "upper", "codes", "records", "lists", "vectors"})
+_GRAPH_AND_CODES = frozenset(
+    {"graph", "links", "packed_links", "upper", "codes", "records", "lists", "vectors"}
+)
 _ROWS = frozenset({"rescoring", "rows", "refine"})
 
 

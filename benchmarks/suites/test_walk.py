@@ -13,6 +13,7 @@ from benchmarks.suites.same import assert_same
 from tv5core.vectors import VectorIndex, recall_at_k
 from tv5core.vectors.entry_points import probes_of
 from tv5core.vectors.graph import SealedGraph
+from tv5core.vectors.packed_links import PackedLists
 
 F32 = npt.NDArray[np.float32]
 
@@ -33,7 +34,8 @@ def test_walk(
 ) -> None:
     """Walk for all queries; rows and scores equal the twin's to the bit."""
     lists, probes = (sealed.centroids, sealed.lists), probes_of(len(sealed.centroids))
-    parts = (sealed.codes, sealed.links, *lists, probes, sealed.quantizer.bits)
+    links = sealed.links.packed if isinstance(sealed.links, PackedLists) else sealed.links
+    parts = (sealed.codes, links, *lists, probes, sealed.quantizer.bits)
     prepared = sealed.quantizer.prepare(queries)
     benchmark.group = f"walk: pool of {pool}"
     graph = path.graph(*parts)

@@ -168,7 +168,7 @@ def _spoil_section(section: list[Any], chance: random.Random) -> list[Any]:
     name, offset, dtype, shape, version = section
     way = chance.randrange(5)
     if way == 0:
-        other = chance.choice(["", "keys", "links", "values", "nothing"])
+        other = chance.choice(["", "keys", "packed_links", "values", "nothing"])
         return [other, offset, dtype, shape, version]
     if way == 1:
         other = chance.choice(["<u4", "<i8", "|u1", "|i1", "<f4", "<f2", "<f8", "|O", "<U9"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tv5core.kernels import NONE, Prepared, RowFilter
+from tv5core.kernels import LINK_SLACK, NONE, PackedLinks, Prepared, RowFilter
 
 
 def bitmap_of(rng, n, density):
@@ -61,18 +61,42 @@ def links_of(rng, rows, width, below):
     return links
 
 
-def graph_of(rng, floats, n, words, degree, lists, flavour):
-    """Draw a graph whose first rows form lists of any length, none of them empty."""
+def packed_of(rng, records, links, words, damaged=False):
+    """Pack padded links; each record says where its own are. Some places and links lead nowhere."""
+    n, degree = links.shape
+    width = int(rng.integers(1 if n < 255 else 2, 5))
+    there = links != NONE
+    counts = there.sum(axis=1)
+    values = links[there].astype("<u4")
+    if damaged:
+        values[rng.random(len(values)) < 0.05] = rng.integers(0, 2**32)
+    data = values.view(np.uint8).reshape(-1, 4)[:, :width].ravel()
+    places = (np.cumsum(counts) - counts).astype(np.uint64) | counts.astype(np.uint64) << 48
+    if damaged:
+        places[rng.random(n) < 0.1] = rng.integers(0, 2**64, dtype=np.uint64)
+    records[:, 8 * words + 8 : 8 * words + 16] = places.view(np.uint8).reshape(n, 8)
+    slack = np.full(LINK_SLACK, 255, np.uint8)
+    return PackedLinks(np.concatenate([data, slack]), width, degree)
+
+
+def graph_of(rng, floats, n, words, degree, lists, flavour, packed=None):
+    """Draw a graph whose first rows form lists of any length, none of them empty.
+
+    Its links are packed where ``packed`` is ``"whole"`` or ``"damaged"``.
+    """
     lists = min(lists, n)
     offsets = np.sort(rng.choice(np.arange(1, n + 1), lists, replace=False))
-    padding = int(rng.integers(0, 25))
+    padding = int(rng.integers(8 if packed else 0, 25))
     some, centroids = (
         np.hstack([codes_of(rng, floats, m, words, flavour), rng.integers(0, 256, (m, padding))])
         for m in (n, lists)
     )
+    some, links = some.astype(np.uint8), links_of(rng, n, degree, n)
+    if packed:
+        links = packed_of(rng, some, links, words, packed == "damaged")
     return (
-        some.astype(np.uint8),
-        links_of(rng, n, degree, n),
+        some,
+        links,
         centroids.astype(np.uint8),
         np.append(0, offsets).astype(np.uint32),
         int(rng.integers(1, lists + 1)),

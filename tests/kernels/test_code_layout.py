@@ -21,10 +21,19 @@ def test_joined_parts_come_apart(bits: int) -> None:
         np.testing.assert_array_equal(layout.factors(some), np.stack([add, rescale], axis=1))
 
 
-@pytest.mark.parametrize(("bits", "stride"), [(64, 16), (128, 24), (448, 64), (768, 128)])
+@pytest.mark.parametrize(("bits", "stride"), [(64, 24), (128, 32), (448, 72), (768, 128)])
 def test_codes_are_padded_to_cache_lines_where_that_is_little(bits: int, stride: int) -> None:
     assert CodeLayout(bits).stride == stride
-    assert CodeLayout(bits).stride <= 1.25 * CodeLayout(bits).size
+    assert CodeLayout(bits).stride <= 1.25 * (CodeLayout(bits).size + 8)
+
+
+def test_places_of_links_are_behind_the_codes() -> None:
+    layout = CodeLayout(128)
+    records = layout.pad(np.full((3, layout.size), 7, np.uint8))
+    places = np.array([0, 2**63 + 5, 2**64 - 1], np.uint64)
+    layout.set_places(records, places)
+    np.testing.assert_array_equal(layout.places(records), places)
+    assert (records[:, : layout.size] == 7).all()
 
 
 def test_room_for_codes_begins_with_a_cache_line() -> None:

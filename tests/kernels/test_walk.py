@@ -29,9 +29,10 @@ SEEDS = st.integers(0, 2**32 - 1)
     flavour=FINITE,
     k=st.integers(1, 40),
     error_margin=st.sampled_from([None, 0.0, 0.2, 1.0, 5.0, np.inf]),
+    packed=st.sampled_from([None, "whole", "damaged"]),
     seed=SEEDS,
 )
-@settings(deadline=None, max_examples=80, derandomize=True)
+@settings(deadline=None, max_examples=120, derandomize=True)
 def test_walk(
     native,
     reference,
@@ -48,10 +49,11 @@ def test_walk(
     flavour,
     k,
     error_margin,
+    packed,
     seed,
 ):
     rng = np.random.default_rng(seed)
-    parts = graph_of(rng, floats, n, words, degree, lists, flavour)
+    parts = graph_of(rng, floats, n, words, degree, lists, flavour, packed)
     ready = queries_of(rng, floats, queries, words, "normal")
     given = ready, pool, candidates, filter_of(rng, n, density), min(k, candidates), error_margin
     same(native.graph(*parts).walk(*given), reference.graph(*parts).walk(*given))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.vectors.conftest import F32, brute_force
+from tv5core.files import SectionFile, write_sections
 from tv5core.vectors import VectorIndex, growing, recall_at_k
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, SealedGraph
 from tv5core.vectors.growing import growth_of
+from tv5core.vectors.packed_links import PackedLists
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.sealing import BuildOptions
+from tv5core.vectors.sealing import DENSE_ROWS, BuildOptions
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +170,7 @@ def test_the_result_does_not_depend_on_threads(vectors: F32) -> None:
             index.add(vectors[2_000:2_500], np.arange(2_000, 2_500))
             index.remove(np.arange(0, 100))
             index.seal()
-            links.append(np.array(sealed(index).graph.links))
+            links.append(sealed(index).graph.links[:2_400])
     np.testing.assert_array_equal(*links)
 
 
@@ -191,3 +195,48 @@ def test_what_is_built_anew(vectors: F32, monkeypatch: pytest.MonkeyPatch) -> No
         index.add(vectors[start : start + 300], np.arange(start, start + 300))
         index.seal()
         assert sealed(index).graph.changed == left
+
+
+def pad_links(folder: Path) -> None:
+    """Make the graph file of an index one of version 3: padded links, codes without places."""
+    path, rows = folder / "graph.000001.tv5", folder / "rows.000001.tv5"
+    graph = SealedGraph.open(path, rows)
+    file = SectionFile.open(path, GRAPH_KIND, GRAPH_VERSION)
+    sections = {name: np.array(file.section(name)) for name in file.names if name != "packed_links"}
+    sections["links"] = graph.links[: len(graph)]
+    for name in ("records", "centroids"):
+        sections[name] = np.ascontiguousarray(sections[name][:, : graph.quantizer.layout.size])
+    meta = {name: file.meta[name] for name in ("metric", "pair")}
+    written = write_sections(folder / "new", GRAPH_KIND, 3, meta, sections)
+    (folder / "new").replace(path)
+    manifest = json.loads((folder / "index.json").read_text())
+    manifest["graph"] |= {"size": written.size, "checksum": written.checksum}
+    (folder / "index.json").write_text(json.dumps(manifest))
+
+
+def test_padded_links_answer_alike_and_grow_into_packed_ones(
+    vectors: F32, queries: F32, tmp_path: Path
+) -> None:
+    with VectorIndex.build(vectors[:2_000], path=tmp_path) as index:
+        before = index.search(queries, 10)
+    pad_links(tmp_path)
+    with VectorIndex.open(tmp_path, read_only=False) as index:
+        graph = sealed(index).graph
+        assert isinstance(graph.links, np.ndarray)
+        assert graph.changed == 0
+        found = index.search(queries, 10)
+        np.testing.assert_array_equal(found.keys, before.keys)
+        np.testing.assert_array_equal(found.scores, before.scores)
+        index.remove(np.arange(100))
+        index.add(vectors[2_000:2_100], np.arange(2_000, 2_100))
+        assert growth_of(index.snapshot, BuildOptions()) is not None
+        index.seal()
+        assert isinstance(sealed(index).graph.links, PackedLists)
+        assert check(index, vectors, np.arange(100, 2_100), queries) > 0.9
+
+
+def test_large_graphs_are_denser_unless_options_say_otherwise() -> None:
+    usual, given = BuildOptions(), BuildOptions(connectivity=8)
+    assert usual.density(DENSE_ROWS - 1) < usual.density(DENSE_ROWS)
+    assert given.density(DENSE_ROWS).connectivity == 8
+    assert given.density(DENSE_ROWS).expansion_add == usual.density(DENSE_ROWS).expansion_add

@@ -74,7 +74,7 @@ def test_short_rows_are_linked_by_direction() -> None:
     short = np.flatnonzero(lengths[sealed.keys, 0] < 1)
     similar = near[short] @ near.T
     similar[np.arange(len(short)), short] = -1
-    links = np.asarray(sealed.links)[short]
+    links = sealed.links[short]
     assert (links == similar.argmax(axis=1)[:, None]).any(axis=1).mean() > 0.95
 
 

@@ -12,6 +12,7 @@ from tv5core.kernels._types import (
     U32,
     U64,
     LinkRows,
+    PackedLinks,
     PostingBlocks,
     Prepared,
     Rows,
@@ -120,6 +121,12 @@ class Backend:
         self, lists: ValueLists, documents: I64, targets: U32, values: U32, roles: U8 | None
     ) -> None: ...
     def graph(
-        self, codes: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
+        self,
+        codes: U8,
+        links: U32 | PackedLinks,
+        centroids: U8,
+        offsets: U32,
+        probes: int,
+        bits: int,
     ) -> Graph: ...
     def linker(self, rows: LinkRows, links: U32, pruned_degree: int, max_degree: int) -> Linker: ...

@@ -13,6 +13,7 @@ __all__ = [
     "I32",
     "I64",
     "LANES",
+    "LINK_SLACK",
     "NONE",
     "POSTING_BLOCK",
     "U8",
@@ -20,6 +21,7 @@ __all__ = [
     "U32",
     "U64",
     "LinkRows",
+    "PackedLinks",
     "PostingBlocks",
     "Prepared",
     "RowFilter",
@@ -33,6 +35,8 @@ LANES = 32
 """Running sums of a float product; element ``i`` is added to lane ``i % 32``."""
 NONE = 0xFFFFFFFF
 """No row: pads neighbour lists and results."""
+LINK_SLACK = 4
+"""Bytes behind packed links, so that each is read as four bytes."""
 FINER = 254
 """Steps of a residual in one step of a stored row's values."""
 POSTING_BLOCK = 128
@@ -85,6 +89,21 @@ class LinkRows(NamedTuple):
     """float32[m]: squared lengths, ``scales`` applied."""
     positions: U32
     """uint32[n]: the position of each row of the graph among the values."""
+
+
+class PackedLinks(NamedTuple):
+    """The links of all rows without padding; each row's record says where its list is.
+
+    The place of a list, behind the code (:meth:`CodeLayout.places`), is the number of links before
+    it, 48 bits, and its length, 16 bits.
+    """
+
+    data: U8
+    """uint8[...]: little-endian numbers of ``width`` bytes, then at least ``LINK_SLACK`` more."""
+    width: int
+    """Bytes of a number, 1 to 4."""
+    degree: int
+    """Links that a row has at most."""
 
 
 class PostingBlocks(NamedTuple):

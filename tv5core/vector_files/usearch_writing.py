@@ -195,7 +195,7 @@ class _Writer:
 def _base(graph: SealedGraph) -> U32:
     """Return the links of the base level, with every row reached from the first."""
     lacking = max(0, _UPPER - graph.links.shape[1])  # no level may have more than the base
-    links = np.pad(graph.links, ((0, 0), (0, lacking)), constant_values=NONE)
+    links = np.pad(graph.links[: len(graph)], ((0, 0), (0, lacking)), constant_values=NONE)
     connect(links, 1)
     return links
 

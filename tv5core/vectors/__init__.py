@@ -14,7 +14,7 @@ Read in this order:
   (rows added since: scanned, or walked), with ``live_rows`` and ``live_graph`` (usearch) behind it;
   ``segment_set``: who changes them.
 - ``quantizer`` (the codes), ``stored_rows`` (the exact scores), ``row_recall`` (what storing them
-  loses), ``graph`` (all in mapped files).
+  loses), ``graph`` (all in mapped files) and ``packed_links``.
 - ``sealing`` (from vectors to files): ``encoding``, then ``builder`` with ``entry_points`` and
   ``linking`` (or ``usearch_graph``, over ``usearch_layout``); ``growing`` (from sealed files and
   live rows to files);

@@ -18,6 +18,7 @@ from tv5core.kernels import NONE
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.linking import breadth_first
 from tv5core.vectors.metric import Metric
+from tv5core.vectors.packed_links import PackedLists
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.sealed_segment import SealedSegment
 from tv5core.vectors.segment import Segment, Snapshot, alive_rows
@@ -198,16 +199,21 @@ def _keys(sealed: SealedGraph) -> list[str]:
 
 def _links(sealed: SealedGraph) -> list[str]:
     n = len(sealed)
-    beyond = loops = 0
+    beyond = loops = misplaced = 0
     for at in range(0, n, _BLOCK_ROWS):
-        block = np.asarray(sealed.links[at : at + _BLOCK_ROWS])
+        some = slice(at, min(at + _BLOCK_ROWS, n))
+        block = np.asarray(sealed.links[some])
+        if isinstance(sealed.links, PackedLists):
+            misplaced += sealed.links.misplaced(some)
         beyond += int(((block >= n) & (block != NONE)).sum())
         loops += int((block == np.arange(at, at + len(block), dtype=np.uint32)[:, None]).sum())
-    return _link_problems(n, beyond, loops)
+    return _link_problems(n, beyond, loops, misplaced)
 
 
-def _link_problems(size: int, beyond: int, loops: int) -> list[str]:
+def _link_problems(size: int, beyond: int, loops: int, misplaced: int) -> list[str]:
     wrong = []
+    if misplaced:
+        wrong.append(f"expected lists of links within the links, got {misplaced} that are not")
     if beyond:
         wrong.append(f"expected links below {size}, got {beyond} beyond")
     if loops:
@@ -221,6 +227,6 @@ def reachable(sealed: SealedGraph) -> float:
     An entry point without links, where there are other rows, counts as not reached:
     no build makes one.
     """
-    first = np.asarray(sealed.links[: int(sealed.lists[-1]), 0])
+    first = np.asarray(sealed.links[: int(sealed.lists[-1])])[:, 0]
     leading = np.flatnonzero((first < len(sealed)) | (len(sealed) == 1))
     return len(breadth_first(sealed.links, leading)) / len(sealed)

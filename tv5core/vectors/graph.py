@@ -2,17 +2,21 @@
 
 The ``graph`` file (kind ``GRPH``) has these sections:
 
-- ``records`` uint8[n, stride]: codes, as :class:`tv5core.kernels.code_layout.CodeLayout` says;
-- ``links`` uint32[n, degree]: neighbours, padded with NONE;
+- ``records`` uint8[n, stride]: codes and the places of links, as
+  :class:`tv5core.kernels.code_layout.CodeLayout` says;
+- ``packed_links`` uint8[...]: neighbours, list by list, as :class:`tv5core.kernels.PackedLinks`
+  says;
 - ``centroids`` uint8[lists, stride] (codes, too) and ``lists`` uint32[lists + 1]: entry points,
   list by list, and where the rows of each list begin;
 - ``keys`` int64[n] by row, and ``by_key`` uint32[n]: rows in ascending order of key;
 - ``center`` float32[dim] and ``signs`` int8[rounds, bits]: the rotation.
 
-Its metadata holds ``metric``, ``pair`` and, where the graph has grown since it was built,
-``changed``: how many rows were added and dropped. Up to version 2 there were ``upper`` uint32[m,
-connectivity] and, in the metadata, ``level_sizes`` instead of lists, the upper levels of an HNSW
-graph; the rows of one level are now scanned as one list.
+Its metadata holds ``metric``, ``pair``, ``degree``, the links that a row has room for, ``width``,
+bytes of a link, and, where the graph has grown since it was built, ``changed``: how many rows were
+added and dropped. Up to version 3 there were ``links`` uint32[n, degree], padded with NONE, instead
+of packed ones. Up to version 2 there were ``upper`` uint32[m, connectivity] and, in the metadata,
+``level_sizes`` instead of lists, the upper levels of an HNSW graph; the rows of one level are now
+scanned as one list.
 
 The ``rows`` file (kind ``ROWS``) has ``values`` and, for int8, ``factors`` float32[n, 2], the scale
 of each row and what is added to its scores, and perhaps ``residuals`` int8[n, dim]. Its metadata
@@ -38,25 +42,30 @@ import numpy.typing as npt
 from tv5core import kernels
 from tv5core.errors import CorruptFileError, InvalidInputError
 from tv5core.files import SectionFile
+from tv5core.kernels.code_layout import CodeLayout
 from tv5core.vectors.entry_points import probes_of
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.metric import Metric
+from tv5core.vectors.packed_links import MOST_LINKS, PackedLists
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.row_recall import RowRecall
 from tv5core.vectors.stored_rows import Frame, StoredRows
 from tv5core.vectors.validation import Rescoring, check_rescoring
 
-__all__ = ["GRAPH_KIND", "GRAPH_VERSION", "ROWS_KIND", "ROWS_VERSION", "SealedGraph"]
+__all__ = ["GRAPH_KIND", "GRAPH_VERSION", "ROWS_KIND", "ROWS_VERSION", "SealedGraph", "walker_of"]
 
 GRAPH_KIND, ROWS_KIND = "GRPH", "ROWS"
-GRAPH_VERSION, ROWS_VERSION = 3, 3
+GRAPH_VERSION, ROWS_VERSION = 4, 3
 
 I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 # Types and dimensions of the sections.
 _GRAPH_SECTIONS = {
     "records": ("|u1", 2),
     "links": ("<u4", 2),
+    "packed_links": ("|u1", 1),
     "centroids": ("|u1", 2),
     "lists": ("<u4", 1),
     "keys": ("<i8", 1),
@@ -111,6 +120,17 @@ def _rescoring(rows: SectionFile, stored: StoredRows) -> Rescoring:
     return check_rescoring(str(rows.meta.get("rescoring", stored.kind)))
 
 
+def _links(graph: SectionFile, codes: U8, layout: CodeLayout) -> U32 | PackedLists:
+    """Return the links, packed or, of older files, padded."""
+    if "packed_links" not in graph:
+        return graph.section("links")
+    degree, width = int(graph.meta["degree"]), int(graph.meta["width"])
+    if degree > MOST_LINKS:
+        raise CorruptFileError(f"expected at most {MOST_LINKS} links of a row, got {degree}")
+    packed = kernels.PackedLinks(graph.section("packed_links"), width, degree)
+    return PackedLists(codes, layout, packed)
+
+
 def _lists(
     graph: SectionFile, codes: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
@@ -120,6 +140,14 @@ def _lists(
     levels = [int(size) for size in graph.meta["level_sizes"]]
     entries = next((size for size in levels if size <= _SCANNED_LEVEL), min(levels, default=1))
     return np.zeros((1, codes.shape[1]), np.uint8), np.array([0, entries], np.uint32)
+
+
+def walker_of(
+    codes: U8, links: U32 | PackedLists, centroids: U8, lists: U32, probes: int, bits: int
+) -> kernels.Graph:
+    """Return a graph to walk, in place."""
+    given = links.packed if isinstance(links, PackedLists) else links
+    return kernels.graph(codes, given, centroids, lists, probes, bits)
 
 
 @dataclass(frozen=True)
@@ -135,8 +163,10 @@ class SealedGraph:
     by_key : uint32[n]
         Rows in ascending order of key.
     codes : uint8[n, >= size]
-        As :class:`CodeLayout` says; ``records`` in the file.
-    links, centroids, lists
+        As :class:`CodeLayout` says, with the places of packed links; ``records`` in the file.
+    links
+        Lists of neighbours by row, padded with NONE where they are read.
+    centroids, lists
         As the walker takes them.
     rows : StoredRows
     rescoring : str
@@ -156,7 +186,7 @@ class SealedGraph:
     keys: I64
     by_key: npt.NDArray[np.uint32]
     codes: npt.NDArray[np.uint8]
-    links: npt.NDArray[np.uint32]
+    links: U32 | PackedLists
     centroids: npt.NDArray[np.uint8]
     lists: npt.NDArray[np.uint32]
     rows: StoredRows
@@ -225,10 +255,11 @@ class SealedGraph:
             )
         _check_kinds(graph, _GRAPH_SECTIONS)
         _check_kinds(rows, _ROWS_SECTIONS)
-        codes, links = graph.section("records"), graph.section("links")
+        codes = graph.section("records")
         centroids, lists = _lists(graph, codes)
         signs = np.ascontiguousarray(graph.section("signs"), np.float32)
         quantizer = Quantizer(np.array(graph.section("center")), signs)
+        links = _links(graph, codes, quantizer.layout)
         stored = _stored_rows(rows, quantizer)
         sealed = cls(
             quantizer,
@@ -242,9 +273,7 @@ class SealedGraph:
             stored,
             _rescoring(rows, stored),
             msgspec.convert(rows.meta.get("recall", {}), RowRecall),
-            kernels.graph(
-                codes, links, centroids, lists, probes_of(len(centroids)), quantizer.bits
-            ),
+            walker_of(codes, links, centroids, lists, probes_of(len(centroids)), quantizer.bits),
             (graph.checksum, rows.checksum),
             int(graph.meta.get("changed", 0)) if "centroids" in graph else None,
         )

@@ -27,23 +27,14 @@ from tv5core.files import SealedFile, SectionFile, SectionStream, disk_errors, w
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
 from tv5core.vectors.builder import NATIVE
-from tv5core.vectors.entry_points import (
-    ONE_IN,
-    Source,
-    cut_lists,
-    probes_while_building,
-)
-from tv5core.vectors.graph import (
-    GRAPH_KIND,
-    GRAPH_VERSION,
-    ROWS_KIND,
-    ROWS_VERSION,
-)
+from tv5core.vectors.entry_points import ONE_IN, Source, cut_lists, probes_while_building
+from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION, walker_of
 from tv5core.vectors.linking import Workers, connect, link_rows, reversed_links, room_for
 from tv5core.vectors.live_segment import LiveSegment
+from tv5core.vectors.packed_links import pack
 from tv5core.vectors.row_recall import enough_for
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.sealing import BuildOptions, row_sections, rows_meta
+from tv5core.vectors.sealing import BuildOptions, Density, row_sections, rows_meta
 from tv5core.vectors.segment import Snapshot, alive_rows
 from tv5core.vectors.stored_rows import StoredRows
 
@@ -104,11 +95,15 @@ class Growth:
             and values.dtype == np.int8
             and alike
             and self._keeps_enough
-            and graph.links.shape[1] == room_for(self.options.connectivity)
-            and bool(graph.codes.shape[1] == graph.quantizer.layout.stride)
+            and graph.links.shape[1] == room_for(self.density.connectivity)
             and graph.changed is not None
             and self._changed <= MOST_CHANGED * len(graph)
         )
+
+    @property
+    def density(self) -> Density:
+        """How dense a graph of as many rows is built."""
+        return self.options.density(self.count)
 
     @property
     def _keeps_enough(self) -> bool:
@@ -175,10 +170,10 @@ class Growth:
 
     def _near(self, run: Workers, report: Progress) -> U32:
         """Find old rows near each new one, nearest first: uint32[new, width]."""
-        graph, width = self.sealed.graph, self.options.expansion_add
+        graph, width = self.sealed.graph, self.density.expansion_add
         near = np.empty((len(self._new), width), np.uint32)
         probes = probes_while_building(len(graph.centroids))
-        walker = kernels.graph(
+        walker = walker_of(
             graph.codes, graph.links, graph.centroids, graph.lists, probes, graph.quantizer.bits
         )
 
@@ -209,7 +204,8 @@ class Growth:
         beside = np.where(near[left, 0] < n, near[left, 0], n).astype(np.float64) + 0.5
         rest = np.concatenate([others, n + left])
         places = np.argsort(np.concatenate([others.astype(np.float64), beside]), kind="stable")
-        centroids = np.ascontiguousarray(graph.centroids[which])
+        layout = graph.quantizer.layout
+        centroids = layout.pad(graph.centroids[which][:, : layout.size])
         return np.concatenate([ahead, rest[places]]), centroids, offsets
 
     # -- copies in the new order ----------------------------------------------------------
@@ -331,13 +327,13 @@ class _Grown:
         """Offer rows that linked to deleted ones the links of those."""
         graph, n = self.growth.sealed.graph, len(self.growth.sealed)
         deleted = (old < n) & (self.rank[np.minimum(old, len(self.rank) - 1)] == NONE)
-        beyond = graph.links[np.where(deleted, old, 0)]
-        offered = self.rank[np.minimum(beyond, len(self.rank) - 1)]
-        offered[~deleted] = NONE
-        self._select(rows, offered.reshape(len(rows), old.shape[1] * beyond.shape[2]))
+        offered = np.full((*old.shape, old.shape[1]), NONE, np.uint32)
+        beyond = graph.links[old[deleted].astype(np.int64)]
+        offered[deleted] = self.rank[np.minimum(beyond, len(self.rank) - 1)]
+        self._select(rows, offered.reshape(len(rows), old.shape[1] ** 2))
 
     def _found(self, walker: kernels.Graph, rows: I64) -> U32:
-        growth, width = self.growth, self.growth.options.expansion_add
+        growth, width = self.growth, self.growth.density.expansion_add
         places = growth._new[self.order[rows] - len(growth.sealed)]  # noqa: SLF001
         found = np.empty((len(rows), width), np.uint32)
 
@@ -375,9 +371,11 @@ class _Grown:
         """Write the graph file."""
         quantizer, metric = self.growth.sealed.quantizer, self.growth.sealed.graph.metric
         keys = self.growth.keys(self.order)
+        packed, places = pack(self.links)
+        quantizer.layout.set_places(self.codes, places)
         sections: dict[str, npt.NDArray[Any] | SectionStream] = {
             "records": self.codes,
-            "links": self.links,
+            "packed_links": packed.data,
             "centroids": self.centroids,
             "lists": self.offsets,
             "keys": keys,
@@ -386,6 +384,7 @@ class _Grown:
             "signs": quantizer.signs.astype(np.int8),
         }
         meta = {"metric": metric.name, "pair": pair, "changed": changed}
+        meta |= {"degree": packed.degree, "width": packed.width}
         return write_sections(path, GRAPH_KIND, GRAPH_VERSION, meta, sections)
 
 

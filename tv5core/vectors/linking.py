@@ -22,6 +22,7 @@ from tv5core.cores import usable_cores
 from tv5core.kernels import NONE, LinkRows
 from tv5core.types import Progress
 from tv5core.vectors.entry_points import EntryPoints, Source, probes_while_building
+from tv5core.vectors.packed_links import PackedLists
 from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = [
@@ -298,7 +299,7 @@ def _link(links: U32, sources: I64, row: int) -> bool:
     return True
 
 
-def breadth_first(links: U32, first: I64) -> I64:
+def breadth_first(links: U32 | PackedLists, first: I64) -> I64:
     """Order the rows that can be reached from some by breadth-first distance.
 
     Neighbours are then near each other in memory, which saves 5 to 8 % of a walk at a million rows.
@@ -306,7 +307,7 @@ def breadth_first(links: U32, first: I64) -> I64:
     return np.concatenate([first[:0], *_frontiers(links, first)])
 
 
-def _frontiers(links: U32, first: I64) -> Iterator[I64]:
+def _frontiers(links: U32 | PackedLists, first: I64) -> Iterator[I64]:
     seen = np.zeros(len(links), bool)
     frontier = first
     while len(frontier):

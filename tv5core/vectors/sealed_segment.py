@@ -14,6 +14,7 @@ from tv5core.observing import stage
 from tv5core.vectors.graph import SealedGraph
 from tv5core.vectors.keyed_rows import SegmentId
 from tv5core.vectors.options import SearchOptions
+from tv5core.vectors.packed_links import PackedLists
 from tv5core.vectors.planner import (
     choose_plan,
     filtered_walk,
@@ -80,8 +81,10 @@ class SealedSegment:
     def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
         """Return the mapped arrays: ``graph``, ``codes``, ``keys`` and ``rescoring``."""
         graph = self.graph
+        links = graph.links
+        links = links.packed.data if isinstance(links, PackedLists) else links
         return {
-            "graph": [graph.links, graph.centroids, graph.lists],
+            "graph": [links, graph.centroids, graph.lists],
             "codes": [self.codes],
             "keys": [graph.keys, graph.by_key],
             "rescoring": self.rows.arrays(),

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,17 +29,27 @@ from tv5core.vectors.encoding import Block, Blocks, EncodedRows, Surveyed, encod
 from tv5core.vectors.entry_points import Source
 from tv5core.vectors.graph import GRAPH_KIND, GRAPH_VERSION, ROWS_KIND, ROWS_VERSION
 from tv5core.vectors.metric import Metric
+from tv5core.vectors.packed_links import pack
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.row_recall import TARGET, RowRecall, enough_for
 from tv5core.vectors.settings import MAX_ROWS
 from tv5core.vectors.stored_rows import StoredRows
 from tv5core.vectors.validation import Rescoring, check_rescoring
 
-__all__ = ["BuildOptions", "Sealing", "build_files", "row_sections", "rows_meta"]
+__all__ = [
+    "DENSE_ROWS",
+    "BuildOptions",
+    "Density",
+    "Sealing",
+    "build_files",
+    "row_sections",
+    "rows_meta",
+]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
 Sections = dict[str, npt.NDArray[Any] | SectionStream]
 
 _BLOCK_ROWS = 8_192
@@ -47,16 +57,29 @@ _DRIFT = 0.01
 """How far the mean may have moved, squared, of the rows' variance, before rows are centred anew."""
 
 
+class Density(NamedTuple):
+    """How many links a graph has, and how many candidates for them."""
+
+    connectivity: int
+    expansion_add: int
+
+
+DENSE_ROWS = 20_000
+"""Rows from which a graph is built denser, unless options say otherwise."""
+_SPARSE, _DENSE = Density(16, 64), Density(24, 128)
+
+
 class BuildOptions(msgspec.Struct, frozen=True):
     """How a graph is built; kept with an index, so that sealing it again builds alike.
 
     Attributes
     ----------
-    connectivity : int
+    connectivity : int or None
         Two thirds of the links a row has room for. More links raise recall, memory and build time.
-    expansion_add : int
+        None: 16, from 20,000 rows on 24.
+    expansion_add : int or None
         Candidates for a row's links, found by a walk (``efConstruction`` of HNSW). More make a
-        better graph and a longer build.
+        better graph and a longer build. None: 64, from 20,000 rows on 128.
     threads : int
         0 for all cores.
     seed : int
@@ -69,8 +92,8 @@ class BuildOptions(msgspec.Struct, frozen=True):
         where int8 would take more than three tenths of the misses it allows.
     """
 
-    connectivity: int = 16
-    expansion_add: int = 64
+    connectivity: int | None = None
+    expansion_add: int | None = None
     threads: int = 0
     seed: int = 0
     graph: str = NATIVE
@@ -83,11 +106,20 @@ class BuildOptions(msgspec.Struct, frozen=True):
             ("threads", self.threads, 0, 1_024),
             ("seed", self.seed, 0, 2**63),
         ):
-            msgspec.structs.force_setattr(self, name, check_int(name, value, low, high))
+            if value is not None:
+                msgspec.structs.force_setattr(self, name, check_int(name, value, low, high))
         target = check_real("target_recall", self.target_recall, 0, 1)
         msgspec.structs.force_setattr(self, "target_recall", target)
         if self.graph not in GRAPHS:
             raise InvalidInputError(f"expected graph {' or '.join(GRAPHS)}, got {self.graph!r}")
+
+    def density(self, rows: int) -> Density:
+        """Return connectivity and expansion_add for a number of rows."""
+        usual = _DENSE if rows >= DENSE_ROWS else _SPARSE
+        return Density(
+            usual.connectivity if self.connectivity is None else self.connectivity,
+            usual.expansion_add if self.expansion_add is None else self.expansion_add,
+        )
 
 
 def build_files(
@@ -98,8 +130,8 @@ def build_files(
     rows: Path,
     *,
     metric: str = "cosine",
-    connectivity: int = 16,
-    expansion_add: int = 64,
+    connectivity: int | None = None,
+    expansion_add: int | None = None,
     rescoring: str = "auto",
     threads: int = 0,
     seed: int = 0,
@@ -212,12 +244,13 @@ class Sealing:
         return self.center if near else surveyed.mean
 
     def _build(self, quantizer: Quantizer, encoded: EncodedRows) -> BuiltGraph:
+        density = self.options.density(self.count)
         return build_graph(
             encoded.codes,
             Source(quantizer, encoded.coarse, self.metric.links_by_direction),
             by_direction=self.metric.links_by_direction,
-            connectivity=self.options.connectivity,
-            expansion_add=self.options.expansion_add,
+            connectivity=density.connectivity,
+            expansion_add=density.expansion_add,
             threads=self.options.threads,
             seed=self.options.seed,
             graph=self.options.graph,
@@ -243,9 +276,10 @@ def _write_graph(
     built: BuiltGraph,
 ) -> SealedFile:
     keys = encoded.keys[built.order]
+    packed, places = pack(built.links)
     sections: Sections = {
-        "records": _padded(encoded.codes, quantizer.layout, built.order),
-        "links": built.links,
+        "records": _records(encoded.codes, quantizer.layout, built.order, places),
+        "packed_links": packed.data,
         "centroids": built.centroids,
         "lists": built.offsets,
         "keys": keys,
@@ -253,7 +287,7 @@ def _write_graph(
         "center": quantizer.center,
         "signs": quantizer.signs.astype(np.int8),
     }
-    meta = {"metric": metric.name, "pair": pair}
+    meta = {"metric": metric.name, "pair": pair, "degree": packed.degree, "width": packed.width}
     return write_sections(path, GRAPH_KIND, GRAPH_VERSION, meta, sections)
 
 
@@ -312,8 +346,13 @@ def _permuted(array: npt.NDArray[np.generic], order: I64) -> SectionStream:
     return SectionStream(array.dtype, array.shape, blocks)
 
 
-def _padded(codes: U8, layout: CodeLayout, order: I64) -> SectionStream:
-    """Stream codes in another order, each padded to the stride."""
-    steps = range(0, len(order), _BLOCK_ROWS)
-    blocks = (layout.pad(codes[order[at : at + _BLOCK_ROWS]]) for at in steps)
+def _records(codes: U8, layout: CodeLayout, order: I64, places: U64) -> SectionStream:
+    """Stream codes in another order, each followed by the place of its links."""
+
+    def block(at: int) -> U8:
+        records = layout.pad(codes[order[at : at + _BLOCK_ROWS]])
+        layout.set_places(records, places[at : at + _BLOCK_ROWS])
+        return records
+
+    blocks = (block(at) for at in range(0, len(order), _BLOCK_ROWS))
     return SectionStream(codes.dtype, (len(order), layout.stride), blocks)

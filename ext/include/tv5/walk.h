@@ -24,8 +24,12 @@
  * margin, has no room for all that may be answers. Reading the codes of all allowed rows is better
  * then.
  *
- * Every row has `degree` links, padded with TV5_NONE. A link at or past `rows` ends a list, so no
- * content of a file leads out of bounds.
+ * Every row has `degree` links at most. While a graph grows, lists are padded to that with TV5_NONE.
+ * In a sealed one they are packed one behind the other, as little-endian numbers of `width` bytes,
+ * and the row's record says behind its code where its list begins and how long it is (as compressed
+ * sparse rows do): that costs no read, since the record has been read when a row is expanded. A link
+ * at or past `rows` ends a list, and what a record says is cut to the list's bounds, so no content of
+ * a file leads out of bounds.
  */
 #ifndef TV5_WALK_H
 #define TV5_WALK_H
@@ -35,6 +39,8 @@
 #include "tv5/rows.h"
 
 #define TV5_NONE UINT32_MAX
+/* Bytes that follow the last packed link, so that each is read as four. */
+#define TV5_LINK_SLACK 4
 #define TV5_SCRATCH_LAYOUT (4096 + 256)
 
 /* A filtered walk looks for its entry points in so many times as many lists, until it has met so
@@ -50,7 +56,10 @@
 
 typedef struct tv5_graph {
     const uint8_t *codes;     /* rows * stride */
-    const uint32_t *links;    /* rows * degree */
+    const uint32_t *links;    /* rows * degree; NULL: the links are packed */
+    const uint8_t *packed;    /* packed_count * width bytes, and TV5_LINK_SLACK more */
+    uint64_t packed_count;
+    uint32_t width; /* bytes of a packed link, 1 to 4 */
     const uint8_t *centroids; /* lists * stride: codes of the centroids */
     const uint32_t *offsets;  /* lists + 1, ascending: where the rows of each list begin */
     uint32_t rows, words, degree, lists, stride;

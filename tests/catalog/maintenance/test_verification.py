@@ -19,6 +19,7 @@ from tv5core import Catalog, Title, errors
 from tv5core.data import demo_titles
 from tv5core.errors import InvalidInputError
 from tv5core.files import SectionFile, write_sections
+from tv5core.kernels.code_layout import CodeLayout
 from tv5core.store import titles
 from tv5core.store.derived import DERIVED, RowIndex
 from tv5core.store.meta import write_meta
@@ -175,14 +176,27 @@ def rewrite(folder: Path, part: str, alter: Callable[[dict[str, npt.NDArray[Any]
         catalog._store.write(work)
 
 
+def link(sections: dict[str, npt.NDArray[Any]], row: int, which: int, to: int) -> None:
+    """Change one packed link of a row; numbers of few rows take two bytes."""
+    layout = CodeLayout(sections["signs"].shape[1])
+    first = int(layout.places(sections["records"])[row]) & 0xFFFFFFFF
+    at = 2 * (first + which)
+    sections["packed_links"][at : at + 2] = [to & 0xFF, to >> 8]
+
+
+def set_places(sections: dict[str, npt.NDArray[Any]], places: npt.NDArray[Any]) -> None:
+    CodeLayout(sections["signs"].shape[1]).set_places(sections["records"], places)
+
+
 def flip_code(sections: dict[str, npt.NDArray[Any]]) -> None:
     sections["records"][50, :4] ^= 0xFF
 
 
 def alter_factor(sections: dict[str, npt.NDArray[Any]]) -> None:
-    factors = sections["records"][:, -8:].copy().view("<f4")
+    layout = CodeLayout(sections["signs"].shape[1])
+    factors = layout.factors(sections["records"])
     factors[60, 1] *= 1.01
-    sections["records"][:, -8:] = factors.view(np.uint8)
+    sections["records"][:, layout.sign_bytes : layout.size] = factors.view(np.uint8)
 
 
 def swap_rows(sections: dict[str, npt.NDArray[Any]]) -> None:
@@ -195,15 +209,22 @@ def one_value(sections: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def self_loop(sections: dict[str, npt.NDArray[Any]]) -> None:
-    sections["links"][40, 0] = 40
+    link(sections, 40, 0, 40)
 
 
 def beyond(sections: dict[str, npt.NDArray[Any]]) -> None:
-    sections["links"][41, 1] = 5_000
+    link(sections, 41, 1, 5_000)
 
 
 def unlinked(sections: dict[str, npt.NDArray[Any]]) -> None:
-    sections["links"][:] = 0xFFFFFFFF
+    set_places(sections, np.zeros(len(sections["records"]), np.uint64))
+
+
+def misplaced(sections: dict[str, npt.NDArray[Any]]) -> None:
+    layout = CodeLayout(sections["signs"].shape[1])
+    places = layout.places(sections["records"])
+    places[42] |= np.uint64(1 << 40)
+    layout.set_places(sections["records"], places)
 
 
 def wrong_key(sections: dict[str, npt.NDArray[Any]]) -> None:
@@ -220,6 +241,7 @@ def wrong_key(sections: dict[str, npt.NDArray[Any]]) -> None:
         ("graph", self_loop, "link to itself"),
         ("graph", beyond, "expected links below 198"),
         ("graph", unlinked, "expected a connected graph"),
+        ("graph", misplaced, "expected lists of links within the links, got 1"),
         ("graph", wrong_key, "row 123456: in the index without a stored vector"),
     ],
 )

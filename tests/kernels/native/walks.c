@@ -37,9 +37,39 @@ static uint32_t *offsets_of(uint32_t lists, uint32_t rows)
     return offsets;
 }
 
-static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int damaged)
+/* Pack the links of a graph, and write behind each code where its list is; some places are any
+ * bits where `damaged`. */
+static void pack(tv5_graph *graph, int damaged)
 {
-    size_t stride = 8 * (size_t)words + 8 + below(25);
+    const uint32_t width = graph->rows > 256 ? 2 + below(3) : 1 + below(4);
+    uint8_t *codes = (uint8_t *)graph->codes;
+    uint64_t count = 0;
+    uint32_t *packed = room(4 * (size_t)graph->rows * graph->degree + 1);
+    for (uint32_t row = 0; row < graph->rows; ++row) {
+        const uint64_t first = count;
+        uint64_t place;
+        for (uint32_t i = 0; i < graph->degree; ++i) {
+            uint32_t to = graph->links[(size_t)row * graph->degree + i];
+            if (to == TV5_NONE)
+                break;
+            packed[count++] = to;
+        }
+        place = damaged && below(8) == 0 ? (uint64_t)any_bits() << 32 | any_bits()
+                                         : first | (count - first) << 48;
+        memcpy(codes + (size_t)row * graph->stride + 8 * graph->words + 8, &place, sizeof place);
+    }
+    uint8_t *data = bytes((size_t)count * width + TV5_LINK_SLACK);
+    for (uint64_t i = 0; i < count; ++i)
+        memcpy(data + i * width, packed + i, width); /* little-endian, as everything here */
+    graph->links = NULL;
+    graph->packed = data;
+    graph->packed_count = count;
+    graph->width = width;
+}
+
+static tv5_graph padded_graph(uint32_t rows, uint32_t words, uint32_t degree, int damaged)
+{
+    size_t stride = 8 * (size_t)words + 16 + below(25);
     uint32_t lists = 1 + below(rows < 12 ? rows : 12);
     return (tv5_graph){.codes = codes_of(rows, words, stride),
                        .links = links_of(rows, degree, rows, damaged),
@@ -52,6 +82,15 @@ static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int da
                        .stride = (uint32_t)stride,
                        .probes = 1 + below(lists),
                        .mean_rescale = 0.5f};
+}
+
+/* A graph, its links packed in one of two. */
+static tv5_graph graph_of(uint32_t rows, uint32_t words, uint32_t degree, int damaged)
+{
+    tv5_graph graph = padded_graph(rows, words, degree, damaged);
+    if (below(2))
+        pack(&graph, damaged);
+    return graph;
 }
 
 static tv5_scratch scratch_of(const tv5_graph *graph, const tv5_walk_options *options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -23,7 +24,18 @@ from tv5core.kernels._numpy.codes import (
 from tv5core.kernels._numpy.rows import rotate, sum_in_lanes
 from tv5core.kernels._numpy.selection import add_base, rescore, stack, top_k
 from tv5core.kernels._rescale import mean_rescale
-from tv5core.kernels._types import F32, I32, NONE, U8, U32, Prepared, RowFilter, Rows
+from tv5core.kernels._types import (
+    F32,
+    I32,
+    LINK_SLACK,
+    NONE,
+    U8,
+    U32,
+    PackedLinks,
+    Prepared,
+    RowFilter,
+    Rows,
+)
 from tv5core.kernels.code_layout import CodeLayout
 
 __all__ = ["NumpyGraph", "NumpySearcher", "graph"]
@@ -38,8 +50,8 @@ class NumpyGraph:
     ----------
     codes : uint8[n, >= D / 8 + 8]
         By row: sign bits, ``f_add``, ``f_rescale``, padding.
-    links : uint32[n, degree]
-        Neighbours, padded with NONE.
+    links : uint32[n, degree] or PackedLinks
+        Neighbours, padded with NONE, or packed where records say.
     centroids : uint8[lists, as codes]
         Codes of the lists' centroids.
     offsets : uint32[lists + 1]
@@ -52,12 +64,30 @@ class NumpyGraph:
     """
 
     def __init__(
-        self, codes: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int
+        self,
+        codes: U8,
+        links: U32 | PackedLinks,
+        centroids: U8,
+        offsets: U32,
+        probes: int,
+        bits: int,
     ) -> None:
-        width = CodeLayout(bits).size
+        layout = CodeLayout(bits)
+        width = layout.size
         self.codes, self.links = codes[:, :width], links
+        packed = isinstance(links, PackedLinks)
+        self._places = layout.places(codes) if packed else np.empty(0, np.uint64)
         self.centroids, self.offsets, self.probes = centroids[:, :width], offsets, probes
         self._mean_rescale = np.float32(mean_rescale(codes, bits))
+
+    def neighbors(self, row: int) -> list[int]:
+        """Return the links of a row up to one past the last row, each once."""
+        if isinstance(self.links, PackedLinks):
+            links = packed_list(self.links, int(self._places[row]))
+        else:
+            links = self.links[row].tolist()
+        n = len(self.codes)
+        return list(dict.fromkeys(itertools.takewhile(lambda to: to < n, links)))
 
     @property
     def scratch_bytes(self) -> int:
@@ -151,7 +181,7 @@ class _Query:
         return estimates(self.graph.codes[rows], self.prepared, self.i)
 
     def neighbors(self, row: int) -> list[int]:
-        return list(dict.fromkeys(int(x) for x in self.graph.links[row] if x != NONE))
+        return self.graph.neighbors(row)
 
 
 @dataclass(frozen=True)
@@ -199,6 +229,22 @@ class NumpySearcher:
         return queries if self.row_center is None else queries - self.row_center
 
 
-def graph(codes: U8, links: U32, centroids: U8, offsets: U32, probes: int, bits: int) -> NumpyGraph:
+def packed_list(links: PackedLinks, place: int) -> list[int]:
+    """Read one list of packed links, cut to what there is."""
+    width, total = links.width, (len(links.data) - LINK_SLACK) // links.width
+    first = min(place & 0xFFFFFFFFFFFF, total)
+    count = min(place >> 48, links.degree, total - first)
+    read = links.data[first * width : (first + count) * width].tobytes()
+    return [int.from_bytes(read[at : at + width], "little") for at in range(0, len(read), width)]
+
+
+def graph(
+    codes: U8,
+    links: U32 | PackedLinks,
+    centroids: U8,
+    offsets: U32,
+    probes: int,
+    bits: int,
+) -> NumpyGraph:
     """Make a graph that can be walked; see :class:`NumpyGraph`."""
     return NumpyGraph(codes, links, centroids, offsets, probes, bits)

@@ -1,7 +1,7 @@
 """Seal vectors into a graph file and a rows file, in bounded memory.
 
 Two passes over the vectors: one for the centre, one that encodes. Codes stay in memory (twice, and
-links beside them: 424 B a row at 768 dimensions); stored rows wait in a temporary file until the
+links beside them: 520 B a row at 768 dimensions); stored rows wait in a temporary file until the
 graph has given every row its number.
 """
 

@@ -5,7 +5,8 @@
     python -m benchmarks lag --catalog FOLDER --seconds 15
 
 The gateway runs in this process; 50 users ask it 25 times a second. Something sleeps for 5 ms again
-and again, and what it oversleeps is the lag. Exit code 1 where p99 is over 10 ms while sealing.
+and again, and what it oversleeps is the lag. Exit code 1 where p99 is over 10 ms while another process
+seals, as the writer of ``tv5 serve`` does; a process that seals beside its own loop is shown, too.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def main(options: argparse.Namespace) -> int:
         print("|---" + "|--:" * (len(names) - 1) + "|")
         for row in rows:
             print("| " + " | ".join(str(row[name]) for name in names) + " |")
-    late = [row["p99_ms"] for row in rows if row["phase"].endswith("seals")]
-    return 1 if max(late) > TARGET_MS else 0
+    late_ms = {row["phase"]: row["p99_ms"] for row in rows}
+    return 1 if late_ms["while another process seals"] > TARGET_MS else 0
 
 
 def _run(catalog: Path, options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -14,11 +14,20 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
+from tv5core.cores import usable_cores
 from tv5core.errors import Tv5Error
 from tv5core.server.logs import log
 
-__all__ = ["BEAT_S", "CANNOT_START", "Life", "keep_what_is_open", "run_child", "switch_often"]
+__all__ = [
+    "BEAT_S",
+    "CANNOT_START",
+    "Life",
+    "favour_the_loop",
+    "keep_what_is_open",
+    "run_child",
+]
 
 BEAT_S = 1.0
 CANNOT_START = 3
@@ -87,15 +96,20 @@ def run_child(main: Callable[[Life], Awaitable[None]], status: int) -> int:
         The pipe to the supervisor.
     """
     gc.freeze()  # what was loaded before the fork stays shared with the other processes
-    switch_often()
     os.set_blocking(status, False)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        favour_the_loop(runner.get_loop())
         return runner.run(_lived(main, status))
 
 
-def switch_often() -> None:
-    """Have threads that search hand the interpreter to the event loop soon."""
+def favour_the_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the event loop get the interpreter soon from threads that search.
+
+    They are one more than there are cores (Python's own number is four more): each that wants the
+    interpreter is one that the loop may lose it to.
+    """
     sys.setswitchinterval(_SWITCH_S)
+    loop.set_default_executor(ThreadPoolExecutor(usable_cores() + 1, "tv5-work"))
 
 
 def keep_what_is_open() -> None:

@@ -5,8 +5,8 @@
     python -m benchmarks lag --catalog FOLDER --seconds 15
 
 The gateway runs in this process; 50 users ask it 25 times a second. Something sleeps for 5 ms again
-and again, and what it oversleeps is the lag. Exit code 1 where p99 is over 10 ms while another process
-seals, as the writer of ``tv5 serve`` does; a process that seals beside its own loop is shown, too.
+and again; what it oversleeps is the lag. Exit code 1 where p99 is over 10 ms while another process
+seals, as the writer of ``tv5 serve`` does. Sealing in this process is shown for those who embed it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ transaction, and swaps them in.
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 
 import msgspec
@@ -22,6 +21,7 @@ from tv5core.catalog.index.generation_files import (
 )
 from tv5core.catalog.index.seal_policy import Changes, SealPolicy
 from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
+from tv5core.cores import usable_cores
 from tv5core.errors import CatalogError, Tv5Error
 from tv5core.files.failpoints import failpoint
 from tv5core.query.document_index import DocumentIndex
@@ -200,7 +200,7 @@ class IndexManager(IndexFollower):
     @property
     def _threads(self) -> int:
         """Threads to build with: in the background, a core is left to those who search."""
-        return max(1, (os.cpu_count() or 1) - 1) if self.background.is_current else 0
+        return max(1, usable_cores() - 1) if self.background.is_current else 0
 
     @property
     def _build_options(self) -> BuildOptions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import platform
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import Any
 from tv5core import kernels
 from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
+from tv5core.cores import usable_cores
 from tv5core.errors import Tv5Error
 from tv5core.server.metrics.instruments import Instruments
 from tv5core.server.metrics.machine import Machine
@@ -54,7 +54,7 @@ class Gauges:
         machine: Machine | None = None,
     ) -> None:
         self._to, self._catalog, self._cached = instruments, catalog, cached
-        self._fetchers, self._threads = fetchers, threads or os.cpu_count() or 1
+        self._fetchers, self._threads = fetchers, threads or usable_cores()
         self._machine = machine or Machine()
         self._attempts: Counter[str] = Counter()
         self._evicted: Counter[tuple[str, str]] = Counter()

@@ -41,6 +41,16 @@ async def test_a_phase_loads_each_title_once_and_reports_what_failed(alone: Gate
     assert report.bytes > 1_000
 
 
+async def test_a_list_without_a_match_takes_the_other_filter(alone: Gateway) -> None:
+    future = TitleList(name="new", where="year:2999", otherwise="kind:movie", count=3)
+    none = TitleList(name="none", where="year:2999", count=3)
+    phase = Phase(name="lists", titles=(future, none))
+    async with Asking(alone.url) as asking:
+        report = await run_phase(phase, PLAN, asking)
+    assert report.lists == {"new": 3, "none": 0}
+    assert report.titles == 3
+
+
 async def test_what_was_warmed_is_in_the_cache(alone: Gateway) -> None:
     async with Asking(alone.url) as asking:
         await run_phase(PLAN.phases[0], PLAN, asking)

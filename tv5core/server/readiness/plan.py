@@ -28,6 +28,9 @@ class TitleList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         For the report.
     where, sort : str
         A filter and an order of ``/v1/browse``, or of the search.
+    otherwise : str
+        The filter instead where nothing is found, such as in a catalogue without titles of this
+        year.
     query : str or None
         Titles that a search finds, instead of a list.
     list : {"browse", "trending"}
@@ -36,6 +39,7 @@ class TitleList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: str
     where: str = ""
+    otherwise: str = ""
     sort: Literal["popularity", "rating", "votes", "date", "title"] = "popularity"
     query: str | None = None
     list: Literal["browse", "trending"] = "browse"

@@ -82,6 +82,8 @@ async def run_phase(
     ids: dict[str, None] = {}
     for some in phase.titles:
         found = await _ids(some, get)
+        if not found and some.otherwise:
+            found = await _ids(msgspec.structs.replace(some, where=some.otherwise), get)
         report.lists[some.name] = len(found)
         ids |= dict.fromkeys(found)
     for name in ids:

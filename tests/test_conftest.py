@@ -30,9 +30,12 @@ def _ignore_and_block() -> None:
 
 
 def run(*arguments: str, folder: Path | None = None, ignoring: bool = False) -> str:
-    """Run pytest on its own and return what it prints."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    """Run pytest on its own, with the plugins that it needs here; return what it prints."""
+    plugins = ("no:cacheprovider", "xdist.plugin", "pytest_asyncio.plugin")
+    chosen = [word for name in plugins for word in ("-p", name)]
+    command = [sys.executable, "-m", "pytest", "-q", *chosen, *arguments]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # all that are installed take seconds
     done = subprocess.run(
         command,
         cwd=folder or HERE.parents[1],

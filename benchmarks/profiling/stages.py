@@ -165,7 +165,7 @@ def _bytes_of_links(sealed: SealedGraph) -> float:
     links, n = sealed.links, len(sealed)
     if isinstance(links, PackedLists):
         return len(links.packed.data) / n * (1 + 1 / links.packed.width)
-    return 5.0 * links.shape[1]
+    return 5.0 * int(links.shape[1])
 
 
 def _found(rows: U32) -> float:

@@ -81,8 +81,8 @@ class SealedSegment:
     def buffers(self) -> dict[str, list[npt.NDArray[Any]]]:
         """Return the mapped arrays: ``graph``, ``codes``, ``keys`` and ``rescoring``."""
         graph = self.graph
-        links = graph.links
-        links = links.packed.data if isinstance(links, PackedLists) else links
+        links: npt.NDArray[Any]
+        links = graph.links.packed.data if isinstance(graph.links, PackedLists) else graph.links
         return {
             "graph": [links, graph.centroids, graph.lists],
             "codes": [self.codes],

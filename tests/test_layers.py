@@ -57,8 +57,10 @@ ALLOWED = {
     "query": GROUND
     | {"kernels", "analysis", "sources"}
     | {"vectors", "embedding", "lexical", "columns"},
-    "cache": GROUND | {"lmdb_env"},
-    "upstream": GROUND | {"sources"},
+    "redis_access": {"arguments", "errors"},
+    "events": GROUND | {"redis_access"},
+    "cache": GROUND | {"lmdb_env", "redis_access"},
+    "upstream": GROUND | {"sources", "redis_access"},
     "importers": GROUND | {"sources", "store.aliases"},
     "catalog": GROUND
     | {"kernels", "lmdb_env", "analysis"}

@@ -29,6 +29,7 @@
     ├── ObjectStoreError                 object storage did not do what was asked of it
     │   ├── ObjectStoreAccessError       no such bucket, no credentials, or no right
     │   └── ObjectStoreUnavailableError  it is gone, or too slow
+    ├── RedisAccessError                 a Redis of another kind, a wrong password, a missing right
     ├── TimedOutError (TimeoutError)     no answer of a catalogue by the deadline
     ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a call to a provider failed
@@ -79,6 +80,7 @@ __all__ = [
     "ObjectStoreUnavailableError",
     "RateLimitedError",
     "ReadOnlyError",
+    "RedisAccessError",
     "ResponseTooLargeError",
     "SnapshotConflictError",
     "SourceDisabledError",
@@ -230,6 +232,10 @@ class ObjectStoreAccessError(ObjectStoreError):
 
 class ObjectStoreUnavailableError(ObjectStoreError):
     """Object storage cannot be reached, or takes too long."""
+
+
+class RedisAccessError(Tv5Error):
+    """A Redis is of another kind than its URL says, refuses a password, or gives too few rights."""
 
 
 class TimedOutError(Tv5Error, TimeoutError):

@@ -32,7 +32,8 @@ class RedisServer:
             [
                 *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
-                *("--repl-diskless-sync-delay", "0", *self._options),
+                *("--repl-diskless-sync-delay", "0"),
+                *(option.replace("{port}", str(self.port)) for option in self._options),
             ],
             stdout=subprocess.DEVNULL,
         )

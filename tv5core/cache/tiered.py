@@ -130,7 +130,8 @@ class TieredCache:
         l1_bytes, l2_bytes : int
             Capacities of memory and disk.
         redis_url : str, optional
-            A Redis shared with other machines (extra ``redis``), below the disk.
+            A Redis shared with other machines (extra ``redis``), below the disk: one server, behind
+            sentinels, or a cluster; see :mod:`tv5core.redis_access.address`.
         policies, fallbacks, observer
             As for the class.
 
@@ -413,7 +414,22 @@ class TieredCache:
         """
         await self._life_cycle.close()
 
+    async def check(self) -> None:
+        """Raise where a tier cannot be used as it is set up; one that is away is no error.
+
+        Raises
+        ------
+        RedisAccessError
+            Redis is of another kind than its URL says, refuses the password, or gives too few
+            rights.
+        """
+        for guarded in self._tiers:
+            check = getattr(guarded.tier, "check", None)
+            if check is not None:
+                await check()
+
     async def __aenter__(self) -> Self:
+        await self.check()
         self._start()
         return self
 

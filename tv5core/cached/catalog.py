@@ -337,6 +337,8 @@ class CachedCatalog:
             await self.cache.close()
 
     async def __aenter__(self) -> Self:
+        if self._owns_cache:
+            await self.cache.check()
         return self
 
     async def __aexit__(

@@ -215,7 +215,7 @@ async def _with_redis(url: str | None, work: Callable[[Tier], Awaitable[object]]
 
     tier = RedisTier(url)
     try:
-        if not await tier.connected():
+        if not await tier.check() or not await tier.connected():
             raise InvalidInputError("expected Redis to answer, got no answer")
         await work(tier)
     finally:

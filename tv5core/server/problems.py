@@ -66,6 +66,7 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     errors.ObjectStoreError: Problem(502, "object-store", "Object storage failed"),
     errors.ObjectStoreAccessError: Problem(502, "object-store", "Object storage failed"),
     errors.ObjectStoreUnavailableError: Problem(503, "object-store", "Object storage is down"),
+    errors.RedisAccessError: Problem(500, "redis", "The shared cache cannot be used"),
     errors.FittingError: Problem(500, "fitting", "The catalogue has no embedder"),
     errors.EmbedderError: Problem(500, "embedder", "An embedder failed"),
     errors.ImportFormatError: Problem(422, "import-format", "A file cannot be read"),

@@ -23,6 +23,7 @@ from tv5core.cached import CachedCatalog
 from tv5core.catalog import Catalog
 from tv5core.catalog.async_catalog import AsyncCatalog
 from tv5core.data import demo_titles
+from tv5core.events.webhook import WebhookEvents
 from tv5core.object_storage import is_url
 from tv5core.observing import Observer
 from tv5core.server.jobs import JobBoard
@@ -56,6 +57,8 @@ class Resources:
     jobs : JobBoard
     shared : Path or None
         The folder of what the processes of this gateway share; None where it is alone.
+    webhook : WebhookEvents
+        Takes the events of ``/api/hooks``.
     ready : bool
         Whether new requests are welcome; false before the first, and while it drains.
     """
@@ -71,6 +74,7 @@ class Resources:
     justwatch: JustWatch | None = None
     jobs: JobBoard = field(default_factory=lambda: JobBoard(None))
     shared: Path | None = None
+    webhook: WebhookEvents = field(default_factory=WebhookEvents)
     ready: bool = True
 
     @property

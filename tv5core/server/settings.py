@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,8 @@ from msgspec import Meta
 
 from tv5core.arguments import shown
 from tv5core.errors import InvalidInputError
+from tv5core.events.kafka import kafka_options
+from tv5core.redis_access.address import RedisAddress, without_credentials
 from tv5core.upstream.provider import Secret
 
 __all__ = ["Settings"]
@@ -22,6 +25,7 @@ _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _Rate = Annotated[float, Meta(ge=0, le=1e9)]
 _Region = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
 
+_URLS = ("redis_url", "events_kafka_url")
 _SECRETS = ("admin_token", "hook_secret", "metrics_token")
 _ORIGIN = re.compile(r"\*|https?://[^/\s,]+")
 _HOST = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")  # goes into a header as it is
@@ -47,10 +51,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     workers : int
         Processes that answer.
     cache_path, redis_url : str or None
-        The cache's tier on disk, and the Redis that processes and machines share.
+        The cache's tier on disk, and the Redis that processes and machines share: one server, a
+        master behind sentinels, or a cluster; see ``tv5core.redis_access.address``.
     gateways : int or None
         Gateways that share the Redis: how providers' limits are shared out while it does not
         answer; None where that is not known. See ``tv5core.server.providers``.
+    events_redis_channel, events_kafka_url : str or None
+        Where events are read that say what has changed, besides ``/api/hooks``: a channel of
+        ``redis_url``, and a topic of Kafka (extra ``kafka``); see ``tv5core.events``.
     l1_bytes, l2_bytes : int
         Capacities of the cache in memory and on disk.
     rendered_bytes : int
@@ -127,6 +135,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache_path: str | None = None
     redis_url: str | None = None
     gateways: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    events_redis_channel: str | None = None
+    events_kafka_url: str | None = None
     l1_bytes: _Bytes = 256 << 20
     l2_bytes: _Bytes = 2 << 30
     rendered_bytes: Annotated[int, Meta(ge=0)] = 32 << 20
@@ -181,6 +191,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             path = getattr(self, f"{name}_file")
             if path is not None and getattr(self, name) is None:
                 msgspec.structs.force_setattr(self, name, _secret_in(f"{name}_file", path))
+        self._check_addresses()
         for origin in self.cors_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise InvalidInputError(
@@ -192,12 +203,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     f"setting image_origins: expected https://host, got {shown(origin)}"
                 )
 
+    def _check_addresses(self) -> None:
+        """Read what URLs say, credentials in files too, before anything is opened."""
+        readers: dict[str, Callable[[str], object]] = {
+            "redis_url": RedisAddress.parse,
+            "events_kafka_url": kafka_options,
+        }
+        for name, read in readers.items():
+            url = getattr(self, name)
+            try:
+                read(url) if url is not None else None
+            except InvalidInputError as error:
+                raise InvalidInputError(f"setting {name}: {error}") from None
+        if self.events_redis_channel is not None and self.redis_url is None:
+            raise InvalidInputError(
+                "setting events_redis_channel: expected redis_url to be set too, got none"
+            )
+
     def public(self) -> dict[str, Any]:
         """Return the settings without secrets, as they may be shown to an operator."""
-        return {
-            name: "***" if isinstance(value := getattr(self, name), Secret) else value
-            for name in self.__struct_fields__
-        }
+        return {name: _shown(name, getattr(self, name)) for name in self.__struct_fields__}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, Secret):
+        return "***"
+    return without_credentials(value) if name in _URLS and value is not None else value
 
 
 def _secret_in(name: str, path: str) -> Secret:

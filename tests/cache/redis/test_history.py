@@ -76,7 +76,7 @@ def test_back_from_a_snapshot_nothing_invalidated_comes_back(server: RedisServer
             received: list[Invalidation] = []
             two.on_invalidation(received.append)
             await put(one, "a", b"old", tags=("t",))
-            await one._connection.commands.save()
+            await one._partitions[0].connection.client._commands.save()
             await INVALIDATE[how](one)
             assert await value(two, "a") is None
             server.kill()
@@ -99,14 +99,14 @@ def test_it_is_noticed_before_the_first_read_not_at_the_next_check(server: Redis
     async def work() -> None:
         async with tiers(server.url, check_s=600) as (one,):
             await put(one, "a", b"old")
-            await one._connection.commands.save()
+            await one._partitions[0].connection.client._commands.save()
             await one.delete("title", ["a"])
             server.kill()
             server.start()
-            one._connection._cooldown._until = 0.0
+            one._partitions[0].connection._cooldown._until = 0.0
             for _ in range(50):
                 assert await value(one, "a") is None
-                one._connection._cooldown._until = 0.0
+                one._partitions[0].connection._cooldown._until = 0.0
 
     asyncio.run(work())
 
@@ -117,7 +117,7 @@ def test_no_process_needs_to_remember(server: RedisServer) -> None:
     async def before() -> None:
         async with tiers(server.url) as (one,):
             await put(one, "a", b"old")
-            await one._connection.commands.save()
+            await one._partitions[0].connection.client._commands.save()
             await one.delete("title", ["a"])
 
     async def after() -> None:
@@ -179,7 +179,9 @@ def test_a_replica_that_is_behind_takes_over(server: RedisServer, tmp_path: Path
         async with Proxy(server.port) as proxy, tiers(proxy.url, 2) as (one, two):
             await put(one, "a", b"old")
             for _ in range(500):
-                if await direct.dbsize() and await direct.exists(one._keys.entry("title", "a")):
+                if await direct.dbsize() and await direct.exists(
+                    one._partitions[0].keys.entry("title", "a")
+                ):
                     break
                 await asyncio.sleep(0.02)
             else:
@@ -226,7 +228,7 @@ def test_data_replaced_under_an_open_connection_is_noticed_at_the_next_check(
             await admin.execute_command("REPLICAOF", "NO", "ONE")
             await others_invalidate(server)
             await asyncio.sleep(0.3)  # three checks
-            assert await admin.exists(one._keys.entry("title", "a"))
+            assert await admin.exists(one._partitions[0].keys.entry("title", "a"))
             for _ in range(100):
                 assert await value(one, "a") is None
                 await asyncio.sleep(0.01)
@@ -246,7 +248,7 @@ def test_flushed_it_continues_empty(server: RedisServer) -> None:
             two.on_invalidation(received.append)
             await put(one, "a", b"old")
             await one.delete("title", ["b"])
-            await one._connection.commands.flushall()
+            await one._partitions[0].connection.client._commands.flushall()
             await one.delete("title", ["c"])  # it gets number 1 again
             await until(lambda: any(what.scope == "all" for what in received))
             for tier in (one, two):
@@ -266,7 +268,7 @@ def test_what_redis_evicts_costs_values_not_truth(server: RedisServer, lost: str
                 await one.delete("search", [str(n)])
             await put(one, "a", b"old", tags=("t",))
             await one.delete_kind("title")
-            keys, commands = one._keys, one._connection.commands
+            keys, commands = one._partitions[0].keys, one._partitions[0].connection.client._commands
             names = {"seq": [keys.seq], "floor": [keys.kind_floor("title")], "epoch": [keys.epoch]}
             names["both"] = [*names["seq"], *names["floor"]]
             await commands.delete(*names[lost])
@@ -294,8 +296,10 @@ def test_numbers_that_were_lost_are_not_reached_again(server: RedisServer) -> No
             for n in range(20):
                 await one.delete("search", [str(n)])
             await put(one, "a", b"old")
-            await one._connection.commands.delete(one._keys.seq, one._keys.epoch)
-            one._channel.seq = 0  # a process that has seen little
+            await one._partitions[0].connection.client._commands.delete(
+                one._partitions[0].keys.seq, one._partitions[0].keys.epoch
+            )
+            one._partitions[0].channel.seq = 0  # a process that has seen little
             for _ in range(30):
                 await one.delete_kind("title")
             async with tiers(server.url) as (other,):
@@ -310,7 +314,9 @@ def test_a_floor_evicted_after_an_invalidation_of_others(server: RedisServer) ->
     async def work() -> None:
         async with tiers(server.url) as (one,):
             await put(one, "a", b"old", tags=("t",))
-            await one._connection.commands.delete(one._keys.tag_floor("t"))
+            await one._partitions[0].connection.client._commands.delete(
+                one._partitions[0].keys.tag_floor("t")
+            )
             assert await value(one, "a") is None
             await put(one, "a", b"new", tags=("t",))
             assert await value(one, "a") == b"new"
@@ -326,7 +332,7 @@ def test_a_server_that_does_not_say_who_it_is_is_used(tmp_path: Path) -> None:
         async with tiers(server.url, 2) as (one, two):
             await put(one, "a", b"v")
             assert await value(two, "a") == b"v"
-            await one._connection.commands.save()
+            await one._partitions[0].connection.client._commands.save()
             await one.delete("title", ["a"])
             server.kill()
             server.start()
@@ -344,7 +350,9 @@ def test_a_server_that_does_not_say_who_it_is_is_used(tmp_path: Path) -> None:
 def test_a_command_that_redis_refuses_fails_alone(server: RedisServer) -> None:
     async def work() -> None:
         async with tiers(server.url, check_s=600) as (one,):
-            await one._connection.commands.set(one._keys.entry("title", "odd"), "no hash")
+            await one._partitions[0].connection.client._commands.set(
+                one._partitions[0].keys.entry("title", "odd"), "no hash"
+            )
             await put(one, "good")
             for _ in range(20):
                 assert await value(one, "odd") is None
@@ -358,10 +366,12 @@ def test_a_command_that_redis_refuses_fails_alone(server: RedisServer) -> None:
 def test_what_is_no_position_puts_it_out_of_use_with_a_reason(server: RedisServer) -> None:
     async def work() -> None:
         async with tiers(server.url) as (one,):
-            await one._connection.commands.set(one._keys.seq, "junk")
+            await one._partitions[0].connection.client._commands.set(
+                one._partitions[0].keys.seq, "junk"
+            )
             await until(lambda: bool(one.stats()["reason"]))
             assert not one.stats()["connected"]
-            await one._connection.commands.delete(one._keys.seq)
+            await one._partitions[0].connection.client._commands.delete(one._partitions[0].keys.seq)
             await until(lambda: not one.stats()["reason"])
             await again(one)
 
@@ -386,7 +396,7 @@ def test_caches_over_a_redis_that_went_back(server: RedisServer, tmp_path: Path)
                 assert await tier.connected()
                 assert await cache.get_or_load("thing", "k", loader) == "price 1"
                 await cache._stack.drain()
-            admin = tier._connection.commands
+            admin = tier._partitions[0].connection.client._commands
             await admin.save()
             truth["k"] = "price 2"
             await one.invalidate("thing", "k")

@@ -82,7 +82,9 @@ def test_entries_expire(server: RedisServer) -> None:
         assert await value(tier, "a") == b"v"
         await asyncio.sleep(0.35)
         assert await value(tier, "a") is None
-        assert not await tier._connection.commands.exists(tier._keys.entry("title", "a"))
+        assert not await tier._partitions[0].connection.client._commands.exists(
+            tier._partitions[0].keys.entry("title", "a")
+        )
         await put(tier, "b", fresh_s=-5.0, stale_s=1.0)
         assert tier.stats()["dropped"] == {"expired": 1}
 
@@ -92,9 +94,9 @@ def test_entries_expire(server: RedisServer) -> None:
 def test_an_unknown_version_is_a_miss(server: RedisServer) -> None:
     async def work(tier: RedisTier) -> None:
         await put(tier, "a")
-        name = tier._keys.entry("title", "a")
+        name = tier._partitions[0].keys.entry("title", "a")
         for stored in (b"\2whatever", b"", b"\1not msgpack"):
-            await tier._connection.commands.hset(name, "v", stored)  # type: ignore[misc]
+            await tier._partitions[0].connection.client._commands.hset(name, "v", stored)  # type: ignore[misc]
             assert await value(tier, "a") is None
 
     with_tiers(server, work)
@@ -189,7 +191,9 @@ def test_a_lost_message_costs_memory_not_truth(server: RedisServer) -> None:
     async def work(one: RedisTier, two: RedisTier) -> None:
         received: list[Invalidation] = []
         two.on_invalidation(received.append)
-        await one._connection.commands.incr(one._keys.seq)  # without a message
+        await one._partitions[0].connection.client._commands.incr(
+            one._partitions[0].keys.seq
+        )  # without a message
         await until(lambda: bool(received))
         assert received[0].scope == "all"
         await one.delete_kind("title")

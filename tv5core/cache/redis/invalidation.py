@@ -4,6 +4,9 @@ An invalidation that cannot be sent is kept and sent before anything is read aga
 that finds a number missing (messages were lost, or Redis was unavailable or lost its data)
 invalidates everything it holds, so nothing outdated survives a reconnection. Where the history of
 the data in Redis went back, what is stored there is invalid too: it has another epoch.
+
+In a cluster there is a channel for each partition (see ``tv5core.cache.redis.partition``). What
+concerns all partitions is numbered in each, and told by one.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
-from redis.asyncio.client import PubSub
 
 from tv5core.cache.entry import Invalidation, PersistentTier
 from tv5core.cache.redis import scripts
-from tv5core.cache.redis.connection import ERRORS, RedisConnection
+from tv5core.cache.redis.connection import NAME, RedisConnection
 from tv5core.cache.redis.keys import RedisKeys
 from tv5core.cache.stats import Counters
+from tv5core.redis_access.messages import Messages
+from tv5core.redis_access.refusals import ERRORS
 
 __all__ = ["InvalidationChannel", "Token"]
 
@@ -44,6 +48,8 @@ class InvalidationChannel:
     connection : RedisConnection
     keys : RedisKeys
     counters : Counters
+    origin : bytes
+        Identifies this handle's own invalidations.
     check_s : float
         How often to compare the number of the last invalidation.
     disk : PersistentTier or None
@@ -54,8 +60,6 @@ class InvalidationChannel:
 
     Attributes
     ----------
-    origin : bytes
-        Identifies this handle's own invalidations.
     epoch : bytes
         Of the data in Redis; empty until known.
     seq : int
@@ -67,19 +71,21 @@ class InvalidationChannel:
         connection: RedisConnection,
         keys: RedisKeys,
         counters: Counters,
+        origin: bytes,
         *,
         check_s: float,
         disk: PersistentTier | None,
         checkpoint: str,
     ) -> None:
         self._connection, self._keys, self._counters = connection, keys, counters
+        self._origin, self._client = origin, connection.client
         self._check_s, self._disk, self._checkpoint = check_s, disk, checkpoint
         self._saved = _saved_position(disk, checkpoint)
-        self._run_script = connection.commands.register_script(scripts.INVALIDATE)
-        self.origin = os.urandom(8).hex().encode()
+        self._may_change = connection.client.fails_over
+        self._script = (scripts.CHECKED if self._may_change else scripts.PLAIN).invalidate
         self.epoch, self.seq = b"", 0
         self._listeners: list[Callable[[Invalidation], None]] = []
-        self._pending: list[Invalidation] = []
+        self._pending = list[Invalidation]()
         self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -99,22 +105,24 @@ class InvalidationChannel:
 
     # -- sending --------------------------------------------------------------------------
 
-    async def invalidate(self, invalidation: Invalidation) -> int:
-        """Send an invalidation, or keep it for later; return how many entries it deleted."""
-        if self._pending and not await self.flush():
-            self._keep(invalidation)
-            return 0
-        deleted = await self._connection.call(partial(self._send, invalidation))
+    async def invalidate(self, invalidation: Invalidation, *, tells: bool = True) -> int | None:
+        """Send an invalidation, or keep it for later; return how many entries it deleted, or None.
+
+        Where it does not tell, another channel does, once this one has it; what is kept is told.
+        """
+        deleted = None
+        if not self._pending or await self.flush():
+            deleted = await self._connection.call(partial(self._send, invalidation, tells=tells))
         if deleted is None:
             self._keep(invalidation)
-            return 0
+            return None
         return int(deleted)
 
     def _keep(self, invalidation: Invalidation) -> None:
         self._counters.add("pending")
         self._pending.append(invalidation)
         if len(self._pending) > _MAX_PENDING:
-            self._pending = [Invalidation("all", origin=self.origin)]
+            self._pending = [Invalidation("all", origin=self._origin)]
 
     async def flush(self) -> bool:
         """Send the pending invalidations; return whether none is left."""
@@ -130,15 +138,16 @@ class InvalidationChannel:
                     self._pending.pop(0)
         return True
 
-    async def _send(self, invalidation: Invalidation) -> int:
+    async def _send(self, invalidation: Invalidation, *, tells: bool = True) -> int:
         floors, entries = self._covered(invalidation)
-        message = _encoder.encode(invalidation)
+        message = _encoder.encode(invalidation) if tells else b""
         new_epoch = self.epoch.rpartition(b":")[0] + b":" + os.urandom(8).hex().encode()
-        seq, deleted = await self._run_script(
-            keys=[self._keys.seq, self._keys.epoch, *floors, *entries],
-            args=[
+        seq, deleted = await self._client.run(
+            self._script,
+            [self._keys.seq, self._keys.epoch, *floors, *entries],
+            [
                 *(self._keys.channel, FLOOR_MS, len(floors), message),
-                *(self.epoch, self.seq, new_epoch),
+                *(self.epoch, self.seq, new_epoch, self._client.publish, NAME),
             ],
         )
         self._advance(int(seq))
@@ -170,26 +179,26 @@ class InvalidationChannel:
     async def _listen(self) -> None:
         while True:
             try:
-                messages = self._connection.messages
-                async with messages.pubsub(ignore_subscribe_messages=True) as channel:
-                    await channel.subscribe(self._keys.channel)
-                    await self._receive(channel)
+                async with self._client.listen(self._keys.channel) as messages:
+                    await self._receive(messages)
             except (*ERRORS, ValueError, TypeError) as error:  # also what is no position
                 self._connection.record_failure(error)
             await asyncio.sleep(self._connection.retry_in_s)
 
-    async def _receive(self, channel: PubSub) -> None:
-        due, behind = 0.0, 0
-        while True:
+    async def _receive(self, messages: Messages) -> None:
+        """Receive, until the channel may have another server."""
+        due, behind, epoch = 0.0, 0, self.epoch
+        while not self._may_change or self.epoch == epoch or not epoch:
+            epoch = self.epoch
             now = time.monotonic()
             lost = not self._connection.connected.is_set() and not self._connection.retry_in_s
             if now >= due or lost:
                 behind = await self._check_position(behind)
                 due = now + (_GRACE_S if behind else self._check_s)
             wait_s = min(max(0.01, due - now), _GRACE_S)
-            message = await channel.get_message(timeout=wait_s)
+            message = await messages.get(wait_s)
             if message is not None:
-                self._handle(message["data"])
+                self._handle(message)
 
     async def _check_position(self, behind: int) -> int:
         """Invalidate everything where messages were missed; return a number still to arrive."""
@@ -215,7 +224,7 @@ class InvalidationChannel:
         known = self.seq
         epoch, last = await self._connection.bind()
         if epoch == self.epoch and last < known:
-            await self._send(Invalidation("all", origin=self.origin))
+            await self._send(Invalidation("all", origin=self._origin))
             epoch, last = await self._connection.bind()
         return epoch, last
 
@@ -235,11 +244,11 @@ class InvalidationChannel:
     def _handle(self, data: bytes) -> None:
         number, _, raw = data.partition(b" ")
         try:
-            seq, invalidation = int(number), msgspec.msgpack.decode(raw, type=Invalidation)
+            seq, told = int(number), msgspec.msgpack.decode(raw, type=Invalidation) if raw else None
         except (ValueError, msgspec.MsgspecError):
             return
-        if invalidation.origin != self.origin:
-            self._notify(invalidation)
+        if told is not None and told.origin != self._origin:
+            self._notify(told)
         if not self._advance(seq):
             # Numbers in between were missed, unless they are our own, on their way back.
             self.seq = seq

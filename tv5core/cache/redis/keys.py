@@ -14,16 +14,18 @@ class RedisKeys:
     Parameters
     ----------
     prefix : str
-        What all keys start with.
+        What all keys start with; a hash tag where they must have one slot of a cluster.
 
     Attributes
     ----------
+    name : str
+        The prefix.
     epoch, seq, channel : bytes
         Random name of this life of the data; number of the last invalidation; its channel.
     """
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = prefix.encode()
+        self.name, self._prefix = prefix, prefix.encode()
         self.epoch, self.seq = self._join("epoch"), self._join("seq")
         self.channel = self._join("invalidations")
 

@@ -10,29 +10,46 @@ The epoch begins with the identity of the server's present life. A server that c
 snapshot, or a replica that took over, has lost invalidations without knowing which: its identity
 is another one, the first client that connects draws a new epoch, and no entry from before is
 valid. So does a client that finds numbers lost which it has seen.
+
+Where another server may take over behind open connections (a cluster, Sentinel), each script does
+that first; it then takes the keys of epoch and seq and, last, what :data:`BIND` takes.
 """
 
 from __future__ import annotations
 
-__all__ = ["BIND", "GET", "INVALIDATE", "PUT", "RELEASE"]
+from dataclasses import dataclass
 
-BIND = """
-local epoch, seq = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
-if not epoch or not seq or string.sub(epoch, 1, #ARGV[1]) ~= ARGV[1] then
-    epoch = ARGV[1] .. ARGV[2]
-    redis.call('SET', KEYS[1], epoch)
+from tv5core.redis_access.client import Script
+from tv5core.redis_access.identity import IDENTITY
+
+__all__ = ["BIND", "CHECKED", "PLAIN", "RELEASE", "Scripts"]
+
+_BIND = (
+    IDENTITY
+    + """
+local function bind(epoch_key, seq_key)
+    local own = identity() .. ':'
+    local epoch, seq = redis.call('GET', epoch_key), redis.call('GET', seq_key)
+    if not epoch or not seq or string.sub(epoch, 1, #own) ~= own then
+        local time = redis.call('TIME')
+        epoch = own .. ARGV[#ARGV] .. time[1] .. time[2]
+        redis.call('SET', epoch_key, epoch)
+    end
+    if not seq then
+        seq = '1'
+        redis.call('SET', seq_key, seq)
+    end
+    return {epoch, seq}
 end
-if not seq then
-    seq = '1'
-    redis.call('SET', KEYS[2], seq)
-end
-return {epoch, seq}
 """
-"""KEYS: epoch, seq. ARGV: identity with a colon, and a random name for a new epoch.
+)
+
+BIND = Script(_BIND + "return bind(KEYS[1], KEYS[2])")
+"""KEYS: epoch, seq. ARGV: what makes a new epoch's name the client's own.
 Returns the epoch, which belongs to the server's present life, and seq, which begins with 1: an
 invalidation that gets the number 1 knows that seq was lost."""
 
-GET = """
+_GET = """
 local e = redis.call('HMGET', KEYS[1], 'v', 's', 'f', 'e')
 if not e[1] then return false end
 local names, stored = {}, tonumber(e[2])
@@ -49,7 +66,7 @@ return false
 """KEYS: entry, which names the others. ARGV: the seq that the caller knows.
 Returns its bytes, or nothing."""
 
-PUT = """
+_PUT = """
 local now, names = redis.call('MGET', unpack(KEYS, 2)), {KEYS[2], KEYS[3]}
 local seq, known = tonumber(now[2] or '0'), tonumber(ARGV[2])
 if now[1] ~= ARGV[1] or seq < known then return 'invalidated' end
@@ -71,7 +88,7 @@ ARGV: epoch and seq of the token, bytes, TTL in ms, TTL of floors in ms.
 Floors that are missing are made, so that one which Redis evicts is missed by GET; with the present
 number, so that an entry that the lost floor had made invalid stays so."""
 
-INVALIDATE = """
+_INVALIDATE = """
 local seq, removed = redis.call('INCR', KEYS[1]), 0
 local known = tonumber(ARGV[6])
 if seq == 1 or (seq <= known and redis.call('GET', KEYS[2]) == ARGV[5]) then
@@ -82,15 +99,35 @@ end
 local floors = tonumber(ARGV[3])
 for i = 3, 2 + floors do redis.call('SET', KEYS[i], seq, 'PX', ARGV[2]) end
 for i = 3 + floors, #KEYS do removed = removed + redis.call('DEL', KEYS[i]) end
-redis.call('PUBLISH', ARGV[1], seq .. ' ' .. ARGV[4])
+redis.call(ARGV[8], ARGV[1], seq .. ' ' .. ARGV[4])
 return {seq, removed}
 """
 """KEYS: seq, epoch, floors, entries. ARGV: channel, TTL of floors in ms, their number, message,
-the epoch and seq that the caller knows, a new epoch. The last is taken where numbers that the
-caller has seen are lost."""
+the epoch and seq that the caller knows, a new epoch, which is taken where numbers that the caller
+has seen are lost; the command that publishes."""
 
-RELEASE = """
+RELEASE = Script("""
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
-"""
+""")
 """KEYS: lease. ARGV: its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """The scripts that read and change entries."""
+
+    get: Script
+    put: Script
+    invalidate: Script
+
+
+PLAIN = Scripts(Script(_GET), Script(_PUT), Script(_INVALIDATE))
+"""For a server that binds the epoch to itself on each new connection."""
+
+CHECKED = Scripts(
+    Script(_BIND + "bind(KEYS[2], KEYS[3])" + _GET),
+    Script(_BIND + "bind(KEYS[2], KEYS[3])" + _PUT),
+    Script(_BIND + "bind(KEYS[2], KEYS[1])" + _INVALIDATE),
+)
+"""For servers that may be others from one call to the next."""

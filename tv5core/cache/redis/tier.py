@@ -2,29 +2,39 @@
 
 It raises nothing to its callers but InvalidInputError, for what cannot be a name. While Redis is
 unavailable, every read is a miss and nothing is stored; invalidations are kept, and sent before
-anything is read again.
+anything is read again. In a cluster, that is so of each partition.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from tv5core.cache.entry import Entry, Invalidation, PersistentTier
-from tv5core.cache.redis import scripts
-from tv5core.cache.redis.connection import RedisConnection
-from tv5core.cache.redis.invalidation import FLOOR_MS, InvalidationChannel, Token
+from tv5core.cache.redis.connection import TIMEOUT_S, Outage, greeting
+from tv5core.cache.redis.invalidation import Token
 from tv5core.cache.redis.keys import RedisKeys
+from tv5core.cache.redis.partition import Partition
+from tv5core.cache.redis.server_figures import ServerFigures
 from tv5core.cache.stats import Counters
 from tv5core.cache.validation import check_entry_names, check_keys, check_name
+from tv5core.redis_access.address import RedisAddress
+from tv5core.redis_access.opening import check_redis, open_redis
+from tv5core.redis_access.slots import spread_tags
 
-__all__ = ["RedisTier"]
+__all__ = ["PARTITIONS", "RedisTier"]
+
+PARTITIONS = 16
+"""Of a cluster. More spread better over many nodes, and cost each process more connections."""
 
 _CHECK_S = 2.0
+_OPENING_S = 1.0  # what a Redis that hangs may delay opening
 _MAX_TTL_MS = 30 * 24 * 3_600_000
 _CHUNK = 500
 _VERSION = b"\1"
@@ -63,36 +73,39 @@ class RedisTier:
         check_s: float = _CHECK_S,
         disk: PersistentTier | None = None,
     ) -> None:
-        self._clock = clock
-        self._counters, self._keys = Counters(), RedisKeys(prefix)
-        self._connection = RedisConnection(url, self._keys, self._counters)
-        self._channel = InvalidationChannel(
-            self._connection,
-            self._keys,
-            self._counters,
-            check_s=check_s,
-            disk=disk,
-            checkpoint=f"redis:{prefix}",
-        )
-        register = self._connection.commands.register_script
-        self._run_get, self._run_put = register(scripts.GET), register(scripts.PUT)
-        self._run_release = register(scripts.RELEASE)
+        self._clock, self._url, self._prefix = clock, url, prefix
+        self._counters, self._origin = Counters(), os.urandom(8).hex().encode()
+        address = RedisAddress.parse(url)
+        is_cluster = address.kind == "cluster"
+        names = spread_tags(prefix, PARTITIONS) if is_cluster else [prefix]
+        keys = [RedisKeys(name) for name in names]
+        self._client = open_redis(address, timeout_s=TIMEOUT_S, greet=greeting(keys[0]))
+        self._figures, outage = ServerFigures(self._client), Outage()
+        self._partitions = [
+            Partition(
+                *(self._client, address, each, self._counters, outage, self._origin),
+                check_s=check_s,
+                disk=disk,
+                checkpoint=f"redis:{each.name}",
+            )
+            for each in keys
+        ]
         self._hits = self._misses = 0
 
-    async def _call(self, work: Callable[[], Awaitable[Any]], default: Any = None) -> Any:
-        self._channel.start()
-        return await self._connection.call(work, default)
+    def _of(self, kind: str, key: str) -> int:
+        """Return the number of the partition that a key is in."""
+        if len(self._partitions) == 1:
+            return 0
+        name = f"{kind}\0{key}".encode("utf-8", "surrogatepass")
+        return zlib.crc32(name) % len(self._partitions)
 
     # -- entries --------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Entry | None:
         """Return an entry that has not expired, fresh or stale."""
         check_entry_names(kind, key)
-        entry = None
-        if self._channel.verified and (not self._channel.pending or await self._channel.flush()):
-            names, known = [self._keys.entry(kind, key)], [self._channel.seq]
-            raw = await self._call(lambda: self._run_get(keys=names, args=known))
-            entry = None if raw is None else self._decode(raw)
+        raw = await self._partitions[self._of(kind, key)].get(kind, key)
+        entry = None if raw is None else self._decode(raw)
         if entry is None:
             self._misses += 1
         else:
@@ -108,43 +121,53 @@ class RedisTier:
             return None
         return entry if entry.stale_until > self._clock() else None
 
-    def token(self) -> Token | None:
+    def token(self) -> tuple[Token | None, ...] | None:
         """Return a token for what has been invalidated so far, as far as is known here.
 
         Redis may know of more; then a value is dropped that could have been stored.
         """
-        self._channel.start()
-        return self._channel.token()
+        found = tuple(partition.token() for partition in self._partitions)
+        return found if any(found) else None
 
-    async def put(self, kind: str, key: str, entry: Entry, token: Token | None = None) -> None:
+    async def put(
+        self,
+        kind: str,
+        key: str,
+        entry: Entry,
+        token: tuple[Token | None, ...] | None = None,
+    ) -> None:
         """Store an entry, unless it was invalidated after the token was taken."""
         check_entry_names(kind, key, entry.tags)
-        epoch, seq = token or (self._channel.epoch, self._channel.seq)
+        number = self._of(kind, key)
         left_ms = min(int((entry.stale_until - self._clock()) * 1e3), _MAX_TTL_MS)
-        if not epoch or left_ms <= 0 or self._channel.pending:
-            self._counters.add("dropped.unavailable" if left_ms > 0 else "dropped.expired")
+        if left_ms <= 0:
+            self._counters.add("dropped.expired")
             return
-        keys = [
-            self._keys.entry(kind, key),
-            self._keys.epoch,
-            self._keys.seq,
-            self._keys.floor(kind, key),
-            *self._keys.shared_floors(kind, entry.tags),
-        ]
-        data = _VERSION + _encoder.encode(entry)
-        arguments: list[bytes | int] = [epoch, seq, data, left_ms, FLOOR_MS]
-        done = await self._call(lambda: self._run_put(keys=keys, args=arguments), b"unavailable")
-        self._counters.add("stored" if done == b"stored" else f"dropped.{done.decode()}")
+        at, data = None if token is None else token[number], _VERSION + _encoder.encode(entry)
+        done = "unavailable"
+        if token is None or at is not None:
+            put = self._partitions[number].put
+            done = await put(kind, key, data, left_ms, entry.tags, at)
+        self._counters.add("stored" if done == "stored" else f"dropped.{done}")
 
     # -- invalidation ---------------------------------------------------------------------
 
     async def delete(self, kind: str, keys: Iterable[str]) -> int:
         """Delete entries by key; return how many there were, 0 while Redis is unavailable."""
         check_name("kind", kind)
-        listed, total = check_keys(keys), 0
-        for start in range(0, len(listed), _CHUNK):
-            chunk = listed[start : start + _CHUNK]
-            total += await self._invalidate("key", kind=kind, keys=chunk)
+        parts: dict[int, list[str]] = {}
+        for key in check_keys(keys):
+            parts.setdefault(self._of(kind, key), []).append(key)
+        deleting = (self._delete(number, kind, chosen) for number, chosen in parts.items())
+        return sum(await asyncio.gather(*deleting))
+
+    async def _delete(self, number: int, kind: str, keys: list[str]) -> int:
+        """Delete entries of one partition."""
+        total = 0
+        for start in range(0, len(keys), _CHUNK):
+            chunk = tuple(keys[start : start + _CHUNK])
+            invalidation = Invalidation("key", kind=kind, keys=chunk, origin=self._origin)
+            total += await self._partitions[number].invalidate(invalidation) or 0
         return total
 
     async def delete_kind(self, kind: str) -> None:
@@ -161,48 +184,64 @@ class RedisTier:
         """Delete everything."""
         await self._invalidate("all")
 
-    async def _invalidate(self, scope: str, **what: Any) -> int:
-        self._channel.start()
-        invalidation = Invalidation(scope, origin=self._channel.origin, **what)
-        return await self._channel.invalidate(invalidation)
+    async def _invalidate(self, scope: str, **what: str) -> None:
+        """Invalidate in all partitions, then tell: who hears of it finds nothing old in any."""
+        invalidation = Invalidation(scope, origin=self._origin, **what)  # type: ignore[arg-type]
+        first = zlib.crc32(_encoder.encode(what)) % len(self._partitions)
+        tellers = [*self._partitions[first:], *self._partitions[:first]]
+        silent = (each.invalidate(invalidation, tells=False) for each in tellers[1:])
+        await asyncio.gather(*silent)
+        for each in tellers:
+            if await each.invalidate(invalidation) is not None:
+                break
 
     def on_invalidation(self, listener: Callable[[Invalidation], None]) -> None:
         """Call a listener for other processes' invalidations, in the event loop."""
-        self._channel.add_listener(listener)
+        for partition in self._partitions:
+            partition.channel.add_listener(listener)
 
     async def connected(self, timeout_s: float = 5.0) -> bool:
         """Wait until Redis answers and invalidations are received; return whether in time."""
-        self._channel.start()
+        for partition in self._partitions:
+            partition.channel.start()
+        waiting = (each.connection.connected.wait() for each in self._partitions)
         try:
-            await asyncio.wait_for(self._connection.connected.wait(), timeout_s)
+            await asyncio.wait_for(asyncio.gather(*waiting), timeout_s)
         except TimeoutError:
             return False
         return True
+
+    async def check(self) -> bool:
+        """Return whether Redis answers; raise RedisAccessError where it cannot be used so."""
+        return await check_redis(self._url, prefix=self._prefix, timeout_s=_OPENING_S)
 
     # -- leases ---------------------------------------------------------------------------
 
     async def acquire_lease(self, kind: str, key: str, owner: bytes, ttl_s: float) -> bool:
         """Acquire the lease on loading a key; true too while Redis is unavailable."""
         check_entry_names(kind, key)
-        name, ttl_ms = self._keys.lease(kind, key), int(ttl_s * 1e3)
-        work = lambda: self._connection.commands.set(name, owner, nx=True, px=ttl_ms)  # noqa: E731
-        return await self._call(work, True) is not None
+        partition = self._partitions[self._of(kind, key)]
+        return await partition.acquire_lease(kind, key, owner, int(ttl_s * 1e3))
 
     async def release_lease(self, kind: str, key: str, owner: bytes) -> None:
         """Release a lease, where it is still its owner's."""
         check_entry_names(kind, key)
-        name = self._keys.lease(kind, key)
-        await self._call(lambda: self._run_release(keys=[name], args=[owner]))
+        await self._partitions[self._of(kind, key)].release_lease(kind, key, owner)
 
     # -- life cycle -----------------------------------------------------------------------
 
     async def close(self) -> None:
         """Stop receiving invalidations and close the connections."""
-        await self._channel.close()
-        await self._connection.close()
+        await self._figures.close()
+        await asyncio.gather(*(partition.channel.close() for partition in self._partitions))
+        await self._client.close()
 
     def stats(self) -> dict[str, Any]:
-        """Return the tier's counters."""
+        """Return the tier's counters, and what the servers say of themselves."""
+        self._figures.start()
+        connections = [partition.connection for partition in self._partitions]
+        channels = [partition.channel for partition in self._partitions]
+        reasons = [each.reason for each in connections]
         return {
             "hits": self._hits,
             "misses": self._misses,
@@ -210,8 +249,11 @@ class RedisTier:
             "dropped": self._counters.with_prefix("dropped."),
             "failed": self._counters["failed"],
             "refused": self._counters["refused"],
-            "reason": self._connection.reason,
-            "pending_invalidations": self._channel.pending,
-            "connected": self._connection.connected.is_set(),
-            "invalidations": self._channel.seq,
+            "reason": next(filter(None, reasons), "") if all(reasons) else "",
+            "pending_invalidations": sum(channel.pending for channel in channels),
+            "connected": all(each.connected.is_set() for each in connections),
+            "invalidations": sum(channel.seq for channel in channels),
+            "partitions": len(connections),
+            "unavailable_partitions": sum(map(bool, reasons)),
+            "server": self._figures.latest(),
         }

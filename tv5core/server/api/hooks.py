@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from tv5core.events.event import Event
 from tv5core.server.api.answers import Invalidated
 from tv5core.server.api.bodies import EventBody
 from tv5core.server.api.calls import Call, Reply
-from tv5core.server.api.invalidation import invalidate_titles
 
 __all__ = ["availability_changed"]
 
 
 async def availability_changed(call: Call[object, EventBody]) -> Reply:
     """Invalidate what an event touches, in every process."""
-    await invalidate_titles(call.resources, call.body.ids, call.body.event)
+    await call.resources.webhook.submit(Event(call.body.ids, call.body.event))
     kinds = ("availability",) if call.body.event == "availability.changed" else (
         "availability", "details", "title",
     )  # fmt: skip

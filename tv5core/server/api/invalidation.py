@@ -9,7 +9,7 @@ from tv5core.server.degradation.offers import tag_of
 from tv5core.server.degradation.titles import provider_id
 from tv5core.server.resources import Resources
 
-__all__ = ["invalidate_titles"]
+__all__ = ["invalidate_all_titles", "invalidate_titles"]
 
 
 async def invalidate_titles(resources: Resources, ids: Sequence[str], event: str) -> None:
@@ -32,6 +32,12 @@ async def invalidate_titles(resources: Resources, ids: Sequence[str], event: str
             namespace = resources.cached.answers.namespace
             await cache.invalidate("title", [f"{namespace}:{name}" for name in names])
             await cache.invalidate("details", details)
+
+
+async def invalidate_all_titles(resources: Resources) -> None:
+    """Invalidate what an event of any title would touch: some may have been missed."""
+    for kind in ("availability", "details", "title"):
+        await resources.cached.cache.invalidate_kind(kind)
 
 
 def _names(resources: Resources, asked: str) -> tuple[list[str], list[str]]:

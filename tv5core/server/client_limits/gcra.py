@@ -1,7 +1,8 @@
 """Buckets in Redis, which all processes and machines share: GCRA in one script.
 
 GCRA is the algorithm of ATM's traffic control (ITU-T I.371). Redis' own clock counts. While Redis
-does not answer, each gateway limits alone: a limit that fails should neither open nor close.
+does not answer, each gateway limits alone: a limit that fails should neither open nor close. A
+replica that takes over may lack the last requests: a client then has up to as many more.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
 
 from tv5core.server.client_limits.quota import Bucket, Quota, Verdict
 
@@ -19,7 +19,8 @@ _SCRIPT = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
 local token, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local full = tonumber(redis.call('GET', KEYS[1]) or '0')
+full = math.max(math.min(full, now + burst * token), now)  -- another server's clock may be ahead
 local after = full + token
 local early = after - now - burst * token
 if early > 1e-6 then
@@ -45,20 +46,19 @@ class RedisBuckets:
     Parameters
     ----------
     url : str
-        Of the Redis.
+        Of the Redis; see :mod:`tv5core.redis_access.address`.
     alone : Bucket
         Counts while Redis does not answer.
     """
 
     def __init__(self, url: str, alone: Bucket) -> None:
-        from redis.asyncio import Redis
-        from redis.exceptions import RedisError
+        from tv5core.redis_access.client import Script
+        from tv5core.redis_access.opening import open_redis
+        from tv5core.redis_access.refusals import ERRORS
 
-        self._errors: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
-        self._redis: Any = Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
-        )
-        self._script = self._redis.register_script(_SCRIPT)
+        self._errors: tuple[type[Exception], ...] = ERRORS
+        self._redis = open_redis(url, timeout_s=_TIMEOUT_S)
+        self._script = Script(_SCRIPT)
         self._alone, self._retry_at = alone, 0.0
 
     async def take(self, client: str, quota: Quota) -> Verdict:
@@ -66,8 +66,10 @@ class RedisBuckets:
         if time.monotonic() >= self._retry_at:
             try:
                 async with asyncio.timeout(_TIMEOUT_S):
-                    raw = await self._script(
-                        keys=[_PREFIX + client], args=[1.0 / quota.rate, quota.burst]
+                    raw = await self._redis.run(
+                        self._script,
+                        [(_PREFIX + client).encode("utf-8", "surrogateescape")],
+                        [1.0 / quota.rate, quota.burst],
                     )
                 return Verdict(raw[0] == 1, int(raw[1]), float(raw[2]), float(raw[3]))
             except self._errors as error:
@@ -77,5 +79,5 @@ class RedisBuckets:
 
     async def close(self) -> None:
         """Close the connections, and what counts meanwhile."""
-        await self._redis.aclose()
+        await self._redis.close()
         await self._alone.close()

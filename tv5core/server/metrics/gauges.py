@@ -98,6 +98,9 @@ class Gauges:
         for name, tier in stats["tiers"].items():
             self._set_tier(name, tier)
             to.cache_available.labels(name).set(bool(tier["available"]))
+            if "server" in tier:
+                to.server_hit_ratio.labels(name).set(tier["server"].get("hit_ratio") or 0.0)
+                to.cache_partitions_away.labels(name).set(tier["unavailable_partitions"])
 
     def _set_tier(self, name: str, stats: dict[str, Any]) -> None:
         to = self._to

@@ -112,6 +112,15 @@ class Instruments:
         self.cache_capacity = self._sum("tv5_cache_capacity_bytes", "Bytes there may be.", "tier")
         self.cache_entries = self._sum("tv5_cache_entries", "Values in memory.", "kind")
         self.cache_available = self._most("tv5_cache_available", "1 while in use.", "tier")
+        self.server_hit_ratio = self._most(
+            "tv5_cache_server_hit_ratio", "Share of the keys asked of Redis that it had.", "tier"
+        )
+        self.cache_partitions_away = self._most(
+            "tv5_cache_partitions_unavailable", "Partitions of the tier that are away.", "tier"
+        )
+        self.events = self._counter(
+            "tv5_events_total", "Events that say what has changed.", "source", "outcome"
+        )
 
     def _make_upstream(self) -> None:
         self.calls = self._counter(

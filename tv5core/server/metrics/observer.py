@@ -57,6 +57,8 @@ class PrometheusObserver:
                 known(value, labels)
             elif name.startswith("cache."):
                 self._cache(name.removeprefix("cache."), value, labels)
+            elif name.startswith("events."):
+                self._to.events.labels(labels["source"], name.removeprefix("events.")).inc(value)
             elif name.startswith("upstream."):
                 event = name.removeprefix("upstream.")
                 event = f"{event}_{labels['state']}" if "state" in labels else event

@@ -20,7 +20,8 @@ class RedisLimiter(Scheduler):
     Parameters
     ----------
     url : str
-        Address of Redis, such as ``redis://localhost:6379/0``.
+        Address of Redis, such as ``redis://localhost:6379/0``, of sentinels or of a cluster; see
+        :mod:`tv5core.redis_access.address`.
     key : str
         Name of the limit in Redis; the same in all processes.
     processes : int or None

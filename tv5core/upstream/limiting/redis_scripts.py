@@ -2,16 +2,27 @@
 
 A hash holds the state of a provider: ``tat`` is when the next token is due; ``bulk`` the same for
 bulk work; ``paused`` until when nothing goes; ``factor`` and ``raise`` by how much the rate is
-reduced and until when. A sorted set holds the processes in the pool by the time of their last
-request, another the places of requests by the time at which they become free; see
-:mod:`.in_flight`. Times are microseconds.
+reduced and until when; ``life`` whose state it is and ``seen`` when it was last asked for. A sorted
+set holds the processes in the pool by the time of their last request, another the places of
+requests by the time at which they become free; see :mod:`.in_flight`. Times are microseconds.
+
+Replicas are sent what changes after it was answered. So a server that takes over, or comes back
+from a file, may not know of the last tokens: its state is of another life, is forgotten, and a
+second is waited out as at first. A server that was cut off or stood still while another took over
+does not know that yet: where one may, a second is waited out too after nobody has asked for as long
+as that takes.
 """
 
 from __future__ import annotations
 
+from tv5core.redis_access.client import Script
+from tv5core.redis_access.identity import IDENTITY
+
 __all__ = ["LEASE", "PAUSE"]
 
-_STATE = """
+_STATE = (
+    IDENTITY
+    + """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local state, members, places = KEYS[1], KEYS[2], KEYS[3]
@@ -29,18 +40,30 @@ local function factor()
     end
     return part
 end
+local life = identity()
+if redis.call('HGET', state, 'life') ~= life then
+    local part = redis.call('HGET', state, 'factor')
+    redis.call('DEL', state, members)
+    -- Times may be of another clock; no place is held for four seconds.
+    redis.call('ZREMRANGEBYSCORE', places, string.format('%.0f', now + 4000000), '+inf')
+    redis.call('HSET', state, 'life', life)
+    if part then
+        redis.call('HSET', state, 'factor', part, 'raise', string.format('%.0f', now + 30000000))
+    end
+end
 """
+)
 
-LEASE = (
+LEASE = Script(
     _STATE
     + """
 -- ARGV: process, number of processes, rate, number of tokens, whether they are for bulk work, the
 -- interval and tolerance of bulk work, how long a silent process stays in the pool, how far ahead
 -- tokens are leased, how long a new pool waits; the contract, how long a request holds its place,
 -- the provider's second, how soon a full window is looked at again; the number of the first token;
--- whether the process has a share; then what became of earlier tokens: how many answers with number
--- and age each, how many numbers that were not used, and how long each request of the own share may
--- hold a place yet.
+-- whether the process has a share, whether another server may take over; then what became of
+-- earlier tokens: how many answers with number and age each, how many numbers that were not used,
+-- and how long each request of the own share may hold a place yet.
 local me, processes, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local requested, bulk = tonumber(ARGV[4]), ARGV[5] == '1'
 local bulk_interval, bulk_tolerance = tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -48,9 +71,9 @@ local silence, ahead, settle = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(AR
 local contract, counted, second = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local again, first = tonumber(ARGV[14]), tonumber(ARGV[15])
 
-local has_share = ARGV[16] == '1'
+local has_share, fails_over = ARGV[16] == '1', ARGV[17] == '1'
 
-local at = 17
+local at = 18
 local function rest()
     at = at + 1
     return ARGV[at - 1]
@@ -77,7 +100,9 @@ local most = live == processes and contract or math.floor(contract / processes) 
 local room = most - redis.call('ZCARD', places)
 local tat = field('tat')
 -- What was leased before a restart of Redis is unknown: wait until it has expired.
-if tat == 0 then tat = now + settle end
+if tat == 0 or (fails_over and now - field('seen') > silence) then
+    tat = math.max(tat, now + settle)
+end
 tat = math.max(tat, now)
 -- The token that a process may have used of its own share just before it joined.
 if is_new then tat = tat + interval end
@@ -104,7 +129,7 @@ else
         redis.call('HSET', state, 'bulk', string.format('%.0f', due))
     end
 end
-redis.call('HSET', state, 'tat', string.format('%.0f', tat))
+redis.call('HSET', state, 'tat', string.format('%.0f', tat), 'seen', string.format('%.0f', now))
 keep()
 return {math.floor(wait), string.format('%.6f', rate * part * live / processes), tostring(part),
         math.max(0, math.floor(paused - now)), found}
@@ -113,7 +138,7 @@ return {math.floor(wait), string.format('%.6f', rate * part * live / processes),
 """Leases tokens; returns the wait, the current rate, which part of the full rate that is, the
 rest of the pause, and how far in the future each token is due."""
 
-PAUSE = (
+PAUSE = Script(
     _STATE
     + """
 -- ARGV: duration of the pause.

@@ -22,16 +22,15 @@ holds for requests that are at most ``SETTLE_TRANSIT_S`` on their way.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from tv5core.observing import SILENT, Observer
+from tv5core.redis_access.address import RedisAddress
+from tv5core.redis_access.opening import open_redis
+from tv5core.redis_access.refusals import ERRORS, refusal_of
 from tv5core.upstream.limiting.bulk_share import BulkShare
 from tv5core.upstream.limiting.in_flight import COUNTED_S, SECOND_S, Place
 from tv5core.upstream.limiting.priority import Priority
@@ -68,6 +67,8 @@ _BATCH = 4
 _NO_SHARE_S = 5.0  # longer than users wait, so that they are refused at once
 _MICRO = 1e6
 
+log = logging.getLogger("tv5core")
+
 
 def process_share(rate: float, contract: int, processes: int) -> float:
     """Return the rate that a process may use on its own, in requests per second; 0 for none.
@@ -85,7 +86,7 @@ class RedisTokenSource:
     Parameters
     ----------
     url : str
-        Address of Redis.
+        Address of Redis; see :mod:`tv5core.redis_access.address`.
     key : str
         Name of the provider's limit in Redis.
     rate : float
@@ -122,14 +123,8 @@ class RedisTokenSource:
         self._key, self._observer = key, observer
         self._settings, self._contract = (shares, rate), contract
         self.set_bulk_share(bulk_share)
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
-        self._lease_script = self._redis.register_script(LEASE)
-        self._pause_script = self._redis.register_script(PAUSE)
+        self._address = RedisAddress.parse(url)
+        self._redis = open_redis(self._address, timeout_s=_TIMEOUT_S)
         self._member = secrets.token_hex(8)
         self._leases, self._pool = TokenLeases(TTL_S), PoolState(rate / shares)
         self._lock = asyncio.Lock()
@@ -261,7 +256,7 @@ class RedisTokenSource:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._redis.aclose()
+        await self._redis.close()
 
     # -- Redis ---------------------------------------------------------------------------------
 
@@ -270,7 +265,7 @@ class RedisTokenSource:
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
             async with self._lock:
-                if self._is_alone and not await self._reply_to(self._redis.ping()):
+                if self._is_alone and await self._reply_to(self._ping()) is None:
                     continue
                 if _time() - self._pool.updated_at >= _HEARTBEAT_S:
                     self._is_joining = self._is_alone
@@ -280,7 +275,7 @@ class RedisTokenSource:
     async def _request(self, count: int, *, is_bulk: bool) -> bool:
         """Request tokens, and return whether any came; the lock is held."""
         requested_at, first = _time(), self._first
-        script = self._lease_script(keys=self._keys(), args=self._lease_args(count, is_bulk))
+        script = self._redis.run(LEASE, self._keys(), self._lease_args(count, is_bulk))
         reply = await self._reply_to(script)
         if reply is None:
             self._leave_pool()
@@ -293,11 +288,19 @@ class RedisTokenSource:
             # The client's timeouts bound each read; this one bounds the whole command.
             async with asyncio.timeout(_TIMEOUT_S):
                 return await command
-        except (RedisError, OSError, TimeoutError):
+        except ERRORS as error:
+            refusal = refusal_of(error, self._address)
+            if refusal is not None and not self._is_alone:
+                log.warning("upstream: the limit is not shared: %s", refusal)
             return None
 
-    def _keys(self) -> list[str]:
-        return [f"{{{self._key}}}:{name}" for name in ("limit", "members", "places")]
+    def _ping(self) -> Awaitable[Any]:
+        """Ask the server of the keys for anything."""
+        return self._redis.execute("EXISTS", self._keys()[0])
+
+    def _keys(self) -> list[bytes]:
+        """Return names with one hash tag: a script's keys have one slot."""
+        return [f"{{{self._key}}}:{name}".encode() for name in ("limit", "members", "places")]
 
     def _lease_args(self, count: int, is_bulk: bool) -> list[Any]:
         spans_s = (self._bulk.interval_s, self._bulk.tolerance_s, MEMBER_TTL_S, _AHEAD_S)
@@ -307,7 +310,7 @@ class RedisTokenSource:
             *(self._member, *self._settings, count, int(is_bulk)),
             *(int(span_s * _MICRO) for span_s in (*spans_s, _SETTLE_S)),
             *(self._contract, *(int(span_s * _MICRO) for span_s in counted_s), first),
-            int(not self._has_share or self._owns_share()),
+            *(int(not self._has_share or self._owns_share()), int(self._redis.fails_over)),
             *self._outcomes(),
         ]
 
@@ -348,7 +351,7 @@ class RedisTokenSource:
             self._observer.count("upstream.limiter", 1, state="alone")
 
     async def _share_pause(self, duration_s: float) -> None:
-        script = self._pause_script(keys=self._keys(), args=[int(duration_s * _MICRO)])
+        script = self._redis.run(PAUSE, self._keys(), [int(duration_s * _MICRO)])
         if await self._reply_to(script) is None:
             # This process pauses anyway; the others will get a 429 of their own.
             self._observer.count("upstream.limiter", 1, state="pause_not_shared")

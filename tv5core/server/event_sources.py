@@ -1,0 +1,80 @@
+"""Where a gateway's events come from, and what they invalidate.
+
+Requests to ``/api/hooks`` come to one process, which applies them. What any process may hear, one
+of a gateway listens for: it holds a lock in the folder that they share.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from functools import partial
+from pathlib import Path
+
+from tv5core.events.event import MISSED, Event
+from tv5core.events.listening import EventListener
+from tv5core.events.source import EventSource
+from tv5core.server.api.invalidation import invalidate_all_titles, invalidate_titles
+from tv5core.server.resources import Resources
+
+__all__ = ["open_listener"]
+
+_LOCK = "events"
+
+
+def open_listener(resources: Resources) -> EventListener:
+    """Return what listens for the events of some settings; it is started and closed by the caller.
+
+    Raises
+    ------
+    InvalidInputError
+        A source needs a package that is not installed.
+    """
+    turn = _Turn(resources.shared)
+    return EventListener(
+        _sources(resources),
+        partial(_apply, resources),
+        owns=turn.is_ours,
+        observer=resources.observer,
+    )
+
+
+def _sources(resources: Resources) -> list[EventSource]:
+    settings, observer = resources.settings, resources.observer
+    found: list[EventSource] = [resources.webhook]
+    if settings.events_redis_channel is not None and settings.redis_url is not None:
+        from tv5core.events.redis_channel import RedisEvents
+
+        found.append(RedisEvents(settings.redis_url, settings.events_redis_channel, observer))
+    if settings.events_kafka_url is not None:
+        from tv5core.events.kafka import KafkaEvents
+
+        found.append(KafkaEvents(settings.events_kafka_url, observer))
+    return found
+
+
+async def _apply(resources: Resources, event: Event) -> None:
+    if event.event == MISSED:
+        await invalidate_all_titles(resources)
+    else:
+        await invalidate_titles(resources, event.ids, event.event)
+
+
+class _Turn:
+    """Which process of a gateway listens: the one that holds a lock, until it ends."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = None if folder is None else folder / _LOCK
+        self._held: int | None = None
+
+    def is_ours(self) -> bool:
+        if self._path is None or self._held is not None:
+            return True
+        lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        self._held = lock
+        return True

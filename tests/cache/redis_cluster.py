@@ -55,6 +55,7 @@ class _Servers:
             pytest.skip("needs redis-server")
         self._program, self.folder = program, folder
         self.running: dict[int, subprocess.Popen[bytes]] = {}
+        self.paused = set[int]()
 
     def run(self, port: int, *options: str) -> None:
         folder = self.folder / str(port)
@@ -79,6 +80,14 @@ class _Servers:
 
     def admin(self, port: int) -> redis.Redis:
         return redis.Redis(port=port, socket_timeout=5, decode_responses=True)
+
+    def pause(self, port: int) -> None:
+        self.running[port].send_signal(signal.SIGSTOP)
+        self.paused.add(port)
+
+    def go_on(self, port: int) -> None:
+        self.running[port].send_signal(signal.SIGCONT)
+        self.paused.discard(port)
 
 
 class RedisCluster(_Servers):
@@ -138,9 +147,10 @@ class RedisCluster(_Servers):
         """Return the port of the living master of a slot, as a node that lives knows it."""
 
         def found() -> int:
-            slots = self.admin(next(iter(self.running))).execute_command("CLUSTER", "SLOTS")
+            living = [port for port in self.running if port not in self.paused]
+            slots = self.admin(living[0]).execute_command("CLUSTER", "SLOTS")
             for first, last, (_, port, *_), *_ in slots:
-                if first <= slot <= last and port in self.running:
+                if first <= slot <= last and port in living:
                     return int(port)
             return 0
 
@@ -208,8 +218,27 @@ class RedisSentinels(_Servers):
             "a sentinel that knows the replica",
         )
 
-    def pause(self, port: int) -> None:
-        self.running[port].send_signal(signal.SIGSTOP)
+    def master_now(self) -> int:
+        """Return the port of the living master, as the sentinel knows it."""
 
-    def go_on(self, port: int) -> None:
-        self.running[port].send_signal(signal.SIGCONT)
+        def found() -> int:
+            asked = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "films")
+            port = int(self.admin(self.sentinel).execute_command(*asked)[1])
+            return port if self.admin(port).info("replication")["role"] == "master" else 0
+
+        return int(wait_for(found, "a master"))
+
+    def restart(self, port: int) -> None:
+        self.run(port, "--replicaof", "127.0.0.1", str(self.master_now()))
+
+    def wait_until_whole(self) -> None:
+        """Wait until there is one master, and a replica in step that the sentinel knows."""
+
+        def is_whole() -> bool:
+            other = ({self.master, self.replica} - {self.master_now()}).pop()
+            replication = self.admin(other).info("replication")
+            known = self.admin(self.sentinel).execute_command("SENTINEL", "REPLICAS", "films")
+            follows = replication["role"] == "slave" and replication["master_link_status"] == "up"
+            return follows and "down" not in str(known)
+
+        wait_for(is_whole, "a replica in step")

@@ -39,3 +39,27 @@ def test_a_secret_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError) as refused:
         load_settings(environment={"TV5_ADMIN_TOKEN": "two words"})
     assert "two words" not in str(refused.value)
+
+
+def test_credentials_in_a_url_are_not_shown() -> None:
+    found = load_settings(
+        {"redis_url": "redis+cluster://u:hush@a,b", "events_kafka_url": "kafka://u:hush@a/films"},
+        environment={},
+    )
+    assert "hush" not in repr(found) + repr(found.public())
+    assert found.public()["redis_url"] == "redis+cluster://***@a,b"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("redis_url", "redis://u:hush@a,b", r"redis\+cluster"),
+        ("redis_url", "redis+sentinel://u:hush@a", "service"),
+        ("events_kafka_url", "kafka://u:hush@a", "topic"),
+        ("events_redis_channel", "events", "redis_url"),
+    ],
+)
+def test_a_wrong_address_is_named_without_its_credentials(name: str, value: str, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"setting {name}: expected.*{said}") as refused:
+        load_settings({name: value}, environment={})
+    assert "hush" not in str(refused.value)

@@ -6,14 +6,12 @@ traces stand first, so that they see every answer, those of other middlewares to
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import hdrs, web
 
-from tv5core.events.listening import EventListener
 from tv5core.server.api.routes import ROUTES
 from tv5core.server.api.routing import add_routes, route_of
 from tv5core.server.client_limits.buckets import MemoryBuckets
@@ -22,7 +20,7 @@ from tv5core.server.client_limits.gcra import RedisBuckets
 from tv5core.server.client_limits.limiting import client_limits, tell_limits
 from tv5core.server.client_limits.quota import Bucket
 from tv5core.server.client_limits.shared import CLIENTS_FILE, SharedBuckets
-from tv5core.server.event_sources import open_listener
+from tv5core.server.event_sources import listening
 from tv5core.server.measuring import running
 from tv5core.server.metrics import Metrics
 from tv5core.server.middlewares import errors_as_problems, request_ids
@@ -75,19 +73,12 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     )
     app[RESOURCES], app[ADMISSION] = resources, admission
     app.on_cleanup.append(lambda _: buckets.close())
-    app.cleanup_ctx.append(partial(_listening, open_listener(resources)))
+    app.cleanup_ctx.append(partial(listening, resources))
     add_routes(app, ROUTES)
     _add_metrics(app, settings, resources.metrics)
     if settings.live_page:
         _add_pages(app, settings, resources)
     return app
-
-
-async def _listening(listener: EventListener, _: web.Application) -> AsyncIterator[None]:
-    """Listen for events while requests are answered."""
-    listener.start()
-    yield
-    await listener.close()
 
 
 def _buckets(settings: Settings, shared: Path | None) -> Bucket:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+
+from aiohttp import web
 
 from tv5core.events.event import MISSED, Event
 from tv5core.events.listening import EventListener
@@ -17,13 +20,13 @@ from tv5core.events.source import EventSource
 from tv5core.server.api.invalidation import invalidate_all_titles, invalidate_titles
 from tv5core.server.resources import Resources
 
-__all__ = ["open_listener"]
+__all__ = ["listening"]
 
 _LOCK = "events"
 
 
-def open_listener(resources: Resources) -> EventListener:
-    """Return what listens for the events of some settings; it is started and closed by the caller.
+async def listening(resources: Resources, _: web.Application) -> AsyncIterator[None]:
+    """Listen for the events of some settings while an application answers requests.
 
     Raises
     ------
@@ -31,12 +34,16 @@ def open_listener(resources: Resources) -> EventListener:
         A source needs a package that is not installed.
     """
     turn = _Turn(resources.shared)
-    return EventListener(
+    listener = EventListener(
         _sources(resources),
         partial(_apply, resources),
         owns=turn.is_ours,
         observer=resources.observer,
     )
+    listener.start()
+    yield
+    await listener.close()
+    turn.close()
 
 
 def _sources(resources: Resources) -> list[EventSource]:
@@ -78,3 +85,9 @@ class _Turn:
             return False
         self._held = lock
         return True
+
+    def close(self) -> None:
+        """Have another process listen."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None

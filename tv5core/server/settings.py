@@ -220,6 +220,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "setting events_redis_channel: expected redis_url to be set too, got none"
             )
 
+    def __repr__(self) -> str:
+        """Return what may be logged."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.public().items())
+        return f"Settings({given})"
+
     def public(self) -> dict[str, Any]:
         """Return the settings without secrets, as they may be shown to an operator."""
         return {name: _shown(name, getattr(self, name)) for name in self.__struct_fields__}

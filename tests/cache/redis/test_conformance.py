@@ -84,7 +84,7 @@ async def found(tier: RedisTier, kind: str = "title") -> set[str]:
     return {key for key in KEYS if await tier.get(kind, key) is not None}
 
 
-@pytest.mark.parametrize("how", ["keys", "tag", "kind", "everything"])
+@pytest.mark.parametrize("how", ["keys", "tag", "everything"])
 async def test_what_one_invalidates_no_other_finds_and_all_are_told(url: str, how: str) -> None:
     async with tiers(url, f"told-{how}") as (one, two):
         await fill(one)
@@ -96,8 +96,6 @@ async def test_what_one_invalidates_no_other_finds_and_all_are_told(url: str, ho
             assert await one.delete("title", KEYS) == len(KEYS)
         elif how == "tag":
             await one.delete_tag("all")
-        elif how == "kind":
-            await one.delete_kind("title")
         else:
             await one.clear()
         assert not await found(two)

@@ -158,7 +158,9 @@ class RedisTier:
         parts: dict[int, list[str]] = {}
         for key in check_keys(keys):
             parts.setdefault(self._of(kind, key), []).append(key)
-        deleting = (self._delete(number, kind, chosen) for number, chosen in parts.items())
+        deleting = [self._delete(number, kind, chosen) for number, chosen in parts.items()]
+        if len(deleting) == 1:
+            return await deleting[0]
         return sum(await asyncio.gather(*deleting))
 
     async def _delete(self, number: int, kind: str, keys: list[str]) -> int:
@@ -189,8 +191,9 @@ class RedisTier:
         invalidation = Invalidation(scope, origin=self._origin, **what)  # type: ignore[arg-type]
         first = zlib.crc32(_encoder.encode(what)) % len(self._partitions)
         tellers = [*self._partitions[first:], *self._partitions[:first]]
-        silent = (each.invalidate(invalidation, tells=False) for each in tellers[1:])
-        await asyncio.gather(*silent)
+        if len(tellers) > 1:
+            silent = (each.invalidate(invalidation, tells=False) for each in tellers[1:])
+            await asyncio.gather(*silent)
         for each in tellers:
             if await each.invalidate(invalidation) is not None:
                 break

@@ -18,13 +18,14 @@ quick and users of one part do not wait for the others. Packages, from the top d
     words and filters will need.
 ``vector_files``
     Vectors in files of other programs, read and written.
-``cache``, ``upstream``
-    A tiered cache, and clients of metadata providers; neither knows of catalogues.
+``cache``, ``upstream``, ``events``
+    A tiered cache, clients of metadata providers, and what says what has changed; none knows of
+    catalogues.
 ``snapshots``, ``object_storage``
     Files published and fetched: what S3 and others are used for; nor do they.
-``kernels``, ``files``, ``lmdb_env``, ``analysis``, ``sources``, ``data``
-    Native code and its NumPy twin, files with checksums, LMDB environments, words and stems,
-    what all sources of titles share, titles to try things with.
+``kernels``, ``files``, ``lmdb_env``, ``redis_access``, ``analysis``, ``sources``, ``data``
+    Native code and its NumPy twin, files with checksums, LMDB environments, clients of Redis, words
+    and stems, what all sources of titles share, titles to try things with.
 ``types``, ``results``, ``errors``, ``observing``, ``arguments``, ``bitmap``, ``backoff``,
 ``names``, ``extra_fields``, ``notebook``, ``arrow``, ``truncated_svd``, ``cores``, ``worker_pool``
     What everything else builds on. Start reading here.

@@ -239,6 +239,6 @@ class RedisSentinels(_Servers):
             replication = self.admin(other).info("replication")
             known = self.admin(self.sentinel).execute_command("SENTINEL", "REPLICAS", "films")
             follows = replication["role"] == "slave" and replication["master_link_status"] == "up"
-            return follows and "down" not in str(known)
+            return follows and not any(word in str(known) for word in ("s_down", "disconnected"))
 
         wait_for(is_whole, "a replica in step")

@@ -62,6 +62,8 @@ def sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentine
 
 
 async def test_the_rights_of_the_guide_suffice(server: RedisServer) -> None:
+    page = (Path(__file__).parents[2] / "docs/guide/cache.md").read_text("utf-8")
+    assert set(RIGHTS.split()) <= set(page.split())
     url = f"redis://tv5:secret@127.0.0.1:{server.port}"
     assert await check_redis(url)
     tier = RedisTier(url)

@@ -50,4 +50,8 @@ def spread_tags(prefix: str, parts: int) -> list[str]:
     tags = [f"{{{prefix}:{number}}}" for number in range(_TRIES * parts)]
     slots = [(key_slot(tag.encode()), tag) for tag in tags]
     middles = ((part + 0.5) * SLOTS / parts for part in range(parts))
-    return [min(slots, key=lambda pair, at=middle: abs(pair[0] - at))[1] for middle in middles]
+    return [_nearest(slots, middle) for middle in middles]
+
+
+def _nearest(slots: list[tuple[int, str]], middle: float) -> str:
+    return min(slots, key=lambda pair: abs(pair[0] - middle))[1]

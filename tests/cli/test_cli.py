@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.cli.command import tv5
+from tests.cli.command import started, tv5
 from tv5core import Catalog, Person, Title
 from tv5core.data import demo_titles
 
@@ -127,6 +127,25 @@ def test_exit_codes(arguments: list[str], code: int, said: str, films: Path) -> 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "tmdb:movie:578"],
+        ["search", "shark", "--json", "-k", "0"],
+        ["show", "no:such"],
+        ["seal"],
+        ["--help"],
+    ],
+)
+def test_a_process_of_its_own_says_and_returns_the_same(arguments: list[str], films: Path) -> None:
+    """The tests of the command line run most commands in the process of the tests."""
+    here, there = (run(*arguments, TV5_CATALOG=str(films), COLUMNS="90") for run in (tv5, started))
+    assert (there.returncode, there.stdout, there.stderr) == (
+        here.returncode, here.stdout, here.stderr,
+    )  # fmt: skip
+    assert here.stdout + here.stderr
+
+
 def test_no_catalogue_is_wrong_usage(tmp_path: Path) -> None:
     for command in (["search", "x"], ["info"], ["verify"], ["seal"], ["show", "x"]):
         done = tv5(*command, "-c", tmp_path / "none")
@@ -175,7 +194,7 @@ def test_import_with_a_map(tmp_path: Path) -> None:
 
 def test_a_second_writer_learns_who_holds_the_lock(films: Path) -> None:
     with Catalog.open(films):
-        done = tv5("seal", "-c", films)
+        done = started("seal", "-c", films)
     assert done.returncode == 1
     assert str(os.getpid()) in done.stderr
 
@@ -196,5 +215,5 @@ def test_demo_keeps_its_catalogue_where_asked(tmp_path: Path) -> None:
 
 
 def test_version_names_the_kernels() -> None:
-    done = tv5("--version", TV5_KERNELS="portable")
+    done = started("--version", TV5_KERNELS="portable")
     assert done.stdout.strip() == "tv5core 0.1.0, kernels: portable"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COUNT, tv5
+from tests.cli.command import COUNT, started, tv5
 
 
 def test_doctor_answers_in_json_and_its_exit_code_says_whether_all_is_well(films: Path) -> None:
@@ -20,7 +20,7 @@ def test_doctor_answers_in_json_and_its_exit_code_says_whether_all_is_well(films
 
 
 def test_doctor_speaks_to_people(films: Path) -> None:
-    shown = tv5("doctor", films, TV5_KERNELS="portable").stdout
+    shown = started("doctor", films, TV5_KERNELS="portable").stdout
     assert "portable of" in shown
     assert f"{COUNT} titles" in shown
     assert "note: TV5_KERNELS=portable" in shown

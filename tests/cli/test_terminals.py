@@ -10,15 +10,22 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from tests.cli.command import tv5
+from tests.cli.command import Done, started, tv5
 from tv5core import Catalog, Title
 from tv5core.cli import output
 from tv5core.types import Hit
 
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 ASCII = [
     {"PYTHONIOENCODING": "ascii"},
-    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    C_LOCALE,
 ]
+
+
+def in_terminal(*arguments: object, **environment: str) -> Done:
+    """Run a command where the output has an encoding: of its own, or that of a whole process."""
+    encoding = environment.get("PYTHONIOENCODING")
+    return tv5(*arguments, encoding=encoding) if encoding else started(*arguments, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_the_terminal_cannot_encode_is_replaced(
     command: list[str], environment: dict[str, str], foreign: Path
 ) -> None:
-    done = tv5(*command, "-c", foreign, **environment)
+    done = in_terminal(*command, "-c", foreign, **environment)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     if command[0] != "seal":
         assert "?" in done.stdout
@@ -58,14 +65,14 @@ def test_what_the_terminal_cannot_encode_is_replaced(
 def test_json_loses_nothing_where_the_output_is_not_for_unicode(
     environment: dict[str, str], foreign: Path
 ) -> None:
-    done = tv5("search", "Amélie", "--json", "-c", foreign, **environment)
+    done = in_terminal("search", "Amélie", "--json", "-c", foreign, **environment)
     found = json.loads(done.stdout)
     assert found["query"] == "Amélie"
     assert {hit["title"]["title"] for hit in found["hits"]} == {"羅生門", "Amélie ☕"}
 
 
 def test_an_error_that_the_terminal_cannot_encode(foreign: Path) -> None:
-    done = tv5("show", "羅生門", "-c", foreign, PYTHONIOENCODING="ascii")
+    done = started("show", "羅生門", "-c", foreign, PYTHONIOENCODING="ascii")
     assert done.returncode == 1
     assert "expected a known id" in done.stderr
     assert "Traceback" not in done.stderr

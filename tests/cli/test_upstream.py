@@ -13,26 +13,21 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import pytest
 
+from tests.cli.command import Done, tv5
 from tests.upstream.standin.justwatch import JustWatchContent
 from tests.upstream.standin.serve import add_justwatch, add_tmdb
 from tests.upstream.standin.server import Faults, Standin
 from tests.upstream.standin.tmdb import TmdbContent
 from tv5core import Catalog
-from tv5core.cli import main, syncing
+from tv5core.cli import syncing
 from tv5core.upstream.sync.full_sync import sync_tmdb
 from tv5core.upstream.tmdb.exports import latest_export_day
 
 KEY = "canary-key-of-the-tests"
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 class Background:
@@ -64,29 +59,22 @@ class Background:
         self._thread.join()
         self.loop.close()
 
-    def environment(self, **env: str) -> dict[str, str]:
-        names = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             "TV5_TMDB_URL": f"{self.server.url}/3",
             "TV5_JUSTWATCH_URL": self.other.url,
             "TMDB_BEARER_TOKEN": KEY,
         }
-        return {**os.environ, **names, **env}
 
     def tv5(self, *arguments: object, **env: str) -> Done:
-        return self.call(self._tv5(arguments, self.environment(**env)))
+        return tv5(*arguments, **{**self.environment, **env})
 
-    async def _tv5(self, arguments: tuple[object, ...], env: dict[str, str]) -> Done:
-        process = await self.start(arguments, env)
-        out, err = await process.communicate()
-        return Done(process.returncode or 0, out.decode(), err.decode())
-
-    @staticmethod
-    async def start(
-        arguments: tuple[object, ...], env: dict[str, str]
-    ) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: object) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-c", "from tv5core.cli import main; main()", *map(str, arguments),
-            env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **self.environment},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
 
@@ -209,17 +197,13 @@ def test_an_outage_midway_seals_what_is_stored_and_exits_1(
     lines = [{"id": n, "popularity": 9.0, "original_title": "x", "adult": False} for n in ids]
     export.write_text("\n".join(map(json.dumps, lines)), "utf-8")
     monkeypatch.setattr(tmdb.server, "faults", Outage())
-    # In this process, so that the outage may be given up soon.
-    monkeypatch.setattr(syncing, "sync_tmdb", partial(sync_tmdb, max_outage_s=0.5, concurrency=2))
-    for name, value in tmdb.environment().items():
-        monkeypatch.setenv(name, value)
     arguments = ["sync", "tmdb", "-c", folder, "--export", export, "--kind", "movie"]
-    monkeypatch.setattr(sys, "argv", ["tv5", *map(str, arguments), "--share", "1"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert "the same command continues from there" in said
+    soon = partial(sync_tmdb, max_outage_s=0.5, concurrency=2)  # so that it gives up
+    with monkeypatch.context() as patch:
+        patch.setattr(syncing, "sync_tmdb", soon)
+        done = tmdb.tv5(*arguments, "--share", "1")
+    assert done.returncode == 1
+    assert "the same command continues from there" in " ".join(done.stderr.split())
     with Catalog.open(folder, read_only=True) as catalog:
         facts = catalog.info()
         assert 8 <= facts["titles"] == facts["sealed"] <= 10
@@ -251,12 +235,12 @@ def test_an_interrupted_sync_says_how_to_resume(tmdb: Background, tmp_path: Path
     asked = ("sync", "tmdb", "-c", folder, "--share", "1", "--no-seal")
 
     async def interrupted() -> Done:
-        process = await tmdb.start(asked, tmdb.environment())
+        process = await tmdb.start(*asked)
         while len(tmdb.server.paths) < 50:
             await asyncio.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
-        return Done(process.returncode or 0, out.decode(), err.decode())
+        return Done(asked, process.returncode or 0, out.decode(), err.decode())
 
     done = tmdb.call(interrupted())
     assert done.returncode == 1

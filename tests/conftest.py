@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import threadpoolctl  # noqa: F401 - sets KMP_DUPLICATE_LIB_OK, which no single test is to answer for
 
@@ -18,6 +19,11 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # Last, so that an installed tv5core goes before the checkout's: it is `benchmarks` that is wanted.
 sys.path.append(str(CHECKOUT))
 
+
+# It draws the same examples each time: fewer do. Before pytest chooses a profile.
+hypothesis.settings.register_profile(
+    "ci", parent=hypothesis.settings.get_profile("ci"), max_examples=40
+)
 
 _RESET = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.examples import examples
 from tests.junk import JUNK, NOT_CALLABLE, PATHS, make_files
 from tv5core import errors
 from tv5core.cache import TieredCache
@@ -190,9 +191,9 @@ def only_ours(call: Callable[..., Any], arguments: dict[str, object]) -> None:
             asyncio.run(run())
 
 
-def bounded(examples: int) -> settings:
+def bounded(count: int) -> settings:
     return settings(
-        max_examples=examples,
+        max_examples=examples(count),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
     )

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from tests.examples import examples
 from tv5core.truncated_svd import truncated_svd
 
 
@@ -20,7 +21,7 @@ def falling(rows: int, columns: int, seed: int) -> np.ndarray:
     return left * 0.8 ** np.arange(short) @ right.T
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     rows=st.integers(1, 90),
     columns=st.integers(1, 90),

@@ -28,6 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.cache import timeless
 from tests.cache.fake_tier import FakeTier, Storage
 from tests.cache.made import Clock
+from tests.examples import examples
 from tv5core.cache.answer import Answer, Loaded
 from tv5core.cache.entry import Invalidation
 from tv5core.cache.loading import life_cycle
@@ -518,7 +519,7 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(
-    max_examples=60,
+    max_examples=examples(60),
     stateful_step_count=25,
     deadline=None,
     derandomize=True,  # the same cases each time

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.examples import examples
 from tv5core.catalog import Catalog
 from tv5core.types import Title
 
@@ -103,7 +104,7 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(
-    max_examples=12,
+    max_examples=examples(12),
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core import F, SearchResult, Title, errors
 from tv5core.catalog import Catalog
 from tv5core.data import demo_titles
@@ -426,7 +427,9 @@ def test_a_contradiction_finds_nothing(catalog: Catalog) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.text(max_size=40), st.sampled_from(["hybrid", "keyword", "semantic"]))
 def test_any_text_is_answered_or_refused(catalog: Catalog, text: str, mode: Any) -> None:

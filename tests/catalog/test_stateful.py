@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.crash.checking import walking
+from tests.examples import examples
 from tv5core.catalog import Catalog
 from tv5core.types import Title
 
@@ -128,7 +129,7 @@ class Stateful(RuleBasedStateMachine):
 
 TestStateful = Stateful.TestCase
 TestStateful.settings = settings(
-    max_examples=15,
+    max_examples=examples(15),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.columns.made_up import FILTERS, Filter
+from tests.examples import examples
 from tv5core.columns import EVERYTHING, NOTHING, F, check_filter, drop_field, fields_of
 from tv5core.columns.expressions import MAX_DEPTH, And, Or, Range
 from tv5core.columns.fields import FIELDS, keys_of
@@ -20,7 +21,7 @@ from tv5core.errors import InvalidInputError
 from tv5core.names import fold
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(FILTERS, FILTERS, FILTERS)
 def test_the_laws_of_logic(one: Filter, two: Filter, three: Filter) -> None:
     a, b, c = one[0], two[0], three[0]
@@ -165,7 +166,7 @@ def test_depth_is_limited() -> None:
     assert not isinstance(flat, (And, Or))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(min_size=1, max_size=12), st.sampled_from(sorted(FIELDS)))
 def test_keys_are_their_own_keys(text: str, field: str) -> None:
     assert fold(fold(text)) == fold(text)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.columns.made_up import FILTERS, SCHEMA, Filter, listed
+from tests.examples import examples
 from tv5core import bitmap
 from tv5core.columns import ColumnSegment, F, count_facet
 from tv5core.errors import CorruptFileError, InvalidInputError
@@ -24,7 +25,7 @@ def found(segment: ColumnSegment, expression: Any) -> list[int]:
     return bitmap.rows(matches, len(segment)).tolist()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(listed(), FILTERS)
 def test_filters_find_what_they_mean(titles: list[Title], one: Filter) -> None:
     expression, means = one
@@ -43,7 +44,7 @@ def merges(draw: st.DrawFn) -> tuple[list[list[Title]], list[tuple[int, int]]]:
     return segments, kept
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(merges(), FILTERS)
 def test_merged_columns_are_those_of_a_fresh_build(
     given_: tuple[list[list[Title]], list[tuple[int, int]]], one: Filter
@@ -67,7 +68,7 @@ def same(one: ColumnSegment, other: ColumnSegment) -> None:
         assert np.array_equal(array, theirs[name]), name
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(listed())
 def test_sections_restore_the_segment(titles: list[Title]) -> None:
     segment = ColumnSegment.build(titles, SCHEMA)
@@ -97,7 +98,7 @@ FACETS: dict[str, Any] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(listed(8), min_size=1, max_size=3), FILTERS, st.none() | st.integers(1, 3))
 def test_facets_are_counts_over_all_segments(
     segments: list[list[Title]], one: Filter, limit: int | None
@@ -113,7 +114,7 @@ def test_facets_are_counts_over_all_segments(
         assert list(got) == list(expected), field
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(listed(), st.sampled_from(["", "US", "DE"]), st.sampled_from(["", "rent"]))
 def test_services_count_by_region_and_kind(titles: list[Title], region: str, offer: str) -> None:
     segment = ColumnSegment.build(titles, SCHEMA)
@@ -130,7 +131,7 @@ def test_services_count_by_region_and_kind(titles: list[Title], region: str, off
     assert {name.lower().replace("+", " plus"): n for name, n in got.items()} == counts
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(listed())
 def test_people_count_by_role(titles: list[Title]) -> None:
     segment = ColumnSegment.build(titles, SCHEMA)

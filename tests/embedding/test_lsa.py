@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.embedding.made_up import make_titles
+from tests.examples import examples
 from tv5core.embedding import LsaEmbedder
 from tv5core.embedding.lsa_fitting import even_sample
 from tv5core.embedding.random_projection import facts
@@ -158,7 +159,7 @@ def test_fits_on_any_corpus(titles: list[Title], tmp_path: Path) -> None:
     np.testing.assert_array_equal(LsaEmbedder.load(tmp_path / "lsa").embed_titles(titles), rows)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
 def test_any_text_embeds(texts: list[str]) -> None:
     titles = [movie(str(i), title=text, overview=text[::-1]) for i, text in enumerate(texts)]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.importers import FORMATS, ImportReport, import_paths
 
 Check = Callable[[ImportReport], None]
@@ -102,7 +103,9 @@ JSON = st.recursive(
     max_leaves=20,
 )
 RELAXED = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

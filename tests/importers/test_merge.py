@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.errors import InvalidInputError
 from tv5core.importers import merge
 from tv5core.importers.merge import check_preference, rank
@@ -163,7 +164,7 @@ TITLE = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(TITLE, st.lists(TITLE, min_size=1, max_size=4))
 def test_merging_again_changes_nothing(first: Title, others: list[Title]) -> None:
     stored = merge(first, first)

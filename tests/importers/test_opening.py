@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.errors import ImportFormatError, InvalidInputError
 from tv5core.importers import ImportReport, import_paths, opening
 from tv5core.importers.base import Context, Options, Source
@@ -221,7 +222,9 @@ def test_progress_counts_packed_bytes(tmp_path: Path) -> None:
 
 
 @settings(
-    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(80),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     kind=st.sampled_from(["gz", "zip"]),

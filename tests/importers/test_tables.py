@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.importers import import_paths
 
 ROW = {
@@ -91,7 +92,9 @@ def test_a_missing_library_is_named(
 
 
 @settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(40),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(place=st.integers(0, 10**6), byte=st.integers(0, 255), cut=st.booleans())
 @pytest.mark.parametrize("kind", ["parquet_file", "excel_file"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.lexical import model
 from tv5core import bitmap
 from tv5core.errors import CorruptFileError, InvalidInputError
@@ -22,7 +23,7 @@ from tv5core.lexical import (
 )
 from tv5core.types import Title
 
-few = settings(deadline=None, max_examples=60)
+few = settings(deadline=None, max_examples=examples(60))
 
 
 def film(title: str, **fields) -> Title:

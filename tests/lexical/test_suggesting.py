@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.lexical import model
 from tv5core import bitmap
 from tv5core.lexical import SegmentStatistics, Statistics, WordSegment, suggest
 from tv5core.lexical.suggestions import _phrases_of, popularity_of, typed_phrase
 from tv5core.types import Title
 
-few = settings(deadline=None, max_examples=80)
+few = settings(deadline=None, max_examples=examples(80))
 
 
 def film(title: str, votes: int = 0, **fields) -> Title:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.columns.made_up import FILTERS, SCHEMA, Filter
+from tests.examples import examples
 from tv5core.columns import EVERYTHING, NOTHING, F, to_text
 from tv5core.columns.fields import FIELDS
 from tv5core.errors import InvalidFilterError, InvalidInputError
@@ -84,7 +85,7 @@ def test_the_example_of_the_guide() -> None:
     assert parse(text) == written
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(FILTERS)
 def test_filters_survive_as_text(one: Filter) -> None:
     text = to_text(one[0])
@@ -96,7 +97,7 @@ def test_filters_survive_as_text(one: Filter) -> None:
 VALUE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(VALUE, st.sampled_from(["genre", "person", "collection", "certification", "id", "extra.a"]))
 def test_any_value_survives_as_text(value: str, field: str) -> None:
     of: Any = F.extra("a") if field == "extra.a" else getattr(F, field)
@@ -188,7 +189,7 @@ def test_long_texts_are_answered_at_once(text: str) -> None:
 PIECES = [*'()|&-~*"\\:<>=.@/ ', "year", "genre", "19", "a", "OR"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_any_text_is_a_filter_or_an_error_with_a_position(text: str) -> None:
     place = 0

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.query.made_up import PARTS, Stored
 from tv5core import bitmap
 from tv5core.query.document_index import DocumentIndex
@@ -96,7 +97,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(STEPS)
 def test_a_filter_allows_the_vectors_of_the_documents_allowed(
     steps: list[tuple[str, set[int]]],

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.errors import CorruptFileError, InvalidInputError
 from tv5core.files import write_sections
 from tv5core.recommend.co_consumption import KIND, VERSION, CoConsumption
@@ -94,7 +95,7 @@ def test_what_is_no_interaction_is_refused(bad: object) -> None:
         read(bad)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.binary(max_size=40), st.integers(0, 200))
 def test_a_file_is_what_was_saved_or_refused(
     tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.recommend.diversity import mmr
 
 
@@ -33,7 +34,7 @@ def by_definition(scores: np.ndarray, vectors: np.ndarray, k: int, diversity: fl
     return chosen
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.integers(1, 25), st.integers(1, 30), st.floats(0, 1), st.integers(0, 99))
 def test_it_chooses_distinct_places_and_the_best_first(
     count: int, k: int, diversity: float, seed: int

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.columns import ColumnSegment
 from tv5core.recommend.facts import NO_DAY, TitleFacts, genre_keys
 from tv5core.types import Title
@@ -34,7 +35,7 @@ def facts(some: list[Title], rows: list[int]) -> TitleFacts:
     return TitleFacts.of_columns(columns, np.arange(len(some)), np.asarray(rows, np.int64))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.lists(titles, min_size=1, max_size=12), st.randoms(), st.integers(0, 12))
 def test_they_are_the_titles_in_one_part_or_several(
     some: list[Title], chance: Any, cut: int

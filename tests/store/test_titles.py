@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core import errors
 from tv5core.store import titles
 from tv5core.types import Offer, Person, Title
@@ -76,7 +77,7 @@ def test_round_trip(title: Title) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 7))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_damage_of_version_1_is_a_typed_error_or_a_title(tail: bytes, place: int, bit: int) -> None:
     flipped = bytearray(GOLDEN_1)
     flipped[place % len(flipped)] ^= 1 << bit

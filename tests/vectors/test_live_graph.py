@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.vectors.conftest import F32, brute_force, clustered
 from tests.vectors.test_concurrency import _together
 from tests.vectors.test_forks import fork_and_wait
@@ -229,7 +230,7 @@ CHANGES = st.lists(
 
 
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

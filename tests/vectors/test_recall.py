@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.vectors.conftest import F32, brute_force, clustered
 from tv5core import errors
 from tv5core.vectors import (
@@ -215,7 +216,7 @@ def test_the_truth_is_not_looked_for_twice(
     gone=st.floats(0, 0.9),
     seed=st.integers(0, 1_000),
 )
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 def test_recall_is_that_of_brute_force_over_the_vectors_given(
     n: int, dim: int, k: int, kind: str, metric: str, spread: float, gone: float, seed: int
 ) -> None:

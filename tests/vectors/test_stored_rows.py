@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core import kernels
 from tv5core.errors import CorruptFileError, FormatVersionError
 from tv5core.files import SectionFile, write_sections
@@ -97,7 +98,7 @@ def test_rows_are_restored_within_a_step(dim: int, scale: float, kind: Stored) -
     spread=st.sampled_from([0.0, 0.5]),
     seed=st.integers(0, 1_000),
 )
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=examples(40), derandomize=True)
 def test_scores_are_those_of_the_vectors_given(
     mean_cosine: float, dim: int, clusters: int, residuals: bool, spread: float, seed: int
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from usearch.index import Index
 
+from tests.examples import examples
 from tests.vectors.conftest import F32, brute_force
 from tv5core.errors import CorruptFileError, InvalidInputError
 from tv5core.kernels import NONE
@@ -76,7 +77,7 @@ def test_links_are_those_of_near_rows() -> None:
     assert not (links == np.arange(60)[:, None]).any()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     flips=st.lists(
         st.tuples(st.integers(0, len(SAVED) - 1), st.integers(1, 255)), min_size=1, max_size=4

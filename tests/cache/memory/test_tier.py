@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cache.made import EPOCH_S, Clock
+from tests.examples import examples
 from tv5core.cache.memory.tier import MemoryTier
 from tv5core.errors import InvalidInputError
 from tv5core.types import Person, Title
@@ -213,7 +214,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(STEPS, max_size=120))
 def test_never_over_its_bound_and_never_a_wrong_value(steps: list[tuple]) -> None:
     clock = Clock()

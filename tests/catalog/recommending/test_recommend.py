@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.catalog.recommending.films import COUNT, DIM, film, vectors
+from tests.examples import examples
 from tv5core import F, Profile
 from tv5core.catalog import Catalog
 from tv5core.catalog.recommending import recommender
@@ -33,7 +34,9 @@ def ids(found: list[Any]) -> list[str]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     like=some_ids.filter(bool),

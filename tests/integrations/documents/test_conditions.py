@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.errors import InvalidInputError
 from tv5core.integrations.documents import (
     All,
@@ -95,7 +96,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[DocumentStore]:
         yield made
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(condition=CONDITIONS)
 def test_all_and_only_what_holds_is_found(store: DocumentStore, condition: Condition) -> None:
     right = [one.id for one in DOCUMENTS if condition.holds(one)]
@@ -105,7 +106,7 @@ def test_all_and_only_what_holds_is_found(store: DocumentStore, condition: Condi
     assert {one.id for one in store.documents(condition, ids=some)} == set(right) & set(some)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(condition=CONDITIONS, k=st.sampled_from([1, 3, 40]))
 def test_the_nearest_are_as_many_as_there_are(
     store: DocumentStore, condition: Condition, k: int

@@ -17,6 +17,7 @@ from haystack.utils.filters import document_matches_filter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core import Catalog, InvalidInputError
 from tv5core.integrations.haystack import (
     CatalogRetriever,
@@ -82,7 +83,7 @@ FILTERS = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(filters=FILTERS)
 def test_a_filter_means_what_it_means_in_haystack(
     store: Tv5DocumentStore, filters: dict[str, Any]

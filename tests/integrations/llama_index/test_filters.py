@@ -15,6 +15,7 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
+from tests.examples import examples
 from tv5core import InvalidInputError
 from tv5core.integrations.documents import Document
 from tv5core.integrations.llama_index.filters import as_condition
@@ -39,7 +40,7 @@ SETS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(filters=SETS, metadata=st.dictionaries(st.sampled_from(["a", "b"]), VALUES))
 def test_a_filter_means_what_it_means_in_llamaindex(
     filters: MetadataFilters, metadata: dict[str, Any]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tv5core.server.client_limits.buckets import MemoryBuckets
 from tv5core.server.client_limits.quota import Quota
 from tv5core.server.client_limits.shared import SharedBuckets
@@ -52,7 +53,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rate=st.floats(0.5, 20),
     burst=st.integers(1, 10),
 )
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 async def test_two_that_share_are_as_one_in_memory(
     path: Path, steps: list[tuple[float, str, int]], rate: float, burst: int
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.upstream.limiting.virtual_loop import VirtualLoop, run
 from tests.upstream.standin.server import busiest
 from tv5core.errors import ClosedError, InvalidInputError, RateLimitedError
@@ -120,7 +121,7 @@ class StrictProvider:
         return self.rng.choice([0.0, longest_s, self.rng.uniform(0, longest_s)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     requests,
     st.integers(0, 10_000),
@@ -197,7 +198,7 @@ def test_what_is_not_sent_does_not_count() -> None:
     run(main())
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.05, 0.2, 0.5]))
 def test_bulk_keeps_its_share_in_any_minute_and_uses_it(seed: int, share: float) -> None:
     async def main() -> Log:
@@ -243,7 +244,7 @@ def test_rate_and_burst_must_fit_the_contract() -> None:
 # -- classes ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.sampled_from([USER, Priority.AVAILABILITY, BULK]), min_size=1, max_size=60))
 def test_who_waits_goes_by_class_and_within_it_by_turn(classes: list[Priority]) -> None:
     async def main() -> list[tuple[float, Priority, float]]:

@@ -90,7 +90,7 @@ cdef class Scoring:
         if allow is not None:
             self.allow = view(allow, "allow", 1, c'B')
             self.query.allow = bitmap_of(self.allow, self.lengths.size(1))
-        self.capacity = min(self.view_of_lists.total, self.lengths.size(1))
+        self.capacity = min(self._found_at_most(), self.lengths.size(1))
         self.window = <tv5_window *>calloc(1, sizeof(tv5_window))
         if self.window is NULL:
             raise MemoryError
@@ -100,6 +100,14 @@ cdef class Scoring:
         free(self.words)
         free(self.cursors)
         free(self.window)
+
+    cdef Py_ssize_t _found_at_most(self) noexcept:
+        """Return how many postings the words have that find documents."""
+        cdef Py_ssize_t i, total = 0
+        if self.query.essential:
+            for i in range(self.words[self.query.essential - 1].end):
+                total += self.view_of_lists.counts[i]
+        return total
 
     cdef int _take_lists(self, given) except -1:
         cdef View fields = view(given[2], "fields", 1, c'B')

@@ -213,8 +213,8 @@ cdef extern from "tv5/kernels.h" nogil:
 
         void (*decode_list)(const tv5_blocks *, uint32_t, uint32_t, uint32_t *,
                             uint8_t *) noexcept nogil
-        void (*mark_list)(const tv5_blocks *, uint32_t, uint32_t, size_t,
-                          uint8_t *) noexcept nogil
+        size_t (*mark_list)(const tv5_blocks *, uint32_t, uint32_t, size_t,
+                            uint8_t *) noexcept nogil
         size_t (*score_postings)(const tv5_blocks *, const tv5_scoring *, tv5_cursor *,
                                  tv5_window *, const tv5_scored *) noexcept nogil
         size_t (*within_edits)(const tv5_near *, uint32_t *, uint8_t *) noexcept nogil

@@ -104,6 +104,16 @@ def test_find_keys(native, reference, same, n, wanted, high, seed):
     assert found.tolist() == [here.get(key, -1) for key in some.tolist()]
 
 
+def test_keys_at_both_ends_of_their_type_are_found(any_backend):
+    ends = np.array([-(2**63), -1, 0, 7, 2**63 - 1])
+    keys = ends[[3, 0, 4, 2, 1]]
+    by_key = np.argsort(keys).astype(np.uint32)
+    found = any_backend.find_keys(keys, by_key, np.append(ends, [6, 1 - 2**63, 2**63 - 2]))
+    assert found.tolist() == [1, 4, 3, 0, 2, -1, -1, -1]
+    nothing = any_backend.find_keys(keys[:0], by_key[:0], ends)
+    assert nothing.tolist() == [-1] * 5
+
+
 @given(dim=DIMS, n=COUNTS, flavour=FLAVOURS, seed=SEEDS)
 @many
 def test_quantize(native, reference, same, floats, dim, n, flavour, seed):

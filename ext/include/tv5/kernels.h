@@ -117,9 +117,9 @@ typedef struct tv5_kernels {
     /* Decode a list of `count` postings from block `start` on. */
     void (*decode_list)(const tv5_blocks *blocks, uint32_t start, uint32_t count,
                         uint32_t *documents, uint8_t *frequencies);
-    /* Set the bits of a list's documents below n. */
-    void (*mark_list)(const tv5_blocks *blocks, uint32_t start, uint32_t count, size_t n,
-                      uint8_t *bits);
+    /* Set the bits of a list's documents below n; return how many were not set before. */
+    size_t (*mark_list)(const tv5_blocks *blocks, uint32_t start, uint32_t count, size_t n,
+                        uint8_t *bits);
     /* Score the documents of a query's lists; return how many there are. One cursor for each list,
      * at its beginning. */
     size_t (*score_postings)(const tv5_blocks *blocks, const tv5_scoring *query,

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from tv5core import bitmap
-from tv5core.lexical import Evidence
+from tv5core.lexical import Evidence, TitleMatch
 from tv5core.query.allowed import Allowed
 from tv5core.query.evidence import Neighbours, WordShares
 from tv5core.query.execution import (
+    _COMPARED_BESIDE_NAME,
+    _COMPARED_BY_MEANING,
     _likeliest,
     _matching_evidence,
     _sharing_words,
 )
-from tv5core.query.paging import highest
+from tv5core.query.paging import Ranking, highest
 
 SIZES = (900, 100)
 EVERYTHING = Allowed((None, None), SIZES, restricts=False)
@@ -89,6 +91,55 @@ def test_of_very_many_those_are_compared_that_words_say_most_for():
     assert [one.tolist() for one in _likeliest(some, 500)] == [
         one.documents.tolist() for one in some
     ]
+
+
+@pytest.mark.parametrize(
+    ("match", "most"),
+    [
+        (TitleMatch.MAIN, _COMPARED_BY_MEANING),
+        (TitleMatch.OTHER_NEAR, _COMPARED_BESIDE_NAME),
+    ],
+)
+def test_beside_a_title_of_that_name_fewer_are_compared(monkeypatch, match, most):
+    monkeypatch.setitem(globals(), "SIZES", (20_000, 0))
+    everything = Allowed((None, None), SIZES, restricts=False)
+    (some, rest), levels = evidence(range(6_000), []), np.zeros(6_000, np.uint8)
+    levels[77] = match
+    scores = np.zeros((3, 6_000), np.float32)
+    scores[1] = np.random.default_rng(2).permutation(6_000)
+    found = _sharing_words(
+        search(), everything, [replace(some, title_match=levels, scores=scores), rest]
+    )
+    assert found.counts == (most, 0)
+    chosen = bitmap.rows(found.bitmaps[0], 20_000)
+    assert sorted(scores[1, chosen].tolist()) == list(range(6_000 - most, 6_000))
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 9, 16, 40])
+def test_masks_stand_for_the_shares_of_their_words(count):
+    rng = np.random.default_rng(count)
+    weights = rng.random(count).astype(np.float32)
+    shares = WordShares(weights / weights.sum(), 1.0, (1.0,) * 3)
+    masks = rng.integers(0, 1 << count, 300).astype(np.uint64)
+    has = masks[:, None] >> np.arange(count, dtype=np.uint64) & np.uint64(1)
+    np.testing.assert_allclose(shares.of(masks), has @ shares.weights, rtol=1e-5, atol=1e-6)
+    found = shares.of(masks)
+    for least in (0.0, 0.4, 1.0):
+        want = (found >= least) & (found > 0)
+        assert shares.reach(masks, least).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("kinds", [1, 7, 1_000, 10**9])
+def test_a_ranking_descends_and_equal_ones_ascend_by_key(kinds):
+    rng = np.random.default_rng(kinds)
+    values = rng.integers(0, kinds, 500).astype(np.float64)
+    values[rng.random(500) < 0.1] = -np.inf
+    keys, ones = rng.permutation(500), np.ones(500, np.float32)
+    found = Ranking.of(keys, values, ones, ones, {"value": values.astype(np.float32)})
+    want = sorted(range(500), key=lambda at: (-values[at], keys[at]))
+    assert found.keys.tolist() == keys[want].tolist()
+    assert found.values.tolist() == values[want].tolist()
+    assert found.parts["value"].tolist() == values[want].astype(np.float32).tolist()
 
 
 def test_evidence_is_kept_of_what_matches_by_words_or_is_near():

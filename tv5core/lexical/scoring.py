@@ -65,7 +65,10 @@ class Evidence:
         """Return what speaks for some documents, by a mask."""
         at = np.flatnonzero(chosen)
         return Evidence(
-            self.documents[at], self.scores[:, at], self.words[:, at], self.title_match[at]
+            self.documents.take(at),
+            self.scores.take(at, axis=1),
+            self.words.take(at, axis=1),
+            self.title_match.take(at),
         )
 
 

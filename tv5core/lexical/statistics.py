@@ -25,7 +25,7 @@ I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
-_MAX_REMEMBERED = 20_000  # document frequencies of one segment
+_MAX_REMEMBERED = 20_000  # document frequencies of one segment, stems of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,7 @@ class Statistics:
         self.documents = sum(part.documents for part in self.parts)
         totals = sum((part.length_totals for part in self.parts), np.zeros(len(FIELDS), np.int64))
         self.norms = self._norms(totals)
+        self._stems: dict[str, tuple[str, ...]] = {}
 
     def _norms(self, totals: I64) -> F32:
         average = np.maximum(totals / max(self.documents, 1), 1e-9)
@@ -199,11 +200,16 @@ class Statistics:
 
     def with_stem(self, stem: str) -> list[str]:
         """Return the terms that have a stem, in order."""
-        found: set[str] = set()
-        for part in self.parts:
-            terms = part.segment.terms
-            found.update(map(terms.term, terms.with_stem(stem)))
-        return sorted(found)
+        known = self._stems.get(stem)
+        if known is None:
+            found: set[str] = set()
+            for part in self.parts:
+                terms = part.segment.terms
+                found.update(map(terms.term, terms.with_stem(stem)))
+            if len(self._stems) >= _MAX_REMEMBERED:
+                self._stems.clear()
+            known = self._stems[stem] = tuple(sorted(found))
+        return list(known)
 
     def with_prefix(self, prefix: str) -> list[str]:
         """Return the terms that begin so, in order."""

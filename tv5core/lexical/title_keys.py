@@ -30,6 +30,7 @@ U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 
+_FEW = 64  # titles of one key; seldom are there more
 _SUBTITLE = re.compile(r"\s*:\s+|\s+[-\u2013\u2014]\s+")
 
 
@@ -89,16 +90,20 @@ class TitleKeys:
         if key is None:
             return np.zeros(0, np.uint32), np.zeros(0, np.uint8)
         wanted = np.uint64(key.near)
-        low, high = (int(self.keys.searchsorted(wanted, s)) for s in ("left", "right"))
+        low = int(self.keys.searchsorted(wanted))
+        if low == len(self.keys) or self.keys[low] != wanted:  # most texts are no title
+            return np.zeros(0, np.uint32), np.zeros(0, np.uint8)
+        high = low + int(self.keys[low : low + _FEW].searchsorted(wanted, "right"))
+        if high == low + _FEW:
+            high = int(self.keys.searchsorted(wanted, "right"))
         levels = self.levels[low:high].copy()
-        if low == high:  # most texts are no title
-            return np.zeros(0, np.uint32), levels
         exact = (self.checks[low:high] == key.check) & (levels >= TitleMatch.OTHER_NEAR)
         levels[exact] += 2
-        documents, which = np.unique(self.documents[low:high], return_inverse=True)
-        best = np.zeros(len(documents), np.uint8)
-        np.maximum.at(best, which, levels)
-        return documents, best
+        documents = self.documents[low:high]  # ascending: of one key, they are sorted by document
+        if high - low == 1:
+            return documents, levels
+        starts = np.flatnonzero(np.diff(documents.astype(np.int64), prepend=-1))
+        return documents[starts], np.maximum.reduceat(levels, starts)
 
     def sections(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name."""

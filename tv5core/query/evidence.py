@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,16 +97,19 @@ class Candidates:
 
     def take(self, chosen: npt.NDArray[Any]) -> Candidates:
         """Return some candidates, by number or mask."""
+        at = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        if len(at) == len(self) and chosen.dtype == np.bool_:
+            return self
         return Candidates(
-            self.segment[chosen],
-            self.document[chosen],
-            self.keys[chosen],
-            self.scores[:, chosen],
-            self.words[:, chosen],
-            self.title_match[chosen],
-            self.title_length[chosen],
-            self.cosine[chosen],
-            self.second[chosen],
+            self.segment.take(at),
+            self.document.take(at),
+            self.keys.take(at),
+            self.scores.take(at, axis=1),
+            self.words.take(at, axis=1),
+            self.title_match.take(at),
+            self.title_length.take(at),
+            self.cosine.take(at),
+            self.second.take(at),
         )
 
 
@@ -240,14 +244,31 @@ class WordShares:
 
     def of(self, masks: U64) -> F32:
         """Return the share of the query that each mask of words stands for: float32[n]."""
-        total = np.zeros(len(masks), np.float32)
-        for start in range(0, len(self.weights), 8):
-            some = self.weights[start : start + 8]
-            sums = np.zeros(_BYTE, np.float32)
-            for has, weight in zip(_HAS_BIT, some, strict=False):
-                sums += has * weight
-            total += sums[(masks >> np.uint64(start)).astype(np.uint8)]
+        first, *rest = self._shares_of_bytes
+        total = first[masks.astype(np.uint8)]
+        for place, shares in enumerate(rest, 1):
+            total += shares[(masks >> np.uint64(8 * place)).astype(np.uint8)]
         return total
+
+    def reach(self, masks: U64, least: float) -> npt.NDArray[np.bool_]:
+        """Tell which masks of words stand for so large a share of the query, and for any."""
+        if len(self._shares_of_bytes) == 1:  # one look at a table of answers
+            (shares,) = self._shares_of_bytes
+            return _is_reached(shares, least)[masks.astype(np.uint8)]
+        return _is_reached(self.of(masks), least)
+
+    @cached_property
+    def _shares_of_bytes(self) -> list[F32]:
+        """Return the share of each of 256 masks, for every eight words."""
+        found = [np.zeros(_BYTE, np.float32) for _ in range(-(-len(self.weights) // 8) or 1)]
+        for place, weight in enumerate(self.weights):
+            found[place // 8] += _HAS_BIT[place % 8] * weight
+        return found
+
+
+def _is_reached(shares: F32, least: float) -> npt.NDArray[np.bool_]:
+    reached: npt.NDArray[np.bool_] = (shares >= least) & (shares > 0)
+    return reached
 
 
 def word_shares(query: WordQuery, statistics: Statistics) -> WordShares:

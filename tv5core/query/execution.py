@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from tv5core import bitmap
 from tv5core.bitmap import Bitmap
-from tv5core.lexical import Evidence
+from tv5core.columns import MISSING
+from tv5core.lexical import Evidence, TitleMatch
 from tv5core.lexical.scoring import allowed_by
 from tv5core.lexical.suggestions import typed_phrase
 from tv5core.query.allowed import Allowed
@@ -48,7 +49,6 @@ from tv5core.query.second import (
     scored,
 )
 from tv5core.query.series import with_part
-from tv5core.query.sorting import numbers
 from tv5core.query.title_text import phrases
 from tv5core.query.view import View
 
@@ -60,9 +60,11 @@ I64 = npt.NDArray[np.int64]
 _HALF = 0.5
 _NARROWER = 3
 """Codes that a scan of all reads in the time in which one of some reads one: 2.6 measured."""
-_COMPARED_BY_MEANING = 8_192
-"""Titles that share words with a query whose vectors are compared, where more do. Half as many find
-the same on the tuning half, an eighth of them loses .02 of the plots at the first place."""
+_COMPARED_BY_MEANING, _COMPARED_BESIDE_NAME = 4_096, 1_024
+"""Titles that share words with a query whose vectors are compared, where more do; the second where
+a title is called like the query, so that meaning only orders what stands behind it. Twice as many
+find the same on the tuning half; 1,024 for all texts lose .02 of the plots at the first place."""
+_ENOUGH_BY_WORDS = 200
 _FEW_WORDS = 4
 _UNFAMILIAR = 0.25
 _COMPARED = 64
@@ -193,14 +195,20 @@ def _sharing_words(search: Search, allowed: Allowed, evidence: Sequence[Evidence
     that a scan of all is faster, all are compared.
     """
     found, wanted = sum(map(len, evidence)), max(search.pool, search.k)
-    most = max(_COMPARED_BY_MEANING, 2 * wanted)
-    enough = wanted <= found and min(found, most) <= allowed.count // _NARROWER
+    most = max(_COMPARED_BESIDE_NAME if _is_name(evidence) else _COMPARED_BY_MEANING, 2 * wanted)
+    least = max(search.k, min(wanted, _ENOUGH_BY_WORDS))
+    enough = least <= found and min(found, most) <= allowed.count // _NARROWER
     if not (enough and search.reads_words_only and search.mode == "hybrid"):
         return allowed
     chosen = _likeliest(evidence, most)
     pairs = list(zip(chosen, search.view.documents.segments, strict=True))
     bitmaps = tuple(bitmap.from_rows(some, len(one)) for some, one in pairs)
     return Allowed(bitmaps, tuple(map(len, chosen)), restricts=True)
+
+
+def _is_name(evidence: Sequence[Evidence]) -> bool:
+    """Tell whether a title is called like the query."""
+    return any(some.title_match.max(initial=0) >= TitleMatch.OTHER_NEAR for some in evidence)
 
 
 def _likeliest(evidence: Sequence[Evidence], count: int) -> list[npt.NDArray[np.uint32]]:
@@ -254,9 +262,8 @@ def _matching_evidence(
 
 def _by_words(words: WordSide, found: Candidates | Evidence) -> npt.NDArray[np.bool_]:
     """Return which candidates hold half of the words that are known, or are called so."""
-    shares = words.shares.of(np.bitwise_or.reduce(found.words, axis=0))
-    enough: npt.NDArray[np.bool_] = (shares >= _HALF * words.shares.known) & (shares > 0)
-    return enough | (found.title_match > 0)
+    masks = np.bitwise_or.reduce(found.words, axis=0)
+    return words.shares.reach(masks, _HALF * words.shares.known) | (found.title_match > 0)
 
 
 def _matching(search: Search, found: Candidates) -> npt.NDArray[np.bool_] | None:
@@ -346,13 +353,17 @@ def _best(some: Candidates, shares: WordShares) -> Candidates:
 
 
 def _priors(search: Search, some: Candidates) -> Priors:
+    votes, year, readings = (np.zeros(len(some), np.float32) for _ in range(3))
     segments = search.view.documents.segments
-    places = some.segment, some.document
-    votes = np.nan_to_num(numbers(segments, "votes", places), nan=0).astype(np.float32)
-    year = numbers(segments, "year", places).astype(np.float32)
-    readings = np.zeros(len(some), np.float32)
+    for place, segment in enumerate(segments):
+        chosen = some.segment == place if len(segments) > 1 else slice(None)
+        documents = some.document[chosen]
+        if len(documents):
+            votes[chosen] = np.maximum(segment.columns.numeric("votes")[documents], 0)
+            years = segment.columns.numeric("year")[documents]
+            year[chosen] = np.where(years == MISSING, np.nan, years)
     for bitmaps in search.soft:
         for place, one in enumerate(bitmaps):
             here = some.segment == place
             readings[here] += bitmap.test(one, some.document[here]) / np.float32(len(search.soft))
-    return Priors(np.maximum(votes, 0), year, readings)
+    return Priors(votes, year, readings)

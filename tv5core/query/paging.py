@@ -111,6 +111,21 @@ def highest(values: F32 | F64, keys: I64, count: int) -> I64:
     return np.concatenate([above, equal[np.argsort(keys[equal])[: count - len(above)]]])
 
 
+def _descending(values: F64, keys: I64) -> I64:
+    """Return the order of values, descending; equal ones ascend by key.
+
+    Sorting by values alone takes a fifth of the time of both, and few are equal.
+    """
+    order = np.argsort(-values)
+    some = values[order]
+    equal = some[1:] == some[:-1]
+    tied = np.flatnonzero(np.append(equal, False) | np.insert(equal, 0, False))
+    if len(tied):  # runs of equal ones, which stay where they are
+        those = order[tied]
+        order[tied] = those[np.lexsort((keys[those], -values[those]))]
+    return order
+
+
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Matches in their order.
@@ -142,7 +157,7 @@ class Ranking:
         cls, keys: I64, values: F64, scores: F32, relevance: F32, parts: dict[str, F32]
     ) -> Ranking:
         """Order matches by value, then key."""
-        order = np.lexsort((keys, -values))
+        order = _descending(values, keys)
         some = {name: part[order] for name, part in parts.items()}
         return cls(keys[order], values[order], scores[order], relevance[order], some)
 

@@ -136,16 +136,14 @@ def features(
     title_words = shares.of(title)
     filled = np.minimum(np.bitwise_count(title) / np.maximum(some.title_length, 1), 1)
     matched = some.title_match
-    filled[np.isin(matched, _NEAR)] = 1  # what is missing are articles
+    filled[_IS_NEAR[matched]] = 1  # what is missing are articles
     name = np.maximum(title_words * filled, _MATCH_STRENGTH[matched])
     described = np.float32(1 - name.max(initial=0))
     meaning = np.where(np.isfinite(some.cosine), some.cosine - np.float32(last), 0) * (1 - name)
-    second = np.maximum(np.nan_to_num(some.second, nan=0) - _UNRELATED, 0) * (1 - name)
     body = some.scores[2] / np.float32(shares.totals[2]) * (1 - name)
-    votes = np.log1p(priors.votes) * _FULL_VOTES
-    nothing = np.zeros(len(some), np.float32)
+    table = np.zeros((len(FEATURES), len(some)), np.float32)
+    table[: len(_LEVELS)] = _IS_LEVEL.take(matched, axis=1)
     rows = (
-        *_IS_LEVEL[:, matched],
         title_words * filled,
         shares.of(title | people | in_year),
         shares.of(title | people | text | in_year),
@@ -153,15 +151,17 @@ def features(
         body * described,
         meaning,
         meaning * described,
-        votes,
+        np.log1p(priors.votes) * _FULL_VOTES,
         year,
         priors.readings,
-        *(nothing,) * (NAME_FEATURES.stop - NAME_FEATURES.start),
-        second,
-        second * described,
-        second * np.float32(shares.unfamiliar),
     )
-    return np.array(rows, np.float32)
+    for place, row in enumerate(rows, len(_LEVELS)):
+        table[place] = row
+    if not np.isnan(some.second).all():
+        second = np.maximum(np.nan_to_num(some.second, nan=0) - _UNRELATED, 0) * (1 - name)
+        factors = np.array([1, described, shares.unfamiliar], np.float32)
+        table[NAME_FEATURES.stop :] = factors[:, None] * second
+    return table
 
 
 _UNRELATED = np.float32(0.2)
@@ -195,8 +195,8 @@ _LEVELS = (
     (TitleMatch.NEAR, TitleMatch.OTHER_NEAR),
     (TitleMatch.MAIN, TitleMatch.OTHER_MAIN),
 )
-_NEAR = np.array([TitleMatch.NEAR, TitleMatch.OTHER_NEAR])
 _IS_LEVEL = np.array([[match in some for match in TitleMatch] for some in _LEVELS], np.float32)
+_IS_NEAR = np.array([match in (TitleMatch.NEAR, TitleMatch.OTHER_NEAR) for match in TitleMatch])
 _MATCH_STRENGTH = np.array([0, 0.8, 0.9, 0.95, 1, 1, 1], np.float32)
 """How much of a name a title match is, by ``TitleMatch``."""
 

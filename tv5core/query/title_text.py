@@ -22,9 +22,15 @@ I64 = npt.NDArray[np.int64]
 def phrases(some: Suggestions, documents: Sequence[int]) -> list[list[str]]:
     """Return the phrases of each of some documents."""
     wanted = np.asarray(documents, np.uint32)
-    low = np.searchsorted(some.documents, wanted, "left").tolist()
-    high = np.searchsorted(some.documents, wanted, "right").tolist()
-    return [[_text(some, i) for i in range(a, b)] for a, b in zip(low, high, strict=True)]
+    owners, count = some.documents.data, len(some.documents)
+    found = []
+    starts = np.searchsorted(some.documents, wanted).tolist()
+    for document, place in zip(wanted.tolist(), starts, strict=True):
+        end = place
+        while end < count and owners[end] == document:
+            end += 1
+        found.append([_text(some, i) for i in range(place, end)])
+    return found
 
 
 def first_phrases(some: Suggestions, documents: Sequence[int]) -> list[str]:
@@ -40,8 +46,9 @@ def first_phrases(some: Suggestions, documents: Sequence[int]) -> list[str]:
 
 
 def _text(some: Suggestions, phrase: int) -> str:
-    start = int(some.ends[phrase - 1]) if phrase else 0
-    return some.data[start : int(some.ends[phrase])].tobytes().decode("utf-8", "replace")
+    ends = some.ends.data  # Python takes single items of it several times faster
+    start = ends[phrase - 1] if phrase else 0
+    return str(some.data.data[start : ends[phrase]], "utf-8", "replace")
 
 
 def title_order(segments: Sequence[DocumentSegment]) -> list[F64]:

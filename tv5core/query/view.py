@@ -112,7 +112,7 @@ class View:
             Of the other space.
         """
         allowed = [
-            bitmap.resized(some, len(segment)) & _alive(segment)
+            _of_alive(segment, some)
             for segment, some in zip(self.documents.segments, bitmaps, strict=True)
         ]
         vectors = self.vectors if vectors is None else vectors
@@ -122,18 +122,25 @@ class View:
     def _allowed(self, vectors: Segment, allowed: Sequence[Bitmap]) -> Bitmap:
         """Return the rows of a segment of vectors whose documents are allowed."""
         count = len(vectors)
-        total = np.zeros(-(-count // 8), np.uint8)
+        total: Bitmap | None = None
         mask: npt.NDArray[np.bool_] | None = None
         for segment, some in zip(self.documents.segments, allowed, strict=True):
             if segment.graph is vectors.id:
-                total |= bitmap.resized(some, count)
+                own = bitmap.resized(some, count)
+                total = own if total is None else total | own
                 continue
             rows, documents = self._pairs.of(vectors, segment)
             if len(rows):
                 mask = np.zeros(count, bool) if mask is None else mask
                 mask[rows[bitmap.test(some, documents)]] = True
-        return total if mask is None else total | bitmap.from_mask(mask)
+        if mask is None:
+            return np.zeros(-(-count // 8), np.uint8) if total is None else total
+        found = bitmap.from_mask(mask)
+        return found if total is None else total | found
 
 
-def _alive(segment: DocumentSegment) -> Bitmap:
-    return bitmap.full(len(segment)) if segment.alive is None else segment.alive
+def _of_alive(segment: DocumentSegment, some: Bitmap) -> Bitmap:
+    """Return those of some documents that are not deleted; bits past the last one may be left."""
+    if len(some) != -(-len(segment) // 8):
+        some = bitmap.resized(some, len(segment))
+    return some if segment.alive is None else some & segment.alive

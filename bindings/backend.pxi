@@ -34,49 +34,6 @@ cdef Py_ssize_t look_up(const int64_t *keys, Py_ssize_t n, const uint32_t *rows,
     return count
 
 
-cdef Py_ssize_t find_each(const int64_t *keys, const uint32_t *by_key, Py_ssize_t n,
-                          const int64_t *wanted, Py_ssize_t count, int64_t *out) noexcept nogil:
-    """Return the first place read in ``by_key`` whose row is out of range, or -1.
-
-    Keys are distinct, and few numbers between the first and the last are nobody's, so that the
-    differences to both leave few places: a binary search of a million reads forty numbers that are
-    in no cache.
-    """
-    cdef Py_ssize_t i, low, high, middle
-    cdef int64_t first, last
-    cdef uint64_t missing
-    for i in range(count):
-        out[i] = -1
-    if not n or not count:
-        return -1
-    if by_key[0] >= n or by_key[n - 1] >= n:
-        return 0 if by_key[0] >= n else n - 1
-    first, last = keys[by_key[0]], keys[by_key[n - 1]]
-    for i in range(count):
-        if not first <= wanted[i] <= last:
-            continue
-        low, high = 0, n - 1
-        missing = <uint64_t>wanted[i] - <uint64_t>first
-        if missing < <uint64_t>high:
-            high = <Py_ssize_t>missing
-        missing = <uint64_t>last - <uint64_t>wanted[i]
-        if missing < <uint64_t>(n - 1):
-            low = min(high, n - 1 - <Py_ssize_t>missing)
-        while low < high:
-            middle = (low + high) // 2
-            if by_key[middle] >= n:
-                return middle
-            if keys[by_key[middle]] < wanted[i]:
-                low = middle + 1
-            else:
-                high = middle
-        if by_key[low] >= n:
-            return low
-        if keys[by_key[low]] == wanted[i]:
-            out[i] = by_key[low]
-    return -1
-
-
 cdef class Backend(Scans):
     """The kernels of one instruction set.
 

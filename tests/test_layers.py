@@ -297,7 +297,17 @@ def test_the_rule_of_length_itself() -> None:
 
 
 # Folders of tests that stand beside the packages, or inside of one, for a reason of their own.
-HARNESSES = {"benchmarks", "changes", "crash", "documentation", "flips", "fuzz", "golden", "soak"}
+HARNESSES = {
+    "benchmarks",
+    "changes",
+    "crash",
+    "documentation",
+    "failover",
+    "flips",
+    "fuzz",
+    "golden",
+    "soak",
+}
 SUPPORT = {"kernels/native", "kernels/threads", "upstream/standin"}
 
 

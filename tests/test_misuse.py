@@ -58,6 +58,7 @@ STRATEGIES = {
     "interactions": st.one_of(JUNK, st.lists(st.tuples(JUNK, JUNK, JUNK), max_size=2)),
 }
 NO_PARAMETERS = {
+    "check",
     *("after_fork", "clear", "close", "count", "identity", "ids", "info", "stats", "version"),
     *(
         "wait",

@@ -9,6 +9,7 @@
 ``type_words``       types in words, for messages
 ``resources``        what a process holds open: catalogue, cache, providers
 ``providers``        clients of providers, and who keeps their limits
+``event_sources``    where events come from that say what has changed, and what they invalidate
 ``policies``         what is cached of providers, and for how long
 ``writing``          who stores titles, and how
 ``errors``           errors of requests, besides those of the library

@@ -14,11 +14,12 @@ into keys. The walk's estimates are the only ones: there is no second round of e
 stage is timed alone over all queries, by the kernel that :meth:`VectorIndex.search` calls for all
 of them at once; the line below compares the sum with that call, and with single calls.
 
-``--against`` measures usearch or a flat scan of FAISS on the same vectors instead, at the least
-effort that reaches the same recall, split into comparing rows and everything else; ``--html``
-writes stages, bytes and the curves of recall against time to a page that stands alone.
+Full precision is usearch, float32 and float16, on the same vectors at the least effort that reaches
+the same recall, split into comparing rows and everything else; ``--against`` takes others, such as
+a flat scan of FAISS. ``--html`` writes stages, bytes and the curves of recall against time to a
+page that stands alone.
 
-Full precision is otherwise hnswlib (M=16, efConstruction=200) at the least ``ef`` that reaches the
+``--against hnswlib`` is by stages, too: M=16, efConstruction=200, the least ``ef`` that reaches the
 same recall, and an exact scan. Its visited nodes are counted by walking again over its saved links.
 Bytes are worked out from the records, links and rows that are read.
 
@@ -77,6 +78,7 @@ from tv5core.vectors import SearchSettings, VectorIndex, folder
 __all__ = ["add_arguments", "main"]
 
 ONLY = ("prepare", "walk", "rescore", "search", "single")
+BY_DEFAULT = ("usearch-f32", "usearch-f16")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="for how long (with --only)")
     parser.add_argument(
         "--against", action="append", choices=sorted(AGAINST), default=[],
-        help="full precision by this, instead of hnswlib and a scan; may be repeated",
+        help=f"full precision by this (default: {' and '.join(BY_DEFAULT)}); may be repeated",
     )  # fmt: skip
     parser.add_argument("--html", type=Path, help="also write a page with plots")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -148,11 +150,20 @@ def _given(options: argparse.Namespace) -> SearchSettings:
     )
 
 
+def _against(options: argparse.Namespace) -> list[str]:
+    """Return the libraries of full precision to measure."""
+    if options.quantized_only or options.only:
+        return []
+    return options.against or list(BY_DEFAULT)
+
+
 def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profile | None:
     home = _built(dataset, options.index or scratch / "index", options.rescoring)
-    alone = options.quantized_only or options.only or options.against
-    graph = None if alone else graph_file(dataset, say)
-    for name in options.against:
+    others = _against(options)
+    by_stages = "hnswlib" in others
+    beside = [name for name in others if name != "hnswlib"]
+    graph = graph_file(dataset, say) if by_stages else None
+    for name in beside:
         if name.startswith("usearch-"):
             usearch_file(dataset, name.removeprefix("usearch-"))  # on all cores
     processor.pin(processor.cores()[:1])
@@ -165,16 +176,16 @@ def _run(options: argparse.Namespace, dataset: Dataset, scratch: Path) -> Profil
             repeat(work(options.only, index, sealed, asked), options.seconds)
             return None
         measured = profile(dataset, index, sealed, asked)
-        if options.against or options.html:
+        if beside or options.html:
             say("searching from narrow to wide")
             curve = quantized_curve(index, asked)
             measured = msgspec.structs.replace(measured, curve=curve)
-    if not alone:
-        others = list(full_precision_stages(dataset, graph, asked, measured.recall))
-        measured = msgspec.structs.replace(measured, full_precision=others)
-    if options.against:
-        beside = [measure(name, dataset, asked, measured.recall) for name in options.against]
-        measured = msgspec.structs.replace(measured, against=beside)
+    if by_stages:
+        stages = list(full_precision_stages(dataset, graph, asked, measured.recall))
+        measured = msgspec.structs.replace(measured, full_precision=stages)
+    if beside:
+        systems = [measure(name, dataset, asked, measured.recall) for name in beside]
+        measured = msgspec.structs.replace(measured, against=systems)
     if options.titles:
         say(f"decoding {options.titles:,} generated titles")
         decoded = catalogue_stage(scratch / "catalog", options.titles, asked.k)

@@ -26,7 +26,9 @@ from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = ["AGAINST", "Point", "System", "measure", "missing", "quantized_curve", "usearch_file"]
 
-AGAINST = {"usearch-f32": "usearch", "usearch-f16": "usearch", "faiss-flat": "faiss"}
+AGAINST = {
+    "usearch-f32": "usearch", "usearch-f16": "usearch", "faiss-flat": "faiss", "hnswlib": "hnswlib"
+}  # fmt: skip
 """What can be measured beside, and the module that it needs."""
 WIDTHS = (10, 16, 32, 64, 128, 256, 512, 1_024)
 CONNECTIVITY, EXPANSION_ADD = 16, 128

@@ -62,10 +62,11 @@ def test_others_stand_beside_at_the_same_recall(
 
 
 def test_the_table_names_them(quick: None, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(cache, *SETTINGS, "--against", "usearch-f32") == 0
+    assert call(cache, *SETTINGS) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"^usearch-f32 \d", printed, re.MULTILINE)
-    assert "usearch-f32: " in printed
+    for name in command.BY_DEFAULT:
+        assert re.search(rf"^{name} \d", printed, re.MULTILINE)
+        assert f"{name}: " in printed
     assert "times a quantized search" in printed
 
 

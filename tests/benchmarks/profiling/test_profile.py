@@ -71,7 +71,7 @@ def test_full_precision_stands_beside(
     cache: Path, dataset: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("hnswlib")
-    assert call(cache, "--kind", "text") == 0
+    assert call(cache, "--kind", "text", "--against", "hnswlib") == 0
     printed = capsys.readouterr().out
     assert "text queries, k=10" in printed
     assert "100% of 50 answers the same" in printed

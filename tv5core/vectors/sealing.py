@@ -106,7 +106,7 @@ class BuildOptions(msgspec.Struct, frozen=True):
             ("threads", self.threads, 0, 1_024),
             ("seed", self.seed, 0, 2**63),
         ):
-            if value is not None:
+            if value is not None or name in ("threads", "seed"):
                 msgspec.structs.force_setattr(self, name, check_int(name, value, low, high))
         target = check_real("target_recall", self.target_recall, 0, 1)
         msgspec.structs.force_setattr(self, "target_recall", target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -117,6 +118,26 @@ def test_filters_hold_and_fill_the_answer(catalog: Catalog, mode: Any, where: st
     assert found.total.count == len(found)
     if mode != "keyword":
         assert len(found) == len(allowed), "min(k, matches)"
+
+
+@pytest.mark.parametrize("where", ["", "year:..2001"])
+def test_exclusions_alone_leave_out_what_has_them(catalog: Catalog, where: str) -> None:
+    everything = catalog.search("-zxcvbnm", 10_000, where=where)
+    assert len(everything) == catalog.browse(where=where or None, k=10_000).total.count
+    found = catalog.search("-boat -harbour", 10_000, where=where, facets=["kind"])
+    gone = {hit.id for hit in everything} - {hit.id for hit in found}
+    assert {"x:3", "x:4"} <= gone
+    assert gone == {
+        hit.id for word in ("boat", "harbour") for hit in everything if _has(hit.title, word)
+    }
+    assert sum(one.count for one in found.facets["kind"]) == found.total.count == len(found)
+
+
+def _has(title: Title, word: str) -> bool:
+    collection = title.collection.name if title.collection else ""
+    people = [text for person in title.cast for text in (person.name, person.character)]
+    texts = [title.title, title.overview, title.tagline, collection, *title.keywords, *people]
+    return any(re.search(rf"\b{word}s?\b", text, re.IGNORECASE) for text in texts)
 
 
 def test_equal_filters_are_equal_answers(catalog: Catalog) -> None:

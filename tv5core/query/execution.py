@@ -119,7 +119,8 @@ def matches_of(search: Search, allowed: Allowed) -> Matches:
                 for segment, some in zip(segments, allowed.full(segments), strict=True)
             ]
         )
-    if words is None and search.nearest is None and search.second is None:
+    looked_for = words is not None and words.query.text  # not by exclusions alone
+    if not looked_for and search.nearest is None and search.second is None:
         return Matches(_none(search), True, allowed)
     evidence = _evidence(search, allowed)
     near, second = _neighbours(search, allowed, evidence), _second_neighbours(search, allowed)

@@ -27,6 +27,8 @@ The modules, in reading order:
     What to suggest while a title is typed.
 ``suggesting``
     ``suggest``: the same over all segments, with typos.
+``near_names``
+    Names that differ from a text by a few letters.
 ``phrases``
     Words side by side.
 ``segment``
@@ -46,6 +48,7 @@ from __future__ import annotations
 
 from tv5core.lexical.fields import FIELDS, GROUPS
 from tv5core.lexical.highlight import highlight
+from tv5core.lexical.near_names import NearName, near_names
 from tv5core.lexical.queries import QueryWord, Typed, WordQuery, expand
 from tv5core.lexical.scoring import Evidence, score
 from tv5core.lexical.segment import SECTIONS_VERSION, WordSegment
@@ -58,6 +61,7 @@ __all__ = [
     "GROUPS",
     "SECTIONS_VERSION",
     "Evidence",
+    "NearName",
     "NearTerm",
     "QueryWord",
     "SegmentStatistics",
@@ -70,6 +74,7 @@ __all__ = [
     "WordSegment",
     "expand",
     "highlight",
+    "near_names",
     "score",
     "suggest",
 ]

@@ -85,8 +85,7 @@ class Suggestions:
         alive : Bitmap or None
             Documents to consider.
         """
-        wanted = prefix.encode("utf-8", "replace")
-        low, high = self._lower_bound(wanted), self._lower_bound(wanted + b"\xff")
+        low, high = self.between(prefix.encode("utf-8", "replace"))
         blocks = np.arange(low // _BLOCK, -(-high // _BLOCK))
         take = max(k, 8)
         # The first and the last block may owe their best to entries outside: a bound is enough.
@@ -113,6 +112,10 @@ class Suggestions:
         popularity = self.popularity[documents]
         order = np.lexsort((documents, -popularity))[:k]
         return [Suggested(int(documents[i]), float(popularity[i])) for i in order]
+
+    def between(self, prefix: bytes) -> tuple[int, int]:
+        """Return the first entry that begins so, and the one behind the last."""
+        return self._lower_bound(prefix), self._lower_bound(prefix + b"\xff")
 
     def _lower_bound(self, wanted: bytes) -> int:
         data, ends, entries, phrases = self._views

@@ -50,7 +50,7 @@ class WordSide:
             Whose names the text may be a misspelling of.
         """
         query = expand(typed, statistics)
-        name = None if documents is None else respelled(query, statistics, documents)
+        name = None if documents is None else respelled(typed.text, query, statistics, documents)
         if name is not None:
             query = replace(expand(typed._replace(text=name), statistics), did_you_mean=name)
         return cls(query, statistics, word_shares(query, statistics))

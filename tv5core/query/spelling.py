@@ -1,9 +1,10 @@
 """Spelling by names: what a text would be called if some of its words were misspelt.
 
 Words that nothing has are corrected one by one, each to what is likeliest alone. That misses slips
-that are words too ("gone gril", "the seventh seel") and picks the wrong word among equals. A whole
-name decides: where changing rare or unknown words within their edits gives the name of a title or
-of a person, and no title has the words as they were typed, that name is meant.
+that are words too ("gone gril", "the seventh seel"), short words ("the dg"), and picks the wrong
+word among equals. A whole name decides, where no title and nobody is called so as it was typed: a
+title whose name differs from the whole text by no more than a slip or two; or else the name of a
+title or of a person that changing rare or unknown words within their edits gives.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from itertools import product
 
 from rapidfuzz.distance import OSA
 
-from tv5core.lexical import Statistics, TitleMatch, WordQuery
+from tv5core import bitmap
+from tv5core.analysis.names import name_words
+from tv5core.lexical import SegmentStatistics, Statistics, TitleMatch, WordQuery, near_names
+from tv5core.lexical.near_names import MAX_LETTERS
 from tv5core.lexical.terms import allowed_edits
 from tv5core.query.documents import DocumentSnapshot
 
@@ -25,24 +29,64 @@ _RARE = 30
 _CHOICES = 40
 """Terms that a word may stand for."""
 _MAX_TEXTS = 160
+_NAMES = ("people", "characters")
+"""Fields whose phrases are names that people type, and no slips of titles."""
 
 _Choice = tuple[int, str]
 """Edits, and the word they give."""
 
 
-def respelled(query: WordQuery, statistics: Statistics, documents: DocumentSnapshot) -> str | None:
+def respelled(
+    text: str, query: WordQuery, statistics: Statistics, documents: DocumentSnapshot
+) -> str | None:
     """Return the name that a text is a misspelling of; None where it is none, or right.
 
     Parameters
     ----------
+    text : str
+        As typed.
     query : WordQuery
         Its words corrected one by one.
     statistics : Statistics
     documents : DocumentSnapshot
         Of these.
     """
+    if not query.words or len(text) > MAX_LETTERS or _is_name(query.text, documents):
+        return None
+    if statistics.has_title_phrase([word.surface for word in name_words(text)]):
+        return None
+    name = _nearest_name(text, query, statistics) or _by_words(query, statistics, documents)
+    return None if name is None or _is_someone(text, query, statistics) else name
+
+
+def _nearest_name(text: str, query: WordQuery, statistics: Statistics) -> str | None:
+    """Return the best known of the names nearest to a text of several words."""
+    found = [
+        one
+        for part in statistics.parts
+        for one in near_names(part.segment.suggestions, text, query.text, part.alive)
+    ]
+    if not found:
+        return None
+    return min(found, key=lambda one: (one.edits, -one.popularity, one.name)).name
+
+
+def _is_someone(text: str, query: WordQuery, statistics: Statistics) -> bool:
+    """Tell whether somebody's or a character's name is as a text was typed."""
+    if query.did_you_mean is not None:  # nothing has one of its words
+        return False
+    return any(_has_phrase(part, text, field) for part in statistics.parts for field in _NAMES)
+
+
+def _has_phrase(part: SegmentStatistics, text: str, field: str) -> bool:
+    found = part.segment.phrase(text, field)
+    return bool((found if part.alive is None else found & part.alive).any())
+
+
+def _by_words(query: WordQuery, statistics: Statistics, documents: DocumentSnapshot) -> str | None:
+    """Return the best known name that the words nearest to those of a text make."""
     typed = [word.surface for word in query.words]
-    if not 0 < len(typed) <= _MAX_WORDS or _is_name(query.text, documents):
+    if len(typed) > _MAX_WORDS:
         return None
     choices = [_choices(word, statistics) for word in typed]
     if all(len(some) == 1 for some in choices) or statistics.has_title_phrase(typed):
@@ -90,6 +134,8 @@ def _popularity(
     for segment in documents.segments:
         called, levels = segment.words.titles.matches(text)
         called = called[levels >= level]
+        if segment.alive is not None:
+            called = called[bitmap.test(segment.alive, called)]
         if len(called):
             found = float(segment.words.suggestions.popularity[called].max())
             best = found if best is None else max(best, found)

@@ -125,7 +125,8 @@ def _phrases_with(some: Suggestions, part: _Part, length: int, slack: int) -> U3
     right &= np.abs(entries - starts - part.offset) <= (slack if part.offset else 0)
     if part.last:
         right &= ends - entries == len(part.text)
-    return phrases[right]
+    found: npt.NDArray[np.uint32] = phrases[right]
+    return found
 
 
 def _bounds(some: Suggestions, phrases: U32) -> tuple[I64, I64]:

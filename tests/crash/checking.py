@@ -18,6 +18,8 @@ from tests.crash import model
 from tests.crash.model import Kind, State
 from tests.crash.worker import open_catalog
 from tv5core.catalog import Catalog
+from tv5core.embedding.documents import essentials
+from tv5core.embedding.embedder import unit_rows
 from tv5core.store import Store, embeddings, generations, titles
 from tv5core.store.aliases import aliases
 from tv5core.store.meta import checkpoints
@@ -25,6 +27,7 @@ from tv5core.types import Title
 from tv5core.vectors import planner as searching
 
 F32 = npt.NDArray[np.float32]
+_OF_SECOND = " of the second space"
 
 
 class Findings:
@@ -208,6 +211,33 @@ def check_embedded(catalog: Catalog, contents: Contents, found: Findings) -> Non
     found.expect(not extra, f"rows with a vector their text does not give: {sorted(extra)[:6]}")
 
 
+def check_second(catalog: Catalog, contents: Contents, found: Findings) -> None:
+    """Compare the second space, brought up to date, with what its embedder makes of the titles."""
+    catalog.wait()
+    with catalog._store.read() as txn:
+        meta = catalog._store.refresh(txn)
+        record = meta.second
+        if record is None or not record.complete or record.seq != meta.last_seq:
+            found.say(f"the second space stays behind: {record}, journal {meta.last_seq}")
+            return
+        have = embeddings.gather(txn, record.space, embeddings.rows(txn, record.space), record.dim)
+    texts = [essentials(title) for title in contents.by_row.values()]
+    want = dict(zip(contents.by_row, unit_rows(model.embedded(texts)), strict=True))
+    got = dict(zip(have.rows.tolist(), have.vectors, strict=True))
+    differ = [row for row in want.keys() | got.keys() if not _alike(want.get(row), got.get(row))]
+    found.expect(not differ, f"second space: rows {sorted(differ)[:6]} of other vectors")
+    index = catalog._second.index.current()
+    seen = set() if index is None else set(np.asarray(index.keys()).tolist())
+    found.expect(seen == want.keys(), f"second index: {sorted(seen ^ want.keys())[:6]}")
+    for row in list(want)[:: max(1, len(want) // 8)]:
+        nearest = [] if index is None else index.search(want[row], 1, exact=True).keys.tolist()
+        found.expect(nearest == [row], f"second index: {nearest} is nearest to row {row}")
+
+
+def _alike(one: F32 | None, other: F32 | None) -> bool:
+    return one is not None and other is not None and bool(np.allclose(one, other, atol=1e-6))
+
+
 # -- searching ----------------------------------------------------------------------------
 
 
@@ -324,6 +354,8 @@ def check(
             contents = Contents(catalog)
             check_embedded(catalog, contents, found)
         _check_documents(catalog, found)
+        if kind.second:
+            check_second(catalog, contents, found)
         check_searches(catalog, contents, kind, chance, found)
         _check_readers_gone(catalog, found)
         if chance.random() < 0.15:
@@ -387,7 +419,8 @@ def _check_reported(
 
 def _named_by_number(name: str, said: str) -> bool:
     part, number, _ = name.split(".")
-    return part != "lsa" and f"generation {int(number)} cannot be used" in said
+    sentences = (f"generation {int(number)}{of} cannot be used" for of in ("", _OF_SECOND))
+    return part != "lsa" and any(sentence in said for sentence in sentences)
 
 
 def _check_readers_gone(catalog: Catalog, found: Findings) -> None:

@@ -7,6 +7,7 @@ title, so that a title that is found can be checked for being whole.
 from __future__ import annotations
 
 import random
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ class Kind:
     embeds: bool  # makes its own vectors ("lsa")
     metric: str
     rescoring: str
+    second: bool = False  # has a second space
 
 
 def title(id: str, version: int) -> Title:
@@ -58,6 +60,13 @@ def vector(id: str, version: int) -> F32:
     """Make the vector given with an id at a version."""
     chance = np.random.default_rng([int(id.split(":")[1]), ord(id[-1]), version])
     return chance.standard_normal(DIM, dtype=np.float32)
+
+
+def embedded(texts: list[str]) -> F32:
+    """Embed texts in a second space: float32[n, DIM], for each text a vector of its own."""
+    seeds = [zlib.crc32(text.encode()) for text in texts]
+    rows = [np.random.default_rng(seed).standard_normal(DIM, dtype=np.float32) for seed in seeds]
+    return np.stack(rows) if rows else np.empty((0, DIM), np.float32)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ KINDS = (
     Kind(False, "ip", "float32"),
     Kind(True, "cosine", "int8"),
     Kind(False, "cosine", "float16"),
+    Kind(False, "cosine", "int8", second=True),
+    Kind(True, "cosine", "int8", second=True),
 )
 
 

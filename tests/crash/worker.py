@@ -27,6 +27,7 @@ from tests.crash.model import (
     apply,
     as_dict,
     choose,
+    embedded,
     pair,
     title,
     vector,
@@ -38,7 +39,7 @@ from tv5core.embedding import LsaEmbedder
 from tv5core.errors import ClosedError, NotACatalogError, Tv5Error
 from tv5core.files import failpoints
 from tv5core.recommend import Profile
-from tv5core.store import environment, journal
+from tv5core.store import environment, journal, second_space
 from tv5core.vectors import growing, live_graph
 
 MOST = 160  # titles, about
@@ -51,6 +52,7 @@ _SMALL = (
     (live_graph, "FIRST_ROWS", 40),
     (new_space, "_BLOCK", 48),
     (text_embedding, "_BLOCK", 48),
+    (second_space, "_BLOCK", 16),
     (journal, "_TRIM_BATCH", 8),
     (environment, "INITIAL_MAP_BYTES", 1 << 17),
     (calibration, "SAMPLE", 8),
@@ -121,6 +123,7 @@ def open_catalog(folder: Path, kind: Kind, *, read_only: bool = False) -> Catalo
         read_only=read_only,
         create=not read_only,
         embedder="lsa" if kind.embeds else None,
+        second_embedder=embedded if kind.second else None,
         metric=kind.metric,
         rescoring=kind.rescoring,
     )
@@ -130,6 +133,7 @@ def methods(kind: Kind) -> list[str]:
     """Name the calls a mixed load makes besides adding and deleting."""
     found = ["seal", "seal", "seal", "close", "background_seal", "backup"]
     found += ["optimize", "repair", "upgrade", "learn", "put_profile"]
+    found += ["embed_pending", "embed_pending", "drop_second_space"] if kind.second else []
     return found + (["refit", "embed_pending"] if kind.embeds else [])
 
 

@@ -113,7 +113,7 @@ def _count(totals: Totals, flip: Flip, result: dict[str, Any]) -> None:
 
 def _expected(sound: Path, scratch: Path, *, writing: bool) -> dict[str, Any]:
     shutil.copytree(sound, scratch)
-    with Catalog.open(scratch, embedder=None, auto_seal=False) as catalog:
+    with subject.opened(scratch) as catalog:
         before = subject.answers(catalog)
         if writing:
             subject.change(catalog)
@@ -166,9 +166,7 @@ def _try(
     data[flip.byte] ^= 1 << flip.bit
     (scratch / "data.mdb").write_bytes(data)
     try:
-        with Catalog.open(
-            scratch, embedder=None, read_only=not writing, create=False, auto_seal=False
-        ) as catalog:
+        with subject.opened(scratch, read_only=not writing, create=False) as catalog:
             return _judge(catalog, want, writing)
     except Tv5Error as error:
         return {"outcome": "refused", "why": repr(error)[:200]}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tests.crash.model import embedded
 from tv5core import Catalog, Title, bitmap
 from tv5core.columns import F
 from tv5core.lexical import FIELDS
@@ -37,16 +38,29 @@ def vectors() -> F32:
     return np.random.default_rng(7).standard_normal((COUNT, DIM)).astype(np.float32)
 
 
+def opened(folder: Path, *, read_only: bool = False, create: bool = True) -> Catalog:
+    """Open the catalogue, which has a second space."""
+    return Catalog.open(
+        folder,
+        embedder=None,
+        second_embedder=embedded,
+        read_only=read_only,
+        create=create,
+        auto_seal=False,
+    )
+
+
 def make(folder: Path) -> None:
     """Make the catalogue: sealed and live rows, deletions, one that waits, a checkpoint."""
     given = vectors()
-    with Catalog.open(folder, embedder=None, auto_seal=False) as catalog:
+    with opened(folder) as catalog:
         catalog.add([film(i) for i in range(SEALED)], given[:SEALED])
         catalog.seal()
         for i in range(SEALED, COUNT, 4):
             catalog.add([film(n) for n in range(i, i + 4)], given[i : i + 4])
         catalog.delete(["id3", "id30"])
         catalog.add([Title("waits", "movie", "Waits")], embed=False, checkpoint=("mark", b"here"))
+        catalog.wait()
 
 
 def change(catalog: Catalog) -> None:
@@ -57,6 +71,7 @@ def change(catalog: Catalog) -> None:
 
 def answers(catalog: Catalog) -> dict[str, Any]:
     """Ask for everything, in values that can be compared."""
+    catalog.wait()  # for the second space
     ids = list(catalog.ids())
     facts = catalog.info()
     names = [f"id{i}" for i in range(COUNT)]
@@ -72,7 +87,17 @@ def answers(catalog: Catalog) -> dict[str, Any]:
             [(hit.id, round(hit.score, 5)) for hit in catalog.search(vector, COUNT, exact=True)]
             for vector in vectors()[::9]
         ],
+        "second": _second(catalog),
     }
+
+
+def _second(catalog: Catalog) -> list[Any]:
+    """Return what the second space is, and what is nearest to some texts there."""
+    facts = catalog.info()["second_space"]
+    index = catalog._second.index.current()
+    queries = embedded([f"text {number}" for number in range(4)])
+    found = [] if index is None else index.search(queries, COUNT, exact=True).keys.tolist()
+    return [{name: facts[name] for name in ("vectors", "dim", "changes_waiting")}, found]
 
 
 def _documents(catalog: Catalog) -> list[tuple[list[int], int, int]]:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from tests.crash.checking import walking
-from tests.crash.model import DIM, title, vector
+from tests.crash.model import DIM, embedded, title, vector
 from tests.fuzz.documents import Documents
 from tests.fuzz.mutate import SilentError, spoil, spoil_value
 from tests.fuzz.spoiled_files import SpoiledFiles
@@ -149,15 +149,25 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "catalog"
-        with Catalog.open(self.folder, embedder=None, auto_seal=False) as catalog:
+        with self._open() as catalog:
             for start in (0, 20, 40):
                 some = sample_titles(start + 20)[start:]
                 catalog.add(some, [vector(t.id, 0) for t in some])
                 if start < 40:
                     catalog.seal()
+            catalog.wait()
             with catalog._store.read() as txn:
                 self.record = bytes(txn.raw.get(b"catalog", db=txn.dbs.meta))
                 self.entry = bytes(txn.raw.get((3).to_bytes(8), db=txn.dbs.journal))
+
+    def _open(self, *, read_only: bool = False) -> Catalog:
+        return Catalog.open(
+            self.folder,
+            embedder=None,
+            second_embedder=embedded,
+            read_only=read_only,
+            auto_seal=False,
+        )
 
     def spoiled(self, chance: random.Random) -> str:
         """Spoil the record's bytes: refused, or read as it was."""
@@ -191,8 +201,9 @@ class Record:
 
     def _use(self) -> str:
         try:
-            with Catalog.open(self.folder, embedder=None, read_only=True) as catalog:
+            with self._open(read_only=True) as catalog:
                 catalog.search(vector("t:3:a", 0), 5)
+                catalog.search("banor dilim", 5)
                 catalog.get("t:3:a")
                 catalog.info()
         except Tv5Error:

@@ -31,8 +31,7 @@ KINDS = (
     Kind(False, "cosine", "int8"),
     Kind(False, "ip", "float32"),
     Kind(True, "cosine", "int8"),
-    Kind(False, "cosine", "float16"),
-    Kind(False, "cosine", "int8", second=True),
+    Kind(False, "cosine", "float16", second=True),
     Kind(True, "cosine", "int8", second=True),
 )
 

@@ -1,9 +1,10 @@
-"""Flip bits of a small catalogue's data.mdb, one at a time, and classify what comes of it.
+"""Flip bits of a small catalogue's files, one at a time, and classify what comes of it.
 
 python -m tests.flips                   one random bit of every byte, reading
 python -m tests.flips --writing         opened for writing, and changed
 python -m tests.flips --some 2000       so many bytes only
 python -m tests.flips --all-bits        every bit
+python -m tests.flips --second          of the files of the second space instead of data.mdb
 
 A flip is *harmless* (nothing differs), *detected* (an error, ``info()["recovered"]`` or ``verify``
 tells), or *refused* (the catalogue does not open, with an error of tv5core). Anything else is a
@@ -21,6 +22,7 @@ import tempfile
 from pathlib import Path
 
 from tests.flips.scan import Flip, Totals, run
+from tests.flips.subject import second_files
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +32,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="tv5-flips-", dir=fast) as folder:
         totals = run(
             Path(folder),
-            lambda size: choose(size, options),
+            lambda sound: choose(sound, options),
             writing=options.writing,
             progress=None if options.json else _Report(),
         )
@@ -38,15 +40,17 @@ def main(arguments: list[str]) -> int:
     return 1 if totals.violations else 0
 
 
-def choose(size: int, options: argparse.Namespace) -> list[Flip]:
+def choose(sound: Path, options: argparse.Namespace) -> list[Flip]:
     """Choose the flips."""
     chance = random.Random(options.seed)
+    names = second_files(sound) if options.second else ["data.mdb"]
+    every = [(name, byte) for name in names for byte in range((sound / name).stat().st_size)]
     if options.all_bits:
-        return [Flip(byte, bit) for byte in range(size) for bit in range(8)]
-    every = range(size)
-    some = sorted(chance.sample(every, min(options.some, size))) if options.some else every
-    flips = [Flip(byte, chance.randrange(8)) for byte in some]
-    last = size if options.last is None else options.last
+        return [Flip(byte, bit, name) for name, byte in every for bit in range(8)]
+    if options.some:
+        every = sorted(chance.sample(every, min(options.some, len(every))))
+    flips = [Flip(byte, chance.randrange(8), name) for name, byte in every]
+    last = sys.maxsize if options.last is None else options.last
     return [flip for flip in flips if options.first <= flip.byte < last]
 
 
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--some", type=int, default=0, help="only so many bytes; 0 for all")
     parser.add_argument("--all-bits", action="store_true")
     parser.add_argument("--writing", action="store_true")
+    parser.add_argument("--second", action="store_true", help="files of the second space")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first byte")
     parser.add_argument("--to", dest="last", type=int, default=None, help="the byte after the last")
     parser.add_argument("--seed", type=int, default=1)

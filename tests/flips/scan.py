@@ -1,4 +1,4 @@
-"""Flip one bit after another of ``data.mdb`` and see what becomes of the catalogue."""
+"""Flip one bit after another of a file and see what becomes of the catalogue."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ VIOLATIONS = ("wrong answer", "foreign exception", "signal", "hung")
 
 
 class Flip(NamedTuple):
-    """One bit of the file."""
+    """One bit of a file."""
 
     byte: int
     bit: int
+    name: str = "data.mdb"
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Totals:
 
 def run(
     folder: Path,
-    choose: Callable[[int], Sequence[Flip]],
+    choose: Callable[[Path], Sequence[Flip]],
     *,
     writing: bool,
     progress: Callable[[Totals], None] | None = None,
@@ -74,7 +75,7 @@ def run(
     Parameters
     ----------
     choose : callable
-        From the file's size to the flips to try.
+        From the folder of the sound catalogue to the flips to try.
     writing : bool
         Whether to open for writing and to change something, instead of reading only.
     """
@@ -82,7 +83,7 @@ def run(
     sound = folder / "sound"
     subject.make(sound)
     want = _expected(sound, folder / "expected", writing=writing)
-    flips = list(choose((sound / "data.mdb").stat().st_size))
+    flips = list(choose(sound))
     while flips:
         done = _batch(sound, folder / "flipped", flips[:BATCH], want, writing)
         for flip, result in zip(flips, done, strict=False):
@@ -101,10 +102,10 @@ def _count(totals: Totals, flip: Flip, result: dict[str, Any]) -> None:
     totals.differed_first += bool(result.get("differed"))
     if outcome in VIOLATIONS:
         page = flip.byte // 4096
-        totals.by_page[f"page {page}"] += 1
+        totals.by_page[f"{flip.name}, page {page}"] += 1
         totals.violations.append(
-            f"byte {flip.byte} (page {page}, {flip.byte % 4096}), bit {flip.bit}: {outcome}: "
-            f"{result.get('why', '')}"
+            f"{flip.name}, byte {flip.byte} (page {page}, {flip.byte % 4096}), bit {flip.bit}: "
+            f"{outcome}: {result.get('why', '')}"
         )
 
 
@@ -162,9 +163,9 @@ def _try(
 ) -> dict[str, Any]:
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(sound, scratch)
-    data = bytearray((sound / "data.mdb").read_bytes())
+    data = bytearray((sound / flip.name).read_bytes())
     data[flip.byte] ^= 1 << flip.bit
-    (scratch / "data.mdb").write_bytes(data)
+    (scratch / flip.name).write_bytes(data)
     try:
         with subject.opened(scratch, read_only=not writing, create=False) as catalog:
             return _judge(catalog, want, writing)

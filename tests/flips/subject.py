@@ -55,12 +55,21 @@ def make(folder: Path) -> None:
     given = vectors()
     with opened(folder) as catalog:
         catalog.add([film(i) for i in range(SEALED)], given[:SEALED])
+        catalog.wait()  # until the second space has them, too
         catalog.seal()
         for i in range(SEALED, COUNT, 4):
             catalog.add([film(n) for n in range(i, i + 4)], given[i : i + 4])
         catalog.delete(["id3", "id30"])
         catalog.add([Title("waits", "movie", "Waits")], embed=False, checkpoint=("mark", b"here"))
         catalog.wait()
+
+
+def second_files(folder: Path) -> list[str]:
+    """Name the files of the second space."""
+    with opened(folder, read_only=True, create=False) as catalog:
+        record = catalog._store.meta.second
+        assert record is not None
+        return [file.name for one in record.generations for file in one.files]
 
 
 def change(catalog: Catalog) -> None:

@@ -15,9 +15,9 @@ from tests.flips.scan import Flip
 from tv5core import Catalog
 
 
-def sample(size: int, count: int, seed: int) -> list[Flip]:
+def sample(sound: Path, count: int, seed: int) -> list[Flip]:
     """Choose flips of whole nodes of all pages, more of them where pages begin."""
-    chance = random.Random(seed)
+    chance, size = random.Random(seed), (sound / "data.mdb").stat().st_size
     heads = [4096 * chance.randrange(size // 4096) + chance.randrange(160) for _ in range(count)]
     bodies = [chance.randrange(size) for _ in range(count)]
     return [Flip(byte, chance.randrange(8)) for byte in heads + bodies]
@@ -25,11 +25,25 @@ def sample(size: int, count: int, seed: int) -> list[Flip]:
 
 @pytest.mark.parametrize("writing", [False, True])
 def test_no_flip_gives_a_wrong_answer(tmp_path: Path, writing: bool) -> None:
-    totals = scan.run(tmp_path, lambda size: sample(size, 60, 5), writing=writing)
+    totals = scan.run(tmp_path, lambda sound: sample(sound, 45, 5), writing=writing)
     assert totals.violations == []
-    assert totals.flips == 120
+    assert totals.flips == 90
     assert totals.outcomes["detected"] > 5
     assert totals.outcomes["refused"] > 2
+
+
+def test_a_flip_in_a_file_of_the_second_space_is_detected(tmp_path: Path) -> None:
+    def in_each(sound: Path) -> list[Flip]:
+        chance, names = random.Random(6), subject.second_files(sound)
+        assert {name.split(".")[0] for name in names} == {"graph", "rows"}
+        sizes = [(sound / name).stat().st_size for name in names]
+        pairs = zip(names * 6, sizes * 6, strict=True)
+        return [Flip(chance.randrange(size), chance.randrange(8), name) for name, size in pairs]
+
+    totals = scan.run(tmp_path, in_each, writing=False)
+    assert totals.violations == []
+    assert totals.outcomes["detected"] >= totals.flips - 2  # padding between sections
+    assert totals.flips >= 12
 
 
 def test_the_scan_sees_a_wrong_answer_a_foreign_exception_and_a_signal(
@@ -48,7 +62,7 @@ def test_the_scan_sees_a_wrong_answer_a_foreign_exception_and_a_signal(
         return {"asked": asked >= 2}
 
     monkeypatch.setattr(subject, "answers", answers)
-    flips = [Flip(-1, 0)] * 3  # the last byte, which means nothing
+    flips = [Flip(0, 0, "writer.lock")] * 3  # which mean nothing
     totals = scan.run(tmp_path, lambda _: flips, writing=False)
     assert set(totals.outcomes) <= {*scan.VIOLATIONS, "harmless"}
     assert totals.outcomes["foreign exception"]

@@ -63,6 +63,7 @@ class SecondIndex:
         self._record: SecondSpace | None = None  # what the one served is in step with
         self._verified: set[int] = set()
         self._damaged: set[int] = set()
+        self._out_of_reach: set[int] = set()  # the journal does not lead on from these
 
     def after_fork(self, background: BackgroundWorker) -> None:
         """Restart in a child: another thread may have been changing the index."""
@@ -171,6 +172,7 @@ class SecondIndex:
                 if rows is not None:
                     self._reload(served, rows, record)
                     return served
+                self._out_of_reach.add(generation.number)
         with self._store.read() as txn:
             if self._store.refresh(txn).second != record:
                 return None
@@ -202,7 +204,8 @@ class SecondIndex:
     def _swap_in(self, generation: Generation) -> None:
         """Swap in what the writer sealed; until then the journal keeps what is served in step."""
         served = self._served
-        if generation.number in {*self._damaged, -1 if served is None else served.generation}:
+        useless = self._damaged | self._out_of_reach
+        if generation.number in {*useless, -1 if served is None else served.generation}:
             return
         meta = self._store.meta
         record = meta.second

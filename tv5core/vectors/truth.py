@@ -147,6 +147,8 @@ def _nearest_given(
     """
     truth = np.full((len(queries), k), -1, np.int64)
     most = min(snapshot.alive_count, max(_MOST, k))
+    if not most:
+        return truth
     left, width = np.arange(len(queries)), min(4 * k + _FIRST, most)
     while len(left):
         open_ones: list[I64] = []

@@ -139,11 +139,13 @@ class SecondSpace:
         report, check = self._worker.cancellable(progress), self._worker.cancellable(None)
         with self._store.read() as txn:
             total = titles.count(txn)
-        done = 0
+        done = position = 0
         try:
             while (made := self._embed_block(embedder, check)) is not None:
                 done += made
-                report(self._position(done, total), total, "embedding in the second space")
+                # Work in the background may have done a part: never less than was reported.
+                position = max(position, self._position(done, total))
+                report(position, total, "embedding in the second space")
         finally:
             _release(embedder)
         return done

@@ -19,7 +19,9 @@ class RedisServer:
     def __init__(self, folder: Path, *options: str) -> None:
         program = shutil.which("redis-server")
         if program is None:
-            pytest.skip("needs redis-server")
+            pytest.skip(
+                "expected redis-server on the PATH, got none (Debian: apt install redis-server)"
+            )
         self._program, self._folder, self._options = program, folder, options
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tv5core import errors
-from tv5core.files.locking import SharedLock, WriterLock
+from tv5core.files.locking import SharedLock, WriterLock, try_lock
 
 
 def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
@@ -78,3 +78,13 @@ def test_a_lock_whose_making_was_interrupted_at_once_ends_without_an_error(
     lock: type[WriterLock | SharedLock],
 ) -> None:
     lock.__new__(lock).release()
+
+
+def test_a_file_is_locked_by_one_at_a_time(tmp_path: Path) -> None:
+    held = try_lock(tmp_path / "lock")
+    assert held is not None
+    assert try_lock(tmp_path / "lock") is None
+    os.close(held)
+    again = try_lock(tmp_path / "lock")
+    assert again is not None
+    os.close(again)

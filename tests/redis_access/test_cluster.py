@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,14 +15,6 @@ from tv5core.redis_access.refusals import ERRORS
 from tv5core.redis_access.slots import key_slot
 
 COUNT = Script("return redis.call('INCR', KEYS[1])")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
-    made = RedisCluster(tmp_path_factory.mktemp("cluster"))
-    made.start()
-    yield made
-    made.stop()
 
 
 async def test_a_slot_moves_while_its_keys_are_counted(cluster: RedisCluster) -> None:

@@ -46,14 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
-    made = RedisCluster(tmp_path_factory.mktemp("cluster"))
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
 def sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentinels]:
     made = RedisSentinels(tmp_path_factory.mktemp("sentinels"))
     made.start()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from tv5core.errors import InvalidInputError
+from tv5core.observing import Observer
 
-__all__ = ["MISSED", "Event", "decode_event"]
+__all__ = ["MISSED", "Event", "decode_event", "received_event"]
+
+log = logging.getLogger("tv5core")
 
 _Id = Annotated[str, Meta(min_length=1, max_length=256)]
 
@@ -56,3 +60,21 @@ def decode_event(data: bytes) -> Event:
             f"got another: {error}"
         ) from None
     return Event(written.ids, written.event)
+
+
+def received_event(data: bytes, source: str, observer: Observer) -> Event | None:
+    """Return an event that came from a source; None for what never will be one.
+
+    Parameters
+    ----------
+    data : bytes
+    source : str
+        Named in the log and in the count ``events.malformed``.
+    observer : Observer
+    """
+    try:
+        return decode_event(data)
+    except InvalidInputError as error:
+        observer.count("events.malformed", 1, source=source)
+        log.warning("events: %s: %s", source, error)
+        return None

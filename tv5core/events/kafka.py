@@ -16,7 +16,6 @@ signatures, and not with a broker.
 
 from __future__ import annotations
 
-import logging
 import os
 import ssl
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ from urllib.parse import parse_qsl
 
 from tv5core.arguments import shown
 from tv5core.errors import InvalidInputError
-from tv5core.events.event import MISSED, Event, decode_event
+from tv5core.events.event import MISSED, Event, received_event
 from tv5core.events.source import Apply
 from tv5core.observing import SILENT, Observer
 from tv5core.redis_access.address import (
@@ -40,8 +39,6 @@ __all__ = ["KafkaEvents", "kafka_options"]
 _PORT = 9_092
 _OPTIONS = ("group", "sasl_mechanism", "password_file", "ssl_ca_certs")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-
-log = logging.getLogger("tv5core")
 
 
 class KafkaEvents:
@@ -94,20 +91,11 @@ class KafkaEvents:
             await apply(Event((), MISSED))
             await consumer.commit()
             return
-        event = self._decoded(record.value)
+        event = received_event(record.value or b"", self.name, self._observer)
         if event is not None:
             await apply(event)
         where = TopicPartition(record.topic, record.partition)
         await consumer.commit({where: record.offset + 1})
-
-    def _decoded(self, data: bytes | None) -> Event | None:
-        """Return an event; None for what never will be one, which is passed over."""
-        try:
-            return decode_event(data or b"")
-        except InvalidInputError as error:
-            self._observer.count("events.malformed", 1, source=self.name)
-            log.warning("events: %s: %s", self.name, error)
-            return None
 
 
 def _aiokafka_consumer() -> Callable[..., Any]:

@@ -6,10 +6,8 @@ each connection but the first, an event ``missed`` stands for what may have been
 
 from __future__ import annotations
 
-import logging
-
 from tv5core.errors import InvalidInputError
-from tv5core.events.event import MISSED, Event, decode_event
+from tv5core.events.event import MISSED, Event, received_event
 from tv5core.events.source import Apply
 from tv5core.observing import SILENT, Observer
 from tv5core.redis_access.opening import open_redis
@@ -18,8 +16,6 @@ __all__ = ["RedisEvents"]
 
 _TIMEOUT_S = 1.0
 _LOOK_S = 5.0
-
-log = logging.getLogger("tv5core")
 
 
 class RedisEvents:
@@ -54,15 +50,9 @@ class RedisEvents:
                     if data is None:
                         # A connection that broke without a word, and a channel that has moved.
                         await self._redis.execute("EXISTS", self._channel)
-                    elif (event := self._decoded(data)) is not None:
+                        continue
+                    event = received_event(data, self.name, self._observer)
+                    if event is not None:
                         await apply(event)
         finally:
             await self._redis.close()
-
-    def _decoded(self, data: bytes) -> Event | None:
-        try:
-            return decode_event(data)
-        except InvalidInputError as error:
-            self._observer.count("events.malformed", 1, source=self.name)
-            log.warning("events: %s: %s", self.name, error)
-            return None

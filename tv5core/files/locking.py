@@ -13,7 +13,7 @@ import msgspec
 
 from tv5core.errors import CatalogError, CatalogLockedError
 
-__all__ = ["LOCK_NAME", "SharedLock", "WriterLock"]
+__all__ = ["LOCK_NAME", "SharedLock", "WriterLock", "try_lock"]
 
 LOCK_NAME = "writer.lock"
 
@@ -184,3 +184,17 @@ def _release_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_release_in_child)
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock a file, made where it is missing; return its descriptor, None where another has it.
+
+    The lock goes with the descriptor, so with the process, however that ends.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock

@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from tv5core import bitmap
 from tv5core.bitmap import Bitmap
-from tv5core.columns import MISSING
 from tv5core.lexical import Evidence, TitleMatch
 from tv5core.lexical.scoring import allowed_by
 from tv5core.lexical.suggestions import typed_phrase
@@ -49,6 +48,7 @@ from tv5core.query.second import (
     scored,
 )
 from tv5core.query.series import with_part
+from tv5core.query.sorting import numbers
 from tv5core.query.title_text import phrases
 from tv5core.query.view import View
 
@@ -354,17 +354,13 @@ def _best(some: Candidates, shares: WordShares) -> Candidates:
 
 
 def _priors(search: Search, some: Candidates) -> Priors:
-    votes, year, readings = (np.zeros(len(some), np.float32) for _ in range(3))
     segments = search.view.documents.segments
-    for place, segment in enumerate(segments):
-        chosen = some.segment == place if len(segments) > 1 else slice(None)
-        documents = some.document[chosen]
-        if len(documents):
-            votes[chosen] = np.maximum(segment.columns.numeric("votes")[documents], 0)
-            years = segment.columns.numeric("year")[documents]
-            year[chosen] = np.where(years == MISSING, np.nan, years)
+    places = some.segment, some.document
+    votes = np.nan_to_num(numbers(segments, "votes", places), nan=0).astype(np.float32)
+    year = numbers(segments, "year", places).astype(np.float32)
+    readings = np.zeros(len(some), np.float32)
     for bitmaps in search.soft:
         for place, one in enumerate(bitmaps):
             here = some.segment == place
             readings[here] += bitmap.test(one, some.document[here]) / np.float32(len(search.soft))
-    return Priors(votes, year, readings)
+    return Priors(np.maximum(votes, 0), year, readings)

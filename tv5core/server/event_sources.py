@@ -6,7 +6,6 @@ of a gateway listens for: it holds a lock in the folder that they share.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import AsyncIterator
 from functools import partial
@@ -17,6 +16,7 @@ from aiohttp import web
 from tv5core.events.event import MISSED, Event
 from tv5core.events.listening import EventListener
 from tv5core.events.source import EventSource
+from tv5core.files.locking import try_lock
 from tv5core.server.api.invalidation import invalidate_all_titles, invalidate_titles
 from tv5core.server.resources import Resources
 
@@ -77,14 +77,8 @@ class _Turn:
     def is_ours(self) -> bool:
         if self._path is None or self._held is not None:
             return True
-        lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            return False
-        self._held = lock
-        return True
+        self._held = try_lock(self._path)
+        return self._held is not None
 
     def close(self) -> None:
         """Have another process listen."""

@@ -9,7 +9,6 @@ again loads only what is missing.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import Any
 import msgspec
 
 from tv5core.cache.warming.warm import WarmReport
+from tv5core.files.locking import try_lock
 from tv5core.server.errors import ConflictError
 from tv5core.types import Progress
 
@@ -144,14 +144,10 @@ class JobBoard:
         if self._folder is None:
             return True
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self._folder / "job.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
+        lock = try_lock(self._folder / "job.lock")
+        if lock is not None:
+            self._lock = lock
+        return lock is not None
 
     def _release(self) -> None:
         if self._lock is not None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cache.redis_server import RedisServer
 from tests.upstream.standin.server import busiest
 from tv5core.errors import InvalidInputError, RateLimitedError
 from tv5core.observing import Tally
@@ -25,42 +23,8 @@ USER, BULK = Priority.USER, Priority.BULK
 SETTLE_S = 1.7  # for which a new pool, and a process that leaves one, waits
 
 
-class RedisServer:
-    """Debian's redis-server on a free port of the loopback address."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self.process = subprocess.Popen(
-            [*command, "--dir", str(self.folder)], stdout=subprocess.DEVNULL
-        )
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise AssertionError("expected redis-server to listen")
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    if shutil.which("redis-server") is None:
-        pytest.skip(
-            "expected redis-server on the PATH, got none (Debian: apt install redis-server)"
-        )
     made = RedisServer(tmp_path)
     made.start()
     yield made

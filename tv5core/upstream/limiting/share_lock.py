@@ -7,12 +7,12 @@ process, however that ends.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tv5core.files.locking import try_lock
 from tv5core.upstream.limiting.in_flight import COUNTED_S
 
 __all__ = ["ShareLock"]
@@ -52,12 +52,8 @@ class ShareLock:
         """Take any share that nobody has."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(self._shares):
-            lock = os.open(self._folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(lock)
-            else:
+            lock = try_lock(self._folder / str(number))
+            if lock is not None:
                 return lock
         return None
 

@@ -206,6 +206,13 @@ def test_the_truth_is_not_looked_for_twice(
         index.settings_for(queries[1:], 0.95)
 
 
+def test_where_all_rows_are_removed_nothing_is_missed(vectors: F32, queries: F32) -> None:
+    index = VectorIndex.build(vectors[:50])
+    index.remove(np.arange(50))
+    assert index.recall(queries, given=vectors.__getitem__) == 1.0
+    assert index.recall(queries) == 1.0
+
+
 @given(
     n=st.integers(1, 300),
     dim=st.integers(8, 70),

@@ -118,6 +118,33 @@ def test_a_reader_swaps_in_what_was_sealed_while_it_swapped(
         assert problems(reader) == []
 
 
+def test_what_the_journal_does_not_lead_on_from_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Catalog.open(tmp_path) as writer, Catalog.open(tmp_path, read_only=True) as reader:
+        given(writer, 0, 30)
+        assert len(reader.search("film")) == 10
+        writer.seal()
+        follower = reader._manager
+        open_generation, replay = follower._open_generation, follower.replay
+        opened: list[int] = []
+
+        def counted(meta: Any, generation: Any) -> Any:
+            opened.append(generation.number)
+            return open_generation(meta, generation)
+
+        monkeypatch.setattr(follower, "_open_generation", counted)
+        monkeypatch.setattr(
+            follower, "replay", lambda served: not served.generation and replay(served)
+        )
+        for start in (30, 33, 36):
+            given(writer, start, start + 3)
+            assert problems(reader) == []
+            reader.wait()
+        assert len(opened) == 1
+        assert follower.served.generation == 0
+
+
 def test_a_reader_follows(tmp_path: Path) -> None:
     with Catalog.open(tmp_path) as writer, Catalog.open(tmp_path, read_only=True) as reader:
         for step, work in enumerate(

@@ -54,7 +54,7 @@ class IndexFollower:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.background = BackgroundWorker(store.lock, store.note_progress)
-        self._damaged: set[int] = set()  # generations found damaged
+        self._damaged: set[int] = set()  # generations found damaged, or of no use to a reader
         self._verified: set[int] = set()  # generations whose every byte was checked
         self._behind = self._journal_damaged = False
         self._doubts, self._seen = store.doubts, -1  # what the index is in step with
@@ -211,11 +211,15 @@ class IndexFollower:
             return
         served.documents = served.documents.checked() or self.served.documents
         with self._store.lock:
-            if served.space == self.served.space and self.replay(served):
-                if self.replay(self.served):
-                    self.take_over_documents(served)
-                served.embedder = self.served.embedder
-                self.served = served
+            if served.space != self.served.space:
+                return
+            if not self.replay(served):  # nor will it be: not to be opened at every change
+                self._damaged.add(generation.number)
+                return
+            if self.replay(self.served):
+                self.take_over_documents(served)
+            served.embedder = self.served.embedder
+            self.served = served
 
     def take_over_documents(self, served: ServedIndex) -> None:
         """Give an index over newer files the documents that are live in the one served.

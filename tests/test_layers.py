@@ -50,6 +50,7 @@ ALLOWED = {
     "store": GROUND | {"lmdb_env"},
     "vectors": GROUND | {"kernels"},
     "vector_files": GROUND | {"kernels", "vectors"},
+    "vector_databases": GROUND | {"kernels", "vectors"},
     "embedding": GROUND | {"kernels", "analysis"},
     "lexical": GROUND | {"kernels", "analysis"},
     "columns": GROUND | {"kernels", "sources"},
@@ -65,7 +66,7 @@ ALLOWED = {
     "catalog": GROUND
     | {"kernels", "lmdb_env", "analysis"}
     | {"store", "vectors", "vector_files", "embedding", "lexical", "columns", "query", "recommend"}
-    | {"object_storage", "snapshots"},
+    | {"object_storage", "snapshots", "vector_databases"},
     "cached": GROUND | {"catalog", "cache", "embedding", "columns", "recommend", "data"},
 }
 # These import what they like, and nobody imports them.

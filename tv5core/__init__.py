@@ -16,8 +16,8 @@ quick and users of one part do not wait for the others. Packages, from the top d
 ``store``, ``vectors``, ``embedding``, ``lexical``, ``columns``, ``query``, ``recommend``
     The engine's parts: what is on disk, vector search, text to vectors, and what search by
     words and filters will need.
-``vector_files``
-    Vectors in files of other programs, read and written.
+``vector_files``, ``vector_databases``
+    Vectors in files of other programs, and in collections of Qdrant and Milvus, read and written.
 ``cache``, ``upstream``, ``events``
     A tiered cache, clients of metadata providers, and what says what has changed; none knows of
     catalogues.
@@ -42,6 +42,7 @@ from tv5core.errors import (
     CatalogLockedError,
     CatalogReplacedError,
     ClosedError,
+    CollectionMismatchError,
     CorruptFileError,
     CredentialsError,
     DeadlineError,
@@ -79,6 +80,8 @@ from tv5core.errors import (
     UpstreamError,
     UpstreamRefusalError,
     UpstreamStatusError,
+    VectorDatabaseError,
+    VectorDatabaseUnavailableError,
     ZeroVectorError,
 )
 from tv5core.results import (
@@ -124,6 +127,7 @@ __all__ = [
     "CatalogReplacedError",
     "ClosedError",
     "Collection",
+    "CollectionMismatchError",
     "CorruptFileError",
     "CredentialsError",
     "DeadlineError",
@@ -182,6 +186,8 @@ __all__ = [
     "UpstreamError",
     "UpstreamRefusalError",
     "UpstreamStatusError",
+    "VectorDatabaseError",
+    "VectorDatabaseUnavailableError",
     "VectorIndex",
     "VerifyReport",
     "ZeroVectorError",

@@ -31,6 +31,9 @@
     │   └── ObjectStoreUnavailableError  it is gone, or too slow
     ├── RedisAccessError                 a Redis of another kind, a wrong password, a missing right
     ├── TimedOutError (TimeoutError)     no answer of a catalogue by the deadline
+    ├── VectorDatabaseError              Qdrant or Milvus did not do what was asked of it
+    │   ├── CollectionMismatchError      a collection of other vectors, or another catalogue's
+    │   └── VectorDatabaseUnavailableError  it is gone, or too slow
     ├── UnavailableError                 the cache has no answer, and its loader neither
     └── UpstreamError                    a call to a provider failed
         ├── RateLimitedError             it would take too long, or break the limit
@@ -57,6 +60,7 @@ __all__ = [
     "CatalogLockedError",
     "CatalogReplacedError",
     "ClosedError",
+    "CollectionMismatchError",
     "CorruptFileError",
     "CredentialsError",
     "DeadlineError",
@@ -94,6 +98,8 @@ __all__ = [
     "UpstreamError",
     "UpstreamRefusalError",
     "UpstreamStatusError",
+    "VectorDatabaseError",
+    "VectorDatabaseUnavailableError",
     "ZeroVectorError",
 ]
 
@@ -232,6 +238,18 @@ class ObjectStoreAccessError(ObjectStoreError):
 
 class ObjectStoreUnavailableError(ObjectStoreError):
     """Object storage cannot be reached, or takes too long."""
+
+
+class VectorDatabaseError(Tv5Error):
+    """A vector database did not do what was asked of it; the message says what it answered."""
+
+
+class CollectionMismatchError(VectorDatabaseError):
+    """A collection holds other vectors than it should: another catalogue's, space's or width."""
+
+
+class VectorDatabaseUnavailableError(VectorDatabaseError):
+    """A vector database cannot be reached, or takes too long."""
 
 
 class RedisAccessError(Tv5Error):

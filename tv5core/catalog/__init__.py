@@ -32,6 +32,8 @@ Read in this order:
     Which embedder makes the vectors, and how another takes over.
 ``maintenance``
     Statistics, verification, repair, optimization.
+``collections``
+    Catalogues and collections of Qdrant or Milvus.
 ``copies``
     Backups, exports, snapshots, and catalogues made of them.
 ``published``

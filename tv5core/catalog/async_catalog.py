@@ -223,6 +223,8 @@ class AsyncCatalog:
     backup = _changing(Catalog.backup)
     export = _changing(Catalog.export)
     export_lines = _changing(Catalog.export_lines)
+    export_collection = _changing(Catalog.export_collection)
+    import_collection = _changing(Catalog.import_collection)
     clear_checkpoints = _changing(Catalog.clear_checkpoints)
     wait = _changing(Catalog.wait)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 
 from tv5core.arguments import check_callable, check_flag, check_path
+from tv5core.catalog.collections.catalog import CollectionCatalog
 from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
 from tv5core.catalog.maintenance.repair import check_and_repair
 from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
 from tv5core.catalog.maintenance.verification import check
-from tv5core.catalog.tables import TableCatalog
 from tv5core.store import VerifyReport
 from tv5core.types import Progress
 
 __all__ = ["MaintainedCatalog"]
 
 
-class MaintainedCatalog(TableCatalog):
+class MaintainedCatalog(CollectionCatalog):
     """What ``Catalog`` offers to those who look after one."""
 
     def upgrade(self, progress: Progress | None = None) -> UpgradeReport:

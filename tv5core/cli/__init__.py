@@ -6,8 +6,8 @@
     ``search``, ``suggest``, ``facets``; ``similar``, ``show``.
 ``recommending``, ``interactions``
     ``recommend``, ``browse``, ``trending``; ``learn``, from CSV.
-``importing``, ``export``
-    ``import`` and ``export``: files in, files out.
+``importing``, ``export``, ``collections``
+    ``import`` and ``export``: files in, files out; the same with Qdrant and Milvus.
 ``maintenance``, ``verify``, ``backup``
     ``info``, ``seal``, ``optimize``, ``upgrade``; ``verify``; ``backup``, ``restore`` and
     ``snapshots``.

@@ -11,6 +11,14 @@ from typing import Annotated
 import typer
 
 from tv5core.catalog import Catalog
+from tv5core.cli.collections import (
+    BACKENDS,
+    CollectionOption,
+    OptionsOption,
+    UrlOption,
+    collection_url,
+    to_collection,
+)
 from tv5core.cli.output import (
     DEFAULT_CATALOG,
     AsJson,
@@ -37,8 +45,15 @@ class Format(StrEnum):
 
 
 def export(
+    to: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[qdrant|milvus]",
+            help="Copy titles and vectors into a collection of this vector database instead.",
+        ),
+    ] = None,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
@@ -47,19 +62,36 @@ def export(
             "standard output, for the titles (Parquet holds their vectors, too); a .usearch file "
             "for the index, beside which .ids.jsonl has the ids of its keys.",
         ),
-    ],
+    ] = None,
     catalog: CatalogOption = DEFAULT_CATALOG,
     as_format: Annotated[
         Format | None,
         typer.Option("--format", help="Format of a file; by default its suffix says it."),
     ] = None,
+    url: UrlOption = None,
+    collection: CollectionOption = None,
+    options: OptionsOption = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete the collection that is there first.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write titles and vectors as they are at one moment.
 
     A folder holds titles.jsonl, vectors.npy (float32), ids.txt (of their rows) and what else
-    `tv5 restore` needs to make an equal catalogue of it.
+    `tv5 restore` needs to make an equal catalogue of it. Into a collection, only what has changed
+    since the last export is sent; what an interrupted one has sent stays.
     """
+    if to is not None:
+        _check_target(to, output, as_format)
+        made = collection_url(to, url, collection, options)
+        to_collection(catalog, made, replace=replace, as_json=as_json)
+        return
+    if output is None or url or collection or options or replace:
+        raise InvalidInputError(
+            "expected --output, or qdrant or milvus with --url and --collection, got "
+            + ("neither" if output is None else "something of both")
+        )
     _check_format(output, as_format)
     if output == _STDOUT and as_json:
         raise InvalidInputError("expected --json without --output -, got both")
@@ -78,6 +110,13 @@ def export(
             f"exported {done.titles:,} titles and {done.vectors:,} vectors to {done.path}: "
             f"{size(done.bytes)}"
         )
+
+
+def _check_target(to: str, output: Path | None, chosen: Format | None) -> None:
+    if to not in BACKENDS:
+        raise InvalidInputError(f"expected qdrant or milvus to export to, got {to!r}")
+    if output is not None or chosen is not None:
+        raise InvalidInputError(f"expected no --output and no --format with {to}, got one")
 
 
 def _check_format(output: Path, chosen: Format | None) -> None:

@@ -11,6 +11,13 @@ from rich.text import Text
 
 from tv5core.catalog import Catalog
 from tv5core.catalog.copies.export import EXPORT
+from tv5core.cli.collections import (
+    BACKENDS,
+    CollectionOption,
+    UrlOption,
+    collection_url,
+    from_collection,
+)
 from tv5core.cli.output import (
     DEFAULT_CATALOG,
     AsJson,
@@ -27,11 +34,24 @@ from tv5core.importers import FORMATS, FileReport, ImportReport, import_paths
 __all__ = ["COMMANDS"]
 
 
+def _existing(paths: list[Path]) -> list[Path]:
+    """Refuse paths that do not exist, but for the name of a vector database alone."""
+    if len(paths) == 1 and str(paths[0]) in BACKENDS:
+        return paths
+    for path in paths:
+        if not path.exists():
+            raise typer.BadParameter(f"Path '{path}' does not exist.")
+    return paths
+
+
 def import_(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            exists=True, help="Files, or folders whose files to import.", metavar="PATH..."
+            callback=_existing,
+            help="Files, or folders whose files to import; or qdrant or milvus, for a collection "
+            "that `tv5 export` has filled.",
+            metavar="PATH...",
         ),
     ],
     catalog: CatalogOption = DEFAULT_CATALOG,
@@ -81,6 +101,14 @@ def import_(
             "as tmdb; else the source of higher rank."
         ),
     ] = "",
+    url: UrlOption = None,
+    collection: CollectionOption = None,
+    embed: Annotated[
+        bool,
+        typer.Option(
+            "--embed", help="Of a collection, take the titles and embed them here once more."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import files; what several say of one work becomes one title.
@@ -88,6 +116,15 @@ def import_(
     An interrupted import resumes where it was, and importing the same files again
     changes nothing. Exit code 1: a whole file could not be read.
     """
+    if url is not None or collection is not None or embed:
+        backend = str(paths[0])
+        if paths != [Path(backend)] or backend not in BACKENDS:
+            raise InvalidInputError(
+                "expected qdrant or milvus alone with --url, --collection and --embed, got paths"
+            )
+        made = collection_url(backend, url, collection, "")
+        from_collection(catalog, made, embed=embed, as_json=as_json)
+        return
     _refuse_exports(paths)
     mapping = None if map_ is None else _pairs("--map field=Column,field=Column", map_)
     own = _pairs("--extra-fields name=type,name=type", extra_fields) if extra_fields else None

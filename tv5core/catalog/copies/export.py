@@ -51,6 +51,7 @@ __all__ = [
     "replaced_file",
     "stored_titles",
     "stored_vector",
+    "title_line",
 ]
 
 EXPORT = "export.json"
@@ -126,7 +127,7 @@ def export_lines(store: Store, write: Callable[[bytes], object], report: Progres
     with store.read() as txn:
         total = titles.count(txn)
         for _, title, body in stored_titles(txn):
-            write(_line(title, body))
+            write(title_line(title, body))
             done += 1
             if not done % _STEP:
                 report(done, total, "exporting")
@@ -198,7 +199,7 @@ def stored_titles(txn: Txn) -> Iterator[tuple[int, Title, bytes]]:
             yield row, title, titles.body(data)
 
 
-def _line(title: Title, body: bytes) -> bytes:
+def title_line(title: Title, body: bytes) -> bytes:
     """Encode a title so that decoding it gives the bytes stored, and check that it does.
 
     JSON has no infinity, and a newer tv5core's fields are unknown here.
@@ -246,7 +247,7 @@ def _write_all(
         vectors = stack.enter_context(_Matrix(folder / "vectors.npy", meta.dim, files))
         total, done, waiting = titles.count(txn), 0, 0
         for row, title, body in stored_titles(txn):
-            lines.write(_line(title, body))
+            lines.write(title_line(title, body))
             vector = stored_vector(txn, meta, row)
             if vector is not None:
                 ids.write(title.id.encode() + b"\n")

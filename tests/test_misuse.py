@@ -87,6 +87,8 @@ CATALOG: dict[str, dict[str, object]] = {
     "add_table": {"table": {"id": ["t:9"], "title": ["A"], "kind": ["movie"]}},
     "to_arrow": {},
     "export": {"dest": "new"},
+    "export_collection": {"url": "qdrant+memory://misuse/films"},
+    "import_collection": {"url": "qdrant+memory://misuse/films"},
     "export_lines": {"write": lambda _: None},
     "facets": {"fields": ["genre"]},
     "filter_text": {"where": "genre:Drama"},
@@ -113,7 +115,18 @@ CATALOG: dict[str, dict[str, object]] = {
     "upgrade": {},
     "verify": {},
 }
-SLOW = {"backup", "export", "learn", "optimize", "refit", "seal", "upgrade", "verify"}
+SLOW = {
+    "backup",
+    "export",
+    "export_collection",
+    "import_collection",
+    "learn",
+    "optimize",
+    "refit",
+    "seal",
+    "upgrade",
+    "verify",
+}
 CACHED: dict[str, dict[str, object]] = {
     "add": {"titles": TITLES[:1], "vectors": VECTORS[:1]},
     "browse": {},

@@ -69,6 +69,14 @@ def test_all_titles_are_compared(asked, found):
     assert _sharing_words(search(**asked), EVERYTHING, evidence(range(found), [])) is EVERYTHING
 
 
+@pytest.mark.parametrize(("found", "all_compared"), [(19, True), (20, False)])
+def test_beside_a_title_of_that_name_few_are_enough(found, all_compared):
+    (some, rest) = evidence(range(found), [])
+    some.title_match[3] = TitleMatch.EXACT
+    compared = _sharing_words(search(), EVERYTHING, [some, rest])
+    assert (compared is EVERYTHING) == all_compared
+
+
 @pytest.mark.parametrize("count", [1, 5, 64, 199, 200, 300])
 def test_the_highest_are_those_of_the_lowest_keys_among_equals(count):
     rng = np.random.default_rng(count)

@@ -99,9 +99,9 @@ def test_metrics_are_found_by_name() -> None:
 # -- how far a scan of allowed rows looks ---------------------------------------------------
 
 
-@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize(("live", "filtered"), [(False, False), (False, True), (True, True)])
 def test_a_scan_with_a_margin_of_its_own_rescores_fewer(
-    vectors: F32, queries: F32, live: bool
+    vectors: F32, queries: F32, live: bool, filtered: bool
 ) -> None:
     """The last of many may be others; the first stay."""
     if live:
@@ -109,8 +109,10 @@ def test_a_scan_with_a_margin_of_its_own_rescores_fewer(
         index.add(vectors, np.arange(len(vectors)))
     else:
         index = VectorIndex.build(vectors)
-    ready, allowed = COSINE.validate(queries, 96), Filter.of(np.arange(0, len(vectors), 2))
-    settings = SearchSettings(expansion_search=len(vectors))
+    ready = COSINE.validate(queries, 96)
+    allowed = Filter.of(np.arange(0, len(vectors), 2)) if filtered else None
+    # Calibrated, so that a scan of all has a margin: as wide as that of some has without one.
+    settings = SearchSettings(expansion_search=len(vectors), oversampling=4.0, error_margin=2.0)
 
     def found(margin: float | None) -> list[list[int]]:
         options = SearchOptions(settings, filter=allowed, scan_margin=margin)

@@ -118,25 +118,26 @@ def _phrases_with(some: Suggestions, part: _Part, length: int, slack: int) -> U3
         low, high = some.between(part.longer)
     if high - low > _MAX_ENTRIES:
         return np.empty(0, np.uint32)
-    phrases = some.phrases[low:high]
-    starts, ends = _bounds(some, phrases)
-    entries = some.entries[low:high].astype(np.int64)
+    phrases, entries = some.phrases[low:high], some.entries[low:high].astype(np.int64)
+    starts = _starts(some, phrases)
+    here = np.abs(entries - starts - part.offset) <= (slack if part.offset else 0)
+    phrases, entries, starts = phrases[here], entries[here], starts[here]  # few: then their ends
+    ends = some.ends[phrases].astype(np.int64)
     right = np.abs(ends - starts - length) <= slack
-    right &= np.abs(entries - starts - part.offset) <= (slack if part.offset else 0)
     if part.last:
         right &= ends - entries == len(part.text)
     found: npt.NDArray[np.uint32] = phrases[right]
     return found
 
 
-def _bounds(some: Suggestions, phrases: U32) -> tuple[I64, I64]:
-    """Return where phrases begin and end."""
+def _starts(some: Suggestions, phrases: U32) -> I64:
+    """Return where phrases begin."""
     starts = np.where(phrases > 0, some.ends[np.maximum(phrases, 1) - 1], 0)
-    return starts.astype(np.int64), some.ends[phrases].astype(np.int64)
+    return starts.astype(np.int64)
 
 
 def _near(some: Suggestions, phrases: U32, typed: str, slips: int) -> Iterator[NearName]:
-    starts, ends = _bounds(some, phrases)
+    starts, ends = _starts(some, phrases), some.ends[phrases].astype(np.int64)
     popularity, data = some.popularity[some.documents[phrases]], some.data.data
     best: dict[bytes, float] = {}
     for start, end, known in zip(starts.tolist(), ends.tolist(), popularity.tolist(), strict=True):

@@ -115,11 +115,22 @@ class Suggestions:
 
     def between(self, prefix: bytes) -> tuple[int, int]:
         """Return the first entry that begins so, and the one behind the last."""
-        return self._lower_bound(prefix), self._lower_bound(prefix + b"\xff")
+        first = self._lower_bound(prefix, 0, len(self.entries))
+        low, step = first, 1  # few entries begin alike: look near first for where they end
+        while low + step < len(self.entries) and self._begins(low + step, prefix):
+            low, step = low + step, 2 * step
+        return first, self._lower_bound(
+            prefix + b"\xff", low, min(low + step, len(self.entries))
+        )
 
-    def _lower_bound(self, wanted: bytes) -> int:
+    def _begins(self, entry: int, prefix: bytes) -> bool:
         data, ends, entries, phrases = self._views
-        low, high, length = 0, len(entries), len(wanted)
+        start, end = entries[entry], ends[phrases[entry]]
+        return bytes(data[start : min(end, start + len(prefix))]) == prefix
+
+    def _lower_bound(self, wanted: bytes, low: int, high: int) -> int:
+        data, ends, entries, phrases = self._views
+        length = len(wanted)
         while low < high:
             middle = (low + high) // 2
             start, end = entries[middle], ends[phrases[middle]]

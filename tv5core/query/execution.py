@@ -64,7 +64,7 @@ _COMPARED_BY_MEANING, _COMPARED_BESIDE_NAME = 4_096, 1_024
 """Titles that share words with a query whose vectors are compared, where more do; the second where
 a title is called like the query, so that meaning only orders what stands behind it. Twice as many
 find the same on the tuning half; 1,024 for all texts lose .02 of the plots at the first place."""
-_ENOUGH_BY_WORDS = 200
+_ENOUGH_BY_WORDS, _ENOUGH_BESIDE_NAME = 200, 20
 _FEW_WORDS = 4
 _UNFAMILIAR = 0.25
 _COMPARED = 64
@@ -196,8 +196,9 @@ def _sharing_words(search: Search, allowed: Allowed, evidence: Sequence[Evidence
     that a scan of all is faster, all are compared.
     """
     found, wanted = sum(map(len, evidence)), max(search.pool, search.k)
-    most = max(_COMPARED_BESIDE_NAME if _is_name(evidence) else _COMPARED_BY_MEANING, 2 * wanted)
-    least = max(search.k, min(wanted, _ENOUGH_BY_WORDS))
+    named = _is_name(evidence)
+    most = max(_COMPARED_BESIDE_NAME if named else _COMPARED_BY_MEANING, 2 * wanted)
+    least = max(search.k, min(wanted, _ENOUGH_BESIDE_NAME if named else _ENOUGH_BY_WORDS))
     enough = least <= found and min(found, most) <= allowed.count // _NARROWER
     if not (enough and search.reads_words_only and search.mode == "hybrid"):
         return allowed

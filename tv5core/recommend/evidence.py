@@ -78,7 +78,7 @@ def first_scores(facts: TitleFacts, taste: Taste, consumed: F32 | None) -> F32:
         How strongly those who consume the likes consume each title.
     """
     weights = CONTENT if consumed is None else LEARNT
-    total = weights.votes * np.log1p(facts.votes) + weights.rating * facts.rating
+    total = weights.votes * facts.log_votes + weights.rating * facts.rating
     total += weights.time * taste.times(facts.year)
     if taste.genres:
         shared = facts.genres_in(taste.genres.weights)

@@ -125,7 +125,7 @@ class LiveSegment:
     ) -> float | None:
         """Return the error margin of a scan; None where it rescores a number of candidates."""
         if allowed.bitmap is None:
-            return scan_margin_of_all(settings, k, unit_length=self.graph is not None)
+            return scan_margin_of_all(settings, k, margin, unit_length=self.graph is not None)
         return scan_margin(settings, margin)
 
     def counted(

@@ -142,11 +142,16 @@ def scan_margin(settings: SearchSettings, given: float | None = None) -> float:
     return max(_SCAN_MARGIN, NormalDist().inv_cdf((1 + settings.recall) / 2))
 
 
-def scan_margin_of_all(settings: SearchSettings, k: int, *, unit_length: bool) -> float | None:
+def scan_margin_of_all(
+    settings: SearchSettings, k: int, given: float | None = None, *, unit_length: bool
+) -> float | None:
     """Return the error margin of a scan of all rows; None where it rescores a number of them.
 
-    Settings that were not calibrated say no margin for rows of different lengths.
+    Of many, one that the search itself is given goes before that of calibrated settings. Settings
+    that were not calibrated say no margin for rows of different lengths.
     """
+    if given is not None and unit_length and settings.candidates(k) > _MOST_LISTED:
+        return given
     if settings.scan_margin is not None:
         return settings.scan_margin
     if settings.candidates(k) > _MOST_LISTED:

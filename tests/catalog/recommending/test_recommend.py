@@ -231,3 +231,15 @@ def test_a_closed_catalogue(own: Catalog) -> None:
     for call in (own.recommend, own.browse, own.trending, own.profiles, own.learnt):
         with pytest.raises(ClosedError):
             call()
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 40, 10**6])
+@pytest.mark.parametrize("count", [1, 63, 500, 4_998])
+def test_the_best_scores_are_found_whatever_a_sample_says(kinds: int, count: int) -> None:
+    chance = np.random.default_rng(kinds)
+    scores = chance.integers(0, kinds, 5_000).astype(np.float32)
+    scores[::64] = -np.inf  # all of the sample
+    for some in (scores, np.roll(scores, 1), np.sort(scores)):
+        found = recommender._best(some, count)
+        assert len(np.unique(found)) == count
+        assert sorted(some[found].tolist()) == np.sort(some)[-count:].tolist()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.columns.made_up import FILTERS, SCHEMA, Filter
 from tests.examples import examples
 from tv5core.columns import EVERYTHING, NOTHING, F, to_text
-from tv5core.columns.fields import FIELDS
+from tv5core.columns.fields import FIELDS, provider_key, value_key
 from tv5core.errors import InvalidFilterError, InvalidInputError
 from tv5core.query.grammar import MAX_CHARACTERS, as_filter, field_names, parse
 
@@ -106,6 +106,33 @@ def test_any_value_survives_as_text(value: str, field: str) -> None:
     except InvalidInputError:
         return
     assert parse(to_text(expression)) == expression
+
+
+@pytest.mark.parametrize(
+    ("service", "key"),
+    [
+        ("Disney\uff0b", "disney plus"),
+        ("a\uff3fb", "a b"),
+        ("\uff3f", "_"),
+        ("_", "_"),
+        ("+", "plus"),
+    ],
+)
+def test_a_service_is_the_same_in_other_forms_of_its_letters(service: str, key: str) -> None:
+    assert F.on(service) == F.on(key) != F.on()
+    assert to_text(F.on(service)) == to_text(F.on(key))
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(
+    VALUE,
+    st.sampled_from(
+        ["genre", "person", "keyword", "collection", "certification", "language", "country", "on"]
+    ),
+)
+def test_the_key_of_a_value_is_its_own(value: str, field: str) -> None:
+    key = provider_key(value) if field == "on" else value_key(field, value)
+    assert (provider_key(key) if field == "on" else value_key(field, key)) == key
 
 
 WRONG = [

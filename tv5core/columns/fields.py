@@ -175,7 +175,11 @@ def value_key(field: str, text: str) -> str:
     if field == "collection":
         return _LAST_WORD.sub("", name_key(text))
     translate = _SHOWN.get(field)
-    return fold((translate(text) if translate else text) or text) or text
+    key = fold((translate(text) if translate else text) or text) or text
+    # The key is its own, also where it is a name only once it is folded: a filter as text has it.
+    if text.isascii() or translate is None:
+        return key
+    return fold(translate(key) or key) or key
 
 
 def name_key(text: str) -> str:
@@ -184,8 +188,9 @@ def name_key(text: str) -> str:
 
 
 def provider_key(text: str) -> str:
-    """Return the key of a service."""
-    return fold(provider(text))
+    """Return the key of a service, which is its own: a filter as text has it."""
+    folded = fold(text)
+    return fold(provider(folded)) or folded or text
 
 
 def region_key(text: str) -> str:

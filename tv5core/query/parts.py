@@ -8,7 +8,7 @@ from tv5core.query.documents import DocumentParts
 
 __all__ = ["PARTS"]
 
-_MADE_BY = 1
+_MADE_BY = 2
 """Raise it where titles become other documents than before: by other terms, stems or values. Files
 of another number are not used any more, and the next sealing makes all documents again."""
 

@@ -48,6 +48,8 @@ READ = [
     ("provider:netflix", F.on("netflix")), ("actor:x", F.cast("x")), ("writer:x", F.creator("x")),
     ('person:"Zoë Saldaña"', F.person("Zoe Saldana")),
     ("person:\u201cAnn Lee\u201d", F.person("Ann Lee")),
+    ("person:\u201eAnn Lee\u201c", F.person("Ann Lee")), ('person:"Ann Lee\u201d', F.person("Ann Lee")),
+    ('id:"\u201cx\u201d"', F.id("\u201cx\u201d")),
     (r'keyword:"a \"b\" \\ c"', F.keyword('a "b" \\ c')),
     ('keyword:"*"', F.keyword("*")), ('certification:"16+"', F.certification("16+")),
     ("id:tmdb:movie:27205", F.id("tmdb:movie:27205")), ("-id:(a|b)", F.id.not_in("a", "b")),

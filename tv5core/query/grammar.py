@@ -48,14 +48,19 @@ MAX_CHARACTERS = 65_536
 ALIASES = {"provider": "on", "actor": "cast", "writer": "creator"}
 """Other names of fields."""
 
-_QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"'})
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _DIGITS = len(str(1 << 62))
 _BLANK = re.compile(r"\s*")
 _WORD = re.compile(r"(?:AND|OR|NOT)(?![^\s()&|])|[&|()~*]|-")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_BARE = re.compile(r"[^\s()|&\"]+")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BARE = re.compile(r"[^\s()|&\"\u201c\u201d\u201e]+")
+# Between straight marks, others are letters of the value: so does a filter as text have them.
+_QUOTED = re.compile(
+    r'"((?:[^"\\]|\\.)*)"'
+    r'|["\u201c\u201d\u201e]((?:[^"\u201c\u201d\u201e\\]|\\.)*)["\u201c\u201d\u201e]',
+    re.DOTALL,
+)
+_MARKS = tuple('"\u201c\u201d\u201e')
 _OFFERED = re.compile(r"(?:@(?P<region>[^/]*))?(?:/(?P<offer>.*))?")
 _COMPARED = re.compile(r"(<=|>=|<|>|=)(.+)")
 _DECADE = re.compile(r"(\d{3}0)s", re.ASCII)
@@ -131,8 +136,7 @@ def parse(text: str, schema: Mapping[str, str] | None = None) -> Expression:
         )
     if found := _CONTROL.search(text):
         _refuse("no control character", repr(found[0]), found.start())
-    parser = _Parser(text.translate(_QUOTES), schema)
-    return parser.whole()
+    return _Parser(text, schema).whole()
 
 
 def _refuse(expected: str, got: str, place: int) -> NoReturn:
@@ -271,11 +275,11 @@ class _Parser:
         if quoted := _QUOTED.match(self._text, place):
             after = _BARE.match(self._text, quoted.end())
             self._at = after.end() if after else quoted.end()
-            text = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL)
+            text = re.sub(r"\\(.)", r"\1", quoted[1] or quoted[2] or "", flags=re.DOTALL)
             return _Value(text, place, quoted=True, after=after[0] if after else "")
         found = _BARE.match(self._text, place)
         if found is None:
-            unclosed = self._text.startswith('"', place)
+            unclosed = self._text[place : place + 1] in _MARKS
             _refuse("a closing quotation mark" if unclosed else f"a value for {field}",
                     self._next(), place)  # fmt: skip
         self._at = found.end()

@@ -144,6 +144,9 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
         Continues after the last hit; empty where there is nothing more.
     explanation : dict
         Plan, estimates and true counts, where asked to explain.
+    degraded : str
+        Why meaning did not count though it should have: a vector database that is away; empty
+        where nothing was missing.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -154,6 +157,7 @@ class SearchResult(msgspec.Struct, frozen=True, eq=False):
     took_ms: float = 0.0
     cursor: str = ""
     explanation: dict[str, Any] = {}
+    degraded: str = ""
 
     def __len__(self) -> int:
         return len(self.hits)

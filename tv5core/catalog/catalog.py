@@ -28,7 +28,7 @@ import numpy.typing as npt
 from tv5core.arguments import as_list, as_texts, check_flag, check_path
 from tv5core.catalog import calibration, open_catalogs
 from tv5core.catalog.copies.restore import restore
-from tv5core.catalog.index.manager import IndexManager
+from tv5core.catalog.index.choice import check_no_collection, manager_of
 from tv5core.catalog.maintained import MaintainedCatalog
 from tv5core.catalog.maintenance.optimization import OptimizeReport
 from tv5core.catalog.maintenance.upgrade import UpgradeReport
@@ -43,7 +43,6 @@ from tv5core.extra_fields import check_declaration
 from tv5core.object_storage import check_no_url, is_url
 from tv5core.store import Store, VerifyReport
 from tv5core.store.extra_fields import declare_extra_fields
-from tv5core.store.meta import clear_checkpoints
 from tv5core.store.verification import check_versions
 from tv5core.types import ExtraType, Progress, Title
 from tv5core.vectors import SearchSettings, VectorIndex
@@ -68,9 +67,15 @@ class Catalog(MaintainedCatalog):
     """
 
     def __init__(
-        self, store: Store, *, embedder: EmbedderSpec, second: SecondSpec, auto_seal: bool
+        self,
+        store: Store,
+        *,
+        embedder: EmbedderSpec,
+        second: SecondSpec,
+        auto_seal: bool,
+        vectors: str | None = None,
     ) -> None:
-        manager = IndexManager(store, auto_seal=auto_seal)
+        manager = manager_of(store, vectors, auto_seal=auto_seal)
         text = TextEmbedding(store, manager, embedder)
         super().__init__(
             store, manager, text, SecondSpace(store, manager, second, auto_seal=auto_seal)
@@ -106,6 +111,7 @@ class Catalog(MaintainedCatalog):
         rescoring: str = "auto",
         auto_seal: bool = True,
         extra_fields: Mapping[str, ExtraType] | None = None,
+        vectors: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         follow_s: float | None = 10.0,
         storage_options: Mapping[str, Any] | None = None,
@@ -145,6 +151,10 @@ class Catalog(MaintainedCatalog):
             of the sealed vectors were removed or replaced.
         extra_fields : mapping of str to str, optional
             Types of your own fields, see ``tv5core.extra_fields``; only new ones need naming.
+        vectors : str, optional
+            URL of a collection of Qdrant or Milvus that keeps the vectors to search: see
+            ``docs/guide/collections.md``. What it lacks is sent there and found here meanwhile;
+            where it is away, searches by text go on by words and say so.
         cache_dir : path-like, optional
             With a URL: a folder for its snapshots, of its own; processes of one machine share it.
         follow_s : float or None
@@ -163,6 +173,8 @@ class Catalog(MaintainedCatalog):
             Its vectors were made by another embedder.
         CorruptFileError, FormatVersionError
             LMDB's file is damaged, or of a newer tv5core.
+        CollectionMismatchError
+            The collection is another catalogue's, or of others.
         ObjectStoreError
             Nothing can be fetched, and ``cache_dir`` has nothing to begin with.
         """
@@ -170,6 +182,7 @@ class Catalog(MaintainedCatalog):
         create, read_only = check_flag("create", create), check_flag("read_only", read_only)
         declared = check_declaration({} if extra_fields is None else extra_fields)
         if is_url(path):
+            check_no_collection(vectors)
             return _URLS[-1](
                 str(path),
                 read_only=read_only,
@@ -187,7 +200,8 @@ class Catalog(MaintainedCatalog):
         try:
             check_versions(store.folder, store.meta, KINDS)
             declare_extra_fields(store, declared)
-            return cls(store, embedder=embedder, second=second_embedder, auto_seal=auto_seal)
+            how: dict[str, Any] = {"embedder": embedder, "second": second_embedder}
+            return cls(store, **how, auto_seal=auto_seal, vectors=vectors)
         except BaseException:
             store.close()
             raise
@@ -340,22 +354,6 @@ class Catalog(MaintainedCatalog):
         self._check_writable()
         served = self._current()
         return calibration.calibrate(self._store, self._searcher, served, queries, target_recall, k)
-
-    def declare(self, extra_fields: Mapping[str, ExtraType]) -> None:
-        """Declare fields of your own beside those there are; see :meth:`open`.
-
-        Raises
-        ------
-        InvalidInputError
-            A name or a type is wrong, or a field is declared with another type.
-        """
-        self._check_writable()
-        declare_extra_fields(self._store, check_declaration(extra_fields))
-
-    def clear_checkpoints(self, prefix: str) -> int:
-        """Delete the checkpoints whose keys have a prefix; return how many there were."""
-        self._check_writable()
-        return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))
 
     restore = staticmethod(restore)
 

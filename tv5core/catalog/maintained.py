@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from tv5core.arguments import check_callable, check_flag, check_path
 from tv5core.catalog.collections.catalog import CollectionCatalog
@@ -10,8 +11,11 @@ from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
 from tv5core.catalog.maintenance.repair import check_and_repair
 from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
 from tv5core.catalog.maintenance.verification import check
+from tv5core.extra_fields import check_declaration
 from tv5core.store import VerifyReport
-from tv5core.types import Progress
+from tv5core.store.extra_fields import declare_extra_fields
+from tv5core.store.meta import clear_checkpoints
+from tv5core.types import ExtraType, Progress
 
 __all__ = ["MaintainedCatalog"]
 
@@ -100,3 +104,19 @@ class MaintainedCatalog(CollectionCatalog):
         return check_and_repair(
             self._store, self._manager, self._text, self._second, progress, aside
         )
+
+    def declare(self, extra_fields: Mapping[str, ExtraType]) -> None:
+        """Declare fields of your own beside those there are; see :meth:`open`.
+
+        Raises
+        ------
+        InvalidInputError
+            A name or a type is wrong, or a field is declared with another type.
+        """
+        self._check_writable()
+        declare_extra_fields(self._store, check_declaration(extra_fields))
+
+    def clear_checkpoints(self, prefix: str) -> int:
+        """Delete the checkpoints whose keys have a prefix; return how many there were."""
+        self._check_writable()
+        return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from tv5core.bitmap import Bitmap
 from tv5core.query.search import POOL
 from tv5core.query.view import View
-from tv5core.vectors import SearchOptions, SearchSettings, Snapshot, VectorIndex
+from tv5core.vectors import Matches, SearchOptions, SearchSettings, Snapshot, VectorIndex
 
-__all__ = ["exact_scores", "explained", "neighbours"]
+__all__ = ["exact_scores", "explained", "neighbours", "search_index"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -90,3 +90,14 @@ def _for_many(settings: SearchSettings, k: int) -> SearchSettings:
         return settings
     oversampling = max(_LEAST_OVERSAMPLING, settings.oversampling * few / k)
     return msgspec.structs.replace(settings, oversampling=oversampling, min_k=1)
+
+
+def search_index(
+    index: VectorIndex,
+    vector: npt.ArrayLike,
+    options: SearchOptions,
+    k: int,
+    snapshot: Snapshot | None = None,
+) -> Matches:
+    """Search one state of an index; the present one where none is given."""
+    return index.search_with(vector, k, options, snapshot)

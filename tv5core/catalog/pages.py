@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from tv5core.arguments import shown
@@ -15,9 +16,10 @@ from tv5core.lexical import highlight
 from tv5core.query.answering import Answer
 from tv5core.query.paging import Ranking
 from tv5core.query.request import SearchRequest
+from tv5core.results import SearchResult, Total
 from tv5core.types import Hit, Title
 
-__all__ = ["RERANKED", "Found", "page_of", "reranked"]
+__all__ = ["RERANKED", "Found", "page_of", "reranked", "result_of"]
 
 RERANKED = 100
 """Matches that a reranker sees, where no more are asked for."""
@@ -148,3 +150,9 @@ def reranked(titles: TitleReader, answer: Answer, request: SearchRequest) -> Ans
     }
     parts = {name: part[order] for name, part in ranking.parts.items()}
     return replace(answer, ranking=replace(ranking, **again, parts=parts))
+
+
+def result_of(hits: list[Hit], k: int) -> SearchResult:
+    """Return the answer of vectors alone, of which nobody counts all that are near."""
+    worth = [msgspec.structs.replace(hit, relevance=min(1.0, max(0.0, hit.score))) for hit in hits]
+    return SearchResult(tuple(worth), Total(len(hits), "at_least" if len(hits) == k else "exact"))

@@ -16,15 +16,15 @@ import numpy.typing as npt
 from tv5core.arguments import as_array, check_int
 from tv5core.catalog.index.manager import ServedIndex
 from tv5core.catalog.index.recovery_log import RecoveryLog
-from tv5core.catalog.nearest import exact_scores, explained, neighbours
-from tv5core.catalog.pages import page_of, reranked
+from tv5core.catalog.nearest import exact_scores, explained, neighbours, search_index
+from tv5core.catalog.pages import page_of, reranked, result_of
 from tv5core.catalog.spaces.second_space import SecondSpace
 from tv5core.catalog.spaces.text_embedding import TextEmbedding
 from tv5core.catalog.title_reader import TitleReader
 from tv5core.columns import F
 from tv5core.columns.expressions import all_of
 from tv5core.columns.wording import to_text
-from tv5core.errors import EmbedderMismatchError, InvalidInputError
+from tv5core.errors import EmbedderMismatchError, InvalidInputError, VectorDatabaseError
 from tv5core.lexical import suggest
 from tv5core.observing import stage
 from tv5core.query.answering import answer
@@ -36,10 +36,10 @@ from tv5core.query.request import MAX_K, SearchRequest
 from tv5core.query.search import POOL
 from tv5core.query.second import ExplainedSearch, NearestSearch, Scores, SecondMeaning
 from tv5core.query.view import View
-from tv5core.results import BrowseResult, SearchResult, Suggestion, Total
+from tv5core.results import BrowseResult, SearchResult, Suggestion
 from tv5core.store import Store, embeddings
 from tv5core.store.transaction import Txn
-from tv5core.types import Hit, Title
+from tv5core.types import Title
 from tv5core.vectors import (
     Filter,
     Matches,
@@ -82,7 +82,7 @@ class Searcher:
             if request.vector is not None and request.is_plain:
                 found = self._nearest(served, request, request.vector)
             else:
-                found = self._page(served, request)
+                found = self._page_or_words(served, request)
         return msgspec.structs.replace(found, took_ms=(perf_counter() - started) * 1e3)
 
     def browse(
@@ -126,8 +126,8 @@ class Searcher:
         found = served.index.search_with(matrix, k, options)
         answers = []
         for vector, keys, scores in zip(matrix, found.keys, found.scores, strict=True):
-            more = partial(_search, served.index, vector, options)
-            answers.append(_of_hits(self._titles.hits(Matches(keys, scores), k, more), k))
+            more = partial(search_index, served.index, vector, options)
+            answers.append(result_of(self._titles.hits(Matches(keys, scores), k, more), k))
         return answers
 
     def similar(
@@ -158,11 +158,11 @@ class Searcher:
             request = SearchRequest.of(vector, k, where=~F.id(title.id), cursor=cursor)
             return self._page(served, request, like=title.id)
         options = self._options(index, None, exact=False, text=False)
-        search = partial(_search, index, vector, options)
+        search = partial(search_index, index, vector, options)
         with stage("search"):
             matches = search(k + 1)
             with stage("decode"):
-                return _of_hits(self._titles.hits(matches, k, search, (row, title.id)), k)
+                return result_of(self._titles.hits(matches, k, search, (row, title.id)), k)
 
     def rows(self, ids: Sequence[str]) -> I64:
         """Return the rows of ids, unknown ones left out: int64[n]."""
@@ -209,10 +209,10 @@ class Searcher:
             options = self._options(index, request.allow, request.exact, text=False)
         else:
             snapshot, options = self._filtered(served, index, request)
-        search = partial(_search, index, vector, options, snapshot=snapshot)
+        search = partial(search_index, index, vector, options, snapshot=snapshot)
         matches = search(request.k)
         with stage("decode"):
-            return _of_hits(self._titles.hits(matches, request.k, search), request.k)
+            return result_of(self._titles.hits(matches, request.k, search), request.k)
 
     def _filtered(
         self, served: ServedIndex, index: VectorIndex, request: SearchRequest
@@ -245,8 +245,26 @@ class Searcher:
 
     # -- everything else ------------------------------------------------------------------
 
+    def _page_or_words(self, served: ServedIndex, request: SearchRequest) -> SearchResult:
+        """Answer a page; by words alone where the vectors are elsewhere and cannot be had."""
+        try:
+            return self._page(served, request)
+        except VectorDatabaseError as error:
+            if request.vector is not None or request.mode == "semantic":
+                raise
+            found = self._page(served, request, by_words=True)
+            reason = f"by words alone: {error}"
+        told = found.explanation | {"degraded": reason} if request.explain else found.explanation
+        return msgspec.structs.replace(found, degraded=reason, explanation=told)
+
     def _page(
-        self, served: ServedIndex, request: SearchRequest, offset: int = 0, like: str = ""
+        self,
+        served: ServedIndex,
+        request: SearchRequest,
+        offset: int = 0,
+        like: str = "",
+        *,
+        by_words: bool = False,
     ) -> SearchResult:
         """Answer a page of a search, or of what is like a title whatever its vector becomes."""
         view = served.view()
@@ -258,6 +276,11 @@ class Searcher:
         start = offset if cursor is None else cursor.place
         if page is None:
             context = self.context(served, view, request)
+            if by_words:
+                second = partial(self._second_meaning, served, view, request, for_first="")
+                context = replace(
+                    context, meaning=lambda _: None, second=lambda text, _: second(text)
+                )
             whole = cursor is not None or request.group is not None
             first = None if whole else offset + max(request.k, MAX_KEPT)
             found = reranked(self._titles, answer(context, request, cursor, first), request)
@@ -367,22 +390,6 @@ class Searcher:
             return None
         vector: F32 = vectors[0]
         return vector
-
-
-def _search(
-    index: VectorIndex,
-    vector: npt.ArrayLike,
-    options: SearchOptions,
-    k: int,
-    snapshot: Snapshot | None = None,
-) -> Matches:
-    return index.search_with(vector, k, options, snapshot)
-
-
-def _of_hits(hits: list[Hit], k: int) -> SearchResult:
-    """Return the answer of vectors alone, of which nobody counts all that are near."""
-    worth = [msgspec.structs.replace(hit, relevance=min(1.0, max(0.0, hit.score))) for hit in hits]
-    return SearchResult(tuple(worth), Total(len(hits), "at_least" if len(hits) == k else "exact"))
 
 
 def are_texts(queries: object) -> bool:

@@ -36,6 +36,7 @@ __all__ = [
     "put_bytes",
     "put_or_delete",
     "rows",
+    "rows_from",
     "space_and_row",
     "vector_bytes",
 ]
@@ -219,6 +220,20 @@ def rows(txn: Txn, space: int) -> I64:
             found += here[4:]
             more = cursor.next()
     return np.frombuffer(bytes(found), ">u8").astype(np.int64)
+
+
+def rows_from(txn: Txn, space: int, start: int, count: int) -> I64:
+    """Return the first rows from ``start`` on with a vector in a space, ascending."""
+    found: list[int] = []
+    with txn.raw.cursor(txn.dbs.vectors) as cursor:
+        more = cursor.set_range(key(space, start))
+        while more and len(found) < count:
+            here, row = space_and_row(bytes(cursor.key()))
+            if here != space:
+                break
+            found.append(row)
+            more = cursor.next()
+    return np.asarray(found, np.int64)
 
 
 def drop_spaces(environment: Environment, keep: Collection[int]) -> int:

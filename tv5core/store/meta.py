@@ -13,7 +13,7 @@ from tv5core.arguments import check_text, shown
 from tv5core.errors import CorruptFileError, FormatVersionError, InvalidInputError
 from tv5core.files import SealedFile
 from tv5core.store.checked_values import body_of, with_checksum
-from tv5core.store.records import Generation, SecondSpace
+from tv5core.store.records import Generation, SecondSpace, SentVectors
 from tv5core.store.transaction import Txn
 
 __all__ = [
@@ -99,6 +99,8 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     second : SecondSpace or None
     second_spaces : int
         How many there ever were: each has a number of its own.
+    sent : SentVectors or None
+        None where no server keeps the vectors.
     check : int
         On disk, from format 2 on, the CRC-32 of the bytes before it: always the last field. In
         memory 0.
@@ -126,6 +128,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     extra_fields: dict[str, str] = {}
     second: SecondSpace | None = None
     second_spaces: int = 0
+    sent: SentVectors | None = None
     check: int = 0
 
     @property
@@ -220,6 +223,7 @@ def _check_sense(meta: Meta) -> None:
         and 1 <= meta.next_seq <= _MOST
         and 0 <= meta.space < 1 << 31
         and _second_makes_sense(meta)
+        and _sent_makes_sense(meta)
         and all(generation.space == meta.space for generation in meta.generations)
         and all(
             0 < generation.number < meta.next_generation
@@ -243,6 +247,13 @@ def _second_makes_sense(meta: Meta) -> bool:
         and -1 <= second.filled <= _MOST
         and 0 <= second.seq < meta.next_seq
         and all(one.space == second.space and one.words is None for one in second.generations)
+    )
+
+
+def _sent_makes_sense(meta: Meta) -> bool:
+    sent = meta.sent
+    return sent is None or (
+        0 <= sent.space < 1 << 31 and -1 <= sent.filled <= _MOST and 0 <= sent.seq < meta.next_seq
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from tv5core.files import SealedFile
 
-__all__ = ["Generation", "SecondSpace"]
+__all__ = ["Generation", "SecondSpace", "SentVectors"]
 
 
 class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,3 +91,23 @@ class SecondSpace(msgspec.Struct, frozen=True, omit_defaults=True):
     def complete(self) -> bool:
         """Whether every title was embedded, so that it can be searched."""
         return self.filled < 0
+
+
+class SentVectors(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far the vectors of a space were sent to a collection elsewhere.
+
+    Attributes
+    ----------
+    place : str
+        The collection's URL, without credentials.
+    space : int
+    filled : int
+        While all are sent for the first time, the row to go on from; -1 once all are.
+    seq : int
+        The last journal entry whose vectors the collection has.
+    """
+
+    place: str
+    space: int
+    filled: int = 0
+    seq: int = 0

@@ -219,7 +219,7 @@ class Store:
         if journal.count(txn) < journal.FOLD_ENTRIES:
             return meta
         # Nothing is dropped that a generation, or the filling of a new space, still needs.
-        waits = meta.generations or meta.second is not None
+        waits = meta.generations or meta.second is not None or meta.sent is not None
         return journal.fold(txn, meta, forget=not waits and not self.maintenance.locked())
 
     @property
@@ -315,7 +315,8 @@ class Store:
         meta = self.meta
         if meta.generations:
             needed = [one.journal_seq for one in meta.all_generations]
-            self._trim_journal(min(needed + ([] if meta.second is None else [meta.second.seq])))
+            needed += [one.seq for one in (meta.second, meta.sent) if one is not None]
+            self._trim_journal(min(needed))
         failpoint("tidy: journal trimmed")
         return removed
 

@@ -21,7 +21,7 @@ from tv5core.vectors.metric import Metric
 from tv5core.vectors.packed_links import PackedLists
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.segment import Segment, Snapshot, alive_rows
+from tv5core.vectors.segment import CodedSegment, Segment, Snapshot, alive_rows
 from tv5core.vectors.stored_rows import StoredRows
 from tv5core.vectors.validation import Rescoring
 
@@ -97,9 +97,9 @@ class IndexAudit:
         return np.concatenate(some) if some else np.empty(0, np.int64)
 
     def _differing(self, part: _Audited, at: I64, keys: I64, vectors: F32) -> dict[int, str]:
+        if not len(keys) or not isinstance(part.segment, CodedSegment):
+            return {}  # of vectors elsewhere, only the keys are here
         quantizer = part.segment.quantizer
-        if not len(keys):
-            return {}
         try:
             ready = self._metric.validate(vectors, quantizer.dim)
         except InvalidInputError as error:

@@ -19,7 +19,7 @@ from tv5core.vectors.explaining import explain_search
 from tv5core.vectors.filters import Filter
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.planner import choose_plan
-from tv5core.vectors.segment import Snapshot
+from tv5core.vectors.segment import CodedSegment, Snapshot
 from tv5core.vectors.settings import MAX_ROWS, WIDEST_POOL, SearchSettings
 from tv5core.vectors.truth import Truth
 
@@ -127,7 +127,8 @@ class Trial:
 
     def least_scan(self) -> float:
         """Return what a scan of all codes costs that rescores next to nothing."""
-        return sum(least_scan_ns(one, which.row_count) for one, which in self._parts)
+        parts = [(one, which) for one, which in self._parts if isinstance(one, CodedSegment)]
+        return sum(least_scan_ns(one, which.row_count) for one, which in parts)
 
     def cost(self, settings: SearchSettings) -> float:
         """Count what a query costs, in nanoseconds."""
@@ -136,7 +137,11 @@ class Trial:
         for query in self._costed:
             plans = explain_search(self._snapshot, query[None], self.k, options)
             parts = zip(self._parts, plans, strict=True)
-            total += sum(cost_ns(segment, plan) for (segment, _), plan in parts)
+            total += sum(
+                cost_ns(segment, plan)
+                for (segment, _), plan in parts
+                if isinstance(segment, CodedSegment)
+            )
         return total / len(self._costed)
 
 

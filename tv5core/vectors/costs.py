@@ -7,7 +7,7 @@ So a comparison comes out the same on a busy machine. Prices are of one thread o
 from __future__ import annotations
 
 from tv5core.vectors.explaining import SegmentPlan
-from tv5core.vectors.segment import Segment
+from tv5core.vectors.segment import CodedSegment
 
 __all__ = ["cost_ns", "least_scan_ns"]
 
@@ -24,7 +24,7 @@ _HAMMING = 1_600.0
 """For each row that a walk of live rows has to find."""
 
 
-def cost_ns(segment: Segment, plan: SegmentPlan) -> float:
+def cost_ns(segment: CodedSegment, plan: SegmentPlan) -> float:
     """Return what one query costs in a segment, in nanoseconds."""
     code = int(segment.codes.shape[1])
     row = int(segment.rows.values.shape[1]) * segment.rows.values.dtype.itemsize
@@ -38,6 +38,6 @@ def cost_ns(segment: Segment, plan: SegmentPlan) -> float:
     return plan.visited * (_WALKED + _WALKED_BYTE * code) + compared
 
 
-def least_scan_ns(segment: Segment, rows: int) -> float:
+def least_scan_ns(segment: CodedSegment, rows: int) -> float:
     """Return what a scan of the codes of so many rows costs that compares next to none."""
     return rows * (_SCANNED + _SCANNED_BYTE * int(segment.codes.shape[1]))

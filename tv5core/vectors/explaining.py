@@ -17,7 +17,7 @@ from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.planner import choose_plan, expected_reads, filtered_walk
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.segment import Segment, Snapshot
+from tv5core.vectors.segment import CodedSegment, PlannedSegment, Segment, Snapshot
 
 __all__ = ["SegmentPlan", "explain_search"]
 
@@ -36,7 +36,8 @@ class SegmentPlan:
         Rows of the segment, and how many of them may be returned.
     plan : str
         ``exact``: all allowed rows are compared; ``scan``: their codes are read; ``walk``: the
-        graph is walked; ``walk, then scan``: the walk gave up.
+        graph is walked; ``walk, then scan``: the walk gave up. A segment elsewhere says what is
+        asked of its server.
     expected : int
         Codes that the planner expected a walk to read.
     visited : int
@@ -85,19 +86,24 @@ def _explained(
     segment: Segment, query: F32, k: int, options: SearchOptions, allowed: Allowed
 ) -> SegmentPlan:
     count, settings = allowed.row_count, options.settings
+    if isinstance(segment, PlannedSegment):
+        how = segment.plan(k, options, allowed)
+        return SegmentPlan(segment.sealed, len(segment), count, how, 0, 0, 0)
     plan: str = choose_plan(len(segment), count, k, options, walkable=segment.sealed)
     visited, compared = 0, count
     if isinstance(segment, SealedSegment) and plan == "walk":
         plan, visited, compared = _walked(segment, query, k, options, allowed)
     elif isinstance(segment, LiveSegment) and plan == "scan":
         plan, visited, compared = segment.counted(query, k, settings, allowed, options.scan_margin)
-    elif plan == "scan":
+    elif plan == "scan" and isinstance(segment, CodedSegment):
         visited, compared = count, _scanned(segment, query, k, options, allowed)
     expected = expected_reads(len(segment), max(count, 1), k, settings)
     return SegmentPlan(segment.sealed, len(segment), count, plan, expected, visited, compared)
 
 
-def _scanned(segment: Segment, query: F32, k: int, options: SearchOptions, allowed: Allowed) -> int:
+def _scanned(
+    segment: CodedSegment, query: F32, k: int, options: SearchOptions, allowed: Allowed
+) -> int:
     """Return how many rows a scan of codes compares."""
     settings = options.settings
     bound = segment.scan_margin(settings, k, allowed, options.scan_margin)

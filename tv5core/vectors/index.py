@@ -24,7 +24,7 @@ from tv5core.vectors.growing import growth_of
 from tv5core.vectors.measured_reader import MeasuredReader
 from tv5core.vectors.metric import Metric
 from tv5core.vectors.sealing import BuildOptions, Sealing
-from tv5core.vectors.segment import alive_blocks
+from tv5core.vectors.segment import alive_blocks, coded
 from tv5core.vectors.segment_set import SegmentSet
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import check_keys
@@ -303,7 +303,7 @@ class VectorIndex(MeasuredReader):
             if growth is not None:
                 self._seal_by(partial(growth.write, progress=progress))
             else:
-                blocks = partial(alive_blocks, snapshot.segments)
+                blocks = partial(alive_blocks, coded(snapshot.segments))
                 self._seal_blocks(blocks, snapshot.alive_count, progress)
         finally:
             self._segments.end_seal()

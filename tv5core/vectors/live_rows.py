@@ -70,6 +70,15 @@ class LiveRows:
         """Return the number of rows, deleted ones included."""
         return self._count
 
+    @property
+    def alive_count(self) -> int:
+        """Rows that are not deleted."""
+        return len(self._row_of)
+
+    def keys(self) -> I64:
+        """Return the keys of the rows that are not deleted."""
+        return np.fromiter(self._row_of, np.int64, len(self._row_of))
+
     def __contains__(self, key: int) -> bool:
         return key in self._row_of
 

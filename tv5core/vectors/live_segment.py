@@ -24,6 +24,7 @@ from tv5core.vectors.segment import (
     scan_bounded,
     scan_codes,
     scan_rows,
+    scored,
 )
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.stored_rows import StoredRows
@@ -92,6 +93,10 @@ class LiveSegment:
         rows = order[np.maximum(at, 0)] if len(order) else np.zeros(len(keys), np.int64)
         there = (at >= 0) & (self.keys[rows] == keys) if len(order) else np.zeros(len(keys), bool)
         return np.where(there, rows, -1).astype(np.int64)
+
+    def scores(self, query: F32, rows: U32) -> F32:
+        """Score some rows exactly, in their order."""
+        return scored(self, query, rows)
 
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None

@@ -17,7 +17,7 @@ from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.reader import IndexReader
 from tv5core.vectors.row_recall import RowRecall
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.segment import Snapshot
+from tv5core.vectors.segment import Snapshot, coded
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.truth import Truth, TruthKeeper
 
@@ -48,7 +48,7 @@ class MeasuredReader(IndexReader):
     @property
     def stored_as(self) -> str:
         """How sealed rows are stored: what ``rescoring="auto"`` chose; empty before a sealing."""
-        kinds = [one.rows.kind for one in self.snapshot.segments if one.sealed]
+        kinds = [one.rows.kind for one in coded(self.snapshot.segments) if one.sealed]
         return kinds[0] if kinds else ""
 
     def recall(

@@ -28,6 +28,7 @@ from tv5core.vectors.segment import (
     scan_bounded,
     scan_codes,
     scan_rows,
+    scored,
 )
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.stored_rows import StoredRows
@@ -37,6 +38,7 @@ __all__ = ["SealedSegment"]
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 _LOOKED_UP_ONE_IN = 8  # rows a key: of fewer keys, each is looked up; of more, all rows are read
 
@@ -64,6 +66,11 @@ class SealedSegment:
         return cls(
             graph, graph.id, graph.keys, graph.codes, graph.rows, graph.quantizer, alive, count
         )
+
+    def without(self, rows: I64) -> SealedSegment:
+        """Return it with more rows deleted."""
+        alive = bitmap.full(len(self)) if self.alive is None else self.alive
+        return SealedSegment.of(self.graph, bitmap.cleared(alive, rows))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -100,6 +107,10 @@ class SealedSegment:
     def find(self, keys: I64) -> I64:
         """Look keys up in their order."""
         return self.graph.find(keys)
+
+    def scores(self, query: F32, rows: U32) -> F32:
+        """Score some rows exactly, in their order."""
+        return scored(self, query, rows)
 
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None

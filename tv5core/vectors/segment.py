@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +27,18 @@ from tv5core.vectors.stored_rows import StoredRows
 
 __all__ = [
     "Allowed",
+    "CodedSegment",
+    "PlannedSegment",
     "Segment",
     "SegmentHits",
     "Snapshot",
     "alive_blocks",
     "alive_rows",
+    "coded",
     "scan_bounded",
     "scan_codes",
     "scan_rows",
+    "scored",
 ]
 
 F32 = npt.NDArray[np.float32]
@@ -51,23 +55,14 @@ fewer than k exist; float32[queries, k] exact inner products with the stored row
 
 
 class Segment(KeyedRows, Protocol):
-    """Rows with numbers and deletions of their own; immutable, so readers need no lock."""
+    """Rows with numbers and deletions of their own; immutable, so readers need no lock.
+
+    This is all that a search asks of its vectors, wherever they are.
+    """
 
     @property
     def sealed(self) -> bool:
         """Whether the rows are in files that never change."""
-
-    @property
-    def quantizer(self) -> Quantizer:
-        """Centre and rotation of the codes."""
-
-    @property
-    def codes(self) -> U8:
-        """uint8[n, >= size]: codes as :class:`CodeLayout` says."""
-
-    @property
-    def rows(self) -> StoredRows:
-        """Rows for exact scores."""
 
     @property
     def scratch_bytes(self) -> int:
@@ -79,10 +74,8 @@ class Segment(KeyedRows, Protocol):
     def find(self, keys: I64) -> I64:
         """Return a row that has each key, -1 for none: int64[n]; of several, the last."""
 
-    def scan_margin(
-        self, settings: SearchSettings, k: int, allowed: Allowed, margin: float | None = None
-    ) -> float | None:
-        """Return the error margin of a scan of codes; None where it rescores a number of rows."""
+    def scores(self, query: F32, rows: U32) -> F32:
+        """Score some rows exactly, in their order: float32[n]."""
 
     def search(
         self, queries: F32, k: int, options: SearchOptions, allowed: Allowed | None = None
@@ -101,13 +94,43 @@ class Segment(KeyedRows, Protocol):
         """
 
 
-def scan_rows(segment: Segment, queries: F32, k: int, allowed: Allowed) -> SegmentHits:
+@runtime_checkable
+class PlannedSegment(Segment, Protocol):
+    """A segment that chooses its plans by itself."""
+
+    def plan(self, k: int, options: SearchOptions, allowed: Allowed) -> str:
+        """Say how it is searched."""
+
+
+@runtime_checkable
+class CodedSegment(Segment, Protocol):
+    """A segment whose codes and rows are in this process."""
+
+    @property
+    def quantizer(self) -> Quantizer:
+        """Centre and rotation of the codes."""
+
+    @property
+    def codes(self) -> U8:
+        """uint8[n, >= size]: codes as :class:`CodeLayout` says."""
+
+    @property
+    def rows(self) -> StoredRows:
+        """Rows for exact scores."""
+
+    def scan_margin(
+        self, settings: SearchSettings, k: int, allowed: Allowed, margin: float | None = None
+    ) -> float | None:
+        """Return the error margin of a scan of codes; None where it rescores a number of rows."""
+
+
+def scan_rows(segment: CodedSegment, queries: F32, k: int, allowed: Allowed) -> SegmentHits:
     """Score every allowed stored row."""
     return segment.rows.scan(queries, k, allowed.bitmap)
 
 
 def scan_codes(
-    segment: Segment, queries: F32, k: int, candidates: int, allowed: Allowed
+    segment: CodedSegment, queries: F32, k: int, candidates: int, allowed: Allowed
 ) -> SegmentHits:
     """Estimate every row by its code and rescore the best candidates."""
     prepared = segment.quantizer.prepare(queries)
@@ -117,7 +140,7 @@ def scan_codes(
 
 
 def scan_bounded(
-    segment: Segment, queries: F32, k: int, error_margin: float, allowed: Allowed
+    segment: CodedSegment, queries: F32, k: int, error_margin: float, allowed: Allowed
 ) -> SegmentHits:
     """Estimate every allowed row by its code and rescore those that may be among the answers."""
     prepared = segment.quantizer.prepare(queries)
@@ -126,12 +149,25 @@ def scan_bounded(
     )
 
 
+def scored(segment: CodedSegment, query: F32, rows: U32) -> F32:
+    """Return the exact score of each row, in their order."""
+    found, best = segment.rows.rescore(query, rows[None], len(rows))
+    by_row = np.argsort(found[0])
+    scores: F32 = best[0][by_row[np.searchsorted(found[0], rows, sorter=by_row)]]
+    return scores
+
+
+def coded(segments: Sequence[Segment]) -> list[CodedSegment]:
+    """Return the segments whose codes and rows are in this process."""
+    return [segment for segment in segments if isinstance(segment, CodedSegment)]
+
+
 def alive_rows(segment: Segment) -> I64:
     """Return the numbers of the rows that are not deleted."""
     return bitmap.rows(segment.alive, len(segment))
 
 
-def alive_blocks(segments: Sequence[Segment]) -> Iterator[Block]:
+def alive_blocks(segments: Sequence[CodedSegment]) -> Iterator[Block]:
     """Yield all rows that are not deleted, as exactly as they are stored."""
     for segment in segments:
         alive = alive_rows(segment)
@@ -203,16 +239,8 @@ class Snapshot:
             if segment.alive is not None:
                 there[there] = bitmap.test(segment.alive, rows[there])
             if there.any():
-                scores[there] = _scored(segment, query, rows[there].astype(np.uint32))
+                scores[there] = segment.scores(query, rows[there].astype(np.uint32))
         return scores
-
-
-def _scored(segment: Segment, query: F32, rows: U32) -> F32:
-    """Return the score of each row, in their order."""
-    found, best = segment.rows.rescore(query, rows[None], len(rows))
-    by_row = np.argsort(found[0])
-    scores: F32 = best[0][by_row[np.searchsorted(found[0], rows, sorter=by_row)]]
-    return scores
 
 
 def _search(

@@ -6,6 +6,8 @@ a state that no later change touches.
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,15 +18,22 @@ from tv5core.vectors.live_segment import LiveSegment
 from tv5core.vectors.quantizer import Quantizer
 from tv5core.vectors.row_recall import RowRecall
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.segment import Segment, Snapshot
+from tv5core.vectors.segment import Segment, Snapshot, coded
 from tv5core.vectors.validation import Rescoring
 
-__all__ = ["SegmentSet"]
+__all__ = ["SealedRows", "SegmentSet"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _CENTER_FROM = 256  # rows from which the mean of a first batch is worth centring on
+
+
+class SealedRows(Segment, Protocol):
+    """A segment that no row is added to."""
+
+    def without(self, rows: I64) -> SealedRows:
+        """Return it with more rows deleted."""
 
 
 class SegmentSet:
@@ -51,7 +60,7 @@ class SegmentSet:
     ) -> None:
         self._dim, self._rescoring, self._walkable = dim, rescoring, walkable
         self._changed: set[int] | None = None
-        self._sealed = None if graph is None else SealedSegment.of(graph)
+        self._sealed: SealedRows | None = None if graph is None else SealedSegment.of(graph)
         self._quantizer = None if graph is None else graph.quantizer
         self._live: LiveRows | None = None
         self._changing = False
@@ -72,11 +81,12 @@ class SegmentSet:
         """
         if not self._changing:
             return
-        sealed = [one for one in self.snapshot.segments if isinstance(one, SealedSegment)]
-        live = [one for one in self.snapshot.segments if isinstance(one, LiveSegment)]
+        segments = self.snapshot.segments
+        live = [one for one in segments if isinstance(one, LiveSegment)]
+        sealed: list[Any] = [one for one in segments if not isinstance(one, LiveSegment)]
         self._sealed = sealed[0] if sealed else None
         self._live = LiveRows.of(live[0], self._rescoring) if live else None
-        self._quantizer = next((one.quantizer for one in self.snapshot.segments), None)
+        self._quantizer = next((one.quantizer for one in coded(self.snapshot.segments)), None)
         self._changing = False
 
     def __contains__(self, key: int) -> bool:
@@ -133,15 +143,13 @@ class SegmentSet:
         rows = self._sealed_rows(keys)
         rows = rows[rows >= 0]
         if len(rows) and self._sealed is not None:
-            graph, alive = self._sealed.graph, self._sealed.alive
-            alive = bitmap.full(len(graph)) if alive is None else alive
-            self._sealed = SealedSegment.of(graph, bitmap.cleared(alive, rows))
+            self._sealed = self._sealed.without(rows)
 
     def _sealed_rows(self, keys: I64) -> I64:
         """Return the sealed rows of keys, -1 where there is none."""
         if self._sealed is None:
             return np.full(len(keys), -1, np.int64)
-        rows = self._sealed.graph.find(keys)
+        rows = self._sealed.find(keys)
         if self._sealed.alive is not None:
             rows[~bitmap.test(self._sealed.alive, np.maximum(rows, 0))] = -1
         return rows
@@ -155,7 +163,7 @@ class SegmentSet:
 
     def stored_before(self) -> tuple[F32 | None, RowRecall]:
         """Return the centre of the rows that are sealed, and what those have lost."""
-        if self._sealed is None:
+        if not isinstance(self._sealed, SealedSegment):
             return None, RowRecall()
         frame = self._sealed.rows.frame
         return None if frame is None else frame.center, self._sealed.graph.recall

@@ -19,7 +19,7 @@ from tv5core.vectors.filters import Filter
 from tv5core.vectors.options import SearchOptions
 from tv5core.vectors.recall import recall_at_k
 from tv5core.vectors.sealed_segment import SealedSegment
-from tv5core.vectors.segment import Snapshot
+from tv5core.vectors.segment import Snapshot, coded
 from tv5core.vectors.settings import SearchSettings
 
 __all__ = ["GivenTruth", "Truth", "TruthKeeper", "VectorsOf", "recall_of_rows"]
@@ -42,7 +42,7 @@ _AT_ONCE = 16_384  # vectors in memory: 50 MB at 768 dimensions
 def recall_of_rows(snapshot: Snapshot) -> float | None:
     """Return what exact search over stored rows finds, as sealing measured; None: it did not."""
     kept: float | None = None
-    for segment in snapshot.segments:
+    for segment in coded(snapshot.segments):
         if segment.rows.kind == "float32":
             kept = 1.0 if kept is None else kept
         elif isinstance(segment, SealedSegment):

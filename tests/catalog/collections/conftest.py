@@ -1,4 +1,4 @@
-"""Collections to try: of a Milvus server, and of Qdrant's client by itself."""
+"""Collections to try, and catalogues whose vectors are here, in Qdrant or in Milvus."""
 
 from __future__ import annotations
 
@@ -19,11 +19,21 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusServer]:
     server.stop()
 
 
+def collection(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    if kind == "milvus":
+        return f"{request.getfixturevalue('milvus').url}/{fresh_name()}?timeout_s=60&nlist=16"
+    if kind == "qdrant-folder":
+        return f"qdrant+local://{folder}/qdrant/{fresh_name()}"
+    return f"qdrant+memory://{folder.name}/{fresh_name()}"
+
+
 @pytest.fixture(params=["qdrant-memory", "qdrant-folder", "milvus"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a collection that does not exist yet."""
-    if request.param == "milvus":
-        return f"{request.getfixturevalue('milvus').url}/{fresh_name()}?timeout_s=60&nlist=16"
-    if request.param == "qdrant-folder":
-        return f"qdrant+local://{tmp_path}/qdrant/{fresh_name()}"
-    return f"qdrant+memory://{tmp_path.name}/{fresh_name()}"
+    return collection(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["own", "qdrant", "milvus"])
+def vectors_at(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    """Where a catalogue's vectors are: the URL of a collection, None for its own index."""
+    return None if request.param == "own" else collection(request.param, request, tmp_path)

@@ -17,6 +17,11 @@ Read in this order:
     The sealed vectors of a generation: built from the store, checked when opened.
 ``document_generation``
     Its sealed documents: merged from those there are, checked when first used.
+``elsewhere``, ``outbox``, ``sender``
+    ``RemoteIndexManager``: vectors in a collection of Qdrant or Milvus; what it lacks, and the
+    thread that sends it.
+``choice``
+    Which manager a catalogue has.
 ``background``
     One thread for work that nobody waits for.
 """

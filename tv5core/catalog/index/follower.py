@@ -106,7 +106,7 @@ class IndexFollower:
     def _open_generation(self, meta: Meta, generation: Generation) -> ServedIndex:
         unknown = generation.number not in self._verified
         self._store.environment.check_identity()
-        index = open_generation(self._store.folder, meta, generation, verify=unknown)
+        index = self._open_vectors(meta, generation, verify=unknown)
         documents = open_documents(
             self._store.folder,
             generation,
@@ -116,7 +116,8 @@ class IndexFollower:
             verified=not unknown,
         )
         self._store.environment.check_identity()
-        served = served_of(meta, documents or self.served.documents, index or empty_index(meta))
+        index_or_none = index or self.new_index(meta)
+        served = served_of(meta, documents or self.served.documents, index_or_none)
         served.space, served.generation = generation.space, generation.number
         if index is None:
             self._read_vectors(served, meta)
@@ -124,6 +125,15 @@ class IndexFollower:
             served.publish(generation.seq)
         self._verified.add(generation.number)
         return served
+
+    def new_index(self, meta: Meta, dim: int = 0) -> VectorIndex | None:
+        """Return an index without rows; None until the catalogue has a vector."""
+        return empty_index(meta, dim)
+
+    def _open_vectors(
+        self, meta: Meta, generation: Generation, *, verify: bool
+    ) -> VectorIndex | None:
+        return open_generation(self._store.folder, meta, generation, verify=verify)
 
     def _note_damaged_documents(self, generation: Generation, wrong: str) -> None:
         self.recovery.add(
@@ -142,7 +152,7 @@ class IndexFollower:
         """Index all stored vectors in memory."""
         if meta.generations:
             self.recovery.add("the index was rebuilt from the stored vectors")
-        served = served_of(meta, self.served.documents, empty_index(meta))
+        served = served_of(meta, self.served.documents, self.new_index(meta))
         self._read_vectors(served, meta)
         return served
 
@@ -250,7 +260,7 @@ class IndexFollower:
             if rows is None:
                 return False
             changed = self._rows_after(txn, served.documents.applied, meta, titles=True)
-        _prepare(served, meta)
+        self._prepare(served, meta)
         if changed is None:
             served.documents = self._new_documents()
         else:
@@ -298,7 +308,7 @@ class IndexFollower:
         if served.applied != meta.last_seq - 1:
             self._follow()
             return
-        _prepare(served, meta)
+        self._prepare(served, meta)
         served.documents.note(changed, meta.last_seq)
         if served.index is not None:
             apply_rows(served.index, rows, vectors, removed)
@@ -306,18 +316,17 @@ class IndexFollower:
         if served.documents.are_due:
             self.background.start("make documents", self._make_documents)
 
+    def _prepare(self, served: ServedIndex, meta: Meta) -> None:
+        """Adopt the dimension and the embedder of the first vectors."""
+        served.fingerprint = meta.embedder
+        if served.index is None:
+            served.index = self.new_index(meta)
+
     def _make_documents(self) -> None:
         """Make documents of what was noted, so that the next search need not."""
         report = self.background.cancellable(None)
         with suppress(Tv5Error, OSError):  # the next search meets it, unless all is closing
             self.served.make_documents(lambda done, total: report(done, total, "documents"))
-
-
-def _prepare(served: ServedIndex, meta: Meta) -> None:
-    """Adopt the dimension and the embedder of the first vectors."""
-    served.fingerprint = meta.embedder
-    if served.index is None:
-        served.index = empty_index(meta)
 
 
 def apply_rows(index: VectorIndex, rows: I64, vectors: F32, removed: I64) -> None:

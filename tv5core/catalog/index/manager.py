@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -20,12 +21,13 @@ from tv5core.catalog.index.generation_files import (
     wanted_recall,
 )
 from tv5core.catalog.index.seal_policy import Changes, SealPolicy
-from tv5core.catalog.index.served import ServedIndex, empty_index, served_of
+from tv5core.catalog.index.served import ServedIndex, served_of
 from tv5core.cores import usable_cores
 from tv5core.errors import CatalogError, Tv5Error
 from tv5core.files.failpoints import failpoint
 from tv5core.query.document_index import DocumentIndex
 from tv5core.store import Store, embeddings, generations, titles, upgrading
+from tv5core.store.meta import Meta
 from tv5core.store.records import Generation
 from tv5core.types import Progress
 from tv5core.vectors import Segment, VectorIndex
@@ -46,6 +48,9 @@ class IndexManager(IndexFollower):
     auto_seal : bool
         Whether to seal in the background when much has changed.
     """
+
+    keeps_files = True
+    """Whether vectors are sealed into files."""
 
     def __init__(self, store: Store, *, auto_seal: bool) -> None:
         self._seal_policy = SealPolicy(enabled=auto_seal and store.writable)
@@ -136,7 +141,7 @@ class IndexManager(IndexFollower):
             self._store.change_meta(generations=())
             meta = self._store.meta
             documents, embedder = self._new_documents(), self.served.embedder
-            served = served_of(meta, documents, empty_index(meta), embedder)
+            served = served_of(meta, documents, self.new_index(meta), embedder)
             served.publish(meta.last_seq)
             self.served = served
         self._store.tidy()
@@ -240,13 +245,17 @@ class IndexManager(IndexFollower):
         """Write the documents of a new generation beside the graph there is, if any."""
         graph, meta, served = self._graph(), self._store.meta, self.served
         newest = Generation(meta.next_generation, meta.last_seq, meta.space, 0)
-        index = empty_index(meta)
+        index = self._beside_documents(meta)
         if graph is not None:
             number, index = served.generation, served.index
             base = next(one for one in meta.generations if one.number == number)
             newest = msgspec.structs.replace(base, number=meta.next_generation)
         made = self._made(newest, graph, documents, progress)
         return self._over(made, newest, meta.space, index, served.applied)
+
+    def _beside_documents(self, meta: Meta) -> VectorIndex | None:
+        """Return the index beside new documents where there is no graph."""
+        return self.new_index(meta)
 
     def _made(
         self,
@@ -311,6 +320,10 @@ class IndexManager(IndexFollower):
             # Nothing is lost: all is searchable, and is sealed once twice as much has changed.
             self._seal_policy.record_failure(*self._changes())
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
+
+    def describe_elsewhere(self) -> dict[str, Any]:
+        """Say where vectors are that are not here; nothing where all are."""
+        return {}
 
     def cancellable(self, progress: Progress | None) -> Progress:
         """Wrap a progress function so that long work ends soon once the catalogue closes."""

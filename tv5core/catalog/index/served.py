@@ -105,8 +105,8 @@ def served_of(
     )
 
 
-def empty_index(meta: Meta) -> VectorIndex | None:
-    """Return an index without rows; None until the catalogue has a vector."""
-    if not meta.dim:
+def empty_index(meta: Meta, dim: int = 0) -> VectorIndex | None:
+    """Return an index without rows, of a width of its own; None until there is a vector."""
+    if not dim and not meta.dim:
         return None
-    return VectorIndex.empty(meta.dim, metric=meta.metric, rescoring=meta.rescoring)
+    return VectorIndex.empty(dim or meta.dim, metric=meta.metric, rescoring=meta.rescoring)

@@ -57,6 +57,7 @@ def describe(
         "bytes_on_disk": sum(sizes.values()),
         "reusable_bytes": reusable_bytes(store),
         "recovered": list(manager.recovered),
+        "elsewhere": manager.describe_elsewhere(),
         "read_only": not store.writable,
         "failure": store.environment.failure,
     }

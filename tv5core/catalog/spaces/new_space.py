@@ -22,7 +22,6 @@ from tv5core.store.meta import Meta, with_entry
 from tv5core.store.records import Generation
 from tv5core.store.transaction import Txn
 from tv5core.types import Progress, Title
-from tv5core.vectors import VectorIndex
 from tv5core.worker_pool import processes_for
 
 __all__ = ["drop_abandoned_spaces", "embed_into_new_space"]
@@ -253,12 +252,12 @@ class _NewSpace:
         """Index the new space: in files where it is large, else in memory."""
         with self._store.read() as txn:
             rows = embeddings.rows(txn, self._space)
-        if len(rows) > MAX_LIVE_ROWS:
+        if len(rows) > MAX_LIVE_ROWS and self._manager.keeps_files:
             return self._manager.build(
                 self._space, self._dim, applied=applied, progress=self._report
             )
         meta = self._store.meta
-        index = VectorIndex.empty(self._dim, metric=meta.metric, rescoring=meta.rescoring)
+        index = self._manager.new_index(meta, self._dim)
         served = ServedIndex(self._space, self._manager.served.documents, index)
         self._manager.reload_rows(served, rows)
         served.publish(applied)

@@ -145,7 +145,10 @@ class CachedAnswers(RecommendingAnswers):
         where = self.catalog.filter_text(request.where)
         parts = [query_key(canonical), *request.key(where)]
         call = partial(self.catalog.search, canonical, k, **options)
-        return await self._loaded("search", parts, call)
+        found = await self._loaded("search", parts, call)
+        if found.value.degraded:  # the next call may find more
+            await self.cache.invalidate("search", [self._key(parts)])
+        return found
 
     async def facets(
         self,

@@ -32,8 +32,8 @@ Read in this order:
     Which embedder makes the vectors, and how another takes over.
 ``maintenance``
     Statistics, verification, repair, optimization.
-``collections``
-    Catalogues and collections of Qdrant or Milvus.
+``collections``, ``collection_labels``
+    Copies in collections of Qdrant or Milvus; what a collection says of its catalogue.
 ``copies``
     Backups, exports, snapshots, and catalogues made of them.
 ``published``

@@ -66,6 +66,11 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     errors.ObjectStoreError: Problem(502, "object-store", "Object storage failed"),
     errors.ObjectStoreAccessError: Problem(502, "object-store", "Object storage failed"),
     errors.ObjectStoreUnavailableError: Problem(503, "object-store", "Object storage is down"),
+    errors.VectorDatabaseError: Problem(502, "vector-database", "The vector database failed"),
+    errors.CollectionMismatchError: Problem(500, "vector-database", "A collection is not ours"),
+    errors.VectorDatabaseUnavailableError: Problem(
+        503, "vector-database", "The vector database is down"
+    ),
     errors.RedisAccessError: Problem(500, "redis", "The shared cache cannot be used"),
     errors.FittingError: Problem(500, "fitting", "The catalogue has no embedder"),
     errors.EmbedderError: Problem(500, "embedder", "An embedder failed"),

@@ -61,10 +61,20 @@ class MilvusCollection:
         """The connection, made at first use: pymilvus connects when it is made."""
         if self._connected is None:
             at = self.address
-            self._connected = self._pymilvus.MilvusClient(
+            # It logs each error with its stack, though it raises it, too.
+            logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+            connected = self._pymilvus.MilvusClient(
                 uri=at.server, token=at.secret, db_name=at.database, timeout=at.timeout_s
             )
+            if connected.has_collection(self._name, **self._patience):
+                self._load(connected)
+            self._connected = connected
         return self._connected
+
+    def _load(self, client: Any) -> None:
+        """Have the server load the collection: after a restart it may not have."""
+        replicas = {n: v for n, v in self.address.options.items() if n == "replica_number"}
+        client.load_collection(self._name, **replicas, **self._patience)
 
     # -- the collection -------------------------------------------------------------------
 
@@ -74,6 +84,7 @@ class MilvusCollection:
             if not self._client.has_collection(self._name, **self._patience):
                 return None
             found = self._client.describe_collection(self._name, **self._patience)
+            self._load(self._client)
             metric = self._metric()
         params = [one["params"] for one in found["fields"] if one["name"] == "vector"]
         labels = {
@@ -243,13 +254,10 @@ class MilvusCollection:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Raise our errors in place of the client's, which logs each of them with its stack."""
+        """Raise our errors in place of the client's."""
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
-        logger = logging.getLogger("pymilvus")
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.CRITICAL)
         try:
             yield
         except (MilvusException, RpcError, ValueError) as error:

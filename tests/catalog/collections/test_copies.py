@@ -149,7 +149,7 @@ def test_a_collection_of_others_is_left_alone(catalog: Catalog, url: str) -> Non
 
 
 def test_another_width_is_refused(catalog: Catalog, url: str, tmp_path: Path) -> None:
-    from tv5core.catalog.collections.labels import COPY, Labels
+    from tv5core.catalog.collection_labels import COPY, Labels
 
     collection = open_collection(url)
     labels = Labels.of(catalog._store.meta, COPY)

@@ -4,8 +4,6 @@ Read in this order:
 
 ``catalog``
     ``CollectionCatalog``: what a catalogue offers of this.
-``labels``
-    What a collection's labels say of the catalogue it was made from, and whether they fit.
 ``exporting``
     Copies titles and vectors into a collection, goes on where it was interrupted, and checks it.
 ``importing``

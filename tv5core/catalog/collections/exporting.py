@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.collections.labels import COPY, Labels, check_fits, check_has_vectors
+from tv5core.catalog.collection_labels import COPY, Labels, check_fits, check_has_vectors
 from tv5core.catalog.collections.sampling import Exact, check_points, recall_of
 from tv5core.catalog.copies.export import title_line
 from tv5core.errors import VectorDatabaseError

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tv5core.catalog.collection_labels import COPY, Labels
 from tv5core.catalog.collections.exporting import CollectionReport
-from tv5core.catalog.collections.labels import COPY, Labels
 from tv5core.catalog.collections.sampling import recall_of
 from tv5core.catalog.copies.export import EXACT_FIELD
 from tv5core.errors import CollectionMismatchError, VectorDatabaseError

@@ -15,7 +15,7 @@ from tv5core.catalog.index.manager import IndexManager, ServedIndex
 from tv5core.catalog.index.outbox import Outbox
 from tv5core.catalog.index.seal_policy import Changes
 from tv5core.catalog.index.sender import Sender
-from tv5core.errors import VectorDatabaseUnavailableError
+from tv5core.errors import VectorDatabaseError, VectorDatabaseUnavailableError
 from tv5core.query.document_index import DocumentIndex
 from tv5core.store import Store, embeddings
 from tv5core.store.meta import Meta
@@ -140,7 +140,7 @@ class RemoteIndexManager(IndexManager):
         """Return what to search; a space that has just been taken over is sent."""
         served = super().current()
         sent = self._store.meta.sent
-        if sent is not None and sent.space != served.space:
+        if sent is None or sent.space != served.space:
             self.poke()
         return served
 
@@ -191,6 +191,31 @@ class RemoteIndexManager(IndexManager):
     def _beside_documents(self, meta: Meta) -> VectorIndex | None:  # noqa: ARG002
         return self.served.index
 
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Make the documents anew, and have all vectors sent again."""
+        super().rebuild(progress)
+        if self._store.writable:
+            self._outbox.restart()
+            with self._store.lock:
+                self.replay(self.served)
+            self.wait()
+
+    def check_elsewhere(self) -> list[str]:
+        """Say what is wrong with the collection; nothing while vectors are on their way."""
+        meta = self._store.meta
+        if self._outbox.lag(meta):
+            return []
+        with self._store.read() as txn:
+            expected = len(embeddings.rows(txn, meta.space))
+            before = self._store.refresh(txn).last_seq
+        try:
+            got = self.collection.call(self.collection.collection.count)
+        except VectorDatabaseError as error:
+            return [str(error)]
+        if got == expected or self._store.meta.last_seq != before:
+            return []
+        return [f"expected {expected:,} points in {self._address}, got {got:,}"]
+
     def build(
         self,
         space: int,  # noqa: ARG002
@@ -208,6 +233,7 @@ class RemoteIndexManager(IndexManager):
     def wait(self) -> None:
         """Wait for work in the background, and until all is sent or cannot be."""
         super().wait()
+        self.poke()
         self._sender.wait()
 
     def after_fork(self) -> None:

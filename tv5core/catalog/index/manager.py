@@ -321,6 +321,10 @@ class IndexManager(IndexFollower):
             self._seal_policy.record_failure(*self._changes())
             log.warning("%s: sealing in the background failed: %s", self._store.folder, error)
 
+    def check_elsewhere(self) -> list[str]:
+        """Say what is wrong with vectors that are not here."""
+        return []
+
     def describe_elsewhere(self) -> dict[str, Any]:
         """Say where vectors are that are not here; nothing where all are."""
         return {}

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.catalog.collections.labels import SERVED, Labels, check_fits
+from tv5core.catalog.collection_labels import SERVED, Labels, check_fits
 from tv5core.errors import CollectionMismatchError, CorruptFileError, VectorDatabaseError
 from tv5core.files.failpoints import failpoint
 from tv5core.store import Store, embeddings, journal, titles
@@ -194,6 +194,11 @@ class Outbox:
         except CorruptFileError:
             return None
         return _Block(np.unique(np.concatenate(found)), msgspec.structs.replace(sent, seq=last))
+
+    def restart(self) -> None:
+        """Have all vectors sent again, into a collection that is made anew."""
+        self._ready = False
+        self._store.change_meta(sent=None)
 
     # -- the collection -------------------------------------------------------------------
 

@@ -76,6 +76,8 @@ def check(
     report(0, 1, "checking graph")
     rows.finish(findings)
     report(1, 1, "checking graph")
+    for sentence in manager.check_elsewhere():
+        findings.add("index", sentence)
     check_documents(store, manager, findings, report)
     check_second(store, manager, second, findings, report)
     if text is not None:

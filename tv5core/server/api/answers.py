@@ -91,6 +91,7 @@ class SearchAnswer(Tiered, frozen=True, kw_only=True):
     took_ms: float = 0.0
     cursor: str = ""
     explanation: dict[str, Any] = {}
+    degraded: str = ""
 
 
 class Offers(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ def _answer(text: str, found: Found[SearchResult]) -> SearchAnswer:
         took_ms=result.took_ms,
         cursor=result.cursor,
         explanation=result.explanation,
+        degraded=result.degraded,
         stale=found.stale,
         fallback=found.fallback,
     )

@@ -168,7 +168,7 @@ def as_texts(name: str, given: object) -> list[str]:
     for text in texts:
         if not isinstance(text, str):
             raise InvalidInputError(f"expected {name} to be texts, got {shown(text)} among them")
-    return texts
+    return [text if type(text) is str else str(text) for text in texts]  # NumPy's become Python's
 
 
 def as_array(what: str, given: object) -> npt.NDArray[Any]:

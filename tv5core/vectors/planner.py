@@ -42,6 +42,9 @@ without those of the lists of entry points."""
 _READS_WITHIN_MARGIN = 3
 """The same where an error margin ends the walk before the pool is expanded, as it does with
 calibrated settings."""
+_POOL_WITHIN_MARGIN = 1_024
+"""Rows of a pool that such a walk fills at most: calibrated settings may name 8,192, since it costs
+nothing, and a million rows are walked in 74 us."""
 _SCAN_COST = 0.35
 """Cost of a code read in a scan, relative to one read in a walk."""
 _READS_AROUND = 100_000
@@ -95,8 +98,9 @@ def choose_plan(rows: int, allowed: int, k: int, options: SearchOptions, *, walk
 
 def expected_reads(rows: int, allowed: int, k: int, settings: SearchSettings) -> int:
     """Return how many codes a walk is expected to read, ``allowed`` of all rows being allowed."""
-    reads = _READS_WITHIN_MARGIN if _is_narrow(settings) else _READS_PER_POOL_ROW
-    pool = max(settings.expansion_search, settings.candidates(k))
+    pool, reads = max(settings.expansion_search, settings.candidates(k)), _READS_PER_POOL_ROW
+    if _is_narrow(settings):
+        pool, reads = min(pool, max(_POOL_WITHIN_MARGIN, k)), _READS_WITHIN_MARGIN
     return min(math.ceil(reads * pool * rows / allowed), rows)
 
 

@@ -145,7 +145,9 @@ class SealedSegment:
     ) -> float | None:
         """Return the error margin of a scan; None where it rescores a number of candidates."""
         if allowed.bitmap is None:
-            return scan_margin_of_all(settings, k, margin, unit_length=self.graph.metric.unit_length)
+            return scan_margin_of_all(
+                settings, k, margin, unit_length=self.graph.metric.unit_length
+            )
         return scan_margin(settings, margin)
 
     def walk(

@@ -27,10 +27,11 @@ from benchmarks.relevance.generated import generate
 from benchmarks.relevance.judgements import Query, resolve
 from benchmarks.relevance.titles import Titles, read_lines
 from tv5core import Catalog
-from tv5core.query.execution import matches_of, weighed
+from tv5core.query.execution import matches_of
 from tv5core.query.planning import plan
 from tv5core.query.ranking import FEATURES, weights_of
 from tv5core.query.request import SearchRequest
+from tv5core.query.weighing import weighed
 
 F64 = npt.NDArray[np.float64]
 

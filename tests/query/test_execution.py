@@ -15,9 +15,9 @@ from tv5core.query.evidence import Neighbours, WordShares
 from tv5core.query.execution import (
     _COMPARED_BESIDE_NAME,
     _COMPARED_BY_MEANING,
-    _likeliest,
-    _matching_evidence,
     _sharing_words,
+    likeliest,
+    matching_evidence,
 )
 from tv5core.query.paging import Ranking, highest
 
@@ -89,14 +89,14 @@ def test_of_very_many_those_are_compared_that_words_say_most_for():
     rng = np.random.default_rng(1)
     some = [replace(one, scores=rng.integers(0, 5, one.scores.shape).astype(np.float32))
             for one in evidence(range(0, 900, 2), range(50))]  # fmt: skip
-    chosen = _likeliest(some, 40)
+    chosen = likeliest(some, 40)
     sums = np.concatenate([one.scores.sum(axis=0) for one in some])
     least = np.sort(sums)[-40]
     assert [len(one) for one in chosen] == [
         int((one.scores.sum(axis=0) >= least).sum()) for one in some
     ]
     assert 40 <= sum(map(len, chosen)) < 100
-    assert [one.tolist() for one in _likeliest(some, 500)] == [
+    assert [one.tolist() for one in likeliest(some, 500)] == [
         one.documents.tolist() for one in some
     ]
 
@@ -158,7 +158,7 @@ def test_evidence_is_kept_of_what_matches_by_words_or_is_near():
     near = Neighbours(np.array([0, 1, 0]), np.array([11, 3, 99]), np.zeros(3, np.float32))
 
     def kept(near):
-        (some,) = _matching_evidence(asked, [found], near)
+        (some,) = matching_evidence(asked, [found], near)
         assert some.words.shape == (3, len(some.documents)) == some.scores.shape
         return some.documents.tolist()
 

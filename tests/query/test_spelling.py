@@ -9,6 +9,7 @@ import pytest
 
 from tv5core.lexical import SegmentStatistics, Statistics, Typed
 from tv5core.query.documents import DocumentSegment, DocumentSnapshot
+from tv5core.query.names import Names
 from tv5core.query.parts import PARTS
 from tv5core.query.search import WordSide
 from tv5core.types import Person, Title
@@ -35,7 +36,8 @@ FILMS = [
 
 def meant(text: str, documents: DocumentSnapshot) -> str | None:
     parts = [SegmentStatistics(segment.words, segment.alive) for segment in documents.segments]
-    return WordSide.of(Typed(text), Statistics(parts), documents).query.did_you_mean
+    statistics = Statistics(parts)
+    return WordSide.of(Typed(text), statistics, Names(documents, statistics)).query.did_you_mean
 
 
 @pytest.fixture(scope="module")

@@ -250,6 +250,17 @@ class Statistics:
                 found[term] = (distance, found.get(term, (0, 0))[1] - count)
         return sorted(found, key=lambda term: (found[term], term))[:most]
 
+    def top(self, phrase: str, k: int) -> list[tuple[int, int, float]]:
+        """Return the most popular documents with a name that goes on so: part, number, popularity.
+
+        The best of each part are among them.
+        """
+        return [
+            (number, one.document, one.popularity)
+            for number, part in enumerate(self.parts)
+            for one in part.segment.suggestions.top(phrase, k, part.alive)
+        ]
+
     def has_title_word(self, term: str) -> bool:
         """Tell whether a title has a term."""
         return any(part.segment.lists(term, GROUPS[0].fields) for part in self.parts)

@@ -73,9 +73,8 @@ def suggest(statistics: Statistics, text: str, k: int) -> list[Suggestion]:
 def _top(statistics: Statistics, phrase: str, k: int, *, corrected: bool) -> list[Suggestion]:
     return _best(
         (
-            Suggestion(number, one.document, one.popularity, corrected)
-            for number, part in enumerate(statistics.parts)
-            for one in part.segment.suggestions.top(phrase, k, part.alive)
+            Suggestion(number, document, popularity, corrected)
+            for number, document, popularity in statistics.top(phrase, k)
         ),
         k,
     )

@@ -8,7 +8,7 @@
     The matches of a search, in order and counted; which documents match.
 ``search``
     One that is ready to be made, and its words.
-``evidence``, ``ranking``, ``second``
+``evidence``, ``weighing``, ``ranking``, ``second``
     What speaks for each candidate, and one score out of it; what a second space adds.
 ``parsing``
     A text's words, phrases, words to leave out, and clauses of filters.
@@ -16,9 +16,9 @@
     What a text says about titles: services, genres, eras, places, running time, people.
 ``conditions``, ``knowledge``
     Readings as filters; the words and statistics that a catalogue gives a meaning to.
-``spelling``, ``title_text``, ``series``
-    Names that a text is a misspelling of; titles as they are compared and sorted; parts of a series
-    by their number.
+``names``, ``spelling``, ``title_text``, ``series``
+    Names that documents have; those that a text is a misspelling of; titles as they are compared
+    and sorted; parts of a series by their number.
 ``allowed``, ``sorting``, ``paging``
     What restricts a search; other orders than relevance; cursors.
 ``grammar``

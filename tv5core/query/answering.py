@@ -16,13 +16,14 @@ from tv5core.lexical import WordQuery
 from tv5core.observing import stage
 from tv5core.query.allowed import allowed
 from tv5core.query.documents import DocumentSegment
-from tv5core.query.execution import Matches, by_relevance, matches_of
+from tv5core.query.execution import Matches, matches_of
 from tv5core.query.paging import Cursor, Ranking
 from tv5core.query.planning import Context, Plan, plan
 from tv5core.query.request import SearchRequest
 from tv5core.query.search import POOL, Search
 from tv5core.query.second import ExplainedSearch
 from tv5core.query.sorting import first_places, keys_at, values_at
+from tv5core.query.weighing import by_relevance
 from tv5core.results import FacetValue, Interpretation, Total
 
 __all__ = ["Answer", "answer", "facets_of"]

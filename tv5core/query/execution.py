@@ -22,20 +22,8 @@ from tv5core import bitmap
 from tv5core.bitmap import Bitmap
 from tv5core.lexical import Evidence, TitleMatch
 from tv5core.lexical.scoring import allowed_by
-from tv5core.lexical.suggestions import typed_phrase
 from tv5core.query.allowed import Allowed
-from tv5core.query.evidence import Candidates, Neighbours, WordShares, evidence_of, gather
-from tv5core.query.paging import MAX_KEPT, Ranking, highest
-from tv5core.query.ranking import (
-    FEATURES,
-    NAME_FEATURES,
-    Priors,
-    features,
-    name_features,
-    relevance,
-    scores,
-    weights_of,
-)
+from tv5core.query.evidence import Candidates, Neighbours, evidence_of, gather
 from tv5core.query.search import Search, WordSide
 from tv5core.query.second import (
     LEAST_SIMILAR,
@@ -44,15 +32,23 @@ from tv5core.query.second import (
     SecondNeighbours,
     joined,
     looked_up,
-    meaning_of_both,
-    scored,
 )
 from tv5core.query.series import with_part
-from tv5core.query.sorting import numbers
-from tv5core.query.title_text import phrases
 from tv5core.query.view import View
 
-__all__ = ["Matches", "by_relevance", "matches_of", "weighed"]
+__all__ = [
+    "Matches",
+    "by_words",
+    "compared",
+    "evidence_for",
+    "likeliest",
+    "matches_of",
+    "matching",
+    "matching_evidence",
+    "named",
+    "narrowed",
+    "near_in",
+]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -67,8 +63,6 @@ find the same on the tuning half; 1,024 for all texts lose .02 of the plots at t
 _ENOUGH_BY_WORDS, _ENOUGH_BESIDE_NAME = 200, 20
 _FEW_WORDS = 4
 _UNFAMILIAR = 0.25
-_COMPARED = 64
-"""Candidates whose names are compared with the query letter by letter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,21 +116,22 @@ def matches_of(search: Search, allowed: Allowed) -> Matches:
     looked_for = words is not None and words.query.text  # not by exclusions alone
     if not looked_for and search.nearest is None and search.second is None:
         return Matches(_none(search), True, allowed)
-    evidence = _evidence(search, allowed)
+    evidence = evidence_for(search, allowed)
     near, second = _neighbours(search, allowed, evidence), _second_neighbours(search, allowed)
     if second is not None:
         near = joined(near, _placed(search, second))
-    found = gather(segments, _matching_evidence(search, evidence, near), near)
+    found = gather(segments, matching_evidence(search, evidence, near), near)
     if second is not None:
         found = looked_up(found, second)
-    chosen = _matching(search, found)
+    chosen = matching(search, found)
     if chosen is not None and _means_nothing(search, allowed, found):
         chosen = np.zeros(len(found), bool)
     complete = near is None or near.complete
     return Matches(found if chosen is None else found.take(chosen), False, allowed, complete)
 
 
-def _evidence(search: Search, allowed: Allowed) -> list[Evidence]:
+def evidence_for(search: Search, allowed: Allowed) -> list[Evidence]:
+    """Score the documents of each segment that the words of a search find."""
     words, segments = search.words, search.view.documents.segments
     if words is None or search.mode == "semantic":
         return evidence_of(segments, allowed.bitmaps, None, None)
@@ -153,7 +148,7 @@ def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:
     words = search.words
     if search.foreign or words is None:
         return search.foreign and not _is_similar(search, found)
-    if len(words.query.words) > _FEW_WORDS or _by_words(words, found).any():
+    if len(words.query.words) > _FEW_WORDS or by_words(words, found).any():
         return False
     if _is_similar(search, found):
         return False
@@ -161,7 +156,7 @@ def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:
         return True
     everything = Allowed((None,) * len(allowed.bitmaps), allowed.counts, restricts=False)
     segments = search.view.documents.segments
-    return not _by_words(words, gather(segments, _evidence(search, everything), None)).any()
+    return not by_words(words, gather(segments, evidence_for(search, everything), None)).any()
 
 
 def _is_similar(search: Search, found: Candidates) -> bool:
@@ -180,7 +175,7 @@ def _neighbours(
     if search.nearest is None:
         return None
     some = _sharing_words(search, allowed, evidence)
-    keys, cosines, complete = _nearest(search, search.nearest, some)
+    keys, cosines, complete = near_in(search, search.nearest, some)
     segment, document = search.view.locate(keys)
     here = segment >= 0
     complete = (complete or bool((~here).any())) and some is allowed
@@ -196,24 +191,36 @@ def _sharing_words(search: Search, allowed: Allowed, evidence: Sequence[Evidence
     that a scan of all is faster, all are compared.
     """
     found, wanted = sum(map(len, evidence)), max(search.pool, search.k)
-    named = _is_name(evidence)
-    most = max(_COMPARED_BESIDE_NAME if named else _COMPARED_BY_MEANING, 2 * wanted)
-    least = max(search.k, min(wanted, _ENOUGH_BESIDE_NAME if named else _ENOUGH_BY_WORDS))
-    enough = least <= found and min(found, most) <= allowed.count // _NARROWER
-    if not (enough and search.reads_words_only and search.mode == "hybrid"):
+    beside_name = named(evidence)
+    most = compared(wanted, beside_name=beside_name)
+    if not (search.reads_words_only and search.mode == "hybrid"):
         return allowed
-    chosen = _likeliest(evidence, most)
+    if not narrowed(search, found, most, allowed.count, beside_name=beside_name):
+        return allowed
+    chosen = likeliest(evidence, most)
     pairs = list(zip(chosen, search.view.documents.segments, strict=True))
     bitmaps = tuple(bitmap.from_rows(some, len(one)) for some, one in pairs)
     return Allowed(bitmaps, tuple(map(len, chosen)), restricts=True)
 
 
-def _is_name(evidence: Sequence[Evidence]) -> bool:
+def compared(wanted: int, *, beside_name: bool) -> int:
+    """Return how many titles that share words with a query are compared by meaning."""
+    return max(_COMPARED_BESIDE_NAME if beside_name else _COMPARED_BY_MEANING, 2 * wanted)
+
+
+def narrowed(search: Search, found: int, most: int, allowed: int, *, beside_name: bool) -> bool:
+    """Tell whether so many titles with words of a query, of those allowed, are worth it."""
+    enough = _ENOUGH_BESIDE_NAME if beside_name else _ENOUGH_BY_WORDS
+    least = max(search.k, min(max(search.pool, search.k), enough))
+    return least <= found and min(found, most) <= allowed // _NARROWER
+
+
+def named(evidence: Sequence[Evidence]) -> bool:
     """Tell whether a title is called like the query."""
     return any(some.title_match.max(initial=0) >= TitleMatch.OTHER_NEAR for some in evidence)
 
 
-def _likeliest(evidence: Sequence[Evidence], count: int) -> list[npt.NDArray[np.uint32]]:
+def likeliest(evidence: Sequence[Evidence], count: int) -> list[npt.NDArray[np.uint32]]:
     """Return the documents of each segment that words say most for; of equal ones, all."""
     totals = [some.scores.sum(axis=0) for some in evidence]
     everything = np.concatenate(totals)
@@ -226,10 +233,10 @@ def _likeliest(evidence: Sequence[Evidence], count: int) -> list[npt.NDArray[np.
 def _second_neighbours(search: Search, allowed: Allowed) -> SecondNeighbours | None:
     if search.second is None:
         return None
-    return SecondNeighbours(*_nearest(search, search.second.nearest, allowed))
+    return SecondNeighbours(*near_in(search, search.second.nearest, allowed))
 
 
-def _nearest(search: Search, nearest: NearestSearch, allowed: Allowed) -> tuple[I64, F32, bool]:
+def near_in(search: Search, nearest: NearestSearch, allowed: Allowed) -> tuple[I64, F32, bool]:
     """Return neighbours that are allowed, and whether there are no more."""
     wanted = min(max(search.pool, search.k), max(allowed.count, 1))
     some = allowed.full(search.view.documents.segments) if allowed.restricts else None
@@ -243,7 +250,7 @@ def _placed(search: Search, found: SecondNeighbours) -> Neighbours:
     return Neighbours(segment[here], document[here], found.cosine[here], found.complete)
 
 
-def _matching_evidence(
+def matching_evidence(
     search: Search, evidence: Sequence[Evidence], near: Neighbours | None
 ) -> Sequence[Evidence]:
     """Drop documents that neither words nor meaning make a match: often nine of ten."""
@@ -251,7 +258,7 @@ def _matching_evidence(
         return evidence
     kept = []
     for place, some in enumerate(evidence):
-        chosen = _by_words(search.words, some)
+        chosen = by_words(search.words, some)
         if near is not None:
             here = near.document[near.segment == place]
             at = np.searchsorted(some.documents, here.astype(np.uint32))
@@ -262,17 +269,17 @@ def _matching_evidence(
     return kept
 
 
-def _by_words(words: WordSide, found: Candidates | Evidence) -> npt.NDArray[np.bool_]:
+def by_words(words: WordSide, found: Candidates | Evidence) -> npt.NDArray[np.bool_]:
     """Return which candidates hold half of the words that are known, or are called so."""
     masks = np.bitwise_or.reduce(found.words, axis=0)
     return words.shares.reach(masks, _HALF * words.shares.known) | (found.title_match > 0)
 
 
-def _matching(search: Search, found: Candidates) -> npt.NDArray[np.bool_] | None:
+def matching(search: Search, found: Candidates) -> npt.NDArray[np.bool_] | None:
     """Return which candidates match; None for all."""
     if search.mode == "semantic" or search.words is None:
         return None
-    chosen = _by_words(search.words, found)
+    chosen = by_words(search.words, found)
     spaces = [one for one in (found.cosine, found.second) if np.isfinite(one).any()]
     for cosine in spaces:
         chosen = chosen | _stands_out(cosine)
@@ -292,76 +299,3 @@ def _stands_out(cosine: F32) -> npt.NDArray[np.bool_]:
     low, high = float(cosine[near].min()), float(cosine[near].max())
     above: npt.NDArray[np.bool_] = np.where(near, cosine, -np.inf) >= low + _HALF * (high - low)
     return above
-
-
-# -- order --------------------------------------------------------------------------------
-
-
-def by_relevance(search: Search, found: Matches, *, explain: bool = False) -> Ranking:
-    """Order matches of what was searched for by all evidence.
-
-    With ``explain``, the order keeps what each score is the sum of.
-    """
-    some = found.candidates
-    if search.words is None or search.mode == "semantic":
-        if search.second is not None:
-            some = scored(some, search.second)
-        cosine = some.cosine if search.second is None else meaning_of_both(some)
-        near = np.clip(cosine, 0, 1)
-        return Ranking.of(some.keys, cosine.astype(np.float64), cosine, near, {})
-    some, table = weighed(search, search.words, some)
-    weights = weights_of(second=search.second is not None)
-    total = scores(table, weights)
-    parts = dict(zip(FEATURES, table * weights[:, None], strict=True)) if explain else {}
-    worth = relevance(total, search.words.shares.known, second=search.second is not None)
-    return Ranking.of(some.keys, total.astype(np.float64), total, worth, parts)
-
-
-def weighed(search: Search, words: WordSide, some: Candidates) -> tuple[Candidates, F32]:
-    """Return the candidates that may come first, and their features: float32[features, n]."""
-    some = _best(some, words.shares)
-    known = np.isfinite(some.cosine)
-    last = some.cosine[known].min() if known.any() else np.float32(0)
-    if search.second is not None:
-        some = scored(some, search.second)
-    table = features(some, words.shares, _priors(search, some), words.years, last)
-    if typed := typed_phrase(words.query.text).strip():
-        total = scores(table, weights_of(second=search.second is not None))
-        first = highest(total, some.keys, _COMPARED)
-        table[NAME_FEATURES, first] = name_features(typed, _names(search, some, first))
-    return some, table
-
-
-def _names(search: Search, some: Candidates, chosen: I64) -> list[list[str]]:
-    """Return the folded names of candidates."""
-    found: list[list[str]] = [[] for _ in chosen]
-    for place, segment in enumerate(search.view.documents.segments):
-        here = np.flatnonzero(some.segment[chosen] == place)
-        documents = some.document[chosen[here]]
-        several = phrases(segment.words.suggestions, documents.tolist())
-        for number, names in zip(here.tolist(), several, strict=True):
-            found[number] = names
-    return found
-
-
-def _best(some: Candidates, shares: WordShares) -> Candidates:
-    """Keep the candidates that may come first, where there are very many."""
-    if len(some) <= MAX_KEPT:
-        return some
-    rough = shares.of(np.bitwise_or.reduce(some.words, axis=0)) + some.title_match
-    rough = rough + np.nan_to_num(some.cosine, nan=0) + np.nan_to_num(some.second, nan=0)
-    rough = rough + 0.01 * some.scores.sum(axis=0)
-    return some.take(highest(rough, some.keys, MAX_KEPT))
-
-
-def _priors(search: Search, some: Candidates) -> Priors:
-    segments = search.view.documents.segments
-    places = some.segment, some.document
-    votes = np.nan_to_num(numbers(segments, "votes", places), nan=0).astype(np.float32)
-    year = numbers(segments, "year", places).astype(np.float32)
-    readings = np.zeros(len(some), np.float32)
-    for bitmaps in search.soft:
-        for place, one in enumerate(bitmaps):
-            here = some.segment == place
-            readings[here] += bitmap.test(one, some.document[here]) / np.float32(len(search.soft))
-    return Priors(np.maximum(votes, 0), year, readings)

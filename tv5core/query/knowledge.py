@@ -18,13 +18,14 @@ import numpy.typing as npt
 from tv5core.bitmap import Bitmap
 from tv5core.lexical import SegmentStatistics, Statistics
 from tv5core.query.documents import DocumentSegment, DocumentSnapshot
+from tv5core.query.names import Names
 from tv5core.query.request import Sort
 from tv5core.query.sorting import ordered
 from tv5core.query.title_text import title_order
 from tv5core.query.vocabulary import Vocabulary
 from tv5core.vectors import SegmentId
 
-__all__ = ["Knowledge", "spelled_name"]
+__all__ = ["Knowledge", "values_of"]
 
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
@@ -79,16 +80,21 @@ class Knowledge:
             kept[sort] = ordered(documents.segments, place, sort, titles)
         return kept[sort]
 
+    def names(self, documents: DocumentSnapshot) -> Names:
+        """Return the names in documents."""
+        return Names(documents, self.statistics(documents))
+
     def vocabulary(self, documents: DocumentSnapshot) -> Vocabulary:
         """Return the words that documents give a meaning to."""
         count = documents.alive_count
         known = self._vocabulary
         if known is None or _CHANGE * abs(count - known[0]) > known[0]:
-            known = self._vocabulary = count, Vocabulary.of(_values(documents), count)
+            known = self._vocabulary = count, Vocabulary.of(values_of(documents), count)
         return known[1]
 
 
-def _values(documents: DocumentSnapshot) -> dict[str, dict[str, int]]:
+def values_of(documents: DocumentSnapshot) -> dict[str, dict[str, int]]:
+    """Count the values that a vocabulary is made of, by field."""
     found: dict[str, dict[str, int]] = {}
     for name in _FIELDS:
         total: Counter[str] = Counter()
@@ -96,12 +102,3 @@ def _values(documents: DocumentSnapshot) -> dict[str, dict[str, int]]:
             total.update(dict(segment.columns.values(name)))
         found[name] = dict(total)
     return found
-
-
-def spelled_name(documents: DocumentSnapshot, name: str) -> str | None:
-    """Return how the name of someone whom a title credits is spelled; None for nobody's."""
-    for segment in documents.segments:
-        found = segment.columns.find_value("person", name)
-        if found is not None and found[1]:
-            return str(found[0])
-    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from tv5core.query.allowed import Allowed, allowed
 from tv5core.query.conditions import filter_of, reading_of
 from tv5core.query.grammar import as_filter, field_names
 from tv5core.query.interpretation import Found, Understood, understand
-from tv5core.query.knowledge import Knowledge, spelled_name
+from tv5core.query.knowledge import Knowledge
 from tv5core.query.parsing import ParsedQuery, parse
 from tv5core.query.request import SearchRequest
 from tv5core.query.search import LEAST_CORRECTED, LEAST_KNOWN, POOL, Search, WordSide
@@ -79,6 +78,25 @@ class Context:
         """Return the documents that a filter and a request allow."""
         keys = None if request.allow is None else self.keys_of(request.allow)
         return allowed(self.view.documents.segments, where, keys, rows, self.keys_of)
+
+    def called(self, text: str, where: Expression, may: Allowed) -> int:
+        """Return the best ``TitleMatch`` of a text among documents that are allowed.
+
+        Parameters
+        ----------
+        text : str
+        where : Expression
+        may : Allowed
+            What the filter leaves.
+        """
+        del where  # for those who have no bitmaps
+        best = 0
+        segments = self.view.documents.segments
+        for segment, some in zip(segments, may.full(segments), strict=True):
+            documents, levels = segment.words.titles.matches(text)
+            here = levels[bitmap.test(some, documents)] if len(documents) else levels
+            best = max(best, int(here.max(initial=0)))
+        return best
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +174,7 @@ def _where(given: object, parsed: ParsedQuery, schema: Mapping[str, str]) -> Exp
 def _understood(context: Context, parsed: ParsedQuery) -> Understood:
     documents = context.view.documents
     vocabulary = context.knowledge.vocabulary(documents)
-    return understand(parsed.text, vocabulary, partial(spelled_name, documents))
+    return understand(parsed.text, vocabulary, context.knowledge.names(documents).spelled)
 
 
 def _browse(
@@ -199,7 +217,7 @@ def _chosen(
     as_words = Interpretation(read.text, "", readings)
     if not found or not read.describes:
         return read.text, where, may, as_words
-    if _called(context, read.text, may) >= TitleMatch.OTHER_NEAR:
+    if context.called(read.text, where, may) >= TitleMatch.OTHER_NEAR:
         reason = "a title has this name"
         return read.text, where, may, structs.replace(as_words, reason=reason)
     found = _without_series(context, read, found, where, request, rows)
@@ -226,21 +244,11 @@ def _without_series(
     others = [one for one in found if one.kind != "kind"]
     if len(others) == len(found) or not read.rest:
         return found
-    wide = context.allowed(all_of([where, filter_of(others)]), request, rows)
-    narrow = context.allowed(all_of([where, filter_of(found)]), request, rows)
-    better = _called(context, read.rest, wide) > _called(context, read.rest, narrow)
-    return others if better else found
-
-
-def _called(context: Context, text: str, may: Allowed) -> int:
-    """Return the best ``TitleMatch`` of a text among documents that are allowed."""
-    best = 0
-    segments = context.view.documents.segments
-    for segment, some in zip(segments, may.full(segments), strict=True):
-        documents, levels = segment.words.titles.matches(text)
-        here = levels[bitmap.test(some, documents)] if len(documents) else levels
-        best = max(best, int(here.max(initial=0)))
-    return best
+    wide, narrow = (
+        context.called(read.rest, some, context.allowed(some, request, rows))
+        for some in (all_of([where, filter_of(kinds)]) for kinds in (others, found))
+    )
+    return others if wide > narrow else found
 
 
 def _search(
@@ -252,7 +260,8 @@ def _search(
 ) -> Search | None:
     """Look the words up; None where nothing is known of the text."""
     documents = context.view.documents
-    words = WordSide.of(typed, context.knowledge.statistics(documents), documents)
+    names = context.knowledge.names(documents)
+    words = WordSide.of(typed, context.knowledge.statistics(documents), names)
     known = _is_known(context, words)
     second = None
     if request.mode != "keyword":
@@ -272,13 +281,13 @@ def _search(
     nearest = None
     if request.mode == "hybrid":
         nearest = context.meaning(words.query.text)
+    readings = tuple(filter_of([one]) for one in soft)
     bitmaps = tuple(
-        tuple(segment.columns.evaluate(filter_of([one])) for segment in documents.segments)
-        for one in soft
+        tuple(segment.columns.evaluate(one) for segment in documents.segments) for one in readings
     )
     return Search(
         context.view, words, nearest, request.mode, request.k, pool, bitmaps, second,
-        reads_words_only=context.reads_words_only,
+        reads_words_only=context.reads_words_only, readings=readings,
     )  # fmt: skip
 
 
@@ -287,5 +296,4 @@ def _is_known(context: Context, words: WordSide) -> bool:
     least = LEAST_KNOWN if as_typed else LEAST_CORRECTED
     if words.shares.known >= least or not context.reads_words_only:
         return any(words.query.known)
-    segments = context.view.documents.segments
-    return any(len(segment.words.titles.matches(words.query.text)[0]) for segment in segments)
+    return context.knowledge.names(context.view.documents).is_title(words.query.text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tv5core.bitmap import Bitmap
+from tv5core.columns import Expression
 from tv5core.lexical import Statistics, Typed, WordQuery, expand
-from tv5core.query.documents import DocumentSnapshot
 from tv5core.query.evidence import WordShares, word_shares
+from tv5core.query.names import Names
 from tv5core.query.second import NearestSearch, SecondMeaning
 from tv5core.query.spelling import respelled
 from tv5core.query.view import View
@@ -37,20 +38,18 @@ class WordSide:
     shares: WordShares
 
     @classmethod
-    def of(
-        cls, typed: Typed, statistics: Statistics, documents: DocumentSnapshot | None = None
-    ) -> WordSide:
+    def of(cls, typed: Typed, statistics: Statistics, names: Names | None = None) -> WordSide:
         """Look the words of a text up.
 
         Parameters
         ----------
         typed : Typed
         statistics : Statistics
-        documents : DocumentSnapshot, optional
-            Whose names the text may be a misspelling of.
+        names : Names, optional
+            That the text may be a misspelling of.
         """
         query = expand(typed, statistics)
-        name = None if documents is None else respelled(typed.text, query, statistics, documents)
+        name = None if names is None else respelled(typed.text, query, statistics, names)
         if name is not None:
             query = replace(expand(typed._replace(text=name), statistics), did_you_mean=name)
         return cls(query, statistics, word_shares(query, statistics))
@@ -88,6 +87,8 @@ class Search:
         Whether too few of the words are known for anything but the second space to answer.
     reads_words_only : bool
         Whether ``nearest`` compares by no other words than the catalogue's own.
+    readings : tuple of Expression
+        The filters that ``soft`` are the documents of.
     """
 
     view: View
@@ -100,3 +101,4 @@ class Search:
     second: SecondMeaning | None = None
     foreign: bool = False
     reads_words_only: bool = False
+    readings: tuple[Expression, ...] = ()

@@ -14,12 +14,11 @@ from itertools import product
 
 from rapidfuzz.distance import OSA
 
-from tv5core import bitmap
 from tv5core.analysis.names import name_words
-from tv5core.lexical import SegmentStatistics, Statistics, TitleMatch, WordQuery, near_names
+from tv5core.lexical import Statistics, TitleMatch, WordQuery
 from tv5core.lexical.near_names import MAX_LETTERS
 from tv5core.lexical.terms import allowed_edits
-from tv5core.query.documents import DocumentSnapshot
+from tv5core.query.names import Names
 
 __all__ = ["respelled"]
 
@@ -29,16 +28,12 @@ _RARE = 30
 _CHOICES = 40
 """Terms that a word may stand for."""
 _MAX_TEXTS = 160
-_NAMES = ("people", "characters")
-"""Fields whose phrases are names that people type, and no slips of titles."""
 
 _Choice = tuple[int, str]
 """Edits, and the word they give."""
 
 
-def respelled(
-    text: str, query: WordQuery, statistics: Statistics, documents: DocumentSnapshot
-) -> str | None:
+def respelled(text: str, query: WordQuery, statistics: Statistics, names: Names) -> str | None:
     """Return the name that a text is a misspelling of; None where it is none, or right.
 
     Parameters
@@ -48,42 +43,32 @@ def respelled(
     query : WordQuery
         Its words corrected one by one.
     statistics : Statistics
-    documents : DocumentSnapshot
-        Of these.
+    names : Names
+        Of the same documents.
     """
-    if not query.words or len(text) > MAX_LETTERS or _is_name(query.text, documents):
+    if not query.words or len(text) > MAX_LETTERS or _is_name(query.text, names):
         return None
     if statistics.has_title_phrase([word.surface for word in name_words(text)]):
         return None
-    name = _nearest_name(text, query, statistics) or _by_words(query, statistics, documents)
-    return None if name is None or _is_someone(text, query, statistics) else name
+    name = _nearest_name(text, query, names) or _by_words(query, statistics, names)
+    return None if name is None or _is_someone(text, query, names) else name
 
 
-def _nearest_name(text: str, query: WordQuery, statistics: Statistics) -> str | None:
+def _nearest_name(text: str, query: WordQuery, names: Names) -> str | None:
     """Return the best known of the names nearest to a text of several words."""
-    found = [
-        one
-        for part in statistics.parts
-        for one in near_names(part.segment.suggestions, text, query.text, part.alive)
-    ]
+    found = names.near(text, query.text)
     if not found:
         return None
     return min(found, key=lambda one: (one.edits, -one.popularity, one.name)).name
 
 
-def _is_someone(text: str, query: WordQuery, statistics: Statistics) -> bool:
+def _is_someone(text: str, query: WordQuery, names: Names) -> bool:
     """Tell whether somebody's or a character's name is as a text was typed."""
-    if query.did_you_mean is not None:  # nothing has one of its words
-        return False
-    return any(_has_phrase(part, text, field) for part in statistics.parts for field in _NAMES)
+    # Where a word was corrected, nothing has it.
+    return query.did_you_mean is None and names.has_phrase(text)
 
 
-def _has_phrase(part: SegmentStatistics, text: str, field: str) -> bool:
-    found = part.segment.phrase(text, field)
-    return bool((found if part.alive is None else found & part.alive).any())
-
-
-def _by_words(query: WordQuery, statistics: Statistics, documents: DocumentSnapshot) -> str | None:
+def _by_words(query: WordQuery, statistics: Statistics, names: Names) -> str | None:
     """Return the best known name that the words nearest to those of a text make."""
     typed = [word.surface for word in query.words]
     if len(typed) > _MAX_WORDS:
@@ -95,7 +80,7 @@ def _by_words(query: WordQuery, statistics: Statistics, documents: DocumentSnaps
     for edits, text in _texts(choices):
         if best is not None and edits > best[0]:
             break
-        popularity = _popularity(text, documents)
+        popularity = names.popularity(text)
         if popularity is not None and (best is None or popularity > best[1]):
             best = edits, popularity, text
     return None if best is None else best[2]
@@ -122,25 +107,5 @@ def _texts(choices: Sequence[Sequence[_Choice]]) -> Iterator[tuple[int, str]]:
     yield from [one for one in several if one[0]][:_MAX_TEXTS]
 
 
-def _is_name(text: str, documents: DocumentSnapshot) -> bool:
-    return _popularity(text, documents, TitleMatch.OTHER_MAIN) is not None
-
-
-def _popularity(
-    text: str, documents: DocumentSnapshot, level: TitleMatch = TitleMatch.OTHER_NEAR
-) -> float | None:
-    """Return how well known the title or person of a name is; None where there is none."""
-    best: float | None = None
-    for segment in documents.segments:
-        called, levels = segment.words.titles.matches(text)
-        called = called[levels >= level]
-        if segment.alive is not None:
-            called = called[bitmap.test(segment.alive, called)]
-        if len(called):
-            found = float(segment.words.suggestions.popularity[called].max())
-            best = found if best is None else max(best, found)
-    if best is None and " " in text:
-        credited = [segment.columns.find_value("person", text) for segment in documents.segments]
-        counts = [found[1] for found in credited if found is not None]
-        return float(sum(counts)) or None
-    return best
+def _is_name(text: str, names: Names) -> bool:
+    return names.popularity(text, TitleMatch.OTHER_MAIN) is not None

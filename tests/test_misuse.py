@@ -69,6 +69,7 @@ NO_PARAMETERS = {
         "learnt",
         "learnt_version",
         "profiles",
+        "replica_record",
     ),
 }
 CATALOG: dict[str, dict[str, object]] = {
@@ -97,6 +98,8 @@ CATALOG: dict[str, dict[str, object]] = {
     "get_many": {"ids": ["t:1"]},
     "get_vectors": {"ids": ["t:1"]},
     "get_versioned": {"id": "t:1"},
+    "replica_rows": {"rows": [0]},
+    "replica_rows_after": {"row": 0, "limit": 1},
     "learn": {"interactions": [("a", "t:1", 1.0), ("a", "t:2", 1.0), ("b", "t:1", 1.0)]},
     "open": {"path": "new"},
     "optimize": {},

@@ -11,6 +11,8 @@ quick and users of one part do not wait for the others. Packages, from the top d
     LlamaIndex and Haystack, and a server for agents.
 ``cached``
     A catalogue behind a cache, for services.
+``cluster``
+    A catalogue's titles spread over shards, searched as one.
 ``catalog``, ``importers``
     Titles with vectors in one folder; reading titles out of files.
 ``store``, ``vectors``, ``embedding``, ``lexical``, ``columns``, ``query``, ``recommend``
@@ -68,6 +70,8 @@ from tv5core.errors import (
     ReadOnlyError,
     RedisAccessError,
     ResponseTooLargeError,
+    ShardError,
+    ShardSkewError,
     SnapshotConflictError,
     SourceDisabledError,
     TimedOutError,
@@ -171,6 +175,8 @@ __all__ = [
     "ResponseTooLargeError",
     "SearchResult",
     "SearchSettings",
+    "ShardError",
+    "ShardSkewError",
     "SnapshotConflictError",
     "SourceDisabledError",
     "Suggestion",

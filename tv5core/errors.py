@@ -30,6 +30,8 @@
     │   ├── ObjectStoreAccessError       no such bucket, no credentials, or no right
     │   └── ObjectStoreUnavailableError  it is gone, or too slow
     ├── RedisAccessError                 a Redis of another kind, a wrong password, a missing right
+    ├── ShardError                       a shard cannot answer
+    │   └── ShardSkewError               shards of different versions
     ├── TimedOutError (TimeoutError)     no answer of a catalogue by the deadline
     ├── VectorDatabaseError              Qdrant or Milvus did not do what was asked of it
     │   ├── CollectionMismatchError      a collection of other vectors, or another catalogue's
@@ -86,6 +88,8 @@ __all__ = [
     "ReadOnlyError",
     "RedisAccessError",
     "ResponseTooLargeError",
+    "ShardError",
+    "ShardSkewError",
     "SnapshotConflictError",
     "SourceDisabledError",
     "TimedOutError",
@@ -250,6 +254,14 @@ class CollectionMismatchError(VectorDatabaseError):
 
 class VectorDatabaseUnavailableError(VectorDatabaseError):
     """A vector database cannot be reached, or takes too long."""
+
+
+class ShardError(Tv5Error):
+    """A shard cannot answer, or answers in another version's way."""
+
+
+class ShardSkewError(ShardError):
+    """Shards are of different versions."""
 
 
 class RedisAccessError(Tv5Error):

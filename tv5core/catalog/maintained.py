@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tv5core.arguments import check_callable, check_flag, check_path
+from tv5core.arguments import as_list, check_callable, check_flag, check_int, check_path
 from tv5core.catalog.collections.catalog import CollectionCatalog
+from tv5core.catalog.copies import replica
+from tv5core.catalog.copies.replica import ReplicaRecord, ReplicaRow
 from tv5core.catalog.maintenance.optimization import OptimizeReport, optimize
 from tv5core.catalog.maintenance.repair import check_and_repair
 from tv5core.catalog.maintenance.upgrade import UpgradeReport, upgrade
@@ -18,6 +20,8 @@ from tv5core.store.meta import clear_checkpoints
 from tv5core.types import ExtraType, Progress
 
 __all__ = ["MaintainedCatalog"]
+
+_MOST_ROWS = 1 << 62
 
 
 class MaintainedCatalog(CollectionCatalog):
@@ -120,3 +124,21 @@ class MaintainedCatalog(CollectionCatalog):
         """Delete the checkpoints whose keys have a prefix; return how many there were."""
         self._check_writable()
         return self._store.write(lambda txn, m: (m, clear_checkpoints(txn, prefix)))
+
+    def replica_record(self) -> ReplicaRecord:
+        """Return what a replica of all or some titles needs to know besides them."""
+        self._current()
+        return replica.record_of(self._store)
+
+    def replica_rows(self, rows: Sequence[int]) -> list[ReplicaRow]:
+        """Return what is stored in some rows now, bit for bit, deleted ones included."""
+        numbers = [check_int("a row", row, 0, _MOST_ROWS) for row in as_list("rows", rows)]
+        self._check_open()
+        return replica.rows_of(self._store, numbers)
+
+    def replica_rows_after(self, row: int, limit: int) -> list[ReplicaRow]:
+        """Return what is stored in the next rows after one that have a title."""
+        row = check_int("row", row, -1, _MOST_ROWS)
+        limit = check_int("limit", limit, 1)
+        self._check_open()
+        return replica.rows_after(self._store, row, limit)

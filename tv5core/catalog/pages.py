@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
 from tv5core.arguments import shown
 from tv5core.catalog.grouping import Groups
-from tv5core.catalog.title_reader import TitleReader
 from tv5core.errors import InvalidInputError
 from tv5core.lexical import highlight
 from tv5core.query.answering import Answer
@@ -19,13 +19,20 @@ from tv5core.query.request import SearchRequest
 from tv5core.results import SearchResult, Total
 from tv5core.types import Hit, Title
 
-__all__ = ["RERANKED", "Found", "page_of", "reranked", "result_of"]
+__all__ = ["RERANKED", "Found", "TitleSource", "page_of", "reranked", "result_of"]
 
 RERANKED = 100
 """Matches that a reranker sees, where no more are asked for."""
 _BLOCK = 32
 _MORE = 4
 """Titles decoded at once to make up for some that are gone."""
+
+
+class TitleSource(Protocol):
+    """What titles are read from: a ``TitleReader``, or shards."""
+
+    def titles(self, rows: Iterable[int]) -> list[Title | None]:
+        """Return the titles in some rows, None where there is none."""
 
 
 class Found(NamedTuple):
@@ -42,7 +49,7 @@ class Found(NamedTuple):
     end: int
 
 
-def page_of(titles: TitleReader, answer: Answer, request: SearchRequest, start: int) -> Found:
+def page_of(titles: TitleSource, answer: Answer, request: SearchRequest, start: int) -> Found:
     """Decode the hits of a page that begins at some place in the order.
 
     Titles that are gone by now are left out, and later ones take their places.
@@ -116,7 +123,7 @@ def _parts(ranking: Ranking, place: int) -> dict[str, float]:
     return {name: float(part[place]) for name, part in ranking.parts.items() if part[place]}
 
 
-def reranked(titles: TitleReader, answer: Answer, request: SearchRequest) -> Answer:
+def reranked(titles: TitleSource, answer: Answer, request: SearchRequest) -> Answer:
     """Let the caller's function order the first matches.
 
     Raises

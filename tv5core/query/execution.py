@@ -130,14 +130,17 @@ def matches_of(search: Search, allowed: Allowed) -> Matches:
     return Matches(found if chosen is None else found.take(chosen), False, allowed, complete)
 
 
-def evidence_for(search: Search, allowed: Allowed) -> list[Evidence]:
-    """Score the documents of each segment that the words of a search find."""
+def evidence_for(search: Search, allowed: Allowed, *, series: bool = True) -> list[Evidence]:
+    """Score the documents of each segment that the words of a search find.
+
+    With ``series``, the n-th part of a collection counts as called like its name and number.
+    """
     words, segments = search.words, search.view.documents.segments
     if words is None or search.mode == "semantic":
         return evidence_of(segments, allowed.bitmaps, None, None)
     plain = replace(words.query, phrases=(), excluded=())
     found = evidence_of(segments, allowed.bitmaps, plain, words.statistics)
-    return with_part(found, plain, segments, allowed.bitmaps)
+    return with_part(found, plain, segments, allowed.bitmaps) if series else found
 
 
 def _means_nothing(search: Search, allowed: Allowed, found: Candidates) -> bool:

@@ -10,6 +10,8 @@
     Writes the index as usearch loads it, and the ids of its keys.
 ``snapshot``
     Publishes a catalogue to object storage, and restores what is published.
+``replica``
+    What catalogues that follow this one read, bit for bit.
 ``restore``
     Makes an equal catalogue of an export.
 """

@@ -34,8 +34,9 @@ _FEW_WORDS = 4
 def narrowing(search: Search, found: Sequence[Weighed]) -> tuple[bool, float | None]:
     """Decide whether titles that share words are compared by meaning alone, and from what score."""
     wanted, total = max(search.pool, search.k), sum(one.found for one in found)
-    most = compared(wanted, beside_name=any(one.named for one in found))
-    if not narrowed(search, total, most, sum(one.allowed for one in found)):
+    beside_name, allowed = any(one.named for one in found), sum(one.allowed for one in found)
+    most = compared(wanted, beside_name=beside_name)
+    if not narrowed(search, total, most, allowed, beside_name=beside_name):
         return False, None
     if total <= most:
         return True, None

@@ -119,9 +119,7 @@ class Suggestions:
         low, step = first, 1  # few entries begin alike: look near first for where they end
         while low + step < len(self.entries) and self._begins(low + step, prefix):
             low, step = low + step, 2 * step
-        return first, self._lower_bound(
-            prefix + b"\xff", low, min(low + step, len(self.entries))
-        )
+        return first, self._lower_bound(prefix + b"\xff", low, min(low + step, len(self.entries)))
 
     def _begins(self, entry: int, prefix: bytes) -> bool:
         data, ends, entries, phrases = self._views

@@ -78,9 +78,7 @@ def record_of(store: Store) -> ReplicaRecord:
         meta = _meta(txn)
         model = None if meta.model is None else (store.folder / meta.model.name).read_bytes()
     kept = {name: getattr(meta, name) for name in _SAME}
-    return ReplicaRecord(
-        seq=meta.last_seq, has_second=meta.second is not None, model=model, **kept
-    )
+    return ReplicaRecord(seq=meta.last_seq, has_second=meta.second is not None, model=model, **kept)
 
 
 def rows_of(store: Store, rows: Sequence[int]) -> list[ReplicaRow]:

@@ -38,6 +38,7 @@ COMMANDS = {
     "chaos": "a real gateway while something is broken: what clients see, and for how long",
     "cold-start": "from nothing to the first answer of a gateway that only reads",
     "lag": "how late a gateway's event loop is while its catalogue is sealed",
+    "backends": "the same vectors behind the own index, Qdrant and Milvus",
     "scale": "storage, memory and queries a second a component, target against measured",
     "knee": "requests a second of one worker at p99 < 50 ms, beside a bare handler",
     "upstream-sync": "tv5 sync tmdb against a stand-in: full speed, faults, a kill",

@@ -17,6 +17,7 @@ JSON instead of a table; ``run`` takes a file, since ``report`` and ``run --resu
 - ``load``, ``soak``, ``chaos``, ``knee``: a gateway under users, for long, broken, and beside a
   bare handler.
 - ``lag``: a gateway's event loop while its catalogue is sealed.
+- ``backends``: a catalogue's vectors in its own index, in Qdrant and in Milvus.
 - ``scale``: what a catalogue of a size costs, target against measured;
   ``million``: a large one, whole.
 - ``cold_start``: to a gateway's first answer; ``standin``: TMDB, played.

@@ -55,6 +55,7 @@ def test_credentials_in_a_url_are_not_shown() -> None:
     [
         ("redis_url", "redis://u:hush@a,b", r"redis\+cluster"),
         ("redis_url", "redis+sentinel://u:hush@a", "service"),
+        ("vectors_url", "qdrant://:hush@a", "collection"),
         ("events_kafka_url", "kafka://u:hush@a", "topic"),
         ("events_redis_channel", "events", "redis_url"),
     ],

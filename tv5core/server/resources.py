@@ -99,7 +99,7 @@ def open_catalog(settings: Settings, folder: str | os.PathLike[str] | None = Non
     if not settings.demo:
         if settings.read_only:
             return open_reader(settings)
-        return Catalog.open(settings.catalog, create=False)
+        return Catalog.open(settings.catalog, create=False, vectors=settings.vectors_url)
     catalog = Catalog.open(settings.catalog if folder is None else folder)
     if not catalog.count():
         catalog.add(demo_titles())
@@ -116,6 +116,7 @@ def open_reader(settings: Settings) -> Catalog:
         read_only=True,
         cache_dir=cache_dir,
         follow_s=settings.follow_s,
+        vectors=settings.vectors_url,
     )
 
 

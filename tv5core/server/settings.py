@@ -15,6 +15,7 @@ from tv5core.errors import InvalidInputError
 from tv5core.events.kafka import kafka_options
 from tv5core.redis_access.address import RedisAddress, without_credentials
 from tv5core.upstream.provider import Secret
+from tv5core.vector_databases import CollectionAddress
 
 __all__ = ["Settings"]
 
@@ -25,7 +26,7 @@ _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _Rate = Annotated[float, Meta(ge=0, le=1e9)]
 _Region = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
 
-_URLS = ("redis_url", "events_kafka_url")
+_URLS = ("redis_url", "events_kafka_url", "vectors_url")
 _SECRETS = ("admin_token", "hook_secret", "metrics_token")
 _ORIGIN = re.compile(r"\*|https?://[^/\s,]+")
 _HOST = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")  # goes into a header as it is
@@ -40,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The catalogue's folder; or the URL where it is published, for gateways that are read-only.
     snapshot_path : str or None
         Folder for the snapshots of such a URL; workers share it.
+    vectors_url : str or None
+        Collection of Qdrant or Milvus that keeps the vectors; see ``Catalog.open``.
     follow_s : float
         How often a newer snapshot is looked for.
     demo : bool
@@ -126,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     catalog: str = "tv5-catalog"
     snapshot_path: str | None = None
+    vectors_url: str | None = None
     follow_s: _Seconds = 10.0
     demo: bool = False
     read_only: bool = False
@@ -208,6 +212,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         readers: dict[str, Callable[[str], object]] = {
             "redis_url": RedisAddress.parse,
             "events_kafka_url": kafka_options,
+            "vectors_url": CollectionAddress.parse,
         }
         for name, read in readers.items():
             url = getattr(self, name)

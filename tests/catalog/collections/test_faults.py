@@ -320,3 +320,25 @@ def test_searches_are_explained(tmp_path: Path, at: str) -> None:
         query = np.ones(DIM, np.float32)
         plans = catalog.search(query, 5, where="year:2000", explain=True).explanation["plans"]
         assert at in plans[0]["plan"]
+
+
+async def test_a_gateway_and_its_cache_say_so_and_forget_it(
+    tmp_path: Path, at: str, there: VectorCollection
+) -> None:
+    from tv5core.cached import CachedCatalog
+
+    with Catalog.open(tmp_path / "c", vectors=at) as catalog:
+        catalog.add(plots(0, 60))
+        catalog.wait()
+        async with CachedCatalog.open(catalog, None) as cached:
+            catalog._manager.collection._check = _refuse  # type: ignore[attr-defined]
+            catalog._manager.collection._checked = False  # type: ignore[attr-defined]
+            found = await cached.search("a shark hunts swimmers")
+            assert "by words alone" in found.degraded
+            catalog._manager.collection._check = lambda _: None  # type: ignore[attr-defined]
+            catalog._manager.collection._alone_until = 0.0  # type: ignore[attr-defined]
+            assert not (await cached.search("a shark hunts swimmers")).degraded
+
+
+def _refuse(_: object) -> None:
+    raise VectorDatabaseUnavailableError("expected an answer, got none")

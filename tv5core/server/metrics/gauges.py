@@ -157,3 +157,7 @@ class Gauges:
         self._to.vectors.set(info["vectors"])
         self._to.live_rows.set(info["live"])
         self._to.store_bytes.set(info["bytes_on_disk"])
+        elsewhere = info["elsewhere"]
+        self._to.vectors_waiting.set(elsewhere.get("waiting", 0))
+        self._to.vectors_lag.set(elsewhere.get("lag", 0))
+        self._to.vectors_reachable.set(bool(elsewhere.get("reachable", True)))

@@ -187,6 +187,16 @@ class Instruments:
         self.titles = self._most("tv5_store_titles", "Titles.")
         self.vectors = self._most("tv5_store_vectors", "Vectors.")
         self.live_rows = self._most("tv5_store_live_rows", "Rows since the last sealing.")
+        self.vectors_waiting = self._most(
+            "tv5_store_vectors_waiting", "Vectors that a vector database does not have yet."
+        )
+        self.vectors_lag = self._most(
+            "tv5_store_vectors_lag_changes",
+            "Journal entries that a vector database is behind; -1 before all was sent once.",
+        )
+        self.vectors_reachable = self._least(
+            "tv5_store_vectors_reachable", "0 where a vector database cannot be used, else 1."
+        )
         self.store_bytes = self._most("tv5_store_bytes", "Bytes of the catalogue on disk.")
 
     def _make_machine(self) -> None:

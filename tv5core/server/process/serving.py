@@ -214,7 +214,10 @@ class _Gateway:
         assert self.writer is not None
         bound = self.writer
         return self._run(
-            lambda life: write_until_stopped(life, self.settings.catalog, bound), status
+            lambda life: write_until_stopped(
+                life, self.settings.catalog, bound, self.settings.vectors_url
+            ),
+            status,
         )
 
     def _run(self, main: Callable[[Life], object], status: int) -> int:

@@ -171,7 +171,9 @@ def _check_peer(connection: socket.socket) -> None:
         raise InvalidInputError(f"expected a process of user {os.geteuid()}, got one of {uid}")
 
 
-async def write_until_stopped(life: Life, folder: str, bound: socket.socket) -> None:
+async def write_until_stopped(
+    life: Life, folder: str, bound: socket.socket, vectors: str | None = None
+) -> None:
     """Be the writer of a catalogue.
 
     Parameters
@@ -181,10 +183,12 @@ async def write_until_stopped(life: Life, folder: str, bound: socket.socket) -> 
         The catalogue's.
     bound : socket
         Listening already.
+    vectors : str, optional
+        URL of the collection that keeps its vectors.
     """
     with contextlib.suppress(OSError):
         os.nice(_NICER)  # before there are threads: each inherits it
-    catalog = await asyncio.to_thread(partial(Catalog.open, folder, create=False))
+    catalog = await asyncio.to_thread(partial(Catalog.open, folder, create=False, vectors=vectors))
     keep_what_is_open()
     try:
         async with WriterServer(catalog).serving(bound):

@@ -10,7 +10,8 @@ year), waits until they are where they belong, and is sealed; then vectors are s
 one, all titles and those of one year in ten. ``own`` is tv5core's index; ``milvus`` is Milvus's
 client over gRPC to ``milvus-lite server``, ``qdrant`` is Qdrant's client in its local mode:
 stand-ins, both of them pure Python, exact, and no measure of the servers. ``--urls`` names
-collections of servers to measure as well.
+collections of servers to measure as well. What is resident here includes pages of mapped files:
+``data.mdb``, the own index, and the vectors that are read.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _K, _BLOCK, _YEARS = 10, 10_000, 10
 _NAMES = ("own", "qdrant", "milvus")
 _PATIENCE = "timeout_s=600"
 _COLUMNS = "backend|vectors|filled s|recall@10|p50 ms|p95 ms|filtered recall@10|p50 ms"
-_COLUMNS += "|here MB|server MB|data.mdb MB"
+_COLUMNS += "|resident here MB|server MB|data.mdb MB"
 _HEAD = (f"| {_COLUMNS.replace('|', ' | ')} |", "|---" + "|--:" * _COLUMNS.count("|") + "|")
 
 

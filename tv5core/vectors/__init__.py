@@ -21,7 +21,7 @@ Read in this order:
   ``folder``: an index's files and manifest; ``folder_writer``: who may change them.
 - ``calibration`` (the cheapest settings for a recall; ``costs``: what searches cost), ``truth``
   (what they should find), ``recall``, ``audit`` (is the index that of its vectors?), ``memory``,
-  ``validation``.
+  ``validation``, ``verification`` (rows checked while they are read).
 """
 
 from __future__ import annotations

@@ -214,8 +214,10 @@ def open_writer(folder: Path) -> tuple[WriterLock, Manifest, SealedGraph | None]
     return lock, manifest, graph
 
 
-def open_reader(folder: Path) -> tuple[Manifest, SealedGraph | None]:
+def open_reader(folder: Path, *, rows_later: bool = False) -> tuple[Manifest, SealedGraph | None]:
     """Map the files of the index that is there, also while a writer replaces them.
+
+    ``rows_later`` is that of :meth:`SealedGraph.open`.
 
     Raises
     ------
@@ -224,7 +226,7 @@ def open_reader(folder: Path) -> tuple[Manifest, SealedGraph | None]:
     while True:
         manifest = read_manifest(folder)
         try:
-            return manifest, _open_sealed(folder, manifest)
+            return manifest, _open_sealed(folder, manifest, rows_later=rows_later)
         except (CorruptFileError, CatalogError):
             # A writer removes files only after it has replaced the manifest that named them, so
             # they were lost or damaged where that is still the same.
@@ -232,7 +234,9 @@ def open_reader(folder: Path) -> tuple[Manifest, SealedGraph | None]:
                 raise
 
 
-def _open_sealed(folder: Path, manifest: Manifest) -> SealedGraph | None:
+def _open_sealed(
+    folder: Path, manifest: Manifest, *, rows_later: bool = False
+) -> SealedGraph | None:
     """Map the files the manifest names, if any, after checking that they are those."""
     if manifest.graph is None or manifest.rows is None:
         return None
@@ -241,7 +245,7 @@ def _open_sealed(folder: Path, manifest: Manifest) -> SealedGraph | None:
     try:
         for path, record in zip(files, records, strict=True):
             _check_size(path, record)
-        sealed = SealedGraph.open(*files)
+        sealed = SealedGraph.open(*files, rows_later=rows_later)
     except FileNotFoundError as error:
         raise CorruptFileError(f"{error.filename}: expected a file, got none") from error
     except OSError as error:

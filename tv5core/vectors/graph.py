@@ -31,7 +31,7 @@ were not rotated either. :mod:`tv5core.vectors.stored_rows` says how scores are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -176,6 +176,8 @@ class SealedGraph:
     walker : kernels.Graph
     changed : int or None
         Rows added and dropped since the graph was built; None of files before format 4.
+    unchecked : SectionFile or None
+        The file of the rows where its blocks are still to be checked.
     checksums : tuple of int
         Of the two files, as their ``SealedFile``s have them.
     id : SegmentId
@@ -195,6 +197,7 @@ class SealedGraph:
     walker: kernels.Graph
     checksums: tuple[int, int]
     changed: int | None = None
+    unchecked: SectionFile | None = None
     id: SegmentId = field(default_factory=SegmentId)
 
     @cached_property
@@ -220,7 +223,9 @@ class SealedGraph:
         )
 
     @classmethod
-    def open(cls, graph: Path, rows: Path, *, verify: bool = True) -> SealedGraph:
+    def open(
+        cls, graph: Path, rows: Path, *, verify: bool = True, rows_later: bool = False
+    ) -> SealedGraph:
         """Map both files and check that they belong together and hold what they claim.
 
         Parameters
@@ -229,6 +234,10 @@ class SealedGraph:
         verify : bool
             Check every block's checksum first. Without, only heads are checked: for callers who
             have verified the same bytes already.
+        rows_later : bool
+            Leave the blocks of the rows, nine tenths of all, to the caller, who finds their file
+            as ``unchecked``. Nothing follows what they hold: they are numbers that scores are
+            made of.
 
         Raises
         ------
@@ -239,12 +248,13 @@ class SealedGraph:
         """
         files = (
             SectionFile.open(graph, GRAPH_KIND, GRAPH_VERSION, verify=verify),
-            SectionFile.open(rows, ROWS_KIND, ROWS_VERSION, verify=verify),
+            SectionFile.open(rows, ROWS_KIND, ROWS_VERSION, verify=verify and not rows_later),
         )
         try:
-            return cls._from_sections(*files, verify=verify)
+            sealed = cls._from_sections(*files, verify=verify)
         except (KeyError, TypeError, ValueError, OverflowError, InvalidInputError) as error:
             raise CorruptFileError(f"{graph.name}: expected a sealed graph, got {error}") from error
+        return replace(sealed, unchecked=files[1]) if rows_later else sealed
 
     @classmethod
     def _from_sections(cls, graph: SectionFile, rows: SectionFile, *, verify: bool) -> SealedGraph:

@@ -27,7 +27,8 @@ from tv5core.vectors.sealing import BuildOptions, Sealing
 from tv5core.vectors.segment import alive_blocks, coded
 from tv5core.vectors.segment_set import SegmentSet
 from tv5core.vectors.settings import SearchSettings
-from tv5core.vectors.validation import check_keys
+from tv5core.vectors.validation import check_keys, check_verify
+from tv5core.vectors.verification import BackgroundCheck
 
 __all__ = ["VectorIndex"]
 
@@ -148,8 +149,10 @@ class VectorIndex(MeasuredReader):
         return index
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = True) -> VectorIndex:
-        """Map an index from its folder, after checking every checksum.
+    def open(
+        cls, path: str | os.PathLike[str], *, read_only: bool = True, verify: str = "first"
+    ) -> VectorIndex:
+        """Map an index from its folder, after checking its checksums.
 
         Parameters
         ----------
@@ -159,9 +162,17 @@ class VectorIndex(MeasuredReader):
             Any number of processes may map an index, also while it changes on disk; what they have
             mapped stays as it is. With False the index is the folder's only writer until
             :meth:`close`.
+        verify : {"first", "background"}
+            ``first`` checks every byte. ``background`` checks what walks follow (graph, codes and
+            keys) and answers; the stored rows, which only make scores, are checked meanwhile in a
+            thread. Until :meth:`wait_verified` is True, a score may come from a damaged row; once
+            damage is found, every call raises CorruptFileError. Only with ``read_only=True``:
+            a writer would seal the damage under new checksums.
 
         Raises
         ------
+        InvalidInputError
+            ``verify`` is neither, or ``background`` for a writer.
         NotACatalogError
             No index there.
         CorruptFileError, FormatVersionError
@@ -172,14 +183,18 @@ class VectorIndex(MeasuredReader):
             The folder or a file cannot be read, or not written to.
         """
         where, writer = check_path(path), None
-        if check_flag("read_only", read_only):
-            manifest, graph = folder.open_reader(where)
+        read_only = check_flag("read_only", read_only)
+        later = check_verify(verify, read_only=read_only)
+        if read_only:
+            manifest, graph = folder.open_reader(where, rows_later=later)
         else:
             writer, manifest, graph = FolderWriter.open(where)
         how = Metric.named(manifest.metric), manifest.rescoring, manifest.settings
         index = cls(manifest.dim, *how, graph, manifest.given_dim)
         index._folder, index._read_only = writer, writer is None
         index._options = manifest.options
+        if graph is not None and graph.unchecked is not None:
+            index._check = BackgroundCheck(graph.unchecked)
         return index
 
     @classmethod
@@ -352,6 +367,8 @@ class VectorIndex(MeasuredReader):
             self._segments = SegmentSet(self._dim, self._rescoring)
         try:
             before.stop_linking()
+            if self._check is not None:
+                self._check.stop()
         finally:
             self._release()
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tv5core.arguments import as_array, as_int64, check_int, check_type
+from tv5core.arguments import as_array, as_int64, check_int, check_real, check_type
 from tv5core.errors import ClosedError, DimensionError, InvalidInputError, ReadOnlyError
 from tv5core.vectors.audit import IndexAudit
 from tv5core.vectors.explaining import SegmentPlan, explain_search
@@ -24,12 +24,14 @@ from tv5core.vectors.segment import Snapshot, alive_rows
 from tv5core.vectors.segment_set import SegmentSet
 from tv5core.vectors.settings import SearchSettings
 from tv5core.vectors.validation import check_dim, check_rescoring
+from tv5core.vectors.verification import BackgroundCheck
 
 __all__ = ["IndexReader"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
+_LONGEST_S = 1e6  # that a thread can be told to wait
 
 _OPEN: weakref.WeakSet[IndexReader] = weakref.WeakSet()
 
@@ -55,6 +57,7 @@ class IndexReader:
         self._settings = settings or metric.default_settings()
         self._segments = SegmentSet(dim, self._rescoring, graph, walkable=self._metric.unit_length)
         self._closed = self._read_only = False
+        self._check: BackgroundCheck | None = None  # of rows that are read already
         self._renew_locks()
         _OPEN.add(self)
 
@@ -62,6 +65,8 @@ class IndexReader:
         """Make locks that nobody holds; in the child of a fork nobody else is there to."""
         self._lock = threading.RLock()  # one change at a time
         self._sealing = threading.Lock()  # one sealing at a time
+        if self._check is not None:
+            self._check.renew()
 
     # -- facts ----------------------------------------------------------------------------
 
@@ -159,6 +164,30 @@ class IndexReader:
             ``total`` and ``resident``: of mapped arrays, the bytes now in this process's memory.
         """
         return memory_usage(self.snapshot.segments)
+
+    def wait_verified(self, timeout_s: float | None = None) -> bool:
+        """Wait until every byte has been checked; see ``verify`` of :meth:`VectorIndex.open`.
+
+        Parameters
+        ----------
+        timeout_s : float, optional
+            Wait so long at most; 0 only looks.
+
+        Returns
+        -------
+        bool
+            Whether all was checked, and is sound.
+
+        Raises
+        ------
+        CorruptFileError
+            A block is not what was written.
+        ClosedError, InvalidInputError
+        """
+        most = None if timeout_s is None else check_real("timeout_s", timeout_s, 0, _LONGEST_S)
+        self._check_open()
+        check = self._check
+        return check is None or check.wait(most)
 
     # -- searching ------------------------------------------------------------------------
 
@@ -335,6 +364,9 @@ class IndexReader:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open index, got one after close()")
+        check = self._check
+        if check is not None and check.damage is not None:
+            check.raise_damage()
 
     def _check_writable(self) -> None:
         self._check_open()

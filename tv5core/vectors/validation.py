@@ -27,6 +27,7 @@ __all__ = [
     "check_keys",
     "check_rescoring",
     "check_vectors",
+    "check_verify",
     "unit_vectors",
 ]
 
@@ -55,6 +56,15 @@ def check_rescoring(rescoring: str) -> Rescoring:
         if isinstance(rescoring, str) and rescoring == known:
             return known  # type: ignore[no-any-return]
     raise InvalidInputError(f"expected rescoring {get_args(Rescoring)}, got {shown(rescoring)}")
+
+
+def check_verify(verify: str, *, read_only: bool) -> bool:
+    """Tell whether the rest is checked while searches run, else raise InvalidInputError."""
+    known = ("first", "background") if read_only else ("first",)
+    if not isinstance(verify, str) or verify not in known:
+        what = "reader" if read_only else "writer, which would seal damage under new checksums"
+        raise InvalidInputError(f"expected verify of {known} for a {what}, got {shown(verify)}")
+    return verify == "background"
 
 
 def check_keys(keys: npt.ArrayLike, count: int) -> I64:

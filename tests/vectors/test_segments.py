@@ -89,6 +89,22 @@ def test_plans_follow_costs() -> None:
     assert plan(1_000_000, exact=True) == "exact"
 
 
+@pytest.mark.parametrize(
+    ("rows", "allowed", "k", "min_k", "expected"),
+    [
+        (1_000_000, 250_000, 10, 10, "walk"),  # its margin ends it long before the pool is full
+        (1_000_000, 50_000, 10, 10, "scan"),
+        (1_000_000, 250_000, 10, 1, "scan"),
+        (66_000, 66_000, 200, 1, "scan"),  # the pool of a text: a walk misses half of it
+    ],
+)
+def test_a_wide_pool_counts_where_more_is_asked_than_was_calibrated_for(
+    rows: int, allowed: int, k: int, min_k: int, expected: Plan
+) -> None:
+    settings = SearchSettings(8_192, 4.0, error_margin=2.7, min_k=min_k)
+    assert choose_plan(rows, allowed, k, SearchOptions(settings), walkable=True) == expected
+
+
 def test_metrics_are_found_by_name() -> None:
     assert Metric.named("cosine") is COSINE
     assert Metric.named("ip").default_settings().error_margin is None

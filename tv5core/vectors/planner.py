@@ -43,8 +43,9 @@ _READS_WITHIN_MARGIN = 3
 """The same where an error margin ends the walk before the pool is expanded, as it does with
 calibrated settings."""
 _POOL_WITHIN_MARGIN = 1_024
-"""Rows of a pool that such a walk fills at most: calibrated settings may name 8,192, since it costs
-nothing, and a million rows are walked in 74 us."""
+"""Rows of a pool that such a walk fills at most, for as many answers as it was calibrated for:
+settings may name 8,192, since it costs nothing, and a million rows are walked in 74 us. For more
+answers a pool is filled: of the 200 nearest of a text, which a scan finds, a walk misses half."""
 _SCAN_COST = 0.35
 """Cost of a code read in a scan, relative to one read in a walk."""
 _READS_AROUND = 100_000
@@ -100,7 +101,8 @@ def expected_reads(rows: int, allowed: int, k: int, settings: SearchSettings) ->
     """Return how many codes a walk is expected to read, ``allowed`` of all rows being allowed."""
     pool, reads = max(settings.expansion_search, settings.candidates(k)), _READS_PER_POOL_ROW
     if _is_narrow(settings):
-        pool, reads = min(pool, max(_POOL_WITHIN_MARGIN, k)), _READS_WITHIN_MARGIN
+        reads = _READS_WITHIN_MARGIN
+        pool = min(pool, _POOL_WITHIN_MARGIN) if k <= settings.min_k else pool
     return min(math.ceil(reads * pool * rows / allowed), rows)
 
 

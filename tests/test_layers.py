@@ -62,6 +62,7 @@ ALLOWED = {
     "events": GROUND | {"redis_access"},
     "cache": GROUND | {"lmdb_env", "redis_access"},
     "upstream": GROUND | {"sources", "redis_access"},
+    "postgres": GROUND,
     "importers": GROUND | {"sources", "store.aliases"},
     "catalog": GROUND
     | {"kernels", "lmdb_env", "analysis"}

@@ -13,7 +13,7 @@ quick and users of one part do not wait for the others. Packages, from the top d
     A catalogue behind a cache, for services.
 ``cluster``
     A catalogue's titles spread over shards, searched as one.
-``catalog``, ``importers``
+``catalog``, ``importers``, ``postgres``
     Titles with vectors in one folder; reading titles out of files.
 ``store``, ``vectors``, ``embedding``, ``lexical``, ``columns``, ``query``, ``recommend``
     The engine's parts: what is on disk, vector search, text to vectors, and what search by

@@ -29,6 +29,10 @@
     ├── ObjectStoreError                 object storage did not do what was asked of it
     │   ├── ObjectStoreAccessError       no such bucket, no credentials, or no right
     │   └── ObjectStoreUnavailableError  it is gone, or too slow
+    ├── PostgresError                    PostgreSQL did not do what was asked of it
+    │   ├── PostgresAccessError          a wrong password or database, or a missing right
+    │   ├── PostgresUnavailableError     it is gone, or too slow
+    │   └── SchemaDriftError             a table or column of the mapping is not there
     ├── RedisAccessError                 a Redis of another kind, a wrong password, a missing right
     ├── ShardError                       a shard cannot answer
     │   └── ShardSkewError               shards of different versions
@@ -84,10 +88,14 @@ __all__ = [
     "ObjectStoreAccessError",
     "ObjectStoreError",
     "ObjectStoreUnavailableError",
+    "PostgresAccessError",
+    "PostgresError",
+    "PostgresUnavailableError",
     "RateLimitedError",
     "ReadOnlyError",
     "RedisAccessError",
     "ResponseTooLargeError",
+    "SchemaDriftError",
     "ShardError",
     "ShardSkewError",
     "SnapshotConflictError",
@@ -254,6 +262,22 @@ class CollectionMismatchError(VectorDatabaseError):
 
 class VectorDatabaseUnavailableError(VectorDatabaseError):
     """A vector database cannot be reached, or takes too long."""
+
+
+class PostgresError(Tv5Error):
+    """PostgreSQL did not do what was asked of it; the message has its SQLSTATE and words."""
+
+
+class PostgresAccessError(PostgresError):
+    """PostgreSQL does not let us in, or a right is missing that the message names."""
+
+
+class PostgresUnavailableError(PostgresError):
+    """PostgreSQL cannot be reached, or broke off; a later call may succeed."""
+
+
+class SchemaDriftError(PostgresError):
+    """A table is not as its mapping says: it is gone, or a column of it is."""
 
 
 class ShardError(Tv5Error):

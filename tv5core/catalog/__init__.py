@@ -16,8 +16,8 @@ Read in this order:
     How hard searches look; a ranking of all titles.
 ``async_catalog``
     The same for programs that await: worker threads, cancellation, deadlines.
-``writer``
-    Additions and deletions, a transaction each.
+``writer``, ``planned``
+    Additions and deletions, a transaction each; what each changes of what is stored.
 ``tables``
     Titles from Arrow tables, and to them.
 ``sealing``

@@ -37,7 +37,7 @@ from tv5core.catalog.sealing import seal
 from tv5core.catalog.spaces.new_space import drop_abandoned_spaces
 from tv5core.catalog.spaces.second_space import SecondSpace, SecondSpec
 from tv5core.catalog.spaces.text_embedding import EmbedderSpec, TextEmbedding
-from tv5core.catalog.writer import AddResult, Checkpoint, Vectors, Writer
+from tv5core.catalog.writer import AddResult, ApplyResult, Checkpoint, Vectors, Writer
 from tv5core.errors import DiskFullError
 from tv5core.extra_fields import check_declaration
 from tv5core.object_storage import check_no_url, is_url
@@ -267,6 +267,27 @@ class Catalog(MaintainedCatalog):
         )
         if embed and vectors is None and listed:
             self._text.fitting.after_adding(len(listed), progress)
+        self._second.embed_behind()
+        return result
+
+    def apply(
+        self,
+        titles: Iterable[Title],
+        ids: Iterable[str] = (),
+        *,
+        embed: bool = True,
+        checkpoint: Checkpoint | None = None,
+    ) -> ApplyResult:
+        """Store some titles and remove others by id, in one transaction, whatever their number.
+
+        What follows another database takes its transactions over so: readers see all of one or
+        nothing. Parameters and errors are those of :meth:`add`; no id may be on both sides.
+        """
+        self._check_writable()
+        listed, removed = as_list("titles", titles), as_texts("ids", ids)
+        result = self._writer.apply(listed, removed, embed=embed, checkpoint=checkpoint)
+        if embed and listed:
+            self._text.fitting.after_adding(len(listed), None)
         self._second.embed_behind()
         return result
 

@@ -15,6 +15,8 @@
     ``embed``: a second space.
 ``upstream``, ``syncing``, ``sync_progress``
     ``fetch`` and ``sync``: their options, what they do, and their live display.
+``postgres``, ``catalog_sink``
+    ``sync postgres``: a table followed; a catalogue as it sees one.
 ``cache``, ``vectors``
     ``tv5 cache``; ``tv5 vectors``: indexes without titles.
 ``demo``, ``serve``, ``gateway``, ``mcp``

@@ -24,6 +24,15 @@ class Source(StrEnum):
     """Source of the titles."""
 
     tmdb = "tmdb"
+    postgres = "postgres"
+
+
+class PostgresMode(StrEnum):
+    """How changes of a table become known."""
+
+    auto = "auto"
+    log = "log"
+    polling = "polling"
 
 
 Region = Annotated[str, typer.Option(help="Country of age ratings, such as US.")]
@@ -42,7 +51,7 @@ def _its_extra() -> Iterator[None]:
 
 
 def sync(
-    source: Annotated[Source, typer.Argument(help="Source: tmdb.")],  # noqa: ARG001
+    source: Annotated[Source, typer.Argument(help="Source: tmdb or postgres.")],
     catalog: CatalogOption = DEFAULT_CATALOG,
     kind: Annotated[str, typer.Option(help="movie, tv or both: movie,tv.")] = "movie,tv",
     export: Annotated[
@@ -76,15 +85,48 @@ def sync(
     ] = 0.2,
     region: Region = "US",
     language: Language = "en-US",
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            "--dsn",
+            envvar="TV5_POSTGRES_DSN",
+            show_envvar=False,
+            help="postgres: connection string, with all hosts of primary and replicas.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="postgres: TOML that maps columns to fields.")
+    ] = None,
+    mode: Annotated[
+        PostgresMode, typer.Option(help="postgres: how changes become known.")
+    ] = PostgresMode.auto,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=32, help="postgres: connections that copy at first.")
+    ] = 2,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="postgres: go on until stopped.")
+    ] = False,
+    reload: Annotated[bool, typer.Option("--reload", help="postgres: load all rows anew.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="postgres: remove the slot, and do nothing else.")
+    ] = False,
     seal: Annotated[bool, typer.Option(help="Make the new titles searchable at the end.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch titles from TMDB into a catalogue, the most popular first.
+    """Bring titles from TMDB, or from a table in PostgreSQL, into a catalogue.
 
     You can interrupt it at any time: the same command continues from there. The key comes from
     TMDB_BEARER_TOKEN or TMDB_API_KEY, or from a file named by TMDB_BEARER_TOKEN_FILE or
     TMDB_API_KEY_FILE. TV5_TMDB_URL holds the address of a mirror to use instead of TMDB.
     """
+    if source is Source.postgres:
+        from tv5core.cli.postgres import PostgresPlan, sync_postgres
+
+        rows = PostgresPlan(dsn, mapping, mode.value, jobs, follow, reload, forget)
+        sync_postgres(catalog, rows, seal=seal, as_json=as_json)
+        return
+    if dsn is not None and mapping is not None:
+        raise InvalidInputError("expected --map with postgres, got tmdb")
     with _its_extra():
         from tv5core.cli.syncing import SyncPlan, sync_titles
     plan = SyncPlan(

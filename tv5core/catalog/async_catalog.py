@@ -209,6 +209,7 @@ class AsyncCatalog:
 
     add = _changing(Catalog.add)
     add_table = _changing(Catalog.add_table)
+    apply = _changing(Catalog.apply)
     delete = _changing(Catalog.delete)
     declare = _changing(Catalog.declare)
     embed_pending = _changing(Catalog.embed_pending)

@@ -74,6 +74,7 @@ NO_PARAMETERS = {
 }
 CATALOG: dict[str, dict[str, object]] = {
     "add": {"titles": TITLES[:1], "vectors": VECTORS[:1]},
+    "apply": {"titles": TITLES[:1], "ids": ["none"]},
     "backup": {"dest": "new"},
     "browse": {},
     "calibrate": {"queries": VECTORS[:3]},

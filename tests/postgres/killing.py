@@ -124,12 +124,13 @@ class Killing:
     def _start_sync(self) -> None:
         ports = f"{self._primary.port},{self._replica.port}"
         dsn = f"host=127.0.0.1,127.0.0.1 port={ports} user=postgres dbname=postgres"
-        self._sync = subprocess.Popen(
-            [sys.executable, "-c", _RUN, "sync", "postgres", "--follow", "--map",
-             str(self._mapping), "--catalog", str(self._folder / "films")],
-            env={**os.environ, "TV5_POSTGRES_DSN": dsn},
-            stdout=subprocess.DEVNULL, stderr=(self._folder / "sync.log").open("ab"),
-        )  # fmt: skip
+        with (self._folder / "sync.log").open("ab") as log:
+            self._sync = subprocess.Popen(
+                [sys.executable, "-c", _RUN, "sync", "postgres", "--follow", "--map",
+                 str(self._mapping), "--catalog", str(self._folder / "films")],
+                env={**os.environ, "TV5_POSTGRES_DSN": dsn},
+                stdout=subprocess.DEVNULL, stderr=log,
+            )  # fmt: skip
 
     def _kill_sync(self) -> None:
         if self._sync is not None:

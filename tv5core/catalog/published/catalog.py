@@ -175,6 +175,7 @@ class PublishedCatalog(Catalog):
 
     add = _of_one_snapshot(Catalog.add)
     add_table = _of_one_snapshot(Catalog.add_table)
+    apply = _of_one_snapshot(Catalog.apply)
     backup = _of_one_snapshot(Catalog.backup)
     browse = _of_one_snapshot(Catalog.browse)
     calibrate = _of_one_snapshot(Catalog.calibrate)
@@ -188,6 +189,7 @@ class PublishedCatalog(Catalog):
     embed_pending = _of_one_snapshot(Catalog.embed_pending)
     embed_queries = _of_one_snapshot(Catalog.embed_queries)
     export = _of_one_snapshot(Catalog.export)
+    export_collection = _of_one_snapshot(Catalog.export_collection)
     export_lines = _of_one_snapshot(Catalog.export_lines)
     facets = _of_one_snapshot(Catalog.facets)
     filter_text = _of_one_snapshot(Catalog.filter_text)
@@ -196,6 +198,7 @@ class PublishedCatalog(Catalog):
     get = _of_one_snapshot(Catalog.get)
     get_many = _of_one_snapshot(Catalog.get_many)
     get_vectors = _of_one_snapshot(Catalog.get_vectors)
+    import_collection = _of_one_snapshot(Catalog.import_collection)
     learn = _of_one_snapshot(Catalog.learn)
     learnt = _of_one_snapshot(Catalog.learnt)
     learnt_version = _of_one_snapshot(Catalog.learnt_version)

@@ -97,7 +97,7 @@ def agrees(block: Block, output: str) -> bool:
 
 
 def test_what_is_not_run_says_why() -> None:
-    known = RUN | {"", "text", "json", "sql", "toml", "yaml", "promql", "crontab"}
+    known = RUN | {"", "text", "json", "sql", "postgresql", "toml", "yaml", "promql", "crontab"}
     for page, name in zip(PAGES, IDS, strict=True):
         for block in blocks(page):
             language = block.language

@@ -46,6 +46,7 @@ GOOD: dict[str, dict[str, object]] = {
     "remove": always(keys=[3]),
     "seal": always(),
     "filter": always(allow=[1]),
+    "wait_verified": always(timeout_s=1.0),
     "search": always(queries=clustered(3, 16)),
     "scores": always(query=clustered(1, 16)[0], keys=[1, 3]),
     "explain": always(query=clustered(1, 16)[0], k=3, options=SearchOptions(SearchSettings())),

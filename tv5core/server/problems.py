@@ -71,6 +71,12 @@ PROBLEMS: Mapping[type[Tv5Error], Problem] = {
     errors.VectorDatabaseUnavailableError: Problem(
         503, "vector-database", "The vector database is down"
     ),
+    errors.PostgresError: Problem(502, "postgres", "The database failed"),
+    errors.PostgresAccessError: Problem(502, "postgres", "The database failed"),
+    errors.SchemaDriftError: Problem(502, "postgres", "The database failed"),
+    errors.PostgresUnavailableError: Problem(503, "postgres", "The database is down"),
+    errors.ShardError: Problem(503, "shard", "A part of the catalogue is down"),
+    errors.ShardSkewError: Problem(503, "shard", "A part of the catalogue is down"),
     errors.RedisAccessError: Problem(500, "redis", "The shared cache cannot be used"),
     errors.FittingError: Problem(500, "fitting", "The catalogue has no embedder"),
     errors.EmbedderError: Problem(500, "embedder", "An embedder failed"),

@@ -17,7 +17,7 @@ from tv5core.vectors import (
     VectorIndex,
 )
 from tv5core.vectors.planner import Plan, choose_plan
-from tv5core.vectors.settings import SearchSettings
+from tv5core.vectors.settings import WIDEST_POOL, SearchSettings
 
 
 def test_a_snapshot_stays_while_the_index_changes(vectors: F32, queries: F32) -> None:
@@ -87,6 +87,11 @@ def test_plans_follow_costs() -> None:
     assert plan(1_000) == "scan"
     assert plan(500) == "exact"
     assert plan(1_000_000, exact=True) == "exact"
+
+
+def test_settings_calibrated_to_scan_scan() -> None:
+    settings = SearchSettings(WIDEST_POOL, error_margin=1.5, min_k=10)
+    assert choose_plan(1_000_000, 1_000_000, 10, SearchOptions(settings), walkable=True) == "scan"
 
 
 @pytest.mark.parametrize(

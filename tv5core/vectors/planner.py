@@ -102,7 +102,8 @@ def expected_reads(rows: int, allowed: int, k: int, settings: SearchSettings) ->
     pool, reads = max(settings.expansion_search, settings.candidates(k)), _READS_PER_POOL_ROW
     if _is_narrow(settings):
         reads = _READS_WITHIN_MARGIN
-        pool = min(pool, _POOL_WITHIN_MARGIN) if k <= settings.min_k else pool
+        if k <= settings.min_k and settings.scan_margin is None:
+            pool = min(pool, _POOL_WITHIN_MARGIN)
     return min(math.ceil(reads * pool * rows / allowed), rows)
 
 
